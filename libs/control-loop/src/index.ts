@@ -1,0 +1,12 @@
+export type { Clock } from './ports/clock.js';
+export {
+  AppendInDoubt,
+  type Log,
+  type LogMessage,
+  type LogReader,
+  type MessageBatch,
+  type OutgoingMessage,
+  type TopicPartition,
+} from './ports/log.js';
+export type { OwnershipHint } from './ports/ownership-hint.js';
+export type { Shard, SnapshotManifest, SnapshotStore } from './ports/snapshot-store.js';
