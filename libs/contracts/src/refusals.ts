@@ -1,0 +1,48 @@
+/**
+ * Every code that a refusal can carry, with the HTTP status that the gateway answers. Codes never change their meaning;
+ * domains may add to the list.
+ */
+export const refusalStatus = {
+  // Any command, by the control loop.
+  malformed: 400,
+  'unknown-type': 400,
+  'unsupported-version': 400,
+  'too-large': 413,
+  expired: 422,
+  'from-the-future': 422,
+  'id-reused': 409,
+  busy: 503,
+  misrouted: 422,
+  'decision-too-large': 422,
+  // A body that does not fit its schema.
+  'invalid-field': 400,
+  'unknown-field': 400,
+  // Services.
+  'unknown-service': 404,
+  'unknown-pod': 404,
+  'unknown-task': 404,
+  'unknown-plan': 404,
+  'unknown-version': 404,
+  'version-conflict': 412,
+  'name-taken': 409,
+  'being-uninstalled': 409,
+  'plan-state': 409,
+  'spec-change-not-allowed': 422,
+  'invalid-spec': 422,
+  'wrong-cell': 422,
+  // Cluster.
+  'unknown-agent': 404,
+  'unknown-launch': 404,
+  'agent-state': 409,
+  'agent-unreachable': 409,
+  'agent-not-active': 409,
+  'epoch-passed': 409,
+  'launch-id-used': 409,
+  'task-ended': 409,
+  // Allocation.
+  'unknown-role': 404,
+  'unknown-grant': 404,
+  'unknown-request': 404,
+} as const;
+
+export type RefusalCode = keyof typeof refusalStatus;
