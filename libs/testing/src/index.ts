@@ -1,0 +1,8 @@
+export {
+  digestOf,
+  Outcome,
+  Specification,
+  specificationOf,
+  SPECIFICATION_STARTS_AT_MS,
+  type Stamp,
+} from './decider-specification.js';
