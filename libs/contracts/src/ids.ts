@@ -57,3 +57,9 @@ export function parseTaskId(id: string): { service: string; pod: string; index: 
   if (match === null) return undefined;
   return { service: match[1]!, pod: match[2]!, index: Number(match[3]), task: match[4]! };
 }
+
+/** Agents of a cell other than 0 carry it in their id: `<name>-<random>.c<cell>`. */
+export function cellOfAgent(agent: string): number {
+  const match = /\.c(\d+)$/.exec(agent);
+  return match === null ? 0 : Number(match[1]);
+}

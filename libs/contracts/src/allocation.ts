@@ -1,0 +1,139 @@
+import { Type, type Static } from 'typebox';
+import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
+import type { Capacity, Constraint, FaultDomain, PodNeeds, Volume } from './resources.js';
+
+/** Commands of the allocation domain. Weights are kept from the start; quota and reservations join them here. */
+export const allocationCommandSchemas = {
+  SetRole: Type.Object(
+    {
+      role: Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 }),
+      weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
+    },
+    { additionalProperties: false },
+  ),
+} as const;
+
+export type AllocationCommand = {
+  [Name in keyof typeof allocationCommandSchemas]: {
+    readonly type: Name;
+    readonly body: Static<(typeof allocationCommandSchemas)[Name]>;
+  };
+}[keyof typeof allocationCommandSchemas];
+
+/** What a pod holds on an agent until `GrantReleased`. */
+export interface Grant {
+  readonly grant: GrantId;
+  readonly index: number;
+  readonly agent: AgentId;
+  readonly epoch: number;
+  /** `<task>.<port>` → number. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  readonly volumes: readonly Volume[];
+}
+
+/**
+ * Why indexes of a request wait: how many agents each filter left, in the order of the filters, and examples with exact
+ * shortfalls.
+ */
+export interface PendingReasons {
+  readonly agents: number;
+  readonly funnel: readonly { readonly filter: string; readonly rejected: number; readonly left: number }[];
+  readonly examples: readonly {
+    readonly agent: AgentId;
+    readonly hostname: string;
+    readonly filter: string;
+    readonly message: string;
+  }[];
+  /** One sentence: what would let it through. */
+  readonly remedy: string;
+}
+
+export type AllocationEvent =
+  | {
+      readonly type: 'AgentOpened';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly hostname: string;
+        readonly capacity: Capacity;
+        readonly attributes: Readonly<Record<string, string>>;
+        readonly faultDomain: FaultDomain;
+      };
+    }
+  /** Nothing new there; all grants stay on the agent. */
+  | {
+      readonly type: 'AgentClosed';
+      readonly data: { readonly agent: AgentId; readonly reason: 'unreachable' | 'draining' | 'gone' };
+    }
+  /** A wish for places is in the queue of its role. Needs and constraints are kept, since no other journal may be needed to understand this one. */
+  | { readonly type: 'RequestQueued'; readonly data: PlacementRequest }
+  | {
+      readonly type: 'Placed';
+      readonly data: {
+        readonly request: RequestId;
+        readonly service: ServiceName;
+        readonly generation: number;
+        readonly role: RoleName;
+        readonly pod: string;
+        readonly needs: PodNeeds;
+        readonly grants: readonly Grant[];
+      };
+    }
+  | {
+      readonly type: 'PlacementPending';
+      readonly data: {
+        readonly request: RequestId;
+        readonly service: ServiceName;
+        readonly generation: number;
+        readonly pod: string;
+        readonly indexes: readonly number[];
+        readonly reasons: PendingReasons;
+      };
+    }
+  /** Withdrawn before it was placed. */
+  | {
+      readonly type: 'RequestDropped';
+      readonly data: { readonly request: RequestId; readonly indexes: readonly number[] };
+    }
+  /** No longer charged to the role, still to the agent, until it is returned. */
+  | { readonly type: 'GrantSuperseded'; readonly data: { readonly grants: readonly GrantId[] } }
+  /** The only end of a grant. */
+  | { readonly type: 'GrantReleased'; readonly data: { readonly grants: readonly GrantId[] } }
+  | {
+      readonly type: 'VolumeDestroying';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly grant: GrantId;
+        readonly volumes: readonly VolumeId[];
+      };
+    }
+  | {
+      readonly type: 'VolumeDestroyed';
+      readonly data: { readonly agent: AgentId; readonly grant: GrantId; readonly volumes: readonly VolumeId[] };
+    }
+  | { readonly type: 'RoleSet'; readonly data: { readonly role: RoleName; readonly weight: number } };
+
+export interface PlacementRequest {
+  readonly request: RequestId;
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly role: RoleName;
+  readonly pod: string;
+  /** Pod indexes that want a place: inclusive ranges, ascending. */
+  readonly indexes: readonly (readonly [number, number])[];
+  readonly needs: PodNeeds;
+  readonly constraints: readonly Constraint[];
+  /** Fill agents up, or keep load even. */
+  readonly policy: 'pack' | 'spread';
+  /** 1 for the first, + 1 each time that a place turned out to be gone. */
+  readonly attempt: number;
+  /** Agents not to be chosen again. */
+  readonly avoid: readonly AgentId[];
+  /** Old grants that the new ones stand in for, by index. */
+  readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
+}
+
+export type AllocationEventType = AllocationEvent['type'];
+export type AllocationEventOf<Type extends AllocationEventType> = Extract<AllocationEvent, { type: Type }>;

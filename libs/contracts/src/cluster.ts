@@ -1,0 +1,259 @@
+import { Type, type Static } from 'typebox';
+import type { EpochMs } from '@orrery/kernel';
+import type { AgentId, GrantId, LaunchId, ServiceName, VolumeId } from './ids.js';
+import type { Capacity, FaultDomain, Volume } from './resources.js';
+import { branded } from './schema.js';
+
+// --- Commands -------------------------------------------------------------------------------------------------------
+
+const strict = { additionalProperties: false } as const;
+const agent = branded<AgentId>('id of an agent');
+
+export const clusterCommandSchemas = {
+  /** Nothing new is placed there; tasks move away; ends as DRAINED. */
+  DrainAgent: Type.Object(
+    { agent, 'grace-secs': Type.Optional(Type.Number({ minimum: 0, maximum: 604_800 })) },
+    strict,
+  ),
+  /** Ends a drain, at any time. */
+  ActivateAgent: Type.Object({ agent }, strict),
+  /** The operator's word that the machine will never come back: its tasks are LOST, its grants end. Final. */
+  MarkAgentGone: Type.Object({ agent }, strict),
+  /** Lets a held-back lapse through although the budget of losses a minute is used up (invariant P7). */
+  ConfirmLapse: Type.Object({ agent }, strict),
+  /** Ends the task's current incarnation; its service decides what follows. */
+  KillTask: Type.Object(
+    {
+      task: Type.String({ minLength: 1, maxLength: 255 }),
+      'grace-secs': Type.Optional(Type.Number({ minimum: 0, maximum: 86_400 })),
+    },
+    strict,
+  ),
+  /** Asks the agent of a task to send bytes through the log topic, keyed by stream. */
+  OpenStream: Type.Object(
+    {
+      stream: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
+      task: Type.String({ minLength: 1, maxLength: 255 }),
+      kind: Type.Union([Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('file'), Type.Literal('files')]),
+      path: Type.Optional(Type.String({ maxLength: 1024 })),
+      /** Byte offset to begin at; negative: so many bytes before the end. */
+      from: Type.Optional(Type.Integer()),
+      follow: Type.Optional(Type.Boolean()),
+      'limit-bytes': Type.Optional(Type.Integer({ minimum: 1, maximum: 67_108_864 })),
+      'ttl-secs': Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })),
+    },
+    strict,
+  ),
+} as const;
+
+export type ClusterCommand = {
+  [Name in keyof typeof clusterCommandSchemas]: {
+    readonly type: Name;
+    readonly body: Static<(typeof clusterCommandSchemas)[Name]>;
+  };
+}[keyof typeof clusterCommandSchemas];
+
+// --- What a launch is -----------------------------------------------------------------------------------------------
+
+/** How one kind of task runs: equal for all pods of a service version, so it travels once a set. */
+export interface TaskTemplate {
+  readonly cmd: string;
+  readonly goal: 'RUNNING' | 'FINISH' | 'ONCE';
+  readonly env: Readonly<Record<string, string>>;
+  readonly image?: string;
+  readonly cpusMilli: number;
+  readonly memoryMib: number;
+  readonly diskMib: number;
+  readonly killGraceMs: number;
+  /** Of this task: name → environment variable that tells its number. */
+  readonly portEnv: Readonly<Record<string, string>>;
+  readonly readinessCheck?: TaskCheck;
+  readonly healthCheck?: TaskCheck;
+  /** Files written before the start, below the sandbox; mustache over the environment. */
+  readonly configs: readonly { readonly template: string; readonly dest: string }[];
+}
+
+export interface TaskCheck {
+  readonly probe:
+    | { readonly kind: 'cmd'; readonly cmd: string }
+    | { readonly kind: 'http'; readonly port: string; readonly path: string }
+    | { readonly kind: 'tcp'; readonly port: string };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly delayMs: number;
+  readonly gracePeriodMs: number;
+  readonly failuresMax: number;
+}
+
+/** One run of one task. `grant` is what its pod holds; `generation` + pod + index + task + incarnation name it for people. */
+export interface Launch {
+  readonly launch: LaunchId;
+  readonly grant: GrantId;
+  readonly index: number;
+  readonly incarnation: number;
+  /** Ports of this task: name → number. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  readonly volumes: readonly Volume[];
+}
+
+/** A set of launches that differ in little: same task of the same version of one service. */
+export interface LaunchSet {
+  readonly service: ServiceName;
+  /** Seq of the commit that created the service: a re-installed one never meets its predecessor's tasks. */
+  readonly generation: number;
+  readonly version: number;
+  readonly pod: string;
+  readonly task: string;
+  /** sha256 of the canonical template: first 16 hex digits. */
+  readonly templateDigest: string;
+  readonly agent: AgentId;
+  /** The registration of the agent that the grants were made on. */
+  readonly epoch: number;
+  readonly launches: readonly Launch[];
+}
+
+// --- Events ---------------------------------------------------------------------------------------------------------
+
+export interface AgentFacts {
+  readonly hostname: string;
+  /** Where the tasks of this agent can be reached. */
+  readonly address: string;
+  readonly capacity: Capacity;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly faultDomain: FaultDomain;
+}
+
+export interface ExitStatus {
+  readonly code?: number;
+  readonly signal?: string;
+  readonly oom?: boolean;
+}
+
+export type TerminalState = 'FINISHED' | 'FAILED' | 'KILLED' | 'ERROR' | 'LOST';
+
+export type ClusterEvent =
+  /** A first registration, or a later one of another process or after a restart: the epoch rises, n and m start anew. */
+  | {
+      readonly type: 'AgentRegistered';
+      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly session: string } & AgentFacts;
+    }
+  /** An UNREACHABLE agent told its inventory: same session, same epoch. */
+  | { readonly type: 'AgentReturned'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  /** The lease lapsed: its tasks are UNREACHABLE by rule, there is no list. */
+  | { readonly type: 'AgentUnreachable'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  | {
+      readonly type: 'AgentDraining';
+      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly deadline: EpochMs };
+    }
+  | { readonly type: 'AgentDrained'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  | { readonly type: 'AgentActivated'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  | { readonly type: 'AgentGone'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  /** A lapse that the budget of losses a minute holds back, until it refills or an operator confirms. */
+  | { readonly type: 'LapseHeld'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  /** The master keeps one copy of each template that a live launch uses. */
+  | { readonly type: 'TemplateKept'; readonly data: { readonly digest: string; readonly template: TaskTemplate } }
+  /** STAGING. `n` numbers the order to the agent within its epoch. */
+  | { readonly type: 'LaunchAccepted'; readonly data: LaunchSet & { readonly n: number } }
+  | {
+      readonly type: 'LaunchRefused';
+      readonly data: {
+        readonly service: ServiceName;
+        readonly generation: number;
+        readonly agent: AgentId;
+        readonly launches: readonly LaunchId[];
+        readonly code: string;
+      };
+    }
+  | {
+      readonly type: 'KillAccepted';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly n: number;
+        readonly launches: readonly LaunchId[];
+        readonly graceMs?: number;
+      };
+    }
+  /** The agent is told all that it should hold, made from the state: after a gap, a return or a take-over. */
+  | {
+      readonly type: 'SyncOrdered';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly n: number;
+        readonly reason: string;
+        readonly askInventory: boolean;
+      };
+    }
+  /** In the agent's checkpoint. `m`: the report that said so; reports count 1, 2, … within an epoch. */
+  | { readonly type: 'TasksStarting'; readonly data: TaskReport<{ readonly launch: LaunchId }> }
+  /** The process exists. Does not say that it is ready. */
+  | {
+      readonly type: 'TasksRunning';
+      readonly data: TaskReport<{ readonly launch: LaunchId; readonly pid: number; readonly since: EpochMs }>;
+    }
+  | { readonly type: 'TasksReady'; readonly data: TaskReport<{ readonly launch: LaunchId; readonly ready: boolean }> }
+  /** Terminal, for ever. */
+  | { readonly type: 'TasksEnded'; readonly data: TaskReport<TaskEnd> }
+  /** Terminal: the agent is GONE, or came back without them. */
+  | {
+      readonly type: 'TasksLost';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly launches: readonly LaunchId[];
+        readonly reason: string;
+      };
+    }
+  | {
+      readonly type: 'VolumeDestroyAccepted';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly n: number;
+        readonly volumes: readonly VolumeId[];
+      };
+    }
+  | {
+      readonly type: 'VolumesGone';
+      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly volumes: readonly VolumeId[] };
+    }
+  | {
+      readonly type: 'StreamOpened';
+      readonly data: {
+        readonly stream: string;
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly n: number;
+        readonly launch: LaunchId;
+        readonly kind: string;
+        readonly path?: string;
+        readonly from: number;
+        readonly follow: boolean;
+        readonly limitBytes: number;
+        readonly until: EpochMs;
+      };
+    };
+
+export interface TaskReport<Item> {
+  readonly agent: AgentId;
+  readonly epoch: number;
+  /** 0 when no report said so: the master concluded it. */
+  readonly m: number;
+  readonly tasks: readonly Item[];
+}
+
+export interface TaskEnd {
+  readonly launch: LaunchId;
+  readonly state: TerminalState;
+  readonly exit?: ExitStatus;
+  /** A constant for programs: `exit-code`, `signal`, `oom`, `killed`, `health-check`, `start-failed`, `agent-gone` … */
+  readonly reason: string;
+  readonly message?: string;
+  /** The agent's clock: shown, never used for order. */
+  readonly agentTime?: EpochMs;
+}
+
+export type ClusterEventType = ClusterEvent['type'];
+export type ClusterEventOf<Type extends ClusterEventType> = Extract<ClusterEvent, { type: Type }>;

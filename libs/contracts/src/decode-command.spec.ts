@@ -1,0 +1,64 @@
+import { decodeCommand, parseCommandType, parseTaskId, taskId, topicLayout } from './index.js';
+
+const hello = { name: 'hello', pods: { web: { count: 3, tasks: { server: { cmd: 'true', cpus: 0.1, memory: 64 } } } } };
+const refusalOf = (body: unknown) => {
+  const decoded = decodeCommand('services', 'ApplyService', 1, body);
+  return decoded.ok ? undefined : decoded.refusal;
+};
+
+describe('decodeCommand', () => {
+  it('takes a service as users write it', () => {
+    expect(decodeCommand('services', 'ApplyService', 1, hello)).toEqual({
+      ok: true,
+      command: { type: 'ApplyService', body: hello },
+    });
+  });
+
+  it('refuses a field that does not exist, and says which exist', () => {
+    const refusal = refusalOf({ ...hello, pods: { web: { cuont: 3, tasks: hello.pods.web.tasks } } });
+    expect(refusal).toMatchObject({ code: 'unknown-field', field: '/pods/web/cuont' });
+    expect(refusal?.remedy).toContain('count');
+  });
+
+  it.each([
+    ['a negative cpu', { cpus: -1 }, '/pods/web/tasks/server/cpus'],
+    ['a fraction of a gpu', { gpus: 0.5 }, '/pods/web/tasks/server/gpus'],
+    ['a missing command', { cmd: undefined }, '/pods/web/tasks/server/cmd'],
+    ['a fourth decimal of a cpu', { cpus: 0.0001 }, '/pods/web/tasks/server/cpus'],
+  ])('refuses %s and names the field', (_, change, field) => {
+    const server = JSON.parse(JSON.stringify({ ...hello.pods.web.tasks.server, ...change })) as object;
+    expect(refusalOf({ ...hello, pods: { web: { tasks: { server } } } })).toMatchObject({
+      code: 'invalid-field',
+      field,
+    });
+  });
+
+  it('refuses unknown types and versions, also names that every object has', () => {
+    expect(decodeCommand('services', 'constructor', 1, {})).toMatchObject({ refusal: { code: 'unknown-type' } });
+    expect(decodeCommand('services', 'ApplyService', 2, hello)).toMatchObject({
+      refusal: { code: 'unsupported-version' },
+    });
+  });
+});
+
+describe('names', () => {
+  it('parse back to their parts', () => {
+    expect(parseCommandType('orrery.services.ApplyService.v1')).toEqual({
+      domain: 'services',
+      name: 'ApplyService',
+      version: 1,
+    });
+    expect(parseCommandType('ApplyService')).toBeUndefined();
+    expect(parseTaskId(taskId('hello', 'web-front', 12, 'server'))).toEqual({
+      service: 'hello',
+      pod: 'web-front',
+      index: 12,
+      task: 'server',
+    });
+  });
+
+  it('name each topic once', () => {
+    const names = topicLayout({ cells: 3, lanes: 4 }).map((topic) => topic.name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});

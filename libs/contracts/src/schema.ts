@@ -1,0 +1,57 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Type, type Static, type TSchema, type TUnsafe } from 'typebox';
+import type { Refusal } from '@orrery/kernel';
+
+/** The schema of a branded string. */
+export function branded<Branded extends string>(description?: string): TUnsafe<Branded> {
+  return Type.Unsafe<Branded>(
+    Type.String({ minLength: 1, maxLength: 255, ...(description === undefined ? {} : { description }) }),
+  );
+}
+
+const ajv = new Ajv2020({ allErrors: false, strict: false, multipleOfPrecision: 6, verbose: true });
+const compiled = new WeakMap<TSchema, ValidateFunction>();
+
+/** Checks a value; a refusal names the field, what is wrong with it, and what would make it pass. */
+export function checkShape<Schema extends TSchema>(
+  schema: Schema,
+  value: unknown,
+): { readonly ok: true; readonly value: Static<Schema> } | { readonly ok: false; readonly refusal: Refusal } {
+  let validate = compiled.get(schema);
+  if (validate === undefined) {
+    validate = ajv.compile(schema);
+    compiled.set(schema, validate);
+  }
+  if (validate(value)) return { ok: true, value: value as Static<Schema> };
+  return { ok: false, refusal: refusalOf(validate.errors![0]!) };
+}
+
+function refusalOf(error: ErrorObject): Refusal {
+  if (error.keyword === 'additionalProperties') {
+    const field = `${error.instancePath}/${String(error.params['additionalProperty'])}`;
+    const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+    const remedy =
+      known.length > 0
+        ? `remove it; known fields here: ${known.join(', ')}`
+        : 'rename it: names are lower-case letters, digits and dashes';
+    return { code: 'unknown-field', message: `${field} is not a field`, field, remedy };
+  }
+  const field =
+    error.keyword === 'required'
+      ? `${error.instancePath}/${String(error.params['missingProperty'])}`
+      : error.instancePath || '/';
+  const expected = error.keyword === 'required' ? 'is required' : (error.message ?? 'does not fit the schema');
+  const found = error.keyword === 'required' ? '' : `, found ${shorten(error.data)}`;
+  const description = (error.parentSchema as { description?: string } | undefined)?.description;
+  const remedy =
+    error.keyword === 'required'
+      ? `add ${field}`
+      : `${field} ${expected}${description === undefined ? '' : ` (${description})`}`;
+  return { code: 'invalid-field', message: `${field} ${expected}${found}`, field, remedy };
+}
+
+function shorten(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,181 @@
+import { Type, type Static } from 'typebox';
+
+/**
+ * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
+ * to three decimals, times are seconds. Published at `/schemas/service.json`.
+ */
+const strict = { additionalProperties: false } as const;
+const name = (description: string) =>
+  Type.String({
+    pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
+    description: `${description}: lower-case letters, digits, dashes, at most 63`,
+  });
+const seconds = (minimum: number, maximum: number, description: string) =>
+  Type.Number({ minimum, maximum, description });
+const cpus = Type.Number({ minimum: 0, maximum: 4096, multipleOf: 0.001, description: 'cores, up to three decimals' });
+const mebibytes = (description: string) =>
+  Type.Integer({ minimum: 0, maximum: 1_073_741_824, description: `${description}, MiB` });
+
+export const CheckSpec = Type.Object(
+  {
+    cmd: Type.Optional(Type.String({ minLength: 1, maxLength: 65_536 })),
+    http: Type.Optional(
+      Type.Object(
+        {
+          port: Type.String({ description: 'name of a port of this task' }),
+          path: Type.Optional(Type.String({ pattern: '^/' })),
+        },
+        strict,
+      ),
+    ),
+    tcp: Type.Optional(Type.Object({ port: Type.String({ description: 'name of a port of this task' }) }, strict)),
+    interval: Type.Optional(seconds(0.1, 3600, 'between two runs')),
+    timeout: Type.Optional(seconds(0.1, 3600, 'after which a run has failed')),
+    delay: Type.Optional(seconds(0, 3600, 'before the first run')),
+    'grace-period': Type.Optional(seconds(0, 86_400, 'failures do not count so long after the start')),
+    'max-consecutive-failures': Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+  },
+  { ...strict, description: 'exactly one of cmd, http, tcp' },
+);
+
+export const PortSpec = Type.Object(
+  {
+    port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port of the agent' })),
+    'env-key': Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' })),
+    advertise: Type.Optional(Type.Boolean()),
+    vip: Type.Optional(
+      Type.Object({ prefix: name('VIP prefix'), port: Type.Integer({ minimum: 1, maximum: 65_535 }) }, strict),
+    ),
+  },
+  strict,
+);
+
+export const VolumeSpec = Type.Object(
+  {
+    path: Type.String({
+      pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+      maxLength: 255,
+      description: 'below the sandbox',
+    }),
+    type: Type.Optional(Type.Union([Type.Literal('ROOT'), Type.Literal('PATH'), Type.Literal('MOUNT')])),
+    size: mebibytes('size'),
+  },
+  strict,
+);
+
+export const TaskSpec = Type.Object(
+  {
+    goal: Type.Optional(Type.Union([Type.Literal('RUNNING'), Type.Literal('FINISH'), Type.Literal('ONCE')])),
+    essential: Type.Optional(Type.Boolean()),
+    cmd: Type.String({ minLength: 1, maxLength: 65_536, description: 'run by /bin/sh -c' }),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 65_536 })),
+    ),
+    cpus: Type.Optional(cpus),
+    memory: Type.Optional(mebibytes('memory')),
+    disk: Type.Optional(mebibytes('disk')),
+    gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: 64, description: 'whole devices' })),
+    ports: Type.Optional(Type.Record(name('port name'), PortSpec)),
+    configs: Type.Optional(
+      Type.Record(
+        name('config name'),
+        Type.Object(
+          {
+            template: Type.String({ maxLength: 262_144 }),
+            dest: Type.String({ pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$' }),
+          },
+          strict,
+        ),
+      ),
+    ),
+    'readiness-check': Type.Optional(CheckSpec),
+    'health-check': Type.Optional(CheckSpec),
+    'kill-grace-period': Type.Optional(seconds(0, 86_400, 'from SIGTERM to SIGKILL')),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  strict,
+);
+
+export const PodSpec = Type.Object(
+  {
+    count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    image: Type.Optional(Type.String({ description: 'absent: the exec runtime' })),
+    placement: Type.Optional(
+      Type.Array(Type.Array(Type.Union([Type.String(), Type.Number()]), { minItems: 2, maxItems: 3 }), {
+        maxItems: 64,
+        description: 'Marathon constraints: [field, operator, value]',
+      }),
+    ),
+    volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
+    tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
+  },
+  strict,
+);
+
+const Strategy = Type.Union([
+  Type.Literal('serial'),
+  Type.Literal('parallel'),
+  Type.Literal('serial-canary'),
+  Type.Literal('parallel-canary'),
+]);
+
+export const PlanSpec = Type.Object(
+  {
+    strategy: Type.Optional(Strategy),
+    phases: Type.Record(
+      name('phase name'),
+      Type.Object({ pod: name('pod type'), strategy: Type.Optional(Strategy) }, strict),
+      { minProperties: 1 },
+    ),
+  },
+  strict,
+);
+
+export const ServiceSpec = Type.Object(
+  {
+    name: name('service name'),
+    role: Type.Optional(Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 })),
+    cell: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: by the hash of the name' })),
+    pods: Type.Record(name('pod type'), PodSpec, { minProperties: 1, maxProperties: 64 }),
+    'replacement-failure-policy': Type.Optional(
+      Type.Object(
+        {
+          'permanent-failure-timeout-secs': Type.Optional(
+            seconds(0, 31_536_000, 'after which a pod with volumes on a lost agent is replaced'),
+          ),
+          'min-replace-delay-secs': Type.Optional(seconds(0, 31_536_000, 'between two replacements')),
+          'unreachable-replace-secs': Type.Optional(
+            seconds(0, 31_536_000, 'after which a pod without volumes on a lost agent is replaced'),
+          ),
+        },
+        strict,
+      ),
+    ),
+    backoff: Type.Optional(
+      Type.Object(
+        {
+          'initial-secs': Type.Optional(seconds(0, 3600, 'before the second start in a row that failed')),
+          factor: Type.Optional(Type.Number({ minimum: 1, maximum: 10 })),
+          'max-secs': Type.Optional(seconds(0, 86_400, 'longest delay')),
+        },
+        { ...strict, description: 'restart of failed tasks' },
+      ),
+    ),
+    plans: Type.Optional(Type.Record(name('plan name'), PlanSpec)),
+  },
+  {
+    ...strict,
+    $id: 'https://orrery.dev/schemas/service.json',
+    title: 'Service',
+    description: 'What runs, where it may run, and how it is brought there',
+  },
+);
+
+export type ServiceSpec = Static<typeof ServiceSpec>;
+export type PodSpec = Static<typeof PodSpec>;
+export type TaskSpec = Static<typeof TaskSpec>;
+export type CheckSpec = Static<typeof CheckSpec>;
+export type PortSpec = Static<typeof PortSpec>;
+export type VolumeSpec = Static<typeof VolumeSpec>;
+export type PlanSpec = Static<typeof PlanSpec>;
+export type PlanStrategy = Static<typeof Strategy>;

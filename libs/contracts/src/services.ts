@@ -1,0 +1,168 @@
+import { Type, type Static } from 'typebox';
+import type { EpochMs } from '@orrery/kernel';
+import type { PlacementRequest } from './allocation.js';
+import type { LaunchSet, TaskTemplate } from './cluster.js';
+import type { AgentId, GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
+import { branded } from './schema.js';
+import { ServiceSpec, type PlanStrategy } from './service-spec.js';
+
+const strict = { additionalProperties: false } as const;
+const name = branded<ServiceName>('name of a service');
+const plan = Type.String({ minLength: 1, maxLength: 63 });
+const target = { name, plan, phase: Type.Optional(Type.String()), step: Type.Optional(Type.String()) };
+const podTarget = { name, pod: Type.String({ pattern: '^[a-z0-9-]+-\\d+$', description: 'such as node-0' }) };
+
+export const servicesCommandSchemas = {
+  /** Creates the service, or brings it to a new version: the body is the spec itself. No difference: no new version. */
+  ApplyService: ServiceSpec,
+  ScaleService: Type.Object(
+    { name, pod: Type.String({ minLength: 1 }), count: Type.Integer({ minimum: 0, maximum: 1_000_000 }) },
+    strict,
+  ),
+  UninstallService: Type.Object({ name }, strict),
+  /** Applies an earlier version again, as a new one. */
+  RollBackService: Type.Object({ name, version: Type.Integer({ minimum: 1 }) }, strict),
+  /** Restart in place: same grant, next incarnation. */
+  RestartPod: Type.Object(podTarget, strict),
+  /** A new place; volumes are left behind. `fenced`: the operator's word that the old machine is off. */
+  ReplacePod: Type.Object({ ...podTarget, fenced: Type.Optional(Type.Boolean()) }, strict),
+  PausePlan: Type.Object(target, strict),
+  ResumePlan: Type.Object(target, strict),
+  StartPlan: Type.Object({ name, plan, parameters: Type.Optional(Type.Record(Type.String(), Type.String())) }, strict),
+  StopPlan: Type.Object({ name, plan }, strict),
+  ForceCompletePlan: Type.Object(target, strict),
+  ForceRestartPlan: Type.Object(target, strict),
+} as const;
+
+export type ServicesCommand = {
+  [Name in keyof typeof servicesCommandSchemas]: {
+    readonly type: Name;
+    readonly body: Static<(typeof servicesCommandSchemas)[Name]>;
+  };
+}[keyof typeof servicesCommandSchemas];
+
+export type PlanStatus =
+  'PENDING' | 'PREPARED' | 'STARTING' | 'STARTED' | 'COMPLETE' | 'WAITING' | 'DELAYED' | 'IN_PROGRESS' | 'ERROR';
+
+/** A phase brings the pods of one type to a target; each pod is a step named `<pod>-<index>`. */
+export interface PhaseDefinition {
+  readonly name: string;
+  readonly pod: string;
+  readonly strategy: PlanStrategy;
+  readonly action: 'deploy' | 'decommission';
+  /** Pod indexes, inclusive ranges, in the order of work. */
+  readonly indexes: readonly (readonly [number, number])[];
+}
+
+export interface ServiceRef {
+  readonly service: ServiceName;
+  readonly generation: number;
+}
+
+export type ServicesEvent =
+  /** `spec` has its defaults filled in. The outcome of ApplyService, ScaleService and RollBackService. */
+  | {
+      readonly type: 'ServiceApplied';
+      readonly data: ServiceRef & {
+        readonly version: number;
+        readonly specDigest: string;
+        readonly role: RoleName;
+        readonly spec: ServiceSpec;
+      };
+    }
+  | {
+      readonly type: 'PlanStarted';
+      readonly data: ServiceRef & {
+        readonly plan: string;
+        readonly run: string;
+        readonly version: number;
+        readonly strategy: PlanStrategy;
+        readonly phases: readonly PhaseDefinition[];
+      };
+    }
+  | { readonly type: 'StepStarted'; readonly data: StepRef }
+  | { readonly type: 'StepCompleted'; readonly data: StepRef & { readonly forced?: boolean } }
+  | { readonly type: 'StepFailed'; readonly data: StepRef & { readonly reason: string } }
+  | { readonly type: 'StepRestarted'; readonly data: StepRef }
+  | {
+      readonly type: 'PlanPaused';
+      readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
+    }
+  | {
+      readonly type: 'PlanResumed';
+      readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
+    }
+  | { readonly type: 'PlanStopped'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
+  | { readonly type: 'PlanCompleted'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
+  | { readonly type: 'PlacementRequested'; readonly data: PlacementRequest }
+  | {
+      readonly type: 'PlacementWithdrawn';
+      readonly data: ServiceRef & { readonly request: RequestId; readonly indexes: readonly number[] };
+    }
+  /** `template` stands for all launches of the set. */
+  | { readonly type: 'LaunchOrdered'; readonly data: LaunchSet & { readonly template: TaskTemplate } }
+  | {
+      readonly type: 'KillOrdered';
+      readonly data: ServiceRef & {
+        readonly agent: AgentId;
+        readonly launches: readonly LaunchId[];
+        readonly reason: 'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained';
+        readonly graceMs?: number;
+      };
+    }
+  /** Only when no launch was ever ordered on it, or every launch on it is known to have ended. */
+  | {
+      readonly type: 'GrantReturned';
+      readonly data: ServiceRef & { readonly grants: readonly GrantId[]; readonly destroyVolumes?: boolean };
+    }
+  /** A task ended by itself and will be started again in place. */
+  | {
+      readonly type: 'RetryScheduled';
+      readonly data: ServiceRef & {
+        readonly pod: string;
+        readonly index: number;
+        readonly task: string;
+        readonly until: EpochMs;
+        readonly failures: number;
+      };
+    }
+  /** The pod gets a new place; the old grant stays on its agent until it is known to be free. */
+  | {
+      readonly type: 'ReplaceStarted';
+      readonly data: ServiceRef & {
+        readonly pod: string;
+        readonly indexes: readonly number[];
+        readonly cause: 'agent-unreachable' | 'agent-gone' | 'drain' | 'operator';
+      };
+    }
+  /** A pod with volumes on a lost agent waits for its return, the deadline, or the operator. */
+  | {
+      readonly type: 'RecoveryWaiting';
+      readonly data: ServiceRef & {
+        readonly pod: string;
+        readonly index: number;
+        readonly agent: AgentId;
+        readonly until?: EpochMs;
+      };
+    }
+  | {
+      readonly type: 'RecoveryEnded';
+      readonly data: ServiceRef & { readonly pod: string; readonly indexes: readonly number[] };
+    }
+  | { readonly type: 'UninstallStarted'; readonly data: ServiceRef }
+  /** What stays on agents that can't be reached: collected when they return or are gone. */
+  | {
+      readonly type: 'LeftBehind';
+      readonly data: ServiceRef & { readonly grants: readonly GrantId[]; readonly agents: readonly AgentId[] };
+    }
+  | { readonly type: 'ServiceRemoved'; readonly data: ServiceRef & { readonly leftOn: readonly AgentId[] } };
+
+export interface StepRef extends ServiceRef {
+  readonly plan: string;
+  readonly phase: string;
+  /** Pod indexes of the phase's pod type that this is about. */
+  readonly indexes: readonly number[];
+}
+
+export type ServicesEventType = ServicesEvent['type'];
+export type ServicesEventOf<Type extends ServicesEventType> = Extract<ServicesEvent, { type: Type }>;
