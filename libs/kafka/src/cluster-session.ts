@@ -1,0 +1,173 @@
+import type { TopicPartition } from '@orrery/control-loop';
+import { clusterOptions, type KafkaOptions } from './kafka-options.js';
+import { openCluster, type KafkajsBroker, type KafkajsCluster, type WireExchange } from './kafkajs-internals.js';
+
+/** The broker that should answer could not be asked, or nobody leads the partition now: ask again, later. */
+export class BrokerAway extends Error {
+  readonly code = 'broker-away';
+
+  constructor(message: string, cause?: unknown) {
+    super(cause instanceof Error ? `${message}: ${cause.message}` : message, { cause });
+    this.name = 'BrokerAway';
+  }
+}
+
+/**
+ * One set of connections to the brokers and what is known of who leads which partition. Nothing is retried here: every caller
+ * has a rule of its own for that. A lost connection is dropped and opened anew by the next request; when not even metadata
+ * can be had, everything is dropped.
+ */
+export class ClusterSession {
+  readonly #options: KafkaOptions;
+  readonly #leaders = new Map<string, Map<number, number>>();
+  #cluster: KafkajsCluster | undefined;
+  #refreshing: Promise<unknown> = Promise.resolve();
+  readonly #refreshes = new Map<string, Promise<void>>();
+  #reachable = true;
+  #closed = false;
+
+  constructor(options: KafkaOptions) {
+    this.#options = options;
+  }
+
+  /** The node that leads the partition; rejects with `BrokerAway` when nobody can say or nobody does. */
+  async leaderOf({ topic, partition }: TopicPartition): Promise<number> {
+    const known = this.#leaders.get(topic)?.get(partition);
+    if (known !== undefined) return known;
+    await this.#refresh(topic);
+    const leader = this.#leaders.get(topic)?.get(partition);
+    if (leader === undefined) throw new BrokerAway(`nobody leads ${topic}-${partition}`);
+    return leader;
+  }
+
+  /** What was known of the leader turned out to be wrong. */
+  forget({ topic, partition }: TopicPartition): void {
+    this.#leaders.get(topic)?.delete(partition);
+  }
+
+  /**
+   * Sends one request to one node over one of its two connections. Rejects with `BrokerAway` when there was no answer; `sent`
+   * is called when the request may have left this process.
+   */
+  async send<T>(nodeId: number, connectionIndex: 0 | 1, exchange: WireExchange<T>, sent?: () => void): Promise<T> {
+    const broker = await this.#broker(nodeId);
+    const connection = await broker.connectionPool.getConnection(connectionIndex).catch((error: unknown) => {
+      this.#lost(nodeId, error);
+      throw new BrokerAway(`no connection to broker ${nodeId}`, error);
+    });
+    try {
+      sent?.();
+      const answer = await connection.send(exchange);
+      this.#report(true);
+      return answer;
+    } catch (error) {
+      if (brokerErrorType(error) !== undefined) throw error;
+      this.#lost(nodeId, error);
+      connection.disconnect().catch((reason: unknown) => this.#note('a connection did not close', reason));
+      throw new BrokerAway(`no answer from broker ${nodeId} to ${exchange.request.apiName}`, error);
+    }
+  }
+
+  /** Runs `use` with the broker that coordinates the group. */
+  async withCoordinator<T>(groupId: string, use: (broker: KafkajsBroker) => Promise<T>): Promise<T> {
+    try {
+      const cluster = await this.#connected();
+      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      const result = await use(coordinator);
+      this.#report(true);
+      return result;
+    } catch (error) {
+      if (brokerErrorType(error) !== undefined) throw error;
+      this.#drop(error);
+      throw new BrokerAway(`no answer from the coordinator of group ${groupId}`, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    await cluster?.disconnect();
+  }
+
+  async #broker(nodeId: number): Promise<KafkajsBroker> {
+    const cluster = await this.#connected();
+    try {
+      return await cluster.findBroker({ nodeId: String(nodeId) });
+    } catch (error) {
+      this.#lost(nodeId, error);
+      throw new BrokerAway(`broker ${nodeId} can't be reached`, error);
+    }
+  }
+
+  async #connected(): Promise<KafkajsCluster> {
+    if (this.#closed) throw new BrokerAway('the session is closed');
+    const cluster = (this.#cluster ??= openCluster(clusterOptions(this.#options)));
+    try {
+      await cluster.connect();
+      return cluster;
+    } catch (error) {
+      this.#drop(error);
+      throw new BrokerAway(`none of ${this.#options.brokers.join(', ')} can be reached`, error);
+    }
+  }
+
+  /** One refresh a topic at a time, and one after the other: kafkajs keeps the metadata of the last one only. */
+  #refresh(topic: string): Promise<void> {
+    const running = this.#refreshes.get(topic);
+    if (running !== undefined) return running;
+    const refresh = this.#refreshing
+      .then(() => this.#askForLeaders(topic))
+      .finally(() => this.#refreshes.delete(topic));
+    this.#refreshes.set(topic, refresh);
+    this.#refreshing = refresh.catch(() => undefined);
+    return refresh;
+  }
+
+  async #askForLeaders(topic: string): Promise<void> {
+    const cluster = await this.#connected();
+    try {
+      await cluster.brokerPool.refreshMetadata([topic]);
+    } catch (error) {
+      if (brokerErrorType(error) === undefined) this.#drop(error);
+      throw new BrokerAway(`no metadata of ${topic}`, error);
+    }
+    const metadata = cluster.brokerPool.metadata.topicMetadata.find((candidate) => candidate.topic === topic);
+    const led = (metadata?.partitionMetadata ?? []).filter(({ leader }) => leader >= 0);
+    this.#leaders.set(topic, new Map(led.map(({ partitionId, leader }) => [partitionId, leader])));
+    this.#report(true);
+  }
+
+  #lost(nodeId: number, reason: unknown): void {
+    for (const partitions of this.#leaders.values()) {
+      for (const [partition, leader] of partitions) if (leader === nodeId) partitions.delete(partition);
+    }
+    this.#report(false, reason);
+  }
+
+  #drop(reason: unknown): void {
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    this.#leaders.clear();
+    cluster?.disconnect().catch((error: unknown) => this.#note('a session did not close', error));
+    this.#report(false, reason);
+  }
+
+  #report(reachable: boolean, reason?: unknown): void {
+    if (this.#closed || reachable === this.#reachable) return;
+    this.#reachable = reachable;
+    this.#options.onReachable?.(reachable, reason instanceof Error ? reason : undefined);
+  }
+
+  #note(message: string, reason: unknown): void {
+    this.#options.logger?.('debug', message, { reason: reason instanceof Error ? reason.message : String(reason) });
+  }
+}
+
+/** The broker answered, with an error code: the connection is fine. kafkajs wraps such errors when it gives up retrying. */
+export function brokerErrorType(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('type' in cause && typeof cause.type === 'string') return cause.type;
+  }
+  return undefined;
+}
