@@ -56,16 +56,24 @@ export type RecordedInput =
       readonly to: number;
       /** Over the values in order, hex. */
       readonly sha256: string;
+      /** When these were decided on, if that was earlier than the commit: they gave no events then. */
+      readonly at?: EpochMs;
     }
   | {
       readonly kind: 'journal';
       readonly domain: DomainName;
       readonly cell: number;
       readonly fromSeq: number;
+      /** Events of `fromSeq` that an earlier run has decided on; 0 when left out. */
+      readonly fromEvent?: number;
       /** Inclusive. */
       readonly toSeq: number;
+      /** Only so many events of `toSeq` were decided on: the rest are more than one commit may hold, or take too long. */
+      readonly toEvent?: number;
       /** Where reading goes on: the whole cursor after toSeq. */
       readonly cursor: JournalPosition;
+      /** When these were decided on, if that was earlier than the commit: they gave no events then. */
+      readonly at?: EpochMs;
     }
   | { readonly kind: 'internal'; readonly at: EpochMs; readonly seed: number; readonly input: unknown };
 
