@@ -32,7 +32,10 @@ if (stale.length > 0) {
 }
 
 async function compile(transformFile, { from, to, map }) {
-  const { code, map: sourceMap } = await transformFile(from, { root, sourceFileName: relative(dirname(to), from).split(sep).join('/') });
+  const { code, map: sourceMap } = await transformFile(from, {
+    root,
+    sourceFileName: relative(dirname(to), from).split(sep).join('/'),
+  });
   mkdirSync(dirname(to), { recursive: true });
   writeFileSync(map, sourceMap);
   writeFileSync(to, `${code}\n//# sourceMappingURL=${to.slice(to.lastIndexOf(sep) + 1)}.map\n`);

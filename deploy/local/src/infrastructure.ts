@@ -1,0 +1,60 @@
+import { findJavaHome } from '../preflight.mjs';
+import { containerInfrastructure } from './infrastructure-containers.js';
+import { embeddedInfrastructure } from './infrastructure-embedded.js';
+import { givenInfrastructure } from './infrastructure-given.js';
+import type { Progress } from './progress.js';
+import type { Settings } from './settings.js';
+import type { Supervisor } from './supervisor.js';
+
+/** Kafka or Cassandra, serving clients. */
+export interface Served {
+  readonly addresses: readonly string[];
+  /** Stops what the supervisor does not stop. */
+  readonly stop: () => Promise<void>;
+}
+
+/** A source of Kafka and Cassandra. Each is served when its promise comes true. */
+export interface InfrastructureProvider {
+  readonly kafka: () => Promise<Served>;
+  readonly cassandra: () => Promise<Served>;
+}
+
+export interface InfrastructureSurroundings {
+  readonly settings: Settings;
+  readonly supervisor: Supervisor;
+  readonly progress: Progress;
+  /** Ends every waiting when the launcher is told to stop. */
+  readonly signal: AbortSignal;
+  /** Journals are never deleted, so this is for tests only. */
+  readonly deletableTopics: boolean;
+}
+
+export interface Infrastructure {
+  readonly kafka: readonly string[];
+  readonly cassandra: readonly string[];
+  readonly stop: () => Promise<void>;
+}
+
+/** Both at once, since together they take as long as the slower one. What was given an address is never started. */
+export async function startInfrastructure(surroundings: InfrastructureSurroundings): Promise<Infrastructure> {
+  const { settings } = surroundings;
+  const given = givenInfrastructure(surroundings);
+  const own = settings.kafka && settings.cassandra ? given : ownInfrastructure(surroundings);
+  const [kafka, cassandra] = await Promise.all([
+    (settings.kafka ? given : own).kafka(),
+    (settings.cassandra ? given : own).cassandra(),
+  ]);
+  return {
+    kafka: kafka.addresses,
+    cassandra: cassandra.addresses,
+    stop: async () => void (await Promise.all([kafka.stop(), cassandra.stop()])),
+  };
+}
+
+function ownInfrastructure(surroundings: InfrastructureSurroundings): InfrastructureProvider {
+  const { infra } = surroundings.settings;
+  const javaHome = infra === 'docker' ? undefined : findJavaHome();
+  return javaHome === undefined
+    ? containerInfrastructure(surroundings)
+    : embeddedInfrastructure(surroundings, javaHome);
+}

@@ -1,0 +1,29 @@
+import { createServer } from 'node:net';
+
+export const loopback = '127.0.0.1';
+
+/** The preferred port when nobody listens there, else the next free one. Ports already handed out are not given again. */
+export async function choosePort(preferred: number, taken: Set<number> = new Set()): Promise<number> {
+  for (let port = preferred; port < preferred + 200; port += 1) {
+    if (!taken.has(port) && (await isFree(port))) {
+      taken.add(port);
+      return port;
+    }
+  }
+  throw new Error(`no free port from ${preferred} to ${preferred + 199} on ${loopback}`);
+}
+
+/** True when this process could listen there, on the loopback and on all addresses. */
+async function isFree(port: number): Promise<boolean> {
+  return (await canListen(port, loopback)) && (await canListen(port, '0.0.0.0'));
+}
+
+function canListen(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' || error.code === 'EACCES' ? resolve(false) : reject(error),
+    );
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

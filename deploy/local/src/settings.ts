@@ -1,0 +1,81 @@
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Where Kafka and Cassandra come from when no address is given. */
+export type InfraChoice = 'auto' | 'jvm' | 'docker';
+
+export interface Settings {
+  /** The checkout. */
+  readonly root: string;
+  /** Data, logs, `endpoints.json`, `token`, pids. */
+  readonly home: string;
+  /** What checkouts share: jars and class archives. */
+  readonly cache: string;
+  readonly infra: InfraChoice;
+  /** Addresses of a running Kafka, if given. */
+  readonly kafka: readonly string[] | undefined;
+  /** Addresses of a running Cassandra, if given. */
+  readonly cassandra: readonly string[] | undefined;
+  readonly datacenter: string;
+  readonly keyspace: string;
+  readonly cells: number;
+  readonly lanes: number;
+  readonly instances: number;
+  readonly agentsPerCell: number;
+  /** Preferred port of the gateway; 0 is any free one. */
+  readonly gatewayPort: number;
+}
+
+/** A setting that cannot be right. The message names it, what was found, and what is expected. */
+export class WrongSetting extends Error {}
+
+export const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+/** The settings that the environment asks for, before any flag of the command line. */
+export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
+  return {
+    root: checkout,
+    home: resolve(env['ORRERY_HOME'] ?? join(checkout, '.orrery')),
+    cache: resolve(env['ORRERY_CACHE'] ?? join(homedir(), '.cache', 'orrery')),
+    infra: infraChoice(env['ORRERY_INFRA'] ?? 'auto'),
+    kafka: addresses('ORRERY_KAFKA', env),
+    cassandra: addresses('ORRERY_CASSANDRA', env),
+    datacenter: env['ORRERY_DATACENTER'] ?? 'datacenter1',
+    keyspace: env['ORRERY_KEYSPACE'] ?? 'orrery',
+    cells: count('ORRERY_CELLS', env, 1, 1, 1024),
+    lanes: count('ORRERY_AGENT_LANES', env, 4, 1, 1024),
+    instances: count('ORRERY_INSTANCES', env, 1, 1, 16),
+    agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, 64),
+    gatewayPort: count('ORRERY_PORT', env, 7070, 0, 65_535),
+  };
+}
+
+export function infraChoice(given: string): InfraChoice {
+  if (given === 'auto' || given === 'jvm' || given === 'docker') return given;
+  throw new WrongSetting(`--infra is one of auto, jvm, docker, and not ${JSON.stringify(given)}`);
+}
+
+export function wholeNumber(name: string, given: string, min: number, max: number): number {
+  const value = Number(given);
+  if (given.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new WrongSetting(`${name} is a whole number from ${min} to ${max}, and not ${JSON.stringify(given)}`);
+}
+
+function count(name: string, env: NodeJS.ProcessEnv, otherwise: number, min: number, max: number): number {
+  const given = env[name];
+  return given === undefined || given === '' ? otherwise : wholeNumber(name, given, min, max);
+}
+
+function addresses(name: string, env: NodeJS.ProcessEnv): readonly string[] | undefined {
+  const given = env[name];
+  if (given === undefined || given.trim() === '') return undefined;
+  const list = given.split(',').map((address) => address.trim());
+  const wrong = list.find((address) => !/^[^\s:]+:\d{1,5}$/.test(address));
+  if (wrong !== undefined) {
+    throw new WrongSetting(
+      `${name} is a list of host:port separated by commas, and ${JSON.stringify(wrong)} is not one`,
+    );
+  }
+  return list;
+}

@@ -1,0 +1,21 @@
+export interface StopSignals {
+  /** Aborted when the launcher is told to stop, by a person, by the system, or by the end of its terminal. */
+  readonly signal: AbortSignal;
+  readonly told: Promise<void>;
+}
+
+/** From here on a signal asks for an orderly stop; repeating it changes nothing, since the graces bound the stop. */
+export function stopSignals(): StopSignals {
+  const controller = new AbortController();
+  const told = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
+  }
+  // A terminal that is gone must not turn the next line of progress into a crash.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    });
+  }
+  return { signal: controller.signal, told };
+}
