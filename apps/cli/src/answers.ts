@@ -1,0 +1,108 @@
+/** The JSON of the gateway, as far as this program reads it; all of it is printed with `-o json`. */
+export interface Service {
+  readonly name: string;
+  readonly version: number;
+  readonly role: string;
+  readonly state: string;
+  readonly cell?: number;
+  readonly pods: Readonly<Record<string, { readonly count: number; readonly running: number }>>;
+  readonly plan: unknown;
+}
+
+export interface ServiceVersion {
+  readonly version: number;
+  readonly at?: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly digest?: string;
+}
+
+export interface Difference {
+  readonly path: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export interface Plan {
+  readonly name: string;
+  readonly status: string;
+  readonly strategy?: string;
+  readonly phases?: readonly Phase[];
+}
+
+export interface Phase {
+  readonly name: string;
+  readonly status: string;
+  readonly strategy?: string;
+  readonly steps?: readonly { readonly name: string; readonly status: string; readonly message?: string }[];
+}
+
+export interface Pod {
+  readonly name: string;
+  readonly agent?: string | null;
+  readonly state: string;
+  readonly tasks?: readonly Task[];
+}
+
+export interface Task {
+  readonly id: string;
+  readonly service: string;
+  readonly pod: string;
+  readonly task: string;
+  readonly agent?: string | null;
+  readonly state: string;
+  readonly incarnation: number;
+  readonly pid?: number;
+  readonly address?: string;
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly ready?: boolean;
+  readonly since?: string;
+}
+
+export interface HistoryRow {
+  readonly task: string;
+  readonly incarnation: number;
+  readonly seq: number;
+  readonly state: string;
+  readonly at: string;
+  readonly agent?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly cause?: unknown;
+}
+
+export interface Agent {
+  readonly id: string;
+  readonly hostname: string;
+  readonly state: string;
+  readonly resources: Amounts;
+  readonly used: Amounts;
+  readonly domain?: { readonly region?: string; readonly zone?: string };
+}
+
+export interface Amounts {
+  readonly cpus: number;
+  readonly memory: number;
+  readonly disk: number;
+  readonly gpus: number;
+}
+
+export interface Endpoint {
+  readonly name: string;
+  readonly address: readonly string[];
+  readonly dns?: readonly string[];
+  readonly vip?: string;
+}
+
+export interface StreamedEvent {
+  readonly position: string;
+  readonly at: string;
+  readonly journal: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly service?: string;
+  readonly agent?: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly data?: unknown;
+}

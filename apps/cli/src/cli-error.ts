@@ -1,0 +1,47 @@
+import { exitCodeOfStatus, exitCodes, type ExitCode } from './exit-codes.js';
+
+/** Something that the user can act on: a sentence, a stable code, and what would help. */
+export class CliError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly more: { readonly remedy?: string; readonly field?: string; readonly exitCode?: ExitCode } = {},
+  ) {
+    super(message);
+    this.name = 'CliError';
+  }
+
+  get exitCode(): ExitCode {
+    return this.more.exitCode ?? exitCodes.error;
+  }
+}
+
+/** The body of an error answer of the gateway (RFC 9457). */
+export interface Problem {
+  readonly title?: string;
+  readonly status: number;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly field?: string;
+  readonly remedy?: string;
+}
+
+export function errorOfProblem(problem: Problem): CliError {
+  return new CliError(
+    problem.code ?? `http-${problem.status}`,
+    problem.detail ?? problem.title ?? 'the gateway failed',
+    {
+      exitCode: exitCodeOfStatus(problem.status),
+      ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }),
+      ...(problem.field === undefined ? {} : { field: problem.field }),
+    },
+  );
+}
+
+/** What goes to stderr: sentence with its code, then the remedy. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof CliError))
+    return `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const remedy = error.more.remedy === undefined ? '' : `\n  ${error.more.remedy}`;
+  return `error: ${error.message} (${error.code})${remedy}`;
+}

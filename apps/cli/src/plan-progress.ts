@@ -1,0 +1,31 @@
+import type { Phase, Plan } from './answers.js';
+import { path, type Call } from './call.js';
+import type { Outcome } from './gateway-client.js';
+import { waitUntil } from './waiting.js';
+
+/** Waits for the plans that a command started; prints each step of the way on stderr. */
+export async function waitForPlans(call: Call, outcome: Outcome): Promise<void> {
+  if (call.options.detach === true) return;
+  for (const { service, plan } of outcome.plans ?? []) {
+    await waitUntil(call, { service, waitsFor: `plan ${plan} of ${service}` }, async () => {
+      const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`);
+      return { done: shown.status === 'COMPLETE', progress: planProgress(shown) };
+    });
+  }
+}
+
+/** `deploy IN_PROGRESS: web 3 of 30 steps, 2 WAITING` */
+export function planProgress(plan: Plan): string {
+  const phases = (plan.phases ?? []).map(phaseProgress);
+  return [`plan ${plan.name} ${plan.status}`, ...(phases.length === 0 ? [] : [phases.join('; ')])].join(': ');
+}
+
+function phaseProgress(phase: Phase): string {
+  const steps = phase.steps ?? [];
+  const counts = new Map<string, number>();
+  for (const { status } of steps) counts.set(status, (counts.get(status) ?? 0) + 1);
+  const complete = counts.get('COMPLETE') ?? 0;
+  const stuck = ['ERROR', 'DELAYED', 'WAITING'].filter((status) => counts.has(status));
+  const remarks = stuck.map((status) => `, ${counts.get(status)} ${status}`).join('');
+  return `${phase.name} ${complete} of ${steps.length} steps${remarks}`;
+}

@@ -1,0 +1,183 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Surroundings } from './call.js';
+import { runCall } from './main.js';
+import { programOf } from './program.js';
+import { candidates } from './verbs/completion.js';
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+type Answer = (request: Seen, response: ServerResponse) => void;
+
+describe('orrery', () => {
+  let server: Server;
+  let answer: Answer;
+  let seen: Seen[];
+
+  beforeEach(async () => {
+    seen = [];
+    server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        const { method = '', url = '', headers } = request;
+        seen.push({ method, url, headers, body });
+        response.setHeader('orrery-position', `p${seen.length}`);
+        response.setHeader('content-type', 'application/json');
+        answer(seen.at(-1)!, response);
+      });
+    });
+    await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  });
+
+  afterEach(() => {
+    server.closeAllConnections();
+    return new Promise((closed) => server.close(closed));
+  });
+
+  async function orrery(words: string, more: Partial<Surroundings> = {}) {
+    const said = { out: '', err: '' };
+    const { port } = server.address() as AddressInfo;
+    const code = await runCall(words.split(' '), {
+      environment: { ORRERY_URL: `http://127.0.0.1:${port}` },
+      folder: '/',
+      actor: 'ann',
+      out: (text) => (said.out += text),
+      err: (text) => (said.err += text),
+      ask: undefined,
+      readInput: async () => '',
+      redraws: false,
+      interrupted: new AbortController().signal,
+      ...more,
+    });
+    return { code, ...said };
+  }
+
+  const hello = {
+    name: 'hello',
+    version: 2,
+    role: '*',
+    state: 'ACTIVE',
+    pods: { web: { count: 3, running: 2 } },
+    plan: null,
+  };
+
+  it('prints a list as a table, and exactly the items with -o json', async () => {
+    answer = (_, response) => response.end(JSON.stringify({ items: [hello], next: null }));
+    expect((await orrery('service list')).out).toBe(
+      'NAME   VERSION  STATE   RUNNING  PLAN  ROLE\nhello        2  ACTIVE  web 2/3  -     *\n',
+    );
+    expect(JSON.parse((await orrery('service list -o json')).out)).toEqual([hello]);
+    expect((await orrery('service list -o name')).out).toBe('hello\n');
+  });
+
+  it('reads a long list page by page', async () => {
+    answer = ({ url }, response) => {
+      const second = url.includes('cursor=two');
+      const items = [{ ...hello, name: second ? 'two' : 'one' }];
+      response.end(JSON.stringify({ items, next: second ? null : 'two' }));
+    };
+    expect((await orrery('service list -o name')).out).toBe('one\ntwo\n');
+  });
+
+  it('tells a missing thing with its code, remedy and exit code 3', async () => {
+    answer = (_, response) => {
+      const problem = { status: 404, code: 'unknown-service', detail: 'there is no service x', remedy: 'see the list' };
+      response.writeHead(404, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
+    };
+    expect(await orrery('service show x')).toEqual({
+      code: 3,
+      out: '',
+      err: 'error: there is no service x (unknown-service)\n  see the list\n',
+    });
+  });
+
+  it.each([
+    [409, 4],
+    [412, 4],
+    [422, 6],
+    [400, 1],
+  ])('maps status %i to exit code %i', async (status, code) => {
+    answer = (_, response) => {
+      response
+        .writeHead(status, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify({ status, code: 'c' }));
+    };
+    expect((await orrery('service show x')).code).toBe(code);
+  });
+
+  it('sends a change with its id, reason and actor, and waits until its plan is complete', async () => {
+    const states = ['IN_PROGRESS', 'COMPLETE'];
+    answer = ({ method, url }, response) => {
+      if (method === 'POST') {
+        const plans = [{ service: 'hello', plan: 'deploy' }];
+        response.end(JSON.stringify({ commandId: 'c', position: 'after', status: 'accepted', plans }));
+      } else if (url.startsWith('/v1/events')) response.end('{"type":"StepCompleted"}\n');
+      else if (url.includes('/plans/'))
+        response.end(JSON.stringify({ name: 'deploy', status: states.shift(), phases: [] }));
+      else response.end(JSON.stringify(hello));
+    };
+    const { code, out, err } = await orrery('service scale hello web 3 --reason more');
+    expect({ code, out }).toEqual({ code: 0, out: 'hello version 2: web 2/3 running\n' });
+    expect(err).toContain('plan deploy COMPLETE');
+    expect(seen[0]).toMatchObject({ method: 'POST', url: '/v1/services/hello/scale', body: '{"pod":"web","count":3}' });
+    expect(seen[0]!.headers).toMatchObject({ 'orrery-reason': 'more', 'orrery-actor': 'ann', prefer: 'wait=10' });
+    expect(seen[0]!.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(seen[1]!.headers['orrery-min-position']).toBe('after');
+  });
+
+  it('repeats a change under the same id when the gateway was away', async () => {
+    answer = ({ method }, response) => {
+      if (method !== 'POST') return response.end(JSON.stringify(hello));
+      if (seen.length === 1) return response.writeHead(503).end('{}');
+      return response.end(JSON.stringify({ commandId: 'c', position: 'after', status: 'accepted' }));
+    };
+    expect((await orrery('service scale hello web 3 --detach')).code).toBe(0);
+    expect(seen[1]!.headers['idempotency-key']).toBe(seen[0]!.headers['idempotency-key']);
+  });
+
+  it('destroys nothing without a yes', async () => {
+    const { code, err } = await orrery('service uninstall hello');
+    expect(code).toBe(2);
+    expect(err).toContain('--yes');
+    expect(seen).toEqual([]);
+    const asked = await orrery('service uninstall hello', { ask: async () => 'n' });
+    expect({ code: asked.code, requests: seen.length }).toEqual({ code: 1, requests: 0 });
+  });
+
+  it('calls wrong words a usage error', async () => {
+    expect((await orrery('service frobnicate')).code).toBe(2);
+    expect((await orrery('service scale hello web many')).code).toBe(2);
+    expect((await orrery('task list -o csv')).code).toBe(2);
+    expect((await orrery('--help')).code).toBe(0);
+  });
+
+  it('says what to do when there is no gateway', async () => {
+    const { code, err } = await orrery('task list', { environment: { ORRERY_HOME: '/nowhere' } });
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'error: no gateway is known: there is no /nowhere/endpoints.json (no-gateway)\n  start the cluster with `npm start` or `orrery up`, or set ORRERY_URL\n',
+    });
+  });
+
+  it('completes verbs, options, choices and names', async () => {
+    const program = programOf(
+      { out: () => undefined, err: () => undefined } as unknown as Surroundings,
+      () => undefined,
+    );
+    const complete = (before: string[], typed: string) =>
+      candidates(program, before, typed, async (noun) => (noun === 'service' ? ['hello', 'kafka'] : []));
+    expect(await complete([], 'ta')).toEqual(['task']);
+    expect(await complete(['service'], 'sc')).toEqual(['scale']);
+    expect(await complete(['service', 'show'], '')).toEqual(['hello', 'kafka']);
+    expect(await complete(['task', 'list', '--service'], 'k')).toEqual(['kafka']);
+    expect(await complete(['task', 'list', '-o'], 'j')).toEqual(['json']);
+    expect(await complete(['task', 'list'], '--st')).toEqual(['--state']);
+    expect(await complete(['completion'], 'z')).toEqual(['zsh']);
+  });
+});

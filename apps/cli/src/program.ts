@@ -1,0 +1,343 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { callOf, type Surroundings, type Verb } from './call.js';
+import { parseDurationMs } from './duration.js';
+import type { ExitCode } from './exit-codes.js';
+import { outputFormats } from './output/output.js';
+
+/** Tells the words that can stand in an argument's place, for completion. */
+export type Completes = 'service' | 'task' | 'agent';
+
+interface VerbDefinition {
+  readonly usage: string;
+  readonly says: string;
+  /** Loaded when the verb is called, so that `--help` stays fast. */
+  readonly load: () => Promise<Verb>;
+  readonly options?: readonly Option[];
+}
+
+/** The grammar: every noun, verb, argument and option. */
+export function programOf(surroundings: Surroundings, ended: (code: ExitCode) => void): Command {
+  const program = new Command('orrery')
+    .description('A control plane for containers and the stateful services that hold their data')
+    .version('0.1.0', '-V, --version')
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .configureOutput({ writeOut: surroundings.out, writeErr: surroundings.err })
+    .showHelpAfterError('(add --help for the usage)')
+    .exitOverride();
+  const add = (parent: Command, { usage, says, load, options = [] }: VerbDefinition) => {
+    const command = parent.command(usage).description(says);
+    for (const option of options) command.addOption(option);
+    command.action(async () => {
+      const code = await (await load())(callOf(command, surroundings));
+      if (typeof code === 'number') ended(code);
+    });
+    return command;
+  };
+  addCluster(program, add);
+  addServices(noun(program, 'service', 'Services: what should run'), add);
+  addPlans(noun(program, 'plan', 'Plans: the ordered work that brings a service to its target'), add);
+  addPods(noun(program, 'pod', 'Pods: tasks placed together on one agent'), add);
+  addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
+  addAgents(noun(program, 'agent', 'Agents: the machines'), add);
+  addPast(program, add);
+  addTools(program, add);
+  return program;
+}
+
+type Add = (parent: Command, definition: VerbDefinition) => Command;
+
+function noun(program: Command, name: string, says: string): Command {
+  return program.command(name).description(says);
+}
+
+function addCluster(program: Command, add: Add): void {
+  const local = (name: 'up' | 'down' | 'status') => async () => (await import('./verbs/local.js'))[name];
+  add(program, {
+    usage: 'up',
+    says: 'Start a local cluster: Kafka, Cassandra, the control plane and agents',
+    load: local('up'),
+    options: [
+      new Option('--detach', 'return once it is ready'),
+      new Option('--agents <n>', 'number of local agents').argParser(wholeNumber),
+      new Option('--instances <n>', 'instances of each of the three owners').argParser(wholeNumber),
+      new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
+    ],
+  });
+  add(program, { usage: 'down', says: 'Stop the local cluster; its data stays', load: local('down') });
+  add(program, {
+    usage: 'status',
+    says: 'Show the processes of the local cluster',
+    load: local('status'),
+    options: [output()],
+  });
+}
+
+function addServices(service: Command, add: Add): void {
+  const verb = (name: keyof typeof import('./verbs/service.js')) => async () =>
+    (await import('./verbs/service.js'))[name] as Verb;
+  add(service, {
+    usage: 'apply',
+    says: 'Create a service, or bring it to what a file says',
+    load: verb('apply'),
+    options: [
+      new Option('-f, --file <file>', 'service spec, YAML or JSON; - reads it from stdin').makeOptionMandatory(),
+      new Option('--dry-run', 'print the difference, the plan and the places; change nothing'),
+      new Option('--exit-code', 'with --dry-run: exit code 10 when there are changes'),
+      ifVersion(),
+      ...changing(),
+    ],
+  });
+  add(service, { usage: 'list', says: 'List services', load: verb('list'), options: listing() });
+  add(service, { usage: 'show <service>', says: 'Show one service', load: verb('show'), options: reading() });
+  add(service, {
+    usage: 'scale <service> <pod> <count>',
+    says: 'Set the number of pods of one type',
+    load: verb('scale'),
+    options: [ifVersion(), ...changing()],
+  });
+  add(service, {
+    usage: 'uninstall <service>',
+    says: 'End all tasks of a service, destroy its volumes and forget it',
+    load: verb('uninstall'),
+    options: [yes(), ...changing()],
+  });
+  add(service, {
+    usage: 'versions <service>',
+    says: 'List the versions of a service',
+    load: verb('versions'),
+    options: reading(),
+  });
+  add(service, {
+    usage: 'diff <service> <from> <to>',
+    says: 'Show what changed between two versions',
+    load: verb('diff'),
+    options: reading(),
+  });
+  add(service, {
+    usage: 'rollback <service> <version>',
+    says: 'Apply an earlier version again, as a new one',
+    load: verb('rollback'),
+    options: [ifVersion(), ...changing()],
+  });
+}
+
+function addPlans(plan: Command, add: Add): void {
+  const load = (name: 'list' | 'show') => async () => (await import('./verbs/plan.js'))[name];
+  add(plan, { usage: 'list <service>', says: 'List the plans of a service', load: load('list'), options: reading() });
+  add(plan, {
+    usage: 'show <service> [plan]',
+    says: 'Show phases and steps of a plan (default: deploy)',
+    load: load('show'),
+    options: reading(),
+  });
+  const verbs = {
+    start: 'Run a plan',
+    stop: 'End a plan and forget its progress',
+    pause: 'Start no further step; what runs goes on',
+    resume: 'Go on where a pause began',
+    'force-complete': 'Take a plan, phase or step for done',
+    'force-restart': 'Do a plan, phase or step again',
+  };
+  for (const [name, says] of Object.entries(verbs)) {
+    const options = [
+      new Option('-p, --parameter <key=value>', 'parameter of the plan, repeatable')
+        .argParser(keyValue)
+        .default({}, 'none'),
+      ...changing(),
+    ];
+    const loadVerb = async () => (await import('./verbs/plan.js')).verb(name);
+    add(plan, { usage: `${name} <service> <plan> [phase] [step]`, says, load: loadVerb, options });
+  }
+}
+
+function addPods(pod: Command, add: Add): void {
+  const verb = (name: 'list' | 'show' | 'restart' | 'replace') => async () => (await import('./verbs/pod.js'))[name];
+  add(pod, { usage: 'list <service>', says: 'List the pods of a service', load: verb('list'), options: listing() });
+  add(pod, {
+    usage: 'show <service> <pod>',
+    says: 'Show one pod, such as node-0',
+    load: verb('show'),
+    options: reading(),
+  });
+  add(pod, {
+    usage: 'restart <service> <pod>',
+    says: 'Restart a pod in its place',
+    load: verb('restart'),
+    options: changing(),
+  });
+  add(pod, {
+    usage: 'replace <service> <pod>',
+    says: 'Give a pod a new place; its volumes are left behind',
+    load: verb('replace'),
+    options: [new Option('--fenced', 'the old machine is off, on your word'), yes(), ...changing()],
+  });
+}
+
+function addTasks(task: Command, add: Add): void {
+  const verb = (name: keyof typeof import('./verbs/task.js')) => async () =>
+    (await import('./verbs/task.js'))[name] as Verb;
+  add(task, {
+    usage: 'list',
+    says: 'List tasks',
+    load: verb('list'),
+    options: [
+      new Option('--service <name>', 'of one service'),
+      new Option('--agent <id>', 'on one agent'),
+      new Option('--state <state>', 'in one state, such as RUNNING'),
+      ...listing(),
+    ],
+  });
+  add(task, { usage: 'show <task>', says: 'Show one task', load: verb('show'), options: reading() });
+  add(task, {
+    usage: 'history <task>',
+    says: 'Every state of every incarnation, with its cause',
+    load: verb('history'),
+    options: [limit(), output()],
+  });
+  add(task, {
+    usage: 'logs <task>',
+    says: 'Print what a task wrote',
+    load: verb('logs'),
+    options: [
+      new Option('-f, --follow', 'go on with what it writes'),
+      new Option('--stderr', 'its stderr instead of its stdout'),
+      new Option('--from <byte>', 'begin at this byte; negative: so many before the end').argParser(integer),
+    ],
+  });
+  add(task, {
+    usage: 'kill <task>',
+    says: 'End the running incarnation; its service decides what follows',
+    load: verb('kill'),
+    options: [new Option('--grace <duration>', 'from SIGTERM to SIGKILL').argParser(duration), yes(), ...changing()],
+  });
+  add(task, {
+    usage: 'why <task>',
+    says: 'Explain where a task runs, or why it waits',
+    load: verb('why'),
+    options: reading(),
+  });
+}
+
+function addAgents(agent: Command, add: Add): void {
+  const verb = (name: keyof typeof import('./verbs/agent.js')) => async () =>
+    (await import('./verbs/agent.js'))[name] as Verb;
+  add(agent, { usage: 'list', says: 'List agents', load: verb('list'), options: listing() });
+  add(agent, { usage: 'show <agent>', says: 'Show one agent', load: verb('show'), options: reading() });
+  add(agent, {
+    usage: 'drain <agent>',
+    says: 'Place nothing new there and move its tasks away',
+    load: verb('drain'),
+    options: [new Option('--grace <duration>', 'time that tasks get to move').argParser(duration), ...changing()],
+  });
+  add(agent, { usage: 'activate <agent>', says: 'End a drain', load: verb('activate'), options: changing() });
+  add(agent, {
+    usage: 'gone <agent>',
+    says: 'Declare that a machine will never come back: its tasks are lost. Final',
+    load: verb('gone'),
+    options: [yes(), ...changing()],
+  });
+}
+
+function addPast(program: Command, add: Add): void {
+  const verb = (name: keyof typeof import('./verbs/past.js')) => async () =>
+    (await import('./verbs/past.js'))[name] as Verb;
+  add(program, {
+    usage: 'state',
+    says: 'Show the whole state, now or at a moment of the past',
+    load: verb('state'),
+    options: [at(), output()],
+  });
+  const audit = noun(program, 'audit', 'Who did what, when, why, and what followed');
+  add(audit, {
+    usage: 'log',
+    says: 'List the commands that were given and what followed',
+    load: verb('auditLog'),
+    options: [
+      new Option('--service <name>', 'about one service'),
+      new Option('--actor <name>', 'by one person or program'),
+      new Option('--since <time>', 'from this moment on (RFC 3339)'),
+      new Option('--until <time>', 'up to this moment (RFC 3339)'),
+      limit(),
+      output(),
+    ],
+  });
+  add(audit, {
+    usage: 'verify',
+    says: 'Walk all journals from zero and check chain, terms, offsets and snapshots',
+    load: verb('auditVerify'),
+    options: [output()],
+  });
+  add(program, {
+    usage: 'events',
+    says: 'Print what happens, as it happens',
+    load: verb('events'),
+    options: [
+      new Option('--from <position>', 'begin here: a position or a time (RFC 3339)'),
+      new Option('-f, --follow', 'go on with what happens next'),
+      new Option('--service <name>', 'of one service'),
+      new Option('--type <type>', 'of one type, such as TasksRunning'),
+      output(),
+    ],
+  });
+}
+
+function addTools(program: Command, add: Add): void {
+  add(program, {
+    usage: 'endpoints <service> [name]',
+    says: 'Show the addresses of a service',
+    load: async () => (await import('./verbs/service.js')).endpoints,
+    options: reading(),
+  });
+  const completion = add(program, {
+    usage: 'completion',
+    says: 'Print the completion script of a shell',
+    load: async () => (await import('./verbs/completion.js')).script,
+  });
+  completion.addArgument(
+    new Argument('<shell>', 'for instance: source <(orrery completion bash)').choices(['bash', 'zsh', 'fish']),
+  );
+  const complete = add(program, {
+    usage: '__complete [words...]',
+    says: 'Words that can follow',
+    load: async () => (await import('./verbs/completion.js')).complete(program),
+  });
+  complete.allowUnknownOption(true).helpOption(false);
+  (complete as unknown as { _hidden: boolean })._hidden = true;
+}
+
+const output = () =>
+  new Option('-o, --output <format>', 'how to print it').choices([...outputFormats]).default('table' as const);
+const at = () => new Option('--at <time>', 'as it was then: a time (RFC 3339), a duration ago, or a position');
+const limit = () => new Option('--limit <n>', 'at most so many').argParser(wholeNumber);
+const yes = () => new Option('-y, --yes', 'do not ask');
+const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
+const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
+const listing = () => [limit(), ...reading()];
+const changing = () => [
+  new Option('--reason <text>', 'why; kept for ever'),
+  new Option('--detach', 'return once it is accepted'),
+  new Option('--timeout <duration>', 'how long to wait until it is done').argParser(duration).default(300_000, '5m'),
+  output(),
+];
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
+
+function integer(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
+
+function duration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError('expected a duration such as 90s, 5m or 1h.');
+  return ms;
+}
+
+function keyValue(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}

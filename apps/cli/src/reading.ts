@@ -1,0 +1,50 @@
+import type { Call } from './call.js';
+import { parseDurationMs } from './duration.js';
+import type { Query } from './gateway-client.js';
+import type { Listing } from './output/output.js';
+
+/** `--at`: a duration means so long ago; the gateway understands the rest. */
+export function atOf(call: Call): { at?: string } {
+  const { at } = call.options;
+  if (at === undefined) return {};
+  const agoMs = /[a-z]$/i.test(at) ? parseDurationMs(at.replace(/^-/, '')) : undefined;
+  return { at: agoMs === undefined ? at : new Date(Date.now() - agoMs).toISOString() };
+}
+
+/** Reads a list and prints it; with `--watch` again whenever something happens. */
+export async function showList<Item>(call: Call, path: string, query: Query, listing: Listing<Item>): Promise<void> {
+  const limit = call.options['limit'] as number | undefined;
+  await watching(call, query['service'] as string | undefined, async () => {
+    await call.output.list(await call.gateway.list<Item>(path, { ...query, ...atOf(call) }, limit), listing);
+  });
+}
+
+export async function showObject<Value extends object>(
+  call: Call,
+  path: string,
+  show: { readonly name: (value: Value) => string; readonly people?: (value: Value) => string },
+): Promise<void> {
+  await watching(call, undefined, async () => {
+    await call.output.object(await call.gateway.get<Value>(path, atOf(call)), show);
+  });
+}
+
+const REDRAW_MS = 250;
+const CLEAR_SCREEN = '\u001b[H\u001b[2J';
+
+/** Shows once, or with `--watch` after each burst of events until Ctrl-C. */
+async function watching(call: Call, service: string | undefined, show: () => Promise<void>): Promise<void> {
+  const { surroundings, gateway, options } = call;
+  const again = async () => {
+    if (options.watch === true && surroundings.redraws) surroundings.out(CLEAR_SCREEN);
+    await show();
+  };
+  await again();
+  if (options.watch !== true || options.at !== undefined) return;
+  const query = { follow: true, from: gateway.position, service };
+  let due: Promise<void> | undefined;
+  for await (const _event of gateway.lines('/v1/events', query, surroundings.interrupted)) {
+    due ??= new Promise<void>((done) => setTimeout(done, REDRAW_MS)).then(again).finally(() => (due = undefined));
+  }
+  await due;
+}

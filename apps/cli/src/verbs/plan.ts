@@ -1,0 +1,79 @@
+import type { Plan } from '../answers.js';
+import { argument, path, type Call, type Verb } from '../call.js';
+import { table } from '../output/table.js';
+import { planProgress, waitForPlans } from '../plan-progress.js';
+import { showList, showObject } from '../reading.js';
+
+export async function list(call: Call): Promise<void> {
+  await showList<Plan>(
+    call,
+    path`/v1/services/${argument(call, 0)}/plans`,
+    {},
+    {
+      name: (plan) => plan.name,
+      columns: [
+        { title: 'PLAN', cell: (plan) => plan.name },
+        { title: 'STATUS', cell: (plan) => plan.status },
+        { title: 'STRATEGY', cell: (plan) => plan.strategy },
+        { title: 'PHASES', cell: (plan) => plan.phases?.map((phase) => `${phase.name} ${phase.status}`).join(', ') },
+      ],
+    },
+  );
+}
+
+export async function show(call: Call): Promise<void> {
+  const plan = call.args[1] ?? 'deploy';
+  await showObject<Plan>(call, path`/v1/services/${argument(call, 0)}/plans/${plan}`, {
+    name: ({ name }) => name,
+    people: (shown) => `${planProgress(shown)}\n${table(stepColumns, stepsOf(shown))}`,
+  });
+}
+
+const waitedFor: ReadonlySet<string> = new Set(['start', 'resume', 'force-restart', 'force-complete']);
+
+/** `start`, `stop`, `pause`, `resume`, `force-complete`, `force-restart`. */
+export function verb(name: string): Verb {
+  return async (call) => {
+    const [service, plan, phase, step] = [argument(call, 0), argument(call, 1), call.args[2], call.args[3]];
+    const parameters = call.options['parameter'] as Readonly<Record<string, string>>;
+    const body = {
+      ...(phase === undefined ? {} : { phase }),
+      ...(step === undefined ? {} : { step }),
+      ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
+    };
+    const outcome = await call.gateway.change('POST', path`/v1/services/${service}/plans/${plan}/${name}`, {
+      body,
+      reason: call.options.reason,
+    });
+    // A resumed or completed part of a plan leaves the rest to others: only a whole plan is waited for.
+    if (waitedFor.has(name) && phase === undefined)
+      await waitForPlans(call, { ...outcome, plans: [{ service, plan }] });
+    const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`);
+    await call.output.object(shown, { name: () => plan, people: () => `${planProgress(shown)}\n` });
+  };
+}
+
+interface StepRow {
+  readonly phase: string;
+  readonly step: string;
+  readonly status: string;
+  readonly message?: string | undefined;
+}
+
+const stepColumns = [
+  { title: 'PHASE', cell: (row: StepRow) => row.phase },
+  { title: 'STEP', cell: (row: StepRow) => row.step },
+  { title: 'STATUS', cell: (row: StepRow) => row.status },
+  { title: 'MESSAGE', cell: (row: StepRow) => row.message },
+];
+
+function stepsOf(plan: Plan): StepRow[] {
+  return (plan.phases ?? []).flatMap((phase) =>
+    (phase.steps ?? []).map((step) => ({
+      phase: phase.name,
+      step: step.name,
+      status: step.status,
+      message: step.message,
+    })),
+  );
+}

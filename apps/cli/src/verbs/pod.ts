@@ -1,0 +1,68 @@
+import type { Pod } from '../answers.js';
+import { argument, confirm, path, type Call } from '../call.js';
+import { waitForPlans } from '../plan-progress.js';
+import { showList, showObject } from '../reading.js';
+import { waitUntil } from '../waiting.js';
+
+export async function list(call: Call): Promise<void> {
+  await showList<Pod>(
+    call,
+    path`/v1/services/${argument(call, 0)}/pods`,
+    {},
+    {
+      name: (pod) => pod.name,
+      columns: [
+        { title: 'POD', cell: (pod) => pod.name },
+        { title: 'STATE', cell: (pod) => pod.state },
+        { title: 'AGENT', cell: (pod) => pod.agent },
+        { title: 'TASKS', cell: (pod) => pod.tasks?.map((task) => `${task.task} ${task.state}`).join(', ') },
+      ],
+    },
+  );
+}
+
+export async function show(call: Call): Promise<void> {
+  await showObject<Pod>(call, podPath(call), { name: (pod) => pod.name });
+}
+
+export async function restart(call: Call): Promise<void> {
+  await change(call, 'restart', {});
+}
+
+export async function replace(call: Call): Promise<void> {
+  await confirm(call, `Replace ${argument(call, 1)} of ${argument(call, 0)}: its volumes are left behind. Go on?`);
+  await change(call, 'replace', call.options['fenced'] === true ? { fenced: true } : {});
+}
+
+async function change(call: Call, verb: 'restart' | 'replace', body: object): Promise<void> {
+  const [service, pod] = [argument(call, 0), argument(call, 1)];
+  const before = await call.gateway.get<Pod>(podPath(call));
+  const outcome = await call.gateway.change('POST', `${podPath(call)}/${verb}`, { body, reason: call.options.reason });
+  if (call.options.detach !== true) {
+    await waitForPlans(call, outcome);
+    await waitUntil(call, { service, waitsFor: `${verb} of ${pod}` }, async () => {
+      const now = await call.gateway.get<Pod>(podPath(call));
+      return { done: isRenewed(before, now), progress: `${pod} ${now.state} on ${now.agent ?? 'no agent yet'}` };
+    });
+  }
+  const after = await call.gateway.get<Pod>(podPath(call));
+  await call.output.object(after, {
+    name: () => pod,
+    people: () => `${pod} ${after.state} on ${after.agent ?? 'no agent yet'}\n`,
+  });
+}
+
+/** All tasks run again, each as a later incarnation than before. */
+export function isRenewed(before: Pod, now: Pod): boolean {
+  const incarnations = new Map((before.tasks ?? []).map((task) => [task.task, task.incarnation]));
+  const tasks = now.tasks ?? [];
+  return tasks.length > 0 && tasks.every((task) => isUp(task) && task.incarnation > (incarnations.get(task.task) ?? 0));
+}
+
+function isUp(task: { readonly state: string; readonly ready?: boolean }): boolean {
+  return task.state === 'FINISHED' || (task.state === 'RUNNING' && task.ready !== false);
+}
+
+function podPath(call: Call): string {
+  return path`/v1/services/${argument(call, 0)}/pods/${argument(call, 1)}`;
+}

@@ -1,0 +1,204 @@
+import type { Difference, Endpoint, Service, ServiceVersion } from '../answers.js';
+import { argument, confirm, path, type Call } from '../call.js';
+import { CliError } from '../cli-error.js';
+import { exitCodes, type ExitCode } from '../exit-codes.js';
+import type { Change, Outcome } from '../gateway-client.js';
+import type { Listing } from '../output/output.js';
+import { table } from '../output/table.js';
+import { waitForPlans } from '../plan-progress.js';
+import { atOf, showList, showObject } from '../reading.js';
+import { waitUntil } from '../waiting.js';
+import { readSpecs } from '../spec-files.js';
+
+const services: Listing<Service> = {
+  name: (service) => service.name,
+  columns: [
+    { title: 'NAME', cell: (service) => service.name },
+    { title: 'VERSION', cell: (service) => service.version, right: true },
+    { title: 'STATE', cell: (service) => service.state },
+    { title: 'RUNNING', cell: podCounts },
+    { title: 'PLAN', cell: (service) => planText(service.plan) },
+    { title: 'ROLE', cell: (service) => service.role },
+    { title: 'CELL', cell: (service) => service.cell, wide: true },
+  ],
+};
+
+export async function list(call: Call): Promise<void> {
+  await showList(call, '/v1/services', {}, services);
+}
+
+export async function show(call: Call): Promise<void> {
+  await showObject<Service>(call, path`/v1/services/${argument(call, 0)}`, { name: services.name });
+}
+
+export async function apply(call: Call): Promise<ExitCode> {
+  const specs = await readSpecs(call);
+  if (call.options['dryRun'] === true) return dryRun(call, specs);
+  for (const spec of specs) {
+    const outcome = await call.gateway.change('PUT', path`/v1/services/${spec.name}`, {
+      body: spec,
+      ...changeOf(call),
+    });
+    await finish(call, spec.name, outcome);
+  }
+  return exitCodes.done;
+}
+
+interface DryRun {
+  readonly changes: readonly Difference[];
+  readonly plan: unknown;
+  readonly places: unknown;
+}
+
+async function dryRun(call: Call, specs: readonly { readonly name: string }[]): Promise<ExitCode> {
+  let changes = 0;
+  for (const spec of specs) {
+    const run = await call.gateway.ask<DryRun>('PUT', path`/v1/services/${spec.name}`, { 'dry-run': true }, spec);
+    changes += run.changes.length;
+    await call.output.object(run, { name: () => spec.name });
+  }
+  return changes > 0 && call.options['exitCode'] === true ? exitCodes.changesPending : exitCodes.done;
+}
+
+export async function scale(call: Call): Promise<void> {
+  const [name, pod, count] = [argument(call, 0), argument(call, 1), argument(call, 2)];
+  if (!/^\d+$/.test(count)) {
+    throw new CliError('usage', `COUNT is a whole number, found ${count}`, { exitCode: exitCodes.usage });
+  }
+  const body = { pod, count: Number(count) };
+  await finish(
+    call,
+    name,
+    await call.gateway.change('POST', path`/v1/services/${name}/scale`, { body, ...changeOf(call) }),
+  );
+}
+
+export async function rollback(call: Call): Promise<void> {
+  const name = argument(call, 0);
+  const body = { version: versionOf(call, 1) };
+  await finish(
+    call,
+    name,
+    await call.gateway.change('POST', path`/v1/services/${name}/rollback`, { body, ...changeOf(call) }),
+  );
+}
+
+export async function uninstall(call: Call): Promise<void> {
+  const name = argument(call, 0);
+  await confirm(call, `Uninstall ${name}: end its tasks and destroy its volumes?`);
+  const outcome = await call.gateway.change('DELETE', path`/v1/services/${name}`, changeOf(call));
+  if (call.options.detach !== true) {
+    await waitUntil(call, { service: name, waitsFor: `uninstall of ${name}` }, async () => {
+      const service = await findService(call, name);
+      if (service === undefined) return { done: true, progress: `${name} is uninstalled` };
+      return { done: false, progress: `uninstalling ${name}: ${podCounts(service)} running` };
+    });
+  }
+  await call.output.object({ name, ...outcome }, { name: () => name, people: () => `${name} uninstalled\n` });
+}
+
+export async function versions(call: Call): Promise<void> {
+  await showList<ServiceVersion>(
+    call,
+    path`/v1/services/${argument(call, 0)}/versions`,
+    {},
+    {
+      name: (version) => String(version.version),
+      columns: [
+        { title: 'VERSION', cell: (version) => version.version, right: true },
+        { title: 'AT', cell: (version) => version.at },
+        { title: 'ACTOR', cell: (version) => version.actor },
+        { title: 'REASON', cell: (version) => version.reason },
+        { title: 'DIGEST', cell: (version) => version.digest, wide: true },
+      ],
+    },
+  );
+}
+
+export async function diff(call: Call): Promise<void> {
+  const query = { from: versionOf(call, 1), to: versionOf(call, 2), ...atOf(call) };
+  const difference = await call.gateway.get<{ changes: Difference[] }>(
+    path`/v1/services/${argument(call, 0)}/diff`,
+    query,
+  );
+  await call.output.object(difference, {
+    name: () => argument(call, 0),
+    people: ({ changes }) => (changes.length === 0 ? 'no difference\n' : differenceText(changes)),
+  });
+}
+
+export async function endpoints(call: Call): Promise<void> {
+  const [service, name] = [argument(call, 0), call.args[1]];
+  const all = await call.gateway.list<Endpoint>(path`/v1/services/${service}/endpoints`, atOf(call));
+  const shown = name === undefined ? all : all.filter((endpoint) => endpoint.name === name);
+  if (name !== undefined && shown.length === 0) {
+    throw new CliError('unknown-endpoint', `${service} has no endpoint ${name}`, {
+      remedy: `it has: ${all.map((endpoint) => endpoint.name).join(', ') || 'none'}`,
+      exitCode: exitCodes.notFound,
+    });
+  }
+  await call.output.list(shown, {
+    name: (endpoint) => endpoint.name,
+    columns: [
+      { title: 'NAME', cell: (endpoint) => endpoint.name },
+      { title: 'ADDRESS', cell: (endpoint) => endpoint.address.join(' ') },
+      { title: 'DNS', cell: (endpoint) => endpoint.dns?.join(' ') },
+      { title: 'VIP', cell: (endpoint) => endpoint.vip },
+    ],
+  });
+}
+
+/** Waits for what a change of a service started, then prints the service. */
+async function finish(call: Call, name: string, outcome: Outcome): Promise<void> {
+  if ((outcome.plans ?? []).length === 0) call.output.remark(`${name}: no change`);
+  await waitForPlans(call, outcome);
+  const service = await call.gateway.get<Service>(path`/v1/services/${name}`);
+  const running = call.options.detach === true ? 'accepted' : `${podCounts(service)} running`;
+  await call.output.object(service, {
+    name: services.name,
+    people: ({ version }) => `${name} version ${version}: ${running}\n`,
+  });
+}
+
+async function findService(call: Call, name: string): Promise<Service | undefined> {
+  try {
+    return await call.gateway.get<Service>(path`/v1/services/${name}`);
+  } catch (error) {
+    if (error instanceof CliError && error.exitCode === exitCodes.notFound) return undefined;
+    throw error;
+  }
+}
+
+function changeOf(call: Call): Change {
+  return { reason: call.options.reason, ifVersion: call.options['ifVersion'] as string | undefined };
+}
+
+function versionOf(call: Call, at: number): number {
+  const text = argument(call, at);
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new CliError('usage', `a version is a number from 1 on, found ${text}`, { exitCode: exitCodes.usage });
+}
+
+function podCounts(service: Service): string {
+  return Object.entries(service.pods)
+    .map(([pod, { running, count }]) => `${pod} ${running}/${count}`)
+    .join(', ');
+}
+
+function planText(plan: unknown): string | undefined {
+  if (typeof plan === 'string') return plan;
+  if (typeof plan !== 'object' || plan === null) return undefined;
+  const { name, status } = plan as { name?: string; status?: string };
+  return [name, status].filter((part) => part !== undefined).join(' ');
+}
+
+function differenceText(changes: readonly Difference[]): string {
+  return table(
+    [
+      { title: 'FIELD', cell: (change: Difference) => change.path },
+      { title: 'BEFORE', cell: (change) => JSON.stringify(change.before) },
+      { title: 'AFTER', cell: (change) => JSON.stringify(change.after) },
+    ],
+    changes,
+  );
+}

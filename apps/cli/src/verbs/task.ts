@@ -1,0 +1,106 @@
+import type { HistoryRow, Task } from '../answers.js';
+import { argument, confirm, path, type Call } from '../call.js';
+import { ageText } from '../duration.js';
+import type { Listing } from '../output/output.js';
+import { showList, showObject } from '../reading.js';
+import { waitUntil } from '../waiting.js';
+
+const tasks: Listing<Task> = {
+  name: (task) => task.id,
+  columns: [
+    { title: 'TASK', cell: (task) => task.id },
+    { title: 'STATE', cell: (task) => task.state },
+    { title: 'READY', cell: (task) => task.ready },
+    { title: 'INCARNATION', cell: (task) => task.incarnation, right: true },
+    { title: 'AGENT', cell: (task) => task.agent },
+    { title: 'ADDRESS', cell: addresses },
+    {
+      title: 'AGE',
+      cell: (task) => (task.since === undefined ? undefined : ageText(Date.parse(task.since), Date.now())),
+    },
+    { title: 'PID', cell: (task) => task.pid, right: true, wide: true },
+    { title: 'SINCE', cell: (task) => task.since, wide: true },
+  ],
+};
+
+export async function list(call: Call): Promise<void> {
+  const { service, agent, state } = call.options as { service?: string; agent?: string; state?: string };
+  await showList(call, '/v1/tasks', { service, agent, state: state?.toUpperCase() }, tasks);
+}
+
+export async function show(call: Call): Promise<void> {
+  await showObject<Task>(call, path`/v1/tasks/${argument(call, 0)}`, { name: tasks.name });
+}
+
+export async function history(call: Call): Promise<void> {
+  await showList<HistoryRow>(
+    call,
+    path`/v1/tasks/${argument(call, 0)}/history`,
+    {},
+    {
+      name: (row) => `${row.task}#${row.incarnation}`,
+      columns: [
+        { title: 'AT', cell: (row) => row.at },
+        { title: 'INCARNATION', cell: (row) => row.incarnation, right: true },
+        { title: 'STATE', cell: (row) => row.state },
+        { title: 'AGENT', cell: (row) => row.agent },
+        { title: 'REASON', cell: (row) => row.reason },
+        { title: 'MESSAGE', cell: (row) => row.message },
+        { title: 'SEQ', cell: (row) => row.seq, right: true, wide: true },
+        { title: 'CAUSE', cell: (row) => causeText(row.cause), wide: true },
+      ],
+    },
+  );
+}
+
+export async function logs(call: Call): Promise<void> {
+  const query = {
+    stream: call.options['stderr'] === true ? 'stderr' : 'stdout',
+    follow: call.options['follow'] === true ? true : undefined,
+    from: call.options['from'] as number | undefined,
+  };
+  const { gateway, surroundings, output } = call;
+  const chunks = gateway.bytes(
+    path`/v1/tasks/${argument(call, 0)}/logs`,
+    query,
+    'text/plain',
+    surroundings.interrupted,
+  );
+  for await (const chunk of chunks) output.raw(chunk);
+}
+
+export async function kill(call: Call): Promise<void> {
+  const id = argument(call, 0);
+  const before = await call.gateway.get<Task>(path`/v1/tasks/${id}`);
+  await confirm(call, `Kill ${id} (incarnation ${before.incarnation})?`);
+  const graceMs = call.options['grace'] as number | undefined;
+  const body = graceMs === undefined ? {} : { 'grace-secs': graceMs / 1000 };
+  const outcome = await call.gateway.change('POST', path`/v1/tasks/${id}/kill`, { body, reason: call.options.reason });
+  if (call.options.detach !== true) {
+    await waitUntil(call, { service: before.service, waitsFor: `kill of ${id}` }, async () => {
+      const now = await call.gateway.get<Task>(path`/v1/tasks/${id}`);
+      const done = now.incarnation > before.incarnation || !living.has(now.state);
+      return { done, progress: `${id} incarnation ${now.incarnation} ${now.state}` };
+    });
+  }
+  await call.output.object(
+    { task: id, ...outcome },
+    { name: () => id, people: () => `${id} incarnation ${before.incarnation} killed\n` },
+  );
+}
+
+const living: ReadonlySet<string> = new Set(['STAGING', 'STARTING', 'RUNNING', 'KILLING', 'UNREACHABLE']);
+
+export async function why(call: Call): Promise<void> {
+  await showObject<{ task: string }>(call, path`/v1/tasks/${argument(call, 0)}/why`, { name: ({ task }) => task });
+}
+
+function addresses(task: Task): string | undefined {
+  if (task.address === undefined) return undefined;
+  const ports = Object.values(task.ports ?? {});
+  return ports.length === 0 ? task.address : ports.map((port) => `${task.address}:${port}`).join(' ');
+}
+
+function causeText(cause: unknown): string | undefined {
+  return cause === undefined || typeof cause === 'string' ? (cause as string | undefined) : JSON.stringify(cause);
+}
