@@ -12,30 +12,39 @@ export type AgentOrder = AgentOrderHead &
     | { readonly type: 'Launch'; readonly set: LaunchSet; readonly template: TaskTemplate }
     | { readonly type: 'Kill'; readonly launches: readonly LaunchId[]; readonly graceMs?: number }
     | {
-        /** The whole truth: keep (and start, where not begun) these, kill every other launch. Resets the agent's n to this one's. */
+        /**
+         * The whole truth as of order n, made from the state whenever it is sent: keep (and start, where not begun) these,
+         * kill every other launch. An agent takes a Sync of any n above its own, and its n becomes that one; what it holds
+         * as ended and finds neither in keep nor in kill is acknowledged. A launch in kill that it does not hold is
+         * reported KILLED (`never-started`): no older order can start it any more.
+         */
         readonly type: 'Sync';
         readonly keep: readonly { readonly set: LaunchSet; readonly templateDigest: string }[];
         readonly templates: Readonly<Record<string, TaskTemplate>>;
         readonly kill: readonly LaunchId[];
+        /** To be destroyed, where they still exist. */
         readonly volumes: readonly VolumeId[];
+        /** Open ones: those that the agent does not serve yet are opened. */
+        readonly streams: readonly StreamOrder[];
         /** Answer with an Inventory. */
         readonly askInventory: boolean;
       }
     | { readonly type: 'DestroyVolumes'; readonly volumes: readonly VolumeId[] }
-    | {
-        readonly type: 'OpenStream';
-        readonly stream: string;
-        readonly launch: LaunchId;
-        readonly kind: 'stdout' | 'stderr' | 'file' | 'files';
-        readonly path?: string;
-        readonly from: number;
-        readonly follow: boolean;
-        readonly limitBytes: number;
-        readonly untilMs: EpochMs;
-      }
+    | ({ readonly type: 'OpenStream' } & StreamOrder)
     /** Another process registered under this id, or the agent is gone: obey nothing more. `killTasks` only when gone. */
     | { readonly type: 'StandDown'; readonly reason: string; readonly killTasks: boolean }
   );
+
+export interface StreamOrder {
+  readonly stream: string;
+  readonly launch: LaunchId;
+  readonly kind: 'stdout' | 'stderr' | 'file' | 'files';
+  readonly path?: string;
+  readonly from: number;
+  readonly follow: boolean;
+  readonly limitBytes: number;
+  readonly untilMs: EpochMs;
+}
 
 export interface AgentOrderHead {
   /** Of the cluster journal. */

@@ -124,6 +124,11 @@ export interface AgentFacts {
   readonly faultDomain: FaultDomain;
 }
 
+/** Absent: ACTIVE. A drain outlives the process, the epoch and the absence of the agent. */
+export interface StillDraining {
+  readonly standing?: 'DRAINING' | 'DRAINED';
+}
+
 export interface ExitStatus {
   readonly code?: number;
   readonly signal?: string;
@@ -136,25 +141,47 @@ export type ClusterEvent =
   /** A first registration, or a later one of another process or after a restart: the epoch rises, n and m start anew. */
   | {
       readonly type: 'AgentRegistered';
-      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly session: string } & AgentFacts;
+      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly session: string } & AgentFacts &
+        StillDraining;
     }
   /** An UNREACHABLE agent told its inventory: same session, same epoch. */
-  | { readonly type: 'AgentReturned'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  | {
+      readonly type: 'AgentReturned';
+      readonly data: { readonly agent: AgentId; readonly epoch: number } & StillDraining;
+    }
   /** The lease lapsed: its tasks are UNREACHABLE by rule, there is no list. */
-  | { readonly type: 'AgentUnreachable'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  | {
+      readonly type: 'AgentUnreachable';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly at: EpochMs;
+        /** An operator said so: does not count against the budget of losses a minute. */
+        readonly confirmed?: true;
+      };
+    }
   | {
       readonly type: 'AgentDraining';
       readonly data: { readonly agent: AgentId; readonly epoch: number; readonly deadline: EpochMs };
     }
+  /** What still ran there is killed with this commit. */
+  | { readonly type: 'DrainDeadlinePassed'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
   | { readonly type: 'AgentDrained'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
   | { readonly type: 'AgentActivated'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
   | { readonly type: 'AgentGone'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
   /** A lapse that the budget of losses a minute holds back, until it refills or an operator confirms. */
   | { readonly type: 'LapseHeld'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  /** It was heard again while its lapse was held: nothing was lost. */
+  | { readonly type: 'LapseDropped'; readonly data: { readonly agent: AgentId; readonly epoch: number } }
+  /** A process that may not use this id any more: the agent is GONE. */
+  | {
+      readonly type: 'StandDownOrdered';
+      readonly data: { readonly agent: AgentId; readonly session: string; readonly reason: string };
+    }
   /** The master keeps one copy of each template that a live launch uses. */
   | { readonly type: 'TemplateKept'; readonly data: { readonly digest: string; readonly template: TaskTemplate } }
   /** STAGING. `n` numbers the order to the agent within its epoch. */
-  | { readonly type: 'LaunchAccepted'; readonly data: LaunchSet & { readonly n: number } }
+  | { readonly type: 'LaunchAccepted'; readonly data: LaunchSet & { readonly n: number; readonly at: EpochMs } }
   | {
       readonly type: 'LaunchRefused';
       readonly data: {
@@ -173,6 +200,8 @@ export type ClusterEvent =
         readonly n: number;
         readonly launches: readonly LaunchId[];
         readonly graceMs?: number;
+        /** Their grants end with them: nobody will look for them here once they ended. */
+        readonly final?: true;
       };
     }
   /** The agent is told all that it should hold, made from the state: after a gap, a return or a take-over. */
@@ -206,6 +235,15 @@ export type ClusterEvent =
         readonly reason: string;
       };
     }
+  /** A terminal state of launches that had ended before, or are forgotten: changes nothing, is kept in the history. */
+  | { readonly type: 'TasksReportedLate'; readonly data: TaskReport<TaskEnd> }
+  /** A report that told nothing new: only its number counts. */
+  | {
+      readonly type: 'ReportNoted';
+      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly m: number };
+    }
+  /** Ended launches whose grant was returned or whose service is removed: the master drops their rows. */
+  | { readonly type: 'LaunchesForgotten'; readonly data: { readonly launches: readonly LaunchId[] } }
   | {
       readonly type: 'VolumeDestroyAccepted';
       readonly data: {
@@ -227,11 +265,12 @@ export type ClusterEvent =
         readonly epoch: number;
         readonly n: number;
         readonly launch: LaunchId;
-        readonly kind: string;
+        readonly kind: 'stdout' | 'stderr' | 'file' | 'files';
         readonly path?: string;
         readonly from: number;
         readonly follow: boolean;
         readonly limitBytes: number;
+        readonly at: EpochMs;
         readonly until: EpochMs;
       };
     };
