@@ -1,5 +1,5 @@
 // Jest keeps its own resolver: `./x.js` in a source file names `./x.ts` beside it, and a library is its index.
-const common = {
+const everywhere = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
@@ -7,10 +7,33 @@ const common = {
     '^@orrery/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
+
+const kind = (name, settings = {}) => ({
+  ...everywhere,
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.spec.ts`],
+  ...settings,
+});
 
 export default {
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,deploy}/**/*.spec.ts'], testPathIgnorePatterns: ['/dist/'] },
+    // Pure and fast, beside the code.
+    { ...everywhere, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,deploy}/**/*.spec.ts'] },
+    // What no linter knows about the shape of the checkout.
+    kind('architecture'),
+    // The real deciders, control loop and agents on an in-memory log with a virtual clock.
+    kind('simulation', { testTimeout: 600_000 }),
+    // Our ports on a real Kafka and a real Cassandra, which are started once for all specs.
+    kind('adapters', {
+      testTimeout: 60_000,
+      globalSetup: '<rootDir>/test/adapters/start-infrastructure.mjs',
+      globalTeardown: '<rootDir>/test/adapters/stop-infrastructure.mjs',
+    }),
+    // The launcher and its supervised processes.
+    kind('local', { testTimeout: 180_000 }),
+    // The whole cluster, as `npm start` runs it.
+    kind('e2e', { testTimeout: 600_000 }),
   ],
 };

@@ -6,11 +6,17 @@ import type { Settings } from './settings.js';
 import { stopSignals } from './stop-signals.js';
 import { Supervisor } from './supervisor.js';
 
+export interface InfraOptions {
+  readonly deletableTopics: boolean;
+  /** For a parent that must not leave anything behind, however it ends: its end closes our stdin. */
+  readonly whileStdinIsOpen: boolean;
+}
+
 /** Runs Kafka and Cassandra alone until it is told to stop; their addresses are one line of JSON on stdout. */
-export async function runInfra(settings: Settings, deletableTopics: boolean): Promise<number> {
+export async function runInfra(settings: Settings, options: InfraOptions): Promise<number> {
   const home = new Home(settings.home);
   const progress = progressTo((line) => console.error(line));
-  const stopped = stopSignals();
+  const stopped = stopSignals({ whileStdinIsOpen: options.whileStdinIsOpen });
   await home.take(progress.say);
   const guardian = guardHome(home);
   const supervisor = new Supervisor({
@@ -19,7 +25,13 @@ export async function runInfra(settings: Settings, deletableTopics: boolean): Pr
     say: progress.say,
   });
   try {
-    const surroundings = { settings, supervisor, progress, signal: stopped.signal, deletableTopics };
+    const surroundings = {
+      settings,
+      supervisor,
+      progress,
+      signal: stopped.signal,
+      deletableTopics: options.deletableTopics,
+    };
     const { kafka, cassandra, stop } = await startInfrastructure(surroundings);
     console.log(JSON.stringify({ kafka, cassandra, datacenter: settings.datacenter }));
     await stopped.told;

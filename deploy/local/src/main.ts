@@ -5,7 +5,8 @@ import { runInfra } from './infra.js';
 import { infraChoice, settingsFrom, WrongSetting, type Settings } from './settings.js';
 
 const usage = `usage: node deploy/local/dist/main.js VERB
-  infra [--home DIR] [--infra auto|jvm|docker]   only Kafka and Cassandra, in the foreground
+  infra [--home DIR] [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
+                    only Kafka and Cassandra, in the foreground
 `;
 
 try {
@@ -24,12 +25,16 @@ async function run(args: readonly string[]): Promise<number> {
       home: { type: 'string' },
       infra: { type: 'string' },
       'deletable-topics': { type: 'boolean', default: false },
+      'while-stdin-is-open': { type: 'boolean', default: false },
     },
   });
   const settings = withFlags(settingsFrom(process.env), values);
   switch (positionals[0]) {
     case 'infra':
-      return runInfra(settings, values['deletable-topics']);
+      return runInfra(settings, {
+        deletableTopics: values['deletable-topics'],
+        whileStdinIsOpen: values['while-stdin-is-open'],
+      });
     case 'sweep':
       await new Home(settings.home).sweep();
       return 0;
