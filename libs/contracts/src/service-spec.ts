@@ -106,6 +106,11 @@ export const PodSpec = Type.Object(
         description: 'Marathon constraints: [field, operator, value]',
       }),
     ),
+    policy: Type.Optional(
+      Type.Union([Type.Literal('pack'), Type.Literal('spread')], {
+        description: 'fill agents up, or keep load even (default)',
+      }),
+    ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },

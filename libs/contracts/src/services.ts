@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
-import type { PlacementRequest } from './allocation.js';
+import type { Grant, PlacementRequest } from './allocation.js';
 import type { LaunchSet, TaskTemplate } from './cluster.js';
 import type { AgentId, GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
 import { branded } from './schema.js';
@@ -49,7 +49,8 @@ export interface PhaseDefinition {
   readonly name: string;
   readonly pod: string;
   readonly strategy: PlanStrategy;
-  readonly action: 'deploy' | 'decommission';
+  /** restart: as deploy, but pods that are already as they should be are started again, too. */
+  readonly action: 'deploy' | 'restart' | 'decommission';
   /** Pod indexes, inclusive ranges, in the order of work. */
   readonly indexes: readonly (readonly [number, number])[];
 }
@@ -68,6 +69,8 @@ export type ServicesEvent =
         readonly specDigest: string;
         readonly role: RoleName;
         readonly spec: ServiceSpec;
+        /** Pod type → the version in which its recipe (templates and needs) first stood: equal numbers need no relaunch. */
+        readonly recipes: Readonly<Record<string, number>>;
       };
     }
   | {
@@ -93,11 +96,21 @@ export type ServicesEvent =
       readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
     }
   | { readonly type: 'PlanStopped'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
-  | { readonly type: 'PlanCompleted'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
+  /** Every step of the phase counts as done: an operator's word. */
+  | { readonly type: 'PhaseCompleted'; readonly data: ServiceRef & { readonly plan: string; readonly phase: string } }
+  | {
+      readonly type: 'PlanCompleted';
+      readonly data: ServiceRef & { readonly plan: string; readonly run: string; readonly forced?: boolean };
+    }
   | { readonly type: 'PlacementRequested'; readonly data: PlacementRequest }
   | {
       readonly type: 'PlacementWithdrawn';
       readonly data: ServiceRef & { readonly request: RequestId; readonly indexes: readonly number[] };
+    }
+  /** Places that came in one piece too large to launch on in one commit; the launches follow. */
+  | {
+      readonly type: 'GrantsTaken';
+      readonly data: ServiceRef & { readonly pod: string; readonly grants: readonly Grant[] };
     }
   /** `template` stands for all launches of the set. */
   | { readonly type: 'LaunchOrdered'; readonly data: LaunchSet & { readonly template: TaskTemplate } }
@@ -115,6 +128,28 @@ export type ServicesEvent =
       readonly type: 'GrantReturned';
       readonly data: ServiceRef & { readonly grants: readonly GrantId[]; readonly destroyVolumes?: boolean };
     }
+  /** What this domain remembers of the cluster's facts about its launches. ENDED: over, and to be run again if still wanted. */
+  | {
+      readonly type: 'TasksObserved';
+      readonly data: ServiceRef & {
+        readonly state: 'RUNNING' | 'READY' | 'FINISHED' | 'ENDED';
+        readonly at: EpochMs;
+        readonly launches: readonly LaunchId[];
+      };
+    }
+  /** What this domain remembers of the state of an agent on which it holds something. */
+  | {
+      readonly type: 'AgentNoted';
+      readonly data: {
+        readonly agent: AgentId;
+        readonly epoch: number;
+        readonly state: 'ACTIVE' | 'UNREACHABLE' | 'DRAINING' | 'GONE';
+        /** DRAINING: when pods are moved whatever else is unavailable. */
+        readonly until?: EpochMs;
+      };
+    }
+  /** The allocator has released grants whose end an uninstall waits for. */
+  | { readonly type: 'ReleaseNoted'; readonly data: ServiceRef & { readonly grants: readonly GrantId[] } }
   /** A task ended by itself and will be started again in place. */
   | {
       readonly type: 'RetryScheduled';
@@ -124,6 +159,8 @@ export type ServicesEvent =
         readonly task: string;
         readonly until: EpochMs;
         readonly failures: number;
+        /** The pod's other tasks are restarted with it. */
+        readonly wholePod?: boolean;
       };
     }
   /** The pod gets a new place; the old grant stays on its agent until it is known to be free. */

@@ -17,6 +17,7 @@ export {
   type Tick,
 } from './decider.js';
 export { ByteReader, ByteWriter, decodePlain, encodePlain, type Plain } from './encoding.js';
+export { sha256 } from './sha256.js';
 export { SortedKeys } from './sorted-keys.js';
 export { partsOf, slicesOf, type DomainState, type StatePart, type StateSlices } from './state.js';
 export { fnv1a, Table, type IndexKeys } from './table.js';
