@@ -68,14 +68,14 @@ export class ClusterSession {
     }
   }
 
-  /** Runs `use` with the broker that coordinates the group. */
-  async withCoordinator<T>(groupId: string, use: (broker: KafkajsBroker) => Promise<T>): Promise<T> {
+  /** Runs `use` with the broker that coordinates the group; `topic` is any topic that exists. */
+  async withCoordinator<T>(groupId: string, topic: string, use: (broker: KafkajsBroker) => Promise<T>): Promise<T> {
+    await this.#refresh(topic);
     try {
       const cluster = await this.#connected();
       const coordinator = await cluster.findGroupCoordinator({ groupId });
-      const result = await use(coordinator);
       this.#report(true);
-      return result;
+      return await use(coordinator);
     } catch (error) {
       if (brokerErrorType(error) !== undefined) throw error;
       this.#drop(error);

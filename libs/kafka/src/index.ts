@@ -2,3 +2,5 @@ export { LogRefusal, ReadFailed } from './broker-errors.js';
 export { BrokerAway } from './cluster-session.js';
 export type { KafkaLogger, KafkaOptions } from './kafka-options.js';
 export { KafkajsLog } from './kafkajs-log.js';
+export { KafkajsOwnershipHint, type OwnershipGroup } from './ownership-hint.js';
+export { KafkajsTopics, TopicMisconfigured } from './topics.js';

@@ -53,9 +53,8 @@ const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   return socket;
 };
 
-/** kafkajs calls each lost connection an error; it is one only for whoever waits for an answer, and they are told. */
+/** kafkajs calls each lost connection and each rebalance an error; whoever asked is told, and knows what it means. */
 function passOn(entry: LogEntry, logger: KafkaLogger | undefined): void {
   const { message, timestamp: _timestamp, logger: _name, stack: _stack, ...fields } = entry.log;
-  const level = entry.level === logLevel.ERROR || entry.level === logLevel.WARN ? 'warn' : 'debug';
-  logger?.(level, message, { client: 'kafkajs', part: entry.namespace, ...fields });
+  logger?.('debug', message, { client: 'kafkajs', part: entry.namespace, ...fields });
 }
