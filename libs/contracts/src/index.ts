@@ -5,6 +5,7 @@ export * from './command.js';
 export * from './decode-command.js';
 export * from './ids.js';
 export * from './journal.js';
+export * from './outcomes.js';
 export * from './refusals.js';
 export * from './resources.js';
 export * from './schema.js';
