@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonIfThere, readTextIfThere, writeWhole } from './files.js';
 import { lockHolder, releaseLock, takeLock } from './lock.js';
-import { isAlive } from './process-identity.js';
-import { stopLeftBehind, type RunningProcess } from './supervisor.js';
+import { stopLeftBehind } from './left-behind.js';
+import type { RunningProcess } from './supervisor.js';
 import { NotInTime, until } from './waiting.js';
 
 /** Longer than the graces of all stages of a launcher's stop together. */
@@ -24,6 +24,10 @@ export class Home {
 
   get logFolder(): string {
     return join(this.folder, 'logs');
+  }
+
+  logOf(name: string): string {
+    return join(this.logFolder, `${name}.log`);
   }
 
   get endpointsFile(): string {
@@ -83,7 +87,7 @@ export class Home {
   }
 
   private async stopLeftBehind(): Promise<readonly RunningProcess[]> {
-    const stopped = await stopLeftBehind(this.recorded(), isAlive);
+    const stopped = await stopLeftBehind(this.recorded());
     this.record([]);
     return stopped;
   }

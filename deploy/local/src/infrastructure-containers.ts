@@ -23,7 +23,7 @@ export function containerInfrastructure({
         kafkaContainer(port, dataFolder(settings.home, 'kafka'), deletableTopics).start(),
       );
       const served = servedBy(container, port);
-      await kafkaReady(served.addresses, READY_WITHIN_MS, signal);
+      await kafkaReady(served.addresses, { withinMs: READY_WITHIN_MS, signal });
       return served;
     },
     cassandra: async () => {
@@ -32,7 +32,7 @@ export function containerInfrastructure({
         cassandraContainer(port, settings.datacenter, dataFolder(settings.home, 'cassandra')).start(),
       );
       const served = servedBy(container, port);
-      await cassandraReady(served.addresses, settings.datacenter, READY_WITHIN_MS, signal);
+      await cassandraReady(served.addresses, settings.datacenter, { withinMs: READY_WITHIN_MS, signal });
       return served;
     },
   };

@@ -26,6 +26,7 @@ export function embeddedInfrastructure(
 ): InfrastructureProvider {
   const ports = choosePorts(settings.home);
   const stop = async () => undefined;
+  const waiting = { withinMs: READY_WITHIN_MS, signal, stillWorthIt: () => supervisor.assertStarting() };
   return {
     kafka: async () => {
       const jars = await jarFolder(kafkaJars, settings.cache, progress);
@@ -36,7 +37,7 @@ export function embeddedInfrastructure(
         kafkaProcess({ javaHome, jarFolder: jars, folder, port, controllerPort, heapMib, deletableTopics }),
       );
       const addresses = [`${loopback}:${port}`];
-      await progress.during(`Kafka 4.1.1 at ${addresses[0]}`, () => kafkaReady(addresses, READY_WITHIN_MS, signal));
+      await progress.during(`Kafka 4.1.1 at ${addresses[0]}`, () => kafkaReady(addresses, waiting));
       return { addresses, stop };
     },
     cassandra: async () => {
@@ -47,7 +48,7 @@ export function embeddedInfrastructure(
       await supervisor.start(cassandraProcess({ javaHome, jarFolder: jars, folder, port, storagePort, heapMib }));
       const addresses = [`${loopback}:${port}`];
       await progress.during(`Cassandra 5.0.6 at ${addresses[0]}`, () =>
-        cassandraReady(addresses, settings.datacenter, READY_WITHIN_MS, signal),
+        cassandraReady(addresses, settings.datacenter, waiting),
       );
       return { addresses, stop };
     },

@@ -9,11 +9,11 @@ export function givenInfrastructure({ settings, signal }: InfrastructureSurround
   const stop = async () => undefined;
   return {
     kafka: async () => {
-      await kafkaReady(kafka, ANSWER_WITHIN_MS, signal);
+      await kafkaReady(kafka, { withinMs: ANSWER_WITHIN_MS, signal });
       return { addresses: kafka, stop };
     },
     cassandra: async () => {
-      await cassandraReady(cassandra, datacenter, ANSWER_WITHIN_MS, signal);
+      await cassandraReady(cassandra, datacenter, { withinMs: ANSWER_WITHIN_MS, signal });
       return { addresses: cassandra, stop };
     },
   };

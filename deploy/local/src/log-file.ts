@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, openSync, renameSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readTextIfThere } from './files.js';
 
 export const LOG_BYTES_MAX = 16 * 1024 * 1024;
 export const LOG_FILES_KEPT = 3;
@@ -23,4 +24,9 @@ export function rotateLog(file: string, bytesMax: number = LOG_BYTES_MAX): boole
   copyFileSync(file, `${file}.1`);
   truncateSync(file, 0);
   return true;
+}
+
+/** The end of a log, for a message about a process that would not start. */
+export function lastLines(file: string, count = 20): string {
+  return (readTextIfThere(file) ?? '').trimEnd().split('\n').slice(-count).join('\n');
 }

@@ -1,11 +1,13 @@
 import { connect } from 'node:net';
 import { Client } from 'cassandra-driver';
 import { Kafka, logLevel } from 'kafkajs';
-import { until } from './waiting.js';
+import { NotInTime, until, type Patience } from './waiting.js';
+
+export type Waiting = Omit<Patience, 'what'>;
 
 /** Waits until a broker answers a metadata request. */
-export async function kafkaReady(brokers: readonly string[], withinMs: number, signal?: AbortSignal): Promise<void> {
-  const patience = { what: `an answer of Kafka at ${brokers.join(', ')}`, withinMs, everyMs: 100, signal };
+export async function kafkaReady(brokers: readonly string[], waiting: Waiting): Promise<void> {
+  const patience = { ...waiting, what: `an answer of Kafka at ${brokers.join(', ')}` };
   await until(() => someoneListens(brokers), patience);
   const kafka = new Kafka({
     clientId: 'orrery-launcher',
@@ -31,10 +33,9 @@ export async function kafkaReady(brokers: readonly string[], withinMs: number, s
 export async function cassandraReady(
   contactPoints: readonly string[],
   datacenter: string,
-  withinMs: number,
-  signal?: AbortSignal,
+  waiting: Waiting,
 ): Promise<void> {
-  const patience = { what: `an answer of Cassandra at ${contactPoints.join(', ')}`, withinMs, everyMs: 100, signal };
+  const patience = { ...waiting, what: `an answer of Cassandra at ${contactPoints.join(', ')}` };
   await until(() => someoneListens(contactPoints), patience);
   let lastError: unknown;
   try {
@@ -52,7 +53,8 @@ export async function cassandraReady(
       }
     }, patience);
   } catch (error) {
-    throw lastError === undefined ? error : new Error(`${String(error)}: ${String(lastError)}`, { cause: lastError });
+    if (lastError === undefined || !(error instanceof NotInTime)) throw error;
+    throw new NotInTime(`${error.message}: ${String(lastError)}`, { cause: lastError });
   }
 }
 
@@ -74,4 +76,19 @@ export function listens(address: string): Promise<boolean> {
     socket.once('error', () => settle(false));
     socket.once('timeout', () => settle(false));
   });
+}
+
+/** Waits until the gateway says that it serves. */
+export async function gatewayReady(url: string, waiting: Waiting): Promise<void> {
+  await until(
+    async () => {
+      try {
+        const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) });
+        return answer.ok ? true : undefined;
+      } catch {
+        return undefined; // nobody listens yet: asked again until the deadline, which says what did not answer
+      }
+    },
+    { ...waiting, what: `an answer of the gateway at ${url}/readyz` },
+  );
 }

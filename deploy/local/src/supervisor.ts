@@ -1,15 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLog, rotateLog } from './log-file.js';
+import { lastLines, openLog, rotateLog } from './log-file.js';
 import { identify, type ProcessIdentity } from './process-identity.js';
-import { until } from './waiting.js';
 
 const BACK_OFF_MS_MIN = 200;
 const BACK_OFF_MS_MAX = 5000;
 /** A process that lived this long has recovered: its next crash is answered at once. */
 const STEADY_AFTER_MS = 10_000;
 const LOG_CHECK_MS = 5000;
+const CRASHES_MAX_BEFORE_READY = 4;
+
+/** A process ends again and again before it was ready. The message holds the end of its log. */
+export class DoesNotStart extends Error {}
 
 export interface Command {
   readonly file: string;
@@ -70,6 +73,11 @@ export class Supervisor {
     );
   }
 
+  /** How many processes are kept running. */
+  get size(): number {
+    return this.supervised.size;
+  }
+
   logOf(name: string): string {
     return join(this.surroundings.logFolder, `${name}.log`);
   }
@@ -77,6 +85,17 @@ export class Supervisor {
   /** How often a process ended without being told to. */
   crashesOf(name: string): number {
     return this.supervised.get(name)?.crashes ?? 0;
+  }
+
+  /** Throws once a process has ended so often that it will not come up by itself, with its last words. */
+  assertStarting(): void {
+    const stuck = [...this.supervised.values()].find(({ crashes }) => crashes >= CRASHES_MAX_BEFORE_READY);
+    if (stuck === undefined) return;
+    const {
+      crashes,
+      spec: { name },
+    } = stuck;
+    throw new DoesNotStart(`${name} has ended ${crashes} times instead of starting:\n${lastLines(this.logOf(name))}`);
   }
 
   async start(spec: ProcessSpec): Promise<void> {
@@ -154,31 +173,5 @@ export class Supervisor {
 
   private rotateLogs(): void {
     for (const name of this.supervised.keys()) rotateLog(this.logOf(name));
-  }
-}
-
-/** Stops processes that another launcher started and did not live to stop, in its order. */
-export async function stopLeftBehind(
-  processes: readonly RunningProcess[],
-  isAlive: (identity: ProcessIdentity) => boolean,
-): Promise<readonly RunningProcess[]> {
-  const alive = processes.filter(isAlive);
-  const stages = [...new Set(alive.map(({ stage }) => stage))].sort((a, b) => b - a);
-  for (const stage of stages) {
-    await Promise.all(alive.filter((one) => one.stage === stage).map((one) => endLeftBehind(one, isAlive)));
-  }
-  return alive;
-}
-
-async function endLeftBehind(one: RunningProcess, isAlive: (identity: ProcessIdentity) => boolean): Promise<void> {
-  const gone = () => (isAlive(one) ? undefined : true);
-  if (gone()) return;
-  process.kill(one.pid, 'SIGTERM');
-  try {
-    await until(gone, { what: `the end of ${one.name}`, withinMs: one.stopGraceMs });
-  } catch {
-    if (gone()) return;
-    process.kill(one.pid, 'SIGKILL');
-    await until(gone, { what: `the end of ${one.name} after SIGKILL`, withinMs: 10_000 });
   }
 }

@@ -9,6 +9,8 @@ export interface Patience {
   readonly everyMs?: number;
   /** Ends the waiting early, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Throws when waiting has become pointless. */
+  readonly stillWorthIt?: (() => void) | undefined;
 }
 
 /** Asks again and again until the answer is not undefined. */
@@ -16,6 +18,7 @@ export async function until<T>(ask: () => Promise<T | undefined> | T | undefined
   const deadline = performance.now() + patience.withinMs;
   for (;;) {
     patience.signal?.throwIfAborted();
+    patience.stillWorthIt?.();
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) {
