@@ -1,0 +1,57 @@
+import type { ClusterCommand, ClusterEvent } from '@orrery/contracts';
+import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
+import { nameOf } from './agents.js';
+import type { ClusterState } from './state.js';
+import { currentLaunch } from './views.js';
+
+const TTL_DEFAULT_SECS = 60;
+const LIMIT_DEFAULT_BYTES = 1024 * 1024;
+const STREAMS_PER_AGENT_MAX = 64;
+const STREAMS_MAX = 4096;
+
+/** Streams of ended tasks are as welcome as those of living ones: their sandbox is still there. */
+export function openStream(
+  body: Extract<ClusterCommand, { type: 'OpenStream' }>['body'],
+  state: ClusterState,
+  { at }: DecisionContext,
+): Decision<ClusterEvent> {
+  if ((body.kind === 'file' || body.kind === 'files') && body.path === undefined) {
+    return reject('invalid-field', `a stream of kind ${body.kind} needs a path`, {
+      field: '/path',
+      remedy: 'add /path',
+    });
+  }
+  const launch = currentLaunch(state, body.task);
+  if (launch === undefined) return reject('unknown-task', `there is no task ${body.task}`, { field: '/task' });
+  const agent = state.agents.get(launch.agent);
+  if (agent === undefined || agent.standing === 'GONE' || !agent.reachable) {
+    return reject('agent-unreachable', `${launch.agent}, where ${body.task} was started, can't be reached`);
+  }
+  const taken = state.streams.get(body.stream);
+  if (taken !== undefined && taken.untilMs > at) {
+    return reject('name-taken', `stream ${body.stream} is open`, { field: '/stream', remedy: 'choose another name' });
+  }
+  const open = [...state.streams.values()].filter(({ untilMs }) => untilMs > at);
+  const openThere = open.filter((stream) => stream.agent === agent.agent);
+  if (open.length >= STREAMS_MAX || openThere.length >= STREAMS_PER_AGENT_MAX) {
+    return reject('busy', `${openThere.length} streams of ${agent.agent} are open, ${open.length} in all`, {
+      remedy: `at most ${STREAMS_PER_AGENT_MAX} an agent and ${STREAMS_MAX} in all: try again when some have ended`,
+    });
+  }
+  return accept({
+    type: 'StreamOpened',
+    data: {
+      stream: body.stream,
+      ...nameOf(agent),
+      n: agent.ordered + 1,
+      launch: launch.launch,
+      kind: body.kind,
+      ...(body.path === undefined ? {} : { path: body.path }),
+      from: body.from ?? 0,
+      follow: body.follow ?? false,
+      limitBytes: body['limit-bytes'] ?? LIMIT_DEFAULT_BYTES,
+      at,
+      until: at + Math.round((body['ttl-secs'] ?? TTL_DEFAULT_SECS) * 1000),
+    },
+  });
+}
