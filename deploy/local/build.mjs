@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-const packages = ['libs', 'apps']
+const packages = ['libs', 'apps', 'test']
   .flatMap((group) => readdirSync(join(root, group)).map((name) => join(root, group, name)))
   .concat(join(root, 'deploy', 'local'))
   .filter((folder) => existsSync(join(folder, 'src')));
