@@ -1,0 +1,55 @@
+import {
+  commandTopic,
+  domainNames,
+  type JournalRecord,
+  type RecordedEvent,
+  type RecordedOutcome,
+} from '@orrery/contracts';
+import { outcomesOf } from '@orrery/contracts';
+import { journalName } from '../position.js';
+
+/** An accepted journal record as the event streams need it: made where the fold is, kept where the streams are. */
+export interface StreamedCommit {
+  readonly journal: string;
+  readonly seq: number;
+  readonly at: number;
+  /** Last offset decided of command partitions, by the name of their journal. */
+  readonly decided: readonly (readonly [string, number])[];
+  readonly events: readonly StreamedEvent[];
+  readonly outcomes: readonly RecordedOutcome[];
+}
+
+export interface StreamedEvent {
+  readonly type: string;
+  readonly services: readonly string[];
+  /** All that clients see of it but its position. */
+  readonly json: string;
+}
+
+/** Whom an event is about, as far as the state tells. */
+export type SubjectsOf = (event: RecordedEvent) => { readonly services: readonly string[]; readonly agent?: string };
+
+const domainOfCommandTopic = new Map(domainNames.map((domain) => [commandTopic(domain), domain]));
+
+export function streamedCommit(journal: string, record: JournalRecord, subjectsOf: SubjectsOf): StreamedCommit {
+  const { seq, at } = record;
+  if (record.kind !== 'Commit') return { journal, seq, at, decided: [], events: [], outcomes: [] };
+  const decided = record.inputs.flatMap((input) => {
+    const domain = input.kind === 'slice' ? domainOfCommandTopic.get(input.topic) : undefined;
+    if (input.kind !== 'slice' || domain === undefined) return [];
+    return [[journalName(domain, input.partition), input.to - 1] as const];
+  });
+  const time = new Date(at).toISOString();
+  const events = record.events.map((event): StreamedEvent => {
+    const { services, agent } = subjectsOf(event);
+    const { type, version, cause, actor, reason, data } = event;
+    const service = services.length === 1 ? services[0] : undefined;
+    const about = { service, ...(services.length > 1 ? { services } : {}), agent };
+    return {
+      type,
+      services,
+      json: JSON.stringify({ at: time, journal, seq, type, version, ...about, actor, reason, cause, data }),
+    };
+  });
+  return { journal, seq, at, decided, events, outcomes: outcomesOf(record) };
+}
