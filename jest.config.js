@@ -31,6 +31,8 @@ export default {
       globalSetup: '<rootDir>/test/adapters/start-infrastructure.mjs',
       globalTeardown: '<rootDir>/test/adapters/stop-infrastructure.mjs',
     }),
+    // The agent and its runtimes with real processes.
+    kind('agent', { testTimeout: 60_000 }),
     // The launcher and its supervised processes.
     kind('local', { testTimeout: 180_000 }),
     // The whole cluster, as `npm start` runs it.

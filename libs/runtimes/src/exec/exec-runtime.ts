@@ -1,0 +1,253 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { CgroupOfLaunch, Cgroups } from '../cgroups/cgroups.js';
+import { bootId, isAlive, membersOf, signal, type ProcessIdentity } from '../process-identity.js';
+import { probeOnce } from '../probes.js';
+import type { Ended, Observation, Probe, ProbeResult, Runtime, TaskLaunch } from '../runtime.js';
+import { inheritedEnvironment } from './inherited-environment.js';
+import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
+import { ReleasedLaunches } from './released-launches.js';
+import { makeSandbox, volumeFolder } from './sandbox.js';
+import { installShim } from './shim.js';
+
+export interface ExecRuntimeOptions {
+  /** Holds `launches/` and `volumes/`. */
+  readonly folder: string;
+  readonly cgroups: Cgroups | undefined;
+  /** Said as `isolation` when there are no cgroups. */
+  readonly whyNoCgroups?: string;
+  /** How often the ends of tasks are looked for that are no children of this process (any more). */
+  readonly pollMs?: number;
+  /** Ended launches whose files stay for people to look at. */
+  readonly sandboxesKept?: number;
+}
+
+/** A shim that wrote no line into its claim for so long is dead. */
+const CLAIM_PATIENCE_MS = 5_000;
+const KILL_REPEAT_MS = 50;
+const DEFAULT_POLL_MS = 250;
+const DEFAULT_SANDBOXES_KEPT = 100;
+
+/** Runs commands as plain processes of this machine, one shim and one process group a launch. */
+export class ExecRuntime implements Runtime {
+  readonly name = 'exec';
+  readonly isolation: string;
+  readonly #launches: string;
+  readonly #volumes: string;
+  readonly #shim: string;
+  readonly #boot = bootId();
+  readonly #cgroups: Cgroups | undefined;
+  readonly #watched = new Map<string, (end: Ended) => void>();
+  readonly #released: ReleasedLaunches;
+  readonly #poll: NodeJS.Timeout;
+  #polling = false;
+
+  constructor({
+    folder,
+    cgroups,
+    whyNoCgroups,
+    pollMs = DEFAULT_POLL_MS,
+    sandboxesKept = DEFAULT_SANDBOXES_KEPT,
+  }: ExecRuntimeOptions) {
+    this.#launches = join(folder, 'launches');
+    this.#volumes = join(folder, 'volumes');
+    mkdirSync(this.#launches, { recursive: true });
+    mkdirSync(this.#volumes, { recursive: true });
+    this.#shim = installShim(folder);
+    this.#released = new ReleasedLaunches(this.#launches, sandboxesKept);
+    this.#cgroups = cgroups;
+    this.isolation = describeIsolation(cgroups, whyNoCgroups);
+    this.#poll = setInterval(() => void this.#lookForEnds(), pollMs);
+  }
+
+  async start(task: TaskLaunch): Promise<Observation> {
+    const folder = launchFolder(this.#launches, task.launch);
+    if (readClaim(folder).by !== 'nobody') return this.observe(task.launch);
+    try {
+      makeSandbox(task, folder.sandbox, this.#volumes);
+      await this.#runShim(task, this.#groupFor(task));
+    } catch (error) {
+      // Whoever holds the claim tells what became of it; without a holder nobody may begin it any more.
+      if (claimForNobody(folder)) return failedToStart(error);
+    }
+    const seen = await this.observe(task.launch);
+    if (seen.state !== 'absent' || !claimForNobody(folder)) return seen;
+    return failedToStart(new Error('the shim ended before it could claim the launch'));
+  }
+
+  async observe(launch: string): Promise<Observation> {
+    const folder = launchFolder(this.#launches, launch);
+    const claim = readClaim(folder);
+    if (claim.by === 'nobody') return { state: 'absent' };
+    if (claim.by === 'tombstone') return { state: 'ended', how: 'never-begun', at: claim.at };
+    if (claim.by === 'unknown') {
+      if (Date.now() - claim.at > CLAIM_PATIENCE_MS)
+        return unknownEnd(claim.at, 'the shim died while it claimed the launch');
+      await delay(5);
+      return this.observe(launch);
+    }
+    const { shim, task, at: since } = claim;
+    if (isAlive(shim, this.#boot) || (task !== undefined && isAlive(task, this.#boot))) {
+      if (task !== undefined) return { state: 'running', pid: task.pid, since };
+      await delay(5);
+      return this.observe(launch);
+    }
+    await this.#killRest(launch);
+    const exit = readExit(folder);
+    const told = { ...(task !== undefined && { pid: task.pid }), since };
+    if (exit !== undefined) return { state: 'ended', how: 'exited', ...told, ...exit };
+    const why = shim.bootId === this.#boot ? 'its shim was killed' : 'the machine was restarted';
+    return { ...unknownEnd(Date.now(), `nobody saw its end: ${why}`), ...told };
+  }
+
+  async stop(launch: string, graceMs: number): Promise<void> {
+    const folder = launchFolder(this.#launches, launch);
+    if (claimForNobody(folder)) return;
+    const seen = await this.observe(launch);
+    if (seen.state !== 'running') return;
+    // Between its record and its own session the task is no leader of a group yet.
+    if (!signal(-seen.pid, 'SIGTERM')) signal(seen.pid, 'SIGTERM');
+    setTimeout(() => void this.#killRest(launch), graceMs).unref();
+  }
+
+  watch(launch: string, onEnded: (end: Ended) => void): void {
+    this.#watched.set(launch, onEnded);
+    void this.#lookAt(launch);
+  }
+
+  async probe(launch: string, probe: Probe): Promise<ProbeResult> {
+    const { sandbox } = launchFolder(this.#launches, launch);
+    const environment = { ...inheritedEnvironment(), ORRERY_SANDBOX: sandbox };
+    return probeOnce(probe, { sandbox, environment, procsFiles: this.#groupOf(launch)?.procsFiles ?? [] });
+  }
+
+  sandboxOf(launch: string): string {
+    return launchFolder(this.#launches, launch).sandbox;
+  }
+
+  async release(launch: string): Promise<void> {
+    this.#watched.delete(launch);
+    await this.#released.add(launch);
+  }
+
+  async destroyVolumes(volumes: readonly string[]): Promise<void> {
+    for (const volume of volumes) {
+      const folder = volumeFolder(this.#volumes, volume);
+      const doomed = join(this.#volumes, `.destroying-${volume}`);
+      // Renamed first: half of a volume must never be taken for one.
+      if (existsSync(folder)) await rename(folder, doomed);
+      await rm(doomed, { recursive: true, force: true });
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#poll);
+    this.#watched.clear();
+  }
+
+  // --- Start ----------------------------------------------------------------------------------------------------------
+
+  #groupFor(task: TaskLaunch): CgroupOfLaunch | undefined {
+    const group = this.#cgroups?.create(task.launch, task);
+    if (group === undefined) return undefined;
+    writeFileSync(join(launchFolder(this.#launches, task.launch).path, 'cgroups'), group.folders.join('\n'));
+    return group;
+  }
+
+  #groupOf(launch: string): CgroupOfLaunch | undefined {
+    const folders = readIfThere(join(launchFolder(this.#launches, launch).path, 'cgroups'));
+    return folders === undefined ? undefined : this.#cgroups?.reopen(folders.split('\n'));
+  }
+
+  /** Resolves when the task is on record or the shim has ended. */
+  async #runShim(task: TaskLaunch, group: CgroupOfLaunch | undefined): Promise<void> {
+    const { path, sandbox } = launchFolder(this.#launches, task.launch);
+    const shim = spawn(
+      '/bin/sh',
+      [this.#shim, path, task.command, group?.oomCounter ?? '', ...(group?.procsFiles ?? [])],
+      {
+        cwd: '/',
+        // A session of its own: what ends the agent's terminal or service doesn't end the task.
+        detached: true,
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+        env: { ...inheritedEnvironment(), ...task.environment, ORRERY_SANDBOX: sandbox },
+      },
+    );
+    await recorded(shim);
+    shim.once('exit', () => void this.#lookAt(task.launch));
+    shim.unref();
+  }
+
+  // --- End ------------------------------------------------------------------------------------------------------------
+
+  async #lookForEnds(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    for (const launch of [...this.#watched.keys()]) await this.#lookAt(launch);
+    this.#polling = false;
+  }
+
+  async #lookAt(launch: string): Promise<void> {
+    if (!this.#watched.has(launch)) return;
+    const seen = await this.observe(launch);
+    const onEnded = this.#watched.get(launch);
+    if (seen.state !== 'ended' || onEnded === undefined) return;
+    this.#watched.delete(launch);
+    onEnded(seen);
+  }
+
+  /** SIGKILL to everything that belongs to the launch, until nothing is left. */
+  async #killRest(launch: string): Promise<void> {
+    const claim = readClaim(launchFolder(this.#launches, launch));
+    if (claim.by !== 'shim') return;
+    const group = this.#groupOf(launch);
+    const left = () => this.#leftOf(claim.task, group);
+    for (let pids = left(); pids.length > 0; pids = left()) {
+      group?.kill();
+      for (const pid of pids) signal(pid, 'SIGKILL');
+      await delay(KILL_REPEAT_MS);
+    }
+    group?.remove();
+  }
+
+  /** A task joins its group just after it is on record; without a group, whoever began a session of its own is not found. */
+  #leftOf(task: ProcessIdentity | undefined, group: CgroupOfLaunch | undefined): number[] {
+    if (group === undefined) return task === undefined ? [] : membersOf(task, this.#boot);
+    const members = group.processes();
+    return task !== undefined && isAlive(task, this.#boot) ? [...members, task.pid] : members;
+  }
+}
+
+function recorded(shim: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    shim.once('error', reject);
+    const record = shim.stdio[3] as Readable | null;
+    if (record === null) return;
+    record.once('data', () => record.destroy());
+    record.once('close', resolve);
+    record.once('error', reject);
+    shim.once('exit', () => record.destroy());
+  });
+}
+
+function describeIsolation(cgroups: Cgroups | undefined, why = 'not asked for'): string {
+  if (cgroups === undefined) return `none: ${why}`;
+  const missing = (['cpu', 'memory'] as const).filter((limit) => !cgroups.limits[limit]);
+  return `cgroup-v${cgroups.version}${missing.length > 0 ? ` without limits of ${missing.join(' and ')}` : ''}`;
+}
+
+function failedToStart(error: unknown): Ended {
+  const message = error instanceof Error ? error.message : String(error);
+  return { state: 'ended', how: 'start-failed', at: Date.now(), message };
+}
+
+function unknownEnd(at: number, message: string): Ended {
+  return { state: 'ended', how: 'unknown', at, message };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}

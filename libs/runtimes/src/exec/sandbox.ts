@@ -1,0 +1,62 @@
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import Mustache from 'mustache';
+import type { TaskLaunch } from '../runtime.js';
+import { isSafeName } from './launch-folder.js';
+
+/** Makes the working directory of a task: links to its volumes, its configuration files, empty output files. */
+export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string): void {
+  mkdirSync(sandbox, { recursive: true });
+  for (const { volume, path } of task.volumes) {
+    const link = placeIn(sandbox, path);
+    mkdirSync(dirname(link), { recursive: true });
+    linkTo(volumeFolder(volumes, volume), link);
+  }
+  for (const { template, dest } of task.configs) {
+    const file = placeIn(sandbox, dest);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, renderConfig(template, task.environment));
+  }
+  for (const name of ['stdout', 'stderr']) writeFileSync(join(sandbox, name), '', { flag: 'a' });
+}
+
+export function volumeFolder(volumes: string, volume: string): string {
+  if (!isSafeName(volume))
+    throw new RangeError(`a volume id must be a plain file name, found ${JSON.stringify(volume)}`);
+  return join(volumes, volume);
+}
+
+/** Configuration files are no HTML: nothing is escaped. */
+export function renderConfig(template: string, environment: Readonly<Record<string, string>>): string {
+  return Mustache.render(template, environment, undefined, { escape: (value: string) => value });
+}
+
+/** A path below the sandbox; one that leads out of it is refused. */
+export function placeIn(sandbox: string, path: string): string {
+  const place = resolve(sandbox, path);
+  if (!isWithin(sandbox, place)) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
+  return place;
+}
+
+/** The real place of a file that a task may have linked anywhere: only the sandbox and the volumes may be read. */
+export function realPlaceIn(sandbox: string, path: string, alsoAllowed: readonly string[]): string {
+  const place = realpathSync(placeIn(sandbox, path));
+  const allowed = [realpathSync(sandbox), ...alsoAllowed].some((folder) => place === folder || isWithin(folder, place));
+  if (!allowed) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
+  return place;
+}
+
+function isWithin(folder: string, place: string): boolean {
+  const way = relative(folder, place);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !way.startsWith(sep);
+}
+
+function linkTo(target: string, link: string): void {
+  mkdirSync(target, { recursive: true });
+  try {
+    symlinkSync(target, link);
+  } catch (error) {
+    // A start that was cut off left it; the shim decides whether this one goes on.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What the agent needs of whatever runs its tasks. A launch id runs at most once for ever: whoever starts it a second time
+ * is told what became of the first. All that a runtime knows about a launch is on disk and in the kernel, nothing in the
+ * memory of this process, so that an agent that was killed finds its tasks again.
+ */
+export interface Runtime {
+  readonly name: string;
+  /** How far limits are enforced on this machine, in words: `cgroup-v1`, `cgroup-v2`, or `none: <why>`. */
+  readonly isolation: string;
+
+  /** Resolves once the task's process exists, has already ended, or can't be made. Never rejects for what the task did. */
+  start(task: TaskLaunch): Promise<Observation>;
+
+  /** What disk and kernel say about a launch: cgroup first, then pid with start time, then the exit record. */
+  observe(launch: string): Promise<Observation>;
+
+  /**
+   * Ends a launch whatever its state: one that never began never will; a running one gets SIGTERM, and SIGKILL with all
+   * its descendants when `graceMs` have passed. Resolves once the request is on its way; the end itself comes by `watch`.
+   */
+  stop(launch: string, graceMs: number): Promise<void>;
+
+  /** Calls `onEnded` once when the launch has ended and nothing of it lives any more. */
+  watch(launch: string, onEnded: (end: Ended) => void): void;
+
+  /** Runs one check of a running task. */
+  probe(launch: string, probe: Probe): Promise<ProbeResult>;
+
+  /** Where the task's files are. */
+  sandboxOf(launch: string): string;
+
+  /** Forgets an ended launch; its files stay until room is needed (`sandboxesKept`). */
+  release(launch: string): Promise<void>;
+
+  /** Removes the data of volumes for good. Volumes that aren't there count as removed. */
+  destroyVolumes(volumes: readonly string[]): Promise<void>;
+
+  /** Lets go of timers and watchers; tasks live on. */
+  close(): void;
+}
+
+export interface TaskLaunch {
+  readonly launch: string;
+  /** Run by `/bin/sh -c`. */
+  readonly command: string;
+  /** `ORRERY_SANDBOX` and the machine's PATH, HOME, locale are added. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cpusMilli: number;
+  /** 0: no limit. */
+  readonly memoryMib: number;
+  /** Folders that outlive the launch, linked into the sandbox at `path`. */
+  readonly volumes: readonly { readonly volume: string; readonly path: string }[];
+  /** Files written before the start: mustache over the environment. */
+  readonly configs: readonly { readonly template: string; readonly dest: string }[];
+}
+
+export type Observation =
+  /** Never begun, and nothing on disk says otherwise. */
+  { readonly state: 'absent' } | Running | Ended;
+
+export interface Running {
+  readonly state: 'running';
+  readonly pid: number;
+  /** Milliseconds since 1970, by this machine's clock. */
+  readonly since: number;
+}
+
+export interface Ended {
+  readonly state: 'ended';
+  /** `never-begun`: stopped before its process was made; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
+  readonly how: 'exited' | 'never-begun' | 'start-failed' | 'unknown';
+  readonly at: number;
+  readonly pid?: number;
+  readonly since?: number;
+  readonly code?: number;
+  /** `SIGKILL`, … */
+  readonly signal?: string;
+  readonly oom?: boolean;
+  readonly message?: string;
+}
+
+export type Probe = { readonly timeoutMs: number } & (
+  | { readonly kind: 'cmd'; readonly command: string; readonly environment: Readonly<Record<string, string>> }
+  | { readonly kind: 'http'; readonly address: string; readonly port: number; readonly path: string }
+  | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+);
+
+export interface ProbeResult {
+  readonly passed: boolean;
+  /** What was found, in a few words. */
+  readonly message: string;
+}
