@@ -105,7 +105,11 @@ export type ServicesEvent =
   | { readonly type: 'PlacementRequested'; readonly data: PlacementRequest }
   | {
       readonly type: 'PlacementWithdrawn';
-      readonly data: ServiceRef & { readonly request: RequestId; readonly indexes: readonly number[] };
+      readonly data: ServiceRef & {
+        readonly request: RequestId;
+        readonly pod: string;
+        readonly indexes: readonly number[];
+      };
     }
   /** Places that came in one piece too large to launch on in one commit; the launches follow. */
   | {
@@ -144,8 +148,6 @@ export type ServicesEvent =
         readonly agent: AgentId;
         readonly epoch: number;
         readonly state: 'ACTIVE' | 'UNREACHABLE' | 'DRAINING' | 'GONE';
-        /** DRAINING: when pods are moved whatever else is unavailable. */
-        readonly until?: EpochMs;
       };
     }
   /** The allocator has released grants whose end an uninstall waits for. */
