@@ -1,0 +1,75 @@
+// `npm test [-- KIND …]`: the same set-up as `npm start`, then every kind of test, or those named, one after the other.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setUp } from './setup.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const KIND_WITHIN_MS = 12 * 60 * 1000;
+/** Kinds that start processes of their own share two cores badly, so their specs run one by one. */
+const ONE_BY_ONE = new Set(['local', 'e2e']);
+
+await setUp();
+const { default: config } = await import('../../jest.config.js');
+const all = config.projects.map(({ displayName }) => displayName);
+const asked = process.argv.slice(2);
+const unknown = asked.find((kind) => !all.includes(kind));
+if (unknown !== undefined) {
+  console.error(`orrery: there is no kind of test named ${unknown}; there are ${all.join(', ')}`);
+  process.exit(2);
+}
+
+const results = mkdtempSync(join(tmpdir(), 'orrery-test-'));
+let passed = 0;
+let failed = 0;
+for (const kind of asked.length > 0 ? asked : all) {
+  const counted = await run(kind);
+  passed += counted.passed;
+  failed += counted.failed;
+}
+rmSync(results, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+/** One jest for one kind. A run that could not be counted, or whose files failed to load, has failed. */
+async function run(kind) {
+  const outputFile = join(results, `${kind}.json`);
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const flags = ['--selectProjects', kind, '--passWithNoTests', '--json', '--outputFile', outputFile];
+  const child = spawn(
+    process.execPath,
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      jest,
+      ...flags,
+      ...(ONE_BY_ONE.has(kind) ? ['--runInBand'] : []),
+    ],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    console.error(`orrery: the ${kind} tests did not end within ${KIND_WITHIN_MS / 60_000} minutes`);
+    child.kill('SIGKILL');
+  }, KIND_WITHIN_MS);
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  clearTimeout(timer);
+  const report = readReport(outputFile);
+  if (report === undefined) return { passed: 0, failed: code === 0 && !late ? 0 : 1 };
+  const counted = {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
+  };
+  return (code !== 0 || late) && counted.failed === 0 ? { ...counted, failed: 1 } : counted;
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined; // jest ended before it could report: counted as a failure by its exit code
+  }
+}
