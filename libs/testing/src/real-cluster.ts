@@ -177,7 +177,8 @@ export class RealCluster {
     return JSON.parse(stdout) as Value;
   }
 
-  async stop(): Promise<void> {
+  /** Ends the cluster as Ctrl-C does. */
+  async stop({ keepHome = false }: { readonly keepHome?: boolean } = {}): Promise<void> {
     if (this.#launcher.exitCode === null && this.#launcher.signalCode === null) {
       const ended = new Promise((resolve) => this.#launcher.once('exit', resolve));
       this.#launcher.kill('SIGTERM');
@@ -185,7 +186,8 @@ export class RealCluster {
       await ended;
       clearTimeout(timer);
     }
-    if (this.#temporary) rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    if (this.#temporary && !keepHome)
+      rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
