@@ -64,7 +64,12 @@ export type AllocationEvent =
   /** Nothing new there; all grants stay on the agent. */
   | {
       readonly type: 'AgentClosed';
-      readonly data: { readonly agent: AgentId; readonly reason: 'unreachable' | 'draining' | 'gone' };
+      readonly data: {
+        readonly agent: AgentId;
+        readonly reason: 'unreachable' | 'draining' | 'gone';
+        /** A drain outlives the loss of the agent: it stays closed when it is back. */
+        readonly draining?: boolean;
+      };
     }
   /** A wish for places is in the queue of its role. Needs and constraints are kept, since no other journal may be needed to understand this one. */
   | { readonly type: 'RequestQueued'; readonly data: PlacementRequest }
@@ -87,10 +92,15 @@ export type AllocationEvent =
         readonly service: ServiceName;
         readonly generation: number;
         readonly pod: string;
+        /** The first of those that wait. */
         readonly indexes: readonly number[];
+        /** How many wait, when more than are listed. */
+        readonly waiting?: number;
         readonly reasons: PendingReasons;
       };
     }
+  /** Tried again and still waiting for the reasons told before; without a list: all that wait. */
+  | { readonly type: 'RequestsTried'; readonly data: { readonly requests?: readonly RequestId[] } }
   /** Withdrawn before it was placed. */
   | {
       readonly type: 'RequestDropped';

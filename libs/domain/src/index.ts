@@ -25,3 +25,24 @@ export {
   type TaskState,
   type TaskView,
 } from './cluster/views.js';
+export { allocation } from './allocation/decide.js';
+export type { AllocationInput } from './allocation/input.js';
+export type {
+  AgentRow as AllocationAgentRow,
+  AllocationState,
+  GrantRow,
+  LotRow,
+  RequestRow,
+  RoleRow,
+  VolumeRow,
+} from './allocation/state.js';
+export {
+  explainPending,
+  grantOf,
+  grantsOnAgent,
+  rolesInUse,
+  usedByRole,
+  usedOnAgent,
+  waitingRequests,
+  type GrantView,
+} from './allocation/views.js';

@@ -1,0 +1,77 @@
+import type { AgentId, AllocationEvent, ClusterEventOf, Capacity } from '@orrery/contracts';
+import { destroyedWithAgent } from './grants.js';
+import type { AgentRow, AllocationState } from './state.js';
+
+/** What the master says of agents, in terms of places: open for new pods, or closed. Unknown agents are passed over. */
+
+export function agentRegistered(data: ClusterEventOf<'AgentRegistered'>['data']): AllocationEvent[] {
+  const { agent, epoch, hostname, capacity, attributes, faultDomain, standing } = data;
+  const opened = { agent, epoch, hostname, capacity, attributes, faultDomain };
+  const events: AllocationEvent[] = [{ type: 'AgentOpened', data: opened }];
+  if (standing !== undefined) events.push({ type: 'AgentClosed', data: { agent, reason: 'draining' } });
+  return events;
+}
+
+export function agentReturned(
+  { agent, standing }: ClusterEventOf<'AgentReturned'>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  const row = known(state, agent);
+  if (row === undefined) return [];
+  return standing === undefined && row.draining === undefined ? [reopened(row)] : [closed(agent, 'draining')];
+}
+
+export function agentUnreachable(
+  { agent }: ClusterEventOf<'AgentUnreachable'>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  const row = known(state, agent);
+  return row === undefined || row.closed === 'unreachable' ? [] : [closed(agent, 'unreachable', row.draining)];
+}
+
+export function agentDraining(
+  { agent }: ClusterEventOf<'AgentDraining'>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  const row = known(state, agent);
+  if (row === undefined || row.draining === true) return [];
+  return [row.closed === 'unreachable' ? closed(agent, 'unreachable', true) : closed(agent, 'draining')];
+}
+
+export function agentActivated(
+  { agent }: ClusterEventOf<'AgentActivated'>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  const row = known(state, agent);
+  if (row?.draining === undefined) return [];
+  return [row.closed === 'unreachable' ? closed(agent, 'unreachable') : reopened(row)];
+}
+
+/** Final: whatever waited there for its destruction is destroyed now. */
+export function agentGone({ agent }: ClusterEventOf<'AgentGone'>['data'], state: AllocationState): AllocationEvent[] {
+  const row = known(state, agent);
+  return row === undefined ? [] : [closed(agent, 'gone'), ...destroyedWithAgent(agent, state)];
+}
+
+function known(state: AllocationState, agent: AgentId): AgentRow | undefined {
+  const row = state.agents.get(agent);
+  return row?.closed === 'gone' ? undefined : row;
+}
+
+function closed(agent: AgentId, reason: 'unreachable' | 'draining' | 'gone', draining?: true): AllocationEvent {
+  return { type: 'AgentClosed', data: { agent, reason, ...(draining === true ? { draining } : {}) } };
+}
+
+function reopened({ id, epoch, hostname, capacity, attributes, faultDomain }: AgentRow): AllocationEvent {
+  const declared: Capacity = {
+    cpusMilli: capacity.cpusMilli,
+    memoryMib: capacity.memoryMib,
+    diskMib: capacity.diskMib,
+    gpuIds: [...capacity.gpuIds],
+    ports: capacity.ports.map(([from, to]) => [from, to]),
+  };
+  return {
+    type: 'AgentOpened',
+    data: { agent: id, epoch, hostname, capacity: declared, attributes, faultDomain },
+  };
+}

@@ -1,0 +1,92 @@
+import { accept, unreachable, type Decider, type Decision, type DecisionContext } from '@orrery/kernel';
+import type { AllocationCommand, AllocationEvent, ClusterEvent, ServicesEvent } from '@orrery/contracts';
+import {
+  agentActivated,
+  agentDraining,
+  agentGone,
+  agentRegistered,
+  agentReturned,
+  agentUnreachable,
+} from './agents.js';
+import { evolve } from './evolve.js';
+import { grantsLeftBehind, grantsReturned, serviceRemoved, volumesGone } from './grants.js';
+import type { AllocationInput } from './input.js';
+import { placementRequested, placementWithdrawn } from './requests.js';
+import { Round } from './round.js';
+import { initialState, NEW_ROLE, workWaits, type AllocationState } from './state.js';
+
+/** Who gets what, where. The owner is the allocator; the README draws the life of a grant and of a request. */
+export const allocation: Decider<AllocationInput, AllocationState, AllocationEvent> = {
+  name: 'allocation',
+  foldVersion: 1,
+  initialState,
+  decide,
+  evolve,
+  continues: workWaits,
+};
+
+function decide(input: AllocationInput, state: AllocationState, context: DecisionContext): Decision<AllocationEvent> {
+  switch (input.kind) {
+    case 'command':
+      return decideCommand(input.command, state);
+    case 'foreign':
+      return accept(...decideForeign(input.event, state, context));
+    case 'internal':
+      return accept(...(input.internal.type === 'continue' ? new Round(state, context).run() : []));
+    case 'report':
+      return unreachable(input.report);
+    default:
+      return unreachable(input);
+  }
+}
+
+function decideCommand(command: AllocationCommand, state: AllocationState): Decision<AllocationEvent> {
+  const { role, weight } = command.body;
+  return accept(...roleSet({ role: role as never, weight }, state));
+}
+
+/** What the other owners decided. Everything that is not listed concerns them alone. */
+function decideForeign(
+  event: ClusterEvent | ServicesEvent | AllocationEvent,
+  state: AllocationState,
+  context: DecisionContext,
+): AllocationEvent[] {
+  switch (event.type) {
+    case 'AgentRegistered':
+      return agentRegistered(event.data);
+    case 'AgentReturned':
+      return agentReturned(event.data, state);
+    case 'AgentUnreachable':
+      return agentUnreachable(event.data, state);
+    case 'AgentDraining':
+      return agentDraining(event.data, state);
+    case 'AgentActivated':
+      return agentActivated(event.data, state);
+    case 'AgentGone':
+      return agentGone(event.data, state);
+    case 'VolumesGone':
+      return volumesGone(event.data, state);
+    case 'PlacementRequested':
+      return placementRequested(event.data, state, context);
+    case 'PlacementWithdrawn':
+      return placementWithdrawn(event.data, state);
+    case 'GrantReturned':
+      return grantsReturned(event.data, state);
+    case 'LeftBehind':
+      return grantsLeftBehind(event.data, state);
+    case 'ServiceRemoved':
+      return serviceRemoved(event.data, state);
+    case 'RoleSet':
+      return roleSet(event.data, state);
+    default:
+      return [];
+  }
+}
+
+function roleSet(
+  data: Extract<AllocationEvent, { type: 'RoleSet' }>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  const { weight } = state.roles.get(data.role) ?? NEW_ROLE;
+  return weight === data.weight && state.roles.has(data.role) ? [] : [{ type: 'RoleSet', data }];
+}

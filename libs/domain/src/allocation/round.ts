@@ -1,0 +1,295 @@
+import { assert, type DecisionContext } from '@orrery/kernel';
+import type {
+  AgentId,
+  AllocationEvent,
+  Grant,
+  GrantId,
+  PlacementRequest,
+  RequestId,
+  RoleName,
+  VolumeId,
+} from '@orrery/contracts';
+import {
+  dependsOnPeers,
+  dominantResourceFairness,
+  plus,
+  Session,
+  times,
+  type Claim,
+  type FairShare,
+  type Found,
+  type Place,
+  type Wish,
+} from '@orrery/scheduling';
+import { superseded } from './grants.js';
+import { countIndexes, firstIndexes, withoutIndexes } from './ranges.js';
+import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
+import { SetPeers } from './set-peers.js';
+import {
+  ledgerOf,
+  mayBeTried,
+  needsOf,
+  NEW_ROLE,
+  padded,
+  queueKey,
+  setKey,
+  type AllocationState,
+  type LedgerRow,
+  type RequestRow,
+  type RoleRow,
+} from './state.js';
+
+/** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
+const DECISION_BYTES_MAX = 192 * 1024;
+/** Nodes looked at in one decision: some 20 ms on a slow core. */
+const LOOKED_MAX = 200_000;
+const PENDING_INDEXES_MAX = 1000;
+
+/**
+ * One decision's worth of placing: roles in the order of their shares, requests of a role in the order of their arrival,
+ * until nobody is left or the decision is full; what is left over stays fresh for the next `continue`.
+ */
+export class Round {
+  readonly #state: AllocationState;
+  readonly #context: DecisionContext;
+  readonly #policy: FairShare;
+  readonly #ledger: LedgerRow;
+  readonly #session: Session;
+  readonly #peers: SetPeers;
+  readonly #queues = new Map<RoleName, RoleQueue>();
+  readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly grants: Grant[] }>();
+  readonly #blocked: Blocked[] = [];
+  readonly #grown = new Map<number, readonly AgentId[]>();
+  #bytes = 0;
+  #looked = 0;
+
+  constructor(state: AllocationState, context: DecisionContext, policy: FairShare = dominantResourceFairness) {
+    this.#state = state;
+    this.#context = context;
+    this.#policy = policy;
+    this.#ledger = ledgerOf(state);
+    this.#session = new Session(openAgents(state));
+    this.#peers = new SetPeers(state);
+  }
+
+  /** `arriving` is placed alone: nothing else has a claim. */
+  run(arriving?: PlacementRequest): AllocationEvent[] {
+    if (arriving === undefined) this.#queueAll();
+    else {
+      const row = { ...arriving, position: this.#ledger.nextPosition };
+      this.#queues.set(row.role, new RoleQueue(this.#roleOf(row.role), [row][Symbol.iterator]()));
+    }
+    let full = false;
+    while (this.#queues.size > 0 && !(full = this.#isFull())) this.#turn();
+    return [...this.#placed(), ...this.#waiting(!full)];
+  }
+
+  #queueAll(): void {
+    for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>) {
+      const queue = new RoleQueue(this.#roleOf(role), waitingOf(this.#state, role, this.#ledger));
+      if (queue.head !== undefined) this.#queues.set(role, queue);
+    }
+  }
+
+  #roleOf(role: RoleName): RoleRow {
+    return this.#state.roles.get(role) ?? NEW_ROLE;
+  }
+
+  #isFull(): boolean {
+    return this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
+  }
+
+  #turn(): void {
+    const claims: Claim[] = [];
+    for (const [role, { weight, used, head }] of this.#queues)
+      claims.push({ role, weight, used, next: needsOf(head!.needs) });
+    const { role, pods } = this.#policy.turn(claims, this.#ledger.capacity);
+    const queue = this.#queues.get(role as RoleName);
+    assert(queue?.head !== undefined, 'a turn for a role that does not wait', { role });
+    const served = this.#serve(queue.head, queue.left, pods);
+    queue.used = plus(queue.used, times(needsOf(queue.head.needs), served.indexes.length));
+    queue.left = withoutIndexes(queue.left, served.indexes);
+    if (served.blocked || queue.left.length === 0) queue.advance();
+    if (queue.head === undefined) this.#queues.delete(role as RoleName);
+  }
+
+  #serve(row: RequestRow, left: RequestRow['indexes'], pods: number): { indexes: number[]; blocked: boolean } {
+    const wanted = Math.min(pods, this.#roomFor(row), countIndexes(left));
+    const wish = this.#wishOf(row);
+    const among = this.#among(row);
+    const found = this.#session.place(wish, wanted, among);
+    const indexes = firstIndexes(left, found.places.length);
+    this.#grant(row, indexes, found.places);
+    const blocked = found.places.length < wanted;
+    if (blocked) this.#block(row, withoutIndexes(left, indexes), found, wish, among);
+    return { indexes, blocked };
+  }
+
+  /** Agents that a request has not seen since it was blocked; without a list: all. */
+  #among(row: RequestRow): readonly AgentId[] | undefined {
+    if (row.triedAt === undefined || dependsOnPeers(row.constraints)) return undefined;
+    const since = Math.max(row.triedAt, this.#ledger.settled);
+    let grown = this.#grown.get(since);
+    if (grown === undefined) {
+      const { agents } = this.#state;
+      grown = [...agents.valuesOf('grown', padded(since + 1))].flatMap((value) => [...agents.keysBy('grown', value)]);
+      this.#grown.set(since, grown);
+    }
+    return grown;
+  }
+
+  #wishOf(row: RequestRow): Wish {
+    return {
+      needs: needsOf(row.needs),
+      rules: row.constraints,
+      policy: row.policy,
+      avoid: row.avoid,
+      peers: dependsOnPeers(row.constraints) ? this.#peers.of(row) : [],
+    };
+  }
+
+  #roomFor(row: RequestRow): number {
+    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / grantBytes(row)));
+  }
+
+  #grant(row: RequestRow, indexes: readonly number[], places: readonly Place[]): void {
+    if (places.length === 0) return;
+    let served = this.#served.get(row.request);
+    if (served === undefined) this.#served.set(row.request, (served = { row, grants: [] }));
+    for (const [at, { nodeId, holding }] of places.entries()) {
+      const agent = nodeId as AgentId;
+      served.grants.push({
+        grant: this.#context.nextId() as GrantId,
+        index: indexes[at]!,
+        agent,
+        epoch: this.#state.agents.get(agent)!.epoch,
+        ports: holding.ports,
+        gpuIds: holding.gpuIds,
+        volumes: row.needs.volumes.map(({ name, path, sizeMib }) => ({
+          volume: this.#context.nextId() as VolumeId,
+          name,
+          path,
+          sizeMib,
+        })),
+      });
+    }
+    this.#peers.placed(
+      row,
+      places.map(({ nodeId }) => nodeId as AgentId),
+    );
+    this.#bytes += grantBytes(row) * places.length;
+  }
+
+  /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
+  #block(row: RequestRow, left: RequestRow['indexes'], found: Found, wish: Wish, among?: readonly AgentId[]): void {
+    const blocked = { row, placedOfSet: this.#peers.placedOf(row) };
+    if (row.reasons !== undefined && among !== undefined && this.#sameFor(row, among, found)) {
+      this.#blocked.push(blocked);
+      return;
+    }
+    const { filters } = among === undefined ? found : this.#session.place(wish, 0);
+    const reasons = reasonsOf(this.#state, filters, (agent) => this.#session.node(agent));
+    this.#looked += this.#state.agents.size;
+    if (row.reasons !== undefined && sameReasons(row.reasons, reasons)) {
+      this.#blocked.push(blocked);
+      return;
+    }
+    const { request, service, generation, pod } = row;
+    const waiting = countIndexes(left);
+    const indexes = firstIndexes(left, PENDING_INDEXES_MAX);
+    const more = waiting > indexes.length ? { waiting } : {};
+    const data = { request, service, generation, pod, indexes, ...more, reasons };
+    this.#blocked.push({ ...blocked, event: { type: 'PlacementPending', data } });
+    this.#bytes += 1000 + indexes.length * 8 + reasons.examples.length * 250;
+  }
+
+  /** Whether the agents that grew reject it for reasons that were told already. */
+  #sameFor(row: RequestRow, among: readonly AgentId[], { filters }: Found): boolean {
+    const told = filtersThatReject(row.reasons!);
+    if (this.#state.agents.countBy('state', 'open') === 0) return told.length === 1 && told[0] === 'open';
+    return among.every((agent) => {
+      const node = this.#session.node(agent);
+      const filter = node === undefined ? undefined : filters.find((candidate) => !candidate.passes(node));
+      return filter === undefined || told.includes(filter.name);
+    });
+  }
+
+  *#placed(): IterableIterator<AllocationEvent> {
+    for (const { row, grants } of this.#served.values()) {
+      const { request, service, generation, role, pod, needs } = row;
+      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants } };
+      const old = new Map(row.replaces.map(({ index, grant }) => [index, grant]));
+      yield* superseded(
+        grants.flatMap(({ index }) => old.get(index) ?? []),
+        this.#state,
+      );
+    }
+  }
+
+  /** What is told of those that found no place. `all`: everything that waits was tried. */
+  *#waiting(all: boolean): IterableIterator<AllocationEvent> {
+    const listed: RequestId[] = [];
+    let settles = false;
+    for (const { row, placedOfSet, event } of this.#blocked) {
+      // Pods of its set were placed since: what its constraints say may be another thing now, so it stays to be tried.
+      if (dependsOnPeers(row.constraints) && this.#peers.placedOf(row) !== placedOfSet) continue;
+      if (event !== undefined) yield event;
+      else if (all && row.triedAt !== undefined) settles = true;
+      else listed.push(row.request);
+    }
+    if (listed.length > 0) yield { type: 'RequestsTried', data: { requests: listed } };
+    if (settles) yield { type: 'RequestsTried', data: {} };
+  }
+}
+
+/** A request that was tried in vain: with an event when its reasons are new. */
+interface Blocked {
+  readonly row: RequestRow;
+  /** Pods of its set that the round had placed when it was tried. */
+  readonly placedOfSet: number;
+  readonly event?: AllocationEvent;
+}
+
+/** The requests of one role on their way through a round. */
+class RoleQueue {
+  readonly weight: number;
+  readonly #rows: Iterator<RequestRow>;
+  used: RoleRow['used'];
+  head: RequestRow | undefined;
+  /** Indexes of the head that still wait. */
+  left: RequestRow['indexes'] = [];
+
+  constructor({ weight, used }: RoleRow, rows: Iterator<RequestRow>) {
+    this.weight = weight;
+    this.used = used;
+    this.#rows = rows;
+    this.advance();
+  }
+
+  advance(): void {
+    this.head = this.#rows.next().value as RequestRow | undefined;
+    this.left = this.head?.indexes ?? [];
+  }
+}
+
+function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<RequestRow> {
+  const prefix = queueKey(role, 0).slice(0, role.length + 1);
+  for (const key of state.requests.valuesOf('queue', prefix)) {
+    if (!key.startsWith(prefix)) return;
+    for (const [, row] of state.requests.by('queue', key)) if (mayBeTried(row, ledger)) yield row;
+  }
+}
+
+function* openAgents(
+  state: AllocationState,
+): IterableIterator<NonNullable<ReturnType<AllocationState['agents']['get']>>> {
+  for (const [, row] of state.agents.by('state', 'open')) yield row;
+}
+
+/** About what a grant takes as JSON. */
+function grantBytes({ needs }: PlacementRequest): number {
+  let bytes = 160 + needs.gpus * 48;
+  for (const { name } of needs.ports) bytes += name.length + 10;
+  for (const { name, path } of needs.volumes) bytes += name.length + path.length + 80;
+  return bytes;
+}

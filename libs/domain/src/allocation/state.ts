@@ -1,0 +1,197 @@
+import { assert, Table, type DomainState } from '@orrery/kernel';
+import type {
+  AgentId,
+  FaultDomain,
+  GrantId,
+  PendingReasons,
+  PlacementRequest,
+  PodNeeds,
+  RequestId,
+  Resources,
+  RoleName,
+  ServiceName,
+  VolumeId,
+} from '@orrery/contracts';
+import type { Needs, Stock } from '@orrery/scheduling';
+
+/**
+ * The ledger: who holds what on which agent, and who waits.
+ *
+ *   request   RequestQueued ──▶ FRESH ──Placed (all indexes)──▶ (row gone)
+ *                               │  ▲                              ▲
+ *              PlacementPending │  │ Placed to a pod of its set   │ Placed, RequestDropped
+ *                               ▼  │                              │
+ *                              BLOCKED ───────────────────────────┘
+ *
+ *   grant     Placed ──▶ HELD ──GrantSuperseded──▶ SUPERSEDED       both: charged to the agent;
+ *                         │                          │              HELD alone: charged to the role
+ *                         ├──VolumeDestroying──▶ DESTROYING ──VolumeDestroyed──┐
+ *                         └───────────GrantReleased──────────────▶ (row gone) ◀┘
+ */
+export interface AllocationState extends DomainState {
+  readonly agents: Table<AgentId, AgentRow>;
+  readonly lots: Table<GrantId, LotRow>;
+  readonly grants: Table<GrantId, GrantRow>;
+  readonly volumes: Table<VolumeId, VolumeRow>;
+  readonly requests: Table<RequestId, RequestRow>;
+  readonly roles: Table<RoleName, RoleRow>;
+  /** One row, `all`. */
+  readonly ledger: Table<'all', LedgerRow>;
+}
+
+/** An agent is a node of the scheduling library as it stands: free figures are part of the row and undone with it. */
+export interface AgentRow {
+  readonly id: AgentId;
+  readonly epoch: number;
+  readonly hostname: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly faultDomain: FaultDomain;
+  /** The last that the agent declared; nothing once it is gone. */
+  readonly capacity: Stock;
+  /** capacity − all grants and volumes there. Below zero only when the agent came back smaller than what it holds. */
+  readonly free: Stock;
+  readonly closed?: 'unreachable' | 'draining' | 'gone';
+  /** A drain outlives the loss of the agent: when it is back, it stays closed. */
+  readonly draining?: true;
+  /** What it holds did not fit any more when it declared less: the one case in which free may be below zero. */
+  readonly shrunk?: true;
+  /** The growth at which something became free here while requests waited. */
+  readonly grownAt?: number;
+}
+
+/** What is equal for all grants of one `Placed`; goes with the last of them. Its key is the first grant. */
+export interface LotRow {
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly role: RoleName;
+  readonly pod: string;
+  readonly needs: PodNeeds;
+}
+
+export interface GrantRow {
+  readonly lot: GrantId;
+  readonly index: number;
+  readonly agent: AgentId;
+  readonly epoch: number;
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly gpuIds?: readonly string[];
+  /** Volumes that are still there. */
+  readonly volumes?: readonly VolumeId[];
+  /** No longer charged to the role. */
+  readonly superseded?: true;
+}
+
+/** `held` by a grant, `detached`: outlived its grant, kept for whoever adopts or destroys it; `lost` with its agent. */
+export interface VolumeRow {
+  readonly agent: AgentId;
+  readonly name: string;
+  readonly path: string;
+  readonly sizeMib: number;
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly pod: string;
+  readonly index: number;
+  readonly grant?: GrantId;
+  readonly state: 'held' | 'destroying' | 'detached' | 'lost';
+}
+
+/** `indexes` are those that still wait. */
+export interface RequestRow extends PlacementRequest {
+  /** Place in the queue of its role: first come, first served. */
+  readonly position: number;
+  /** Absent: to be looked at on all agents. Else the growth at which it last found no room. */
+  readonly triedAt?: number;
+  readonly reasons?: PendingReasons;
+}
+
+export interface RoleRow {
+  readonly weight: number;
+  /** Sum of its grants that are not superseded, volumes included in disk. */
+  readonly used: Resources;
+}
+
+export interface LedgerRow {
+  /** Position of the next request. */
+  readonly nextPosition: number;
+  /** Rises whenever something opened, closed or was released while requests waited. */
+  readonly growth: number;
+  /** All that waits has been tried against everything that grew up to here. */
+  readonly settled: number;
+  /** Sum over open agents: what roles have shares of. */
+  readonly capacity: Resources;
+}
+
+const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
+export const EMPTY_LEDGER: LedgerRow = { nextPosition: 0, growth: 0, settled: 0, capacity: nothing };
+export const NEW_ROLE: RoleRow = { weight: 1, used: nothing };
+
+export function initialState(): AllocationState {
+  return {
+    agents: new Table('agents', {
+      state: (row) => row.closed ?? 'open',
+      grown: (row) => (row.grownAt === undefined ? undefined : padded(row.grownAt)),
+    }),
+    lots: new Table('lots', { set: (row) => setKey(row) }),
+    grants: new Table('grants', { agent: (row) => row.agent, lot: (row) => row.lot }),
+    volumes: new Table('volumes', { agent: (row) => row.agent }),
+    requests: new Table('requests', {
+      queue: (row) => queueKey(row.role, row.position),
+      role: (row) => row.role,
+      fresh: (row) => (row.triedAt === undefined ? 'yes' : undefined),
+      tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
+      set: (row) => setKey(row),
+    }),
+    roles: new Table('roles'),
+    ledger: new Table('ledger'),
+  };
+}
+
+/** Pods of one kind of one service: what constraints such as UNIQUE speak about. */
+export function setKey(of: Pick<LotRow, 'service' | 'generation' | 'pod'>): string {
+  return `${of.service}/${of.generation}/${of.pod}`;
+}
+
+/** Sorts by role, then by position. */
+export function queueKey(role: RoleName, position: number): string {
+  return `${role} ${padded(position)}`;
+}
+
+/** Numbers as text that sorts like them. */
+export function padded(value: number): string {
+  return String(value).padStart(16, '0');
+}
+
+export function ledgerOf(state: AllocationState): LedgerRow {
+  return state.ledger.get('all') ?? EMPTY_LEDGER;
+}
+
+export function lotOf(state: AllocationState, grant: GrantRow): LotRow {
+  const lot = state.lots.get(grant.lot);
+  assert(lot !== undefined, 'a grant without its lot', { lot: grant.lot });
+  return lot;
+}
+
+/** What scheduling has to find: volumes count as disk. */
+export function needsOf(needs: PodNeeds): Needs {
+  const volumesMib = needs.volumes.reduce((sum, volume) => sum + volume.sizeMib, 0);
+  return {
+    cpusMilli: needs.cpusMilli,
+    memoryMib: needs.memoryMib,
+    diskMib: needs.diskMib + volumesMib,
+    gpus: needs.gpus,
+    ports: needs.ports,
+  };
+}
+
+/** Whether a blocked request has something new to look at. */
+export function mayBeTried(request: RequestRow, { growth, settled }: LedgerRow): boolean {
+  return request.triedAt === undefined || Math.max(request.triedAt, settled) < growth;
+}
+
+/** Whether any request has something to look at that it did not see yet. */
+export function workWaits(state: AllocationState): boolean {
+  if (state.requests.countBy('fresh', 'yes') > 0) return true;
+  const { growth, settled } = ledgerOf(state);
+  const [earliest] = state.requests.valuesOf('tried');
+  return earliest !== undefined && Math.max(Number(earliest), settled) < growth;
+}

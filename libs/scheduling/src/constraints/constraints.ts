@@ -1,0 +1,53 @@
+import { unreachable } from '@orrery/kernel';
+import type { Node } from '../node.js';
+import { cluster } from './cluster.js';
+import type { Constraint, Peer, Rule } from './constraint.js';
+import { GroupBy } from './group-by.js';
+import { is } from './is.js';
+import { like, unlike } from './like.js';
+import { maxPer } from './max-per.js';
+import { unique } from './unique.js';
+
+/** The constraints of a set: balancing ones see the nodes that the fixed ones leave. */
+export interface Constraints {
+  readonly fixed: readonly Constraint[];
+  readonly narrowing: readonly Constraint[];
+  /** Needs the nodes that are left by avoid and the fixed constraints. */
+  balancing(nodes: Iterable<Node>): readonly GroupBy[];
+}
+
+export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): Constraints {
+  const others = rules.filter(({ operator }) => operator !== 'GROUP_BY').map((rule) => constraintOf(rule, peers));
+  const groupBys = rules.filter(({ operator }) => operator === 'GROUP_BY');
+  return {
+    fixed: others.filter(({ effect }) => effect === 'fixed'),
+    narrowing: others.filter(({ effect }) => effect === 'narrowing'),
+    balancing: (nodes) => groupBys.map((rule) => new GroupBy(rule, peers, nodes)),
+  };
+}
+
+/** Whether what runs elsewhere can decide about a node. */
+export function dependsOnPeers(rules: readonly Rule[]): boolean {
+  return rules.some((rule) => rule.operator === 'GROUP_BY' || constraintOf(rule, []).effect !== 'fixed');
+}
+
+function constraintOf(rule: Rule, peers: readonly Peer[]): Constraint {
+  switch (rule.operator) {
+    case 'UNIQUE':
+      return unique(rule, peers);
+    case 'MAX_PER':
+      return maxPer(rule, peers);
+    case 'CLUSTER':
+      return cluster(rule, peers);
+    case 'LIKE':
+      return like(rule);
+    case 'UNLIKE':
+      return unlike(rule);
+    case 'IS':
+      return is(rule);
+    case 'GROUP_BY':
+      return new GroupBy(rule, peers, []);
+    default:
+      return unreachable(rule.operator);
+  }
+}

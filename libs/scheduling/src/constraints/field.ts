@@ -1,0 +1,23 @@
+import type { Node } from '../node.js';
+
+/**
+ * The value of a constraint's field on a node, if it has one. `@hostname`, `@region`, `@zone` are facts of the machine;
+ * any other name is an attribute, and where the machine has no such attribute, `hostname`, `region` and `zone` are the
+ * facts of the same name.
+ */
+export function fieldOf(field: string, node: Node): string | undefined {
+  if (!field.startsWith('@') && Object.hasOwn(node.attributes, field)) return node.attributes[field];
+  switch (field) {
+    case 'hostname':
+    case '@hostname':
+      return node.hostname;
+    case 'region':
+    case '@region':
+      return node.faultDomain.region;
+    case 'zone':
+    case '@zone':
+      return node.faultDomain.zone;
+    default:
+      return undefined;
+  }
+}
