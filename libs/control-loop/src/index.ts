@@ -1,4 +1,5 @@
 export type { Clock } from './ports/clock.js';
+export type { JournalRegistration, JournalRegistry, JournalRepair } from './ports/journal-registry.js';
 export {
   AppendInDoubt,
   type Log,
