@@ -65,6 +65,19 @@ export class CassandraSession {
     }
   }
 
+  /** Sees every insert that `insertFirst` said to be done, also one whose answer was lost. */
+  async selectSerial(query: string, params: readonly unknown[]): Promise<types.Row[]> {
+    const consistency = cassandra.types.consistencies.localSerial;
+    const { rows } = await this.#ask(() => this.#client.execute(query, [...params], { consistency }));
+    return rows;
+  }
+
+  /** An insert `IF NOT EXISTS`: never retried by the driver, whoever inserted first stays. */
+  async insertFirst({ query, params }: Statement): Promise<void> {
+    const serialConsistency = cassandra.types.consistencies.localSerial;
+    await this.#ask(() => this.#client.execute(query, [...params], { isIdempotent: false, serialConsistency }));
+  }
+
   async execute({ query, params }: Statement): Promise<void> {
     await this.#ask(() => this.#client.execute(query, [...params]));
   }

@@ -12,4 +12,5 @@ export type {
   TaskStateRow,
 } from './history-rows.js';
 export { ensureKeyspace } from './keyspace.js';
+export { CassandraRegistry } from './registry.js';
 export { CassandraSnapshots } from './snapshots.js';

@@ -29,6 +29,11 @@ export const tables: readonly Table[] = [
     partition: 'domain, cell, digest',
   },
   {
+    name: 'journal_registry',
+    columns: 'domain text, cell int, journal_id text, genesis_hash text, repairs text',
+    partition: 'domain, cell',
+  },
+  {
     // The story of a task is one slice of one partition; 1,024 pods share a partition.
     name: 'task_history',
     columns: `service text, generation bigint, pod text, bucket int, segment int, pod_index int, task text, seq bigint, n int,
