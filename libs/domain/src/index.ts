@@ -1,5 +1,7 @@
 export { cluster } from './cluster/decide.js';
 export type { ClusterInput, ClusterInternal } from './cluster/input.js';
+export { clusterViolations, watchEvent } from './cluster/invariants.js';
+export { Leases } from './cluster/leases.js';
 export { ordersOf } from './cluster/orders.js';
 export type {
   AgentRow,

@@ -1,0 +1,147 @@
+import type { AgentId, Heartbeat } from '@orrery/contracts';
+import { fnv1a } from '@orrery/kernel';
+import type { ClusterInternal } from './input.js';
+import type { AgentRow } from './state.js';
+
+/** An agent has lapsed when so many markers in a row were read without a heartbeat of it between. */
+export const LEASE_MARKERS = 12;
+/** Markers further apart than this: the owner or the log paused, and everybody gets a full lease. */
+const MARKER_GAP_MAX_MS = 3000;
+/** What was found out and had no effect yet is said again after so many markers. */
+const REPEAT_AFTER_MARKERS = 3;
+const BEHIND_MS = 2000;
+const BEHIND_MS_MAX = 30_000;
+
+/**
+ * Leases on the log's time, of one owner of one cell: soft state, rebuilt at each take-over with a full lease for everybody.
+ *
+ * The owner writes a marker a second into each heartbeat partition and reads them back here, in the order of the log. No
+ * clock is read: a pause of the owner, or a log that is away, makes no markers, so nobody lapses. Each heartbeat costs the
+ * same, however many agents there are: a lane keeps its agents in the order in which they were last heard, so a marker looks
+ * only at the front of the queue.
+ */
+export class Leases {
+  readonly #agents = new Map<AgentId, Lease>();
+  readonly #lanes: readonly Lane[];
+
+  constructor(lanes: number) {
+    this.#lanes = Array.from({ length: lanes }, () => ({
+      marks: 0,
+      since: 0,
+      number: 0,
+      at: undefined,
+      heard: new Map(),
+    }));
+  }
+
+  /** An agent as the last accepted commit left it. One that joins or returns begins with a full lease. */
+  note(row: AgentRow): void {
+    const { agent, epoch, session, ordered } = row;
+    const lane = this.#laneOf(agent);
+    const before = this.#agents.get(agent);
+    if (row.standing === 'GONE') {
+      this.#agents.delete(agent);
+      lane.heard.delete(agent);
+      return;
+    }
+    const watched = row.reachable && !row.lapseHeld;
+    const anew = before === undefined || before.epoch !== epoch || before.watched !== watched;
+    const lease = anew ? { ...newLease(lane.marks), agent, epoch, session, ordered, watched } : before;
+    lease.ordered = ordered;
+    lease.asked = row.inventoryAsked;
+    this.#agents.set(agent, lease);
+    if (!anew) return;
+    lane.heard.delete(agent);
+    if (watched) lane.heard.set(agent, lease);
+  }
+
+  /** A heartbeat as it was read; `atMs` is the log's time. Those of another process or epoch keep nobody's lease. */
+  heartbeat(beat: Heartbeat, atMs: number): ClusterInternal | undefined {
+    const lease = this.#agents.get(beat.agent);
+    if (lease === undefined || lease.epoch !== beat.epoch || lease.session !== beat.session) return undefined;
+    const lane = this.#laneOf(beat.agent);
+    lease.heardAt = lane.marks;
+    if (lease.watched) {
+      lane.heard.delete(beat.agent);
+      lane.heard.set(beat.agent, lease);
+    } else if (!lease.asked && lane.marks - lease.saidAt >= REPEAT_AFTER_MARKERS) {
+      lease.saidAt = lane.marks;
+      return { type: 'heartbeat-from-unreachable', agent: lease.agent, epoch: lease.epoch };
+    }
+    return isStuck(lease, beat.obeyed, atMs)
+      ? { type: 'obeyed-behind', agent: lease.agent, epoch: lease.epoch, obeyed: beat.obeyed }
+      : undefined;
+  }
+
+  /** A marker of this owner as it was read; repeats count once. Whose lease ended with it? */
+  marker(laneNumber: number, number: number, atMs: number): ClusterInternal[] {
+    const lane = this.#lanes[laneNumber];
+    if (lane === undefined || number <= lane.number) return [];
+    lane.number = number;
+    lane.marks += 1;
+    if (lane.at === undefined || atMs - lane.at > MARKER_GAP_MAX_MS) lane.since = lane.marks;
+    lane.at = atMs;
+
+    const lapsed: ClusterInternal[] = [];
+    for (const lease of lane.heard.values()) {
+      if (lane.marks - Math.max(lease.heardAt, lane.since) < LEASE_MARKERS) break;
+      if (lane.marks - lease.saidAt < REPEAT_AFTER_MARKERS) continue;
+      lease.saidAt = lane.marks;
+      lapsed.push({ type: 'lease-lapsed', agent: lease.agent, epoch: lease.epoch });
+    }
+    return lapsed;
+  }
+
+  #laneOf(agent: AgentId): Lane {
+    return this.#lanes[fnv1a(agent) % this.#lanes.length]!;
+  }
+}
+
+interface Lane {
+  /** Markers read. */
+  marks: number;
+  /** The mark at which everybody was given a full lease. */
+  since: number;
+  /** Of the last marker. */
+  number: number;
+  at: number | undefined;
+  /** Those whose lease runs, longest unheard first. */
+  readonly heard: Map<AgentId, Lease>;
+}
+
+interface Lease {
+  readonly agent: AgentId;
+  readonly epoch: number;
+  readonly session: string;
+  /** Its lease runs: it is reachable, and no lapse of it is held. */
+  readonly watched: boolean;
+  ordered: number;
+  /** Its inventory was asked for. */
+  asked: boolean;
+  /** Mark of its lane when it was last heard. */
+  heardAt: number;
+  /** Mark of its lane when something was last said about its lease. */
+  saidAt: number;
+  /** While it is behind with its orders: how far it is, since when, and how long that may last. */
+  behind: { readonly obeyed: number; readonly sinceMs: number; readonly patienceMs: number } | undefined;
+}
+
+function newLease(mark: number): Pick<Lease, 'asked' | 'heardAt' | 'saidAt' | 'behind'> {
+  return { asked: false, heardAt: mark, saidAt: -REPEAT_AFTER_MARKERS, behind: undefined };
+}
+
+/** Behind with its orders and without progress for a while. An agent that does not heal is told more and more rarely. */
+function isStuck(lease: Lease, obeyed: number, atMs: number): boolean {
+  const { behind } = lease;
+  if (obeyed >= lease.ordered) {
+    lease.behind = undefined;
+    return false;
+  }
+  if (behind === undefined || obeyed > behind.obeyed) {
+    lease.behind = { obeyed, sinceMs: atMs, patienceMs: BEHIND_MS };
+    return false;
+  }
+  if (atMs - behind.sinceMs <= behind.patienceMs) return false;
+  lease.behind = { obeyed, sinceMs: atMs, patienceMs: Math.min(behind.patienceMs * 2, BEHIND_MS_MAX) };
+  return true;
+}

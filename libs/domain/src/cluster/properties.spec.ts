@@ -1,0 +1,266 @@
+import fc from 'fast-check';
+import type {
+  AgentId,
+  ClusterCommand,
+  ClusterEvent,
+  GrantId,
+  InventoryItem,
+  LaunchId,
+  TaskStateReport,
+  VolumeId,
+} from '@orrery/contracts';
+import { partsOf, slicesOf, UndoLog, type DomainState } from '@orrery/kernel';
+import { digestOf } from '@orrery/testing';
+import { cluster } from './decide.js';
+import {
+  allocation,
+  AT,
+  command,
+  facts,
+  hello,
+  internal,
+  inventory,
+  launch,
+  ordered,
+  report,
+  services,
+} from './examples.js';
+import type { ClusterInput } from './input.js';
+import { clusterViolations, watchEvent } from './invariants.js';
+import { ordersOf } from './orders.js';
+import { initialState, type ClusterState } from './state.js';
+import { agentView, currentLaunch, taskViewOf } from './views.js';
+
+/** Three agents, two services, a few pods: small enough that everything meets everything. */
+const agents = ['ada', 'bob', 'cyd'] as AgentId[];
+const draw = fc.tuple(fc.nat(17), fc.nat(2), fc.nat(5), fc.nat(9), fc.nat(3));
+type Draw = readonly [kind: number, agent: number, choice: number, detail: number, late: number];
+
+/** An input that mostly fits the state, and sometimes comes from another time. */
+function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, state: ClusterState): ClusterInput {
+  const agent = agents[agentAt]!;
+  const row = state.agents.get(agent);
+  const live = [...state.launches.keysBy('liveOn', agent)];
+  const some = live.filter((_, index) => (index + detail) % 2 === 0);
+  const told = detail === 9 ? [...some, '4.0' as LaunchId] : some;
+  const epoch = (row?.epoch ?? 1) - (late === 3 ? 1 : 0);
+  const session = late === 2 ? 'other' : (row?.session ?? 's0');
+  const head = { agent, session, epoch, obeyed: Math.max(0, (row?.ordered ?? 0) - late) };
+  const m = (row?.reported ?? 0) + [1, 1, 2, 0][late]!;
+  const service = { service: hello, generation: 1 + (choice % 2) } as const;
+  switch (kind) {
+    case 0:
+    case 1: {
+      const count = 1 + (detail % 3);
+      const launches = Array.from({ length: count }, (_, nth) =>
+        launch(`${late === 3 ? 1 : step}.${nth}`, { index: choice, incarnation: step, grant: `g${choice}` as GrantId }),
+      );
+      return ordered(launches, { agent, epoch, generation: service.generation, templateDigest: `d${detail % 2}` });
+    }
+    case 2:
+      return services({ type: 'KillOrdered', data: { ...service, agent, launches: some, reason: reasons[choice]! } });
+    case 3:
+      return services({ type: 'GrantReturned', data: { ...service, grants: [`g${choice}` as GrantId] } });
+    case 4:
+      return services({ type: 'ServiceRemoved', data: { ...service, leftOn: [] } });
+    case 5:
+      return allocation({
+        type: 'VolumeDestroying',
+        data: { agent, epoch, grant: 'g' as GrantId, volumes: [`v${choice}` as VolumeId] },
+      });
+    case 6:
+      return report({
+        type: 'VolumesDestroyed',
+        ...head,
+        m,
+        volumes: [`v${choice}` as VolumeId],
+      });
+    case 7:
+    case 8:
+    case 9:
+      return report({ type: 'TaskStates', ...head, m, tasks: told.flatMap((id) => stories[choice]!(id)) });
+    case 10:
+    case 11: {
+      const fresh = detail > 6 ? { session: `s${step}`, epoch: 0, obeyed: 0, m: 0 } : { m: m - 1 };
+      const launches = (late === 1 ? some : live).map((id) => items[choice]!(id));
+      return report({ type: 'Inventory', ...head, volumes: [], ...facts, launches, ...fresh });
+    }
+    case 12:
+      return internal({ type: 'lease-lapsed', agent, epoch });
+    case 13:
+      return internal({ type: 'heartbeat-from-unreachable', agent, epoch });
+    case 14:
+      return internal({ type: 'obeyed-behind', agent, epoch, obeyed: head.obeyed });
+    case 15:
+      return internal({ type: 'tick' });
+    case 16:
+      return command(commands(agent, choice, detail, step));
+    default:
+      return internal({ type: 'continue' });
+  }
+}
+
+const reasons = ['scaled-down', 'replaced', 'restarted', 'updated', 'uninstalled', 'drained'] as const;
+
+const stories: readonly ((id: LaunchId) => TaskStateReport[])[] = [
+  (id) => [{ launch: id, state: 'STARTING', agentTime: AT }],
+  (id) => [{ launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: false }],
+  (id) => [{ launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: true }],
+  (id) => [{ launch: id, state: 'READY', agentTime: AT, ready: true }],
+  (id) => [{ launch: id, state: 'FAILED', agentTime: AT, reason: 'exit-code' }],
+  (id) => [
+    { launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: true },
+    { launch: id, state: 'FINISHED', agentTime: AT, reason: 'exit-code' },
+    { launch: id, state: 'READY', agentTime: AT, ready: false },
+  ],
+];
+
+const items: readonly ((id: LaunchId) => InventoryItem)[] = [
+  (launch) => ({ launch, state: 'ORDERED' }),
+  (launch) => ({ launch, state: 'RUNNING', pid: 1, since: AT, ready: true }),
+  (launch) => ({ launch, state: 'RUNNING', pid: 1, since: AT, ready: false }),
+  (launch) => ({ launch, state: 'FAILED', exit: { code: 1 }, reason: 'exit-code' }),
+  (launch) => ({ launch, state: 'KILLED', reason: 'killed' }),
+  (launch) => ({ launch, state: 'RUNNING' }),
+];
+
+function commands(agent: AgentId, choice: number, detail: number, step: number): ClusterCommand {
+  const task = `hello.web-${detail % 6}.server`;
+  const list: readonly ClusterCommand[] = [
+    { type: 'DrainAgent', body: { agent, 'grace-secs': detail } },
+    { type: 'ActivateAgent', body: { agent } },
+    // Rare, since it is final.
+    detail === 0 ? { type: 'MarkAgentGone', body: { agent } } : { type: 'ActivateAgent', body: { agent } },
+    { type: 'ConfirmLapse', body: { agent } },
+    { type: 'KillTask', body: { task } },
+    { type: 'OpenStream', body: { stream: `s${step}`, task, kind: 'stdout' } },
+  ];
+  return list[choice]!;
+}
+
+/** Decides and folds a sequence of inputs as an owner would, a second apart; gives the events. */
+function live(draws: readonly Draw[], state: ClusterState, take: (events: readonly ClusterEvent[]) => void): void {
+  const decide = (input: ClusterInput, step: number) => {
+    const context = { at: AT + step * 1000, seq: step, seed: 1, nextId: () => `${step}.0` };
+    const decision = cluster.decide(input, state, context);
+    if (decision.accepted) take(decision.events);
+  };
+  agents.forEach((agent, at) => decide(inventory([], { agent, session: 's0', epoch: 0 }), at + 1));
+  draws.forEach((drawn, at) => decide(inputOf(drawn, at + 4, state), at + 4));
+}
+
+const sequences = (maxLength: number) => fc.array(draw, { maxLength, size: 'max' });
+// The seed is fixed, so that a red run is red for everybody.
+const runs = (numRuns: number) => ({ numRuns, seed: 20260101 });
+
+describe('any sequence of inputs', () => {
+  it('keeps the invariants, event by event', () => {
+    const kinds = new Set<string>();
+    fc.assert(
+      fc.property(sequences(150), (draws) => {
+        const state = initialState();
+        live(draws, state, (events) => {
+          for (const event of events) {
+            kinds.add(event.type);
+            const broken = watchEvent(state, event);
+            cluster.evolve(state, event);
+            expect(broken()).toEqual([]);
+          }
+          expect(clusterViolations(state)).toEqual([]);
+        });
+      }),
+      runs(400),
+    );
+    // A generator that never reaches an event proves nothing about it.
+    expect([...kinds].sort()).toEqual(everyKind);
+  });
+
+  it('leaves a state that is the same by replay, from a snapshot anywhere, and after a roll-back', () => {
+    fc.assert(
+      fc.property(sequences(60), fc.nat(), (draws, cut) => {
+        const lived = initialState();
+        const history: ClusterEvent[] = [];
+        live(draws, lived, (events) => {
+          if (history.length % 8 === 0) expectRollBack(lived, events);
+          for (const event of events) cluster.evolve(lived, event);
+          history.push(...(JSON.parse(JSON.stringify(events)) as ClusterEvent[]));
+        });
+
+        const middle = cut % (history.length + 1);
+        const prefix = initialState();
+        for (const event of history.slice(0, middle)) cluster.evolve(prefix, event);
+        const loaded = initialState();
+        for (const { part, slice } of slicesOf(prefix as unknown as DomainState)) {
+          loaded[part as keyof ClusterState].load(slice);
+        }
+        for (const event of history.slice(middle)) cluster.evolve(loaded, event);
+        expect(digestOf(loaded)).toBe(digestOf(lived));
+        expect(cluster.nextDeadline!(loaded)).toBe(cluster.nextDeadline!(lived));
+      }),
+      runs(100),
+    );
+  });
+
+  it('can be seen and told to agents at any moment, also late', () => {
+    fc.assert(
+      fc.property(sequences(60), (draws) => {
+        const state = initialState();
+        const history: ClusterEvent[] = [];
+        live(draws, state, (events) => {
+          for (const event of events) cluster.evolve(state, event);
+          history.push(...events);
+        });
+        for (const order of ordersOf(history, state, { journalId: 'j', at: AT })) {
+          if (order.type === 'Sync') expect(order.n).toBe(state.agents.get(order.agent)?.ordered);
+        }
+        for (const row of state.launches.values()) {
+          const current = currentLaunch(state, taskViewOf(state, row).id);
+          expect(current!.generation).toBeGreaterThanOrEqual(row.generation);
+        }
+        for (const agent of agents) expect(agentView(state, agent)?.used.cpusMilli ?? 0).toBeGreaterThanOrEqual(0);
+      }),
+      runs(100),
+    );
+  });
+});
+
+function expectRollBack(state: ClusterState, events: readonly ClusterEvent[]): void {
+  const parts = partsOf(state as unknown as DomainState);
+  const undo = new UndoLog();
+  const before = digestOf(state);
+  parts.forEach((part) => part.recordTo(undo));
+  for (const event of events) cluster.evolve(state, event);
+  undo.rollBackTo(0);
+  parts.forEach((part) => part.recordTo(undefined));
+  expect(digestOf(state)).toBe(before);
+}
+
+const everyKind = [
+  'AgentActivated',
+  'AgentDrained',
+  'AgentDraining',
+  'AgentGone',
+  'AgentRegistered',
+  'AgentReturned',
+  'AgentUnreachable',
+  'DrainDeadlinePassed',
+  'KillAccepted',
+  'LapseDropped',
+  'LapseHeld',
+  'LaunchAccepted',
+  'LaunchRefused',
+  'LaunchesForgotten',
+  'ReportNoted',
+  'StandDownOrdered',
+  'StreamOpened',
+  'SyncOrdered',
+  'TasksEnded',
+  'TasksLost',
+  'TasksReady',
+  'TasksReportedLate',
+  'TasksRunning',
+  'TasksStarting',
+  'TemplateKept',
+  'VolumeDestroyAccepted',
+  'VolumesGone',
+];
