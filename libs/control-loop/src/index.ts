@@ -1,3 +1,23 @@
+export { hostDecider, type ControlLoop } from './host.js';
+export { sha256 } from './journal/hash.js';
+export {
+  journalProtocol,
+  JournalStopped,
+  judge,
+  meaningOfAck,
+  type AckMeaning,
+  type AckRule,
+  type JournalProtocol,
+  type JournalRules,
+  type Judge,
+  type JudgedMessage,
+  type StopReason,
+  type Verdict,
+  type VoidReason,
+} from './journal/judge.js';
+export { acceptedPosition, encodePosition, startOf } from './journal/position.js';
+export { provisionJournal, type Provisioning } from './journal/provision.js';
+export { encodeCommit, encodeRecord } from './journal/records.js';
 export type { Clock } from './ports/clock.js';
 export type { JournalRegistration, JournalRegistry, JournalRepair } from './ports/journal-registry.js';
 export {
@@ -9,5 +29,22 @@ export {
   type OutgoingMessage,
   type TopicPartition,
 } from './ports/log.js';
+export type { AlarmCode, LoopObserver, LoopSignal } from './ports/observer.js';
 export type { OwnershipHint } from './ports/ownership-hint.js';
+export type { Random } from './ports/random.js';
 export type { Shard, SnapshotManifest, SnapshotStore } from './ports/snapshot-store.js';
+export type {
+  AcceptedCommit,
+  Decoded,
+  Hosting,
+  JournalAddress,
+  OwnedShard,
+  OwnedShardGuest,
+  RelayedMessage,
+} from './shard/hosting.js';
+export type { LoopPorts, LoopSettings } from './shard/settings.js';
+export type { ShardState } from './shard/shard-state.js';
+export { HostedShard, type ShardStatus } from './shard/hosted-shard.js';
+export { ShardFold, type Folding } from './state/shard-fold.js';
+export { snapshotsToDelete } from './snapshots/thinning.js';
+export { systemClock, systemRandom } from './system.js';

@@ -13,3 +13,12 @@ export { ManualClock, settled } from './manual-clock.js';
 export { ManualHint } from './manual-hint.js';
 export { SeededRandom } from './seeded-random.js';
 export { checkout, eventually, RealCluster, type CommandResult, type RealClusterOptions } from './real-cluster.js';
+export {
+  decodeToyCommand,
+  toyDecider,
+  type ToyCommand,
+  type ToyEvent,
+  type ToyInput,
+  type ToyState,
+} from './toy-decider.js';
+export { commandMessage, toyHosting, ToyWorld, type ToyHosting } from './toy-world.js';

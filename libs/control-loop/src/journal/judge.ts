@@ -37,7 +37,9 @@ export type StopReason =
   | 'anchor-lost'
   | 'log-lost'
   | 'not-registered'
-  | 'input-lost';
+  | 'input-lost'
+  /** Not the journal's fault: a broken invariant in this process. */
+  | 'bug';
 
 export type JudgedMessage = Pick<LogMessage, 'offset' | 'value'>;
 export type Judge = (cursor: JournalPosition, message: JudgedMessage, rules: JournalRules) => Verdict;
