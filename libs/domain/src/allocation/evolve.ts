@@ -5,6 +5,7 @@ import type {
   AllocationEventOf,
   Grant,
   GrantId,
+  RequestId,
   RoleName,
   VolumeId,
 } from '@orrery/contracts';
@@ -168,11 +169,7 @@ function requestDropped(state: AllocationState, data: AllocationEventOf<'Request
   serve(state, data.request, data.indexes);
 }
 
-function serve(
-  state: AllocationState,
-  request: AllocationEventOf<'Placed'>['data']['request'],
-  indexes: readonly number[],
-): void {
+function serve(state: AllocationState, request: RequestId, indexes: readonly number[]): void {
   const row = state.requests.get(request);
   if (row === undefined) return;
   const left = withoutIndexes(row.indexes, indexes);
@@ -222,7 +219,7 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
     request,
     grants.map(({ index }) => index),
   );
-  lookAgainAtSet(state, request, setKey(data));
+  lookAgainAtSet(state, setKey(data), request);
 }
 
 function grantRow(lot: GrantId, grant: Grant): GrantRow {
@@ -238,10 +235,10 @@ function grantRow(lot: GrantId, grant: Grant): GrantRow {
   };
 }
 
-/** A pod was placed: what constraints say of its set may be another thing now for requests that were blocked. */
-function lookAgainAtSet(state: AllocationState, placedRequest: string, key: string): void {
+/** Where the pods of a set run has changed: what constraints say of those that are blocked may be another thing now. */
+function lookAgainAtSet(state: AllocationState, key: string, except?: RequestId): void {
   for (const [id, row] of [...state.requests.by('set', key)]) {
-    if (id === placedRequest || row.triedAt === undefined || !dependsOnPeers(row.constraints)) continue;
+    if (id === except || row.triedAt === undefined || !dependsOnPeers(row.constraints)) continue;
     const { triedAt: _tried, ...fresh } = row;
     state.requests.put(id, fresh);
   }
@@ -251,8 +248,10 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
   for (const id of grants) {
     const grant = state.grants.get(id);
     if (grant === undefined || grant.superseded === true) continue;
-    charge(state, lotOf(state, grant).role, minus(NOTHING, chargeOf(state, grant)));
+    const lot = lotOf(state, grant);
+    charge(state, lot.role, minus(NOTHING, chargeOf(state, grant)));
     state.grants.put(id, { ...grant, superseded: true });
+    lookAgainAtSet(state, setKey(lot));
   }
 }
 

@@ -28,8 +28,12 @@ export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): C
 
 /** Whether what runs elsewhere can decide about a node. */
 export function dependsOnPeers(rules: readonly Rule[]): boolean {
-  return rules.some((rule) => rule.operator === 'GROUP_BY' || constraintOf(rule, []).effect !== 'fixed');
+  return rules.some(
+    ({ operator, value }) => peerOperators.has(operator) || (operator === 'CLUSTER' && value === undefined),
+  );
 }
+
+const peerOperators: ReadonlySet<Rule['operator']> = new Set<Rule['operator']>(['UNIQUE', 'MAX_PER', 'GROUP_BY']);
 
 function constraintOf(rule: Rule, peers: readonly Peer[]): Constraint {
   switch (rule.operator) {

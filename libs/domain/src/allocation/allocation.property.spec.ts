@@ -1,0 +1,267 @@
+import fc from 'fast-check';
+import { slicesOf, UndoLog, partsOf, type DecisionContext } from '@orrery/kernel';
+import type {
+  AgentId,
+  AllocationEvent,
+  ClusterEvent,
+  Constraint,
+  GrantId,
+  PlacementRequest,
+  RequestId,
+  RoleName,
+  ServiceName,
+  ServicesEvent,
+} from '@orrery/contracts';
+import { digestOf, SeededRandom } from '@orrery/testing';
+import { allocation } from './decide.js';
+import type { AllocationInput } from './input.js';
+import { allocationViolations } from './invariants.js';
+import type { AllocationState } from './state.js';
+
+/** A cluster and services that do whatever chance says, sensible or not, as two journals would tell it. */
+class World {
+  readonly state = allocation.initialState();
+  readonly events: AllocationEvent[] = [];
+  readonly #random: SeededRandom;
+  #seq = 0;
+  #requests = 0;
+
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed);
+  }
+
+  step(): void {
+    this.#seq += 1;
+    const input: AllocationInput =
+      allocation.continues!(this.state) && this.#random.chance(0.7)
+        ? { kind: 'internal', internal: { type: 'continue' } }
+        : { kind: 'foreign', domain: 'any', journalId: 'any', seq: this.#seq, event: this.#event() };
+    this.decide(input);
+  }
+
+  /** Until nothing is left to do: it must come to an end. */
+  settle(): void {
+    for (let steps = 0; allocation.continues!(this.state); steps += 1) {
+      if (steps > 1000) throw new Error('the queue never settles');
+      this.#seq += 1;
+      this.decide({ kind: 'internal', internal: { type: 'continue' } });
+    }
+  }
+
+  /** As the control loop does it; now and then the commit is void at first and decided anew. */
+  decide(input: AllocationInput): void {
+    let events = this.#decided(input);
+    if (this.#random.chance(0.3)) {
+      const before = digestOf(this.state);
+      const undo = new UndoLog();
+      partsOf(this.state).forEach((part) => part.recordTo(undo));
+      for (const event of events) allocation.evolve(this.state, event);
+      undo.rollBackTo(0);
+      partsOf(this.state).forEach((part) => part.recordTo(undefined));
+      expect(digestOf(this.state)).toBe(before);
+      events = this.#decided(input);
+    }
+    for (const event of events) {
+      allocation.evolve(this.state, event);
+      this.events.push(event);
+    }
+  }
+
+  #decided(input: AllocationInput): AllocationEvent[] {
+    let ordinal = 0;
+    const context: DecisionContext = { at: 0, seed: 1, seq: this.#seq, nextId: () => `${this.#seq}.${ordinal++}` };
+    const decision = allocation.decide(input, this.state, context);
+    if (!decision.accepted) throw new Error(decision.refusal.message);
+    return decision.events.map((event) => JSON.parse(JSON.stringify(event)) as AllocationEvent);
+  }
+
+  #event(): ClusterEvent | ServicesEvent {
+    const random = this.#random;
+    const agent = random.pick(['a', 'b', 'c', 'd', 'e', 'f']) as AgentId;
+    const epoch = 1;
+    const what = random.below(20);
+    if (what < 4)
+      return { type: 'AgentRegistered', data: { agent, epoch, session: 's', address: '::1', ...this.#facts(agent) } };
+    if (what === 4) return { type: 'AgentUnreachable', data: { agent, epoch, at: 0 } };
+    if (what === 5) return { type: 'AgentReturned', data: { agent, epoch } };
+    if (what === 6) return { type: 'AgentDraining', data: { agent, epoch, deadline: 0 } };
+    if (what === 7) return { type: 'AgentActivated', data: { agent, epoch } };
+    if (what === 8) return random.chance(0.3) ? { type: 'AgentGone', data: { agent, epoch } } : this.#asked();
+    if (what === 9)
+      return { type: 'VolumesGone', data: { agent, epoch, volumes: [...this.state.volumes.keysBy('agent', agent)] } };
+    if (what < 14) return this.#asked();
+    const service = { service: random.pick(['x', 'y']) as ServiceName, generation: 1 };
+    if (what === 14) {
+      const [request] = this.#some(this.state.requests.keys());
+      const indexes = [0, 1, 5];
+      return {
+        type: 'PlacementWithdrawn',
+        data: { ...service, pod: 'p', request: request ?? ('0.0' as RequestId), indexes },
+      };
+    }
+    const grants = this.#some(this.state.grants.keys());
+    if (what === 15) return { type: 'LeftBehind', data: { ...service, grants, agents: [] } };
+    if (what === 16 && random.chance(0.2)) return { type: 'ServiceRemoved', data: { ...service, leftOn: [] } };
+    return { type: 'GrantReturned', data: { ...service, grants, destroyVolumes: random.chance(0.5) } };
+  }
+
+  #facts(agent: AgentId) {
+    const random = this.#random;
+    const ports: [number, number][] = random.chance(0.5) ? [[8000, 8000 + random.below(6)]] : [];
+    return {
+      hostname: agent,
+      capacity: {
+        cpusMilli: 1000 * random.below(9),
+        memoryMib: 1000 * random.below(9),
+        diskMib: 1000 * random.below(9),
+        gpuIds: ['g0', 'g1', 'g2'].slice(random.below(4)),
+        ports,
+      },
+      attributes: random.chance(0.7) ? { rack: random.pick(['1', '2', '3']) } : {},
+      faultDomain: { region: 'r', zone: random.pick(['z1', 'z2']) },
+    };
+  }
+
+  #asked(): ServicesEvent {
+    const random = this.#random;
+    this.#requests += 1;
+    const from = random.below(5);
+    const replaces = this.#some(this.state.grants.keys()).map((grant, at) => ({ index: from + at, grant }));
+    const data: PlacementRequest = {
+      request: `${this.#requests}.0` as RequestId,
+      service: random.pick(['x', 'y']) as ServiceName,
+      generation: 1,
+      role: random.pick(['*', 'eng', 'eng/web']) as RoleName,
+      pod: random.pick(['p', 'q']),
+      indexes: [[from, from + random.below(6)]],
+      needs: {
+        cpusMilli: 500 * random.below(5),
+        memoryMib: 500 * random.below(5),
+        diskMib: 500 * random.below(3),
+        gpus: random.chance(0.2) ? 1 : 0,
+        ports: random.chance(0.3) ? [{ name: 't.p', port: random.pick([0, 0, 8001]) }] : [],
+        volumes: random.chance(0.3) ? [{ name: 'v', path: 'v', type: 'ROOT', sizeMib: 700 }] : [],
+      },
+      constraints: random.chance(0.4) ? [random.pick(constraints)] : [],
+      policy: random.pick(['pack', 'spread']),
+      attempt: 1,
+      avoid: random.chance(0.1) ? ['a' as AgentId] : [],
+      replaces: random.chance(0.2) ? replaces : [],
+    };
+    return { type: 'PlacementRequested', data };
+  }
+
+  #some<Key extends string>(keys: Iterable<Key>): Key[] {
+    return [...keys].filter(() => this.#random.chance(0.3));
+  }
+}
+
+const constraints: Constraint[] = [
+  { field: 'hostname', operator: 'UNIQUE' },
+  { field: 'hostname', operator: 'MAX_PER', value: '2' },
+  { field: 'rack', operator: 'GROUP_BY' },
+  { field: 'zone', operator: 'GROUP_BY', value: '2' },
+  { field: 'rack', operator: 'CLUSTER' },
+  { field: 'rack', operator: 'UNLIKE', value: '[12]' },
+  { field: 'zone', operator: 'IS', value: 'z1' },
+];
+
+const worlds = (steps: number) =>
+  fc.integer({ min: 1, max: 2 ** 31 }).map((seed) => {
+    const world = new World(seed);
+    return { seed, world, steps };
+  });
+
+function bytesOf(state: AllocationState): string[] {
+  return [...slicesOf(state)].map(({ part, slice }) => `${part} ${Buffer.from(slice).toString('hex')}`);
+}
+
+describe('whatever happens', () => {
+  it('no agent is over-committed, nothing is held twice, all sums are right', () => {
+    fc.assert(
+      fc.property(worlds(60), ({ world, steps }) => {
+        for (let step = 0; step < steps; step += 1) {
+          world.step();
+          expect(allocationViolations(world.state)).toEqual([]);
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('the queue settles, and what still waits then finds no place in another look', () => {
+    fc.assert(
+      fc.property(worlds(40), ({ world, steps }) => {
+        for (let step = 0; step < steps; step += 1) world.step();
+        world.settle();
+        const waiting = [...world.state.requests.values()];
+        const again = allocation.initialState();
+        for (const { part, slice } of slicesOf(world.state)) again[part as 'agents'].load(slice);
+        for (const [id, { triedAt: _tried, ...fresh }] of [...again.requests.entries()]) again.requests.put(id, fresh);
+        const decision = allocation.decide({ kind: 'internal', internal: { type: 'continue' } }, again, {
+          at: 0,
+          seed: 1,
+          seq: 1_000_000,
+          nextId: () => '1000000.0',
+        });
+        expect(decision.accepted && decision.events.filter(({ type }) => type === 'Placed')).toEqual([]);
+        expect(waiting.every(({ reasons }) => reasons !== undefined)).toBe(true);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('a snapshot of any prefix and the tail come to the state that lived, byte for byte', () => {
+    fc.assert(
+      fc.property(worlds(50), fc.nat(100), ({ world, steps }, percent) => {
+        for (let step = 0; step < steps; step += 1) world.step();
+        const cut = Math.floor((world.events.length * percent) / 100);
+        const prefix = allocation.initialState();
+        for (const event of world.events.slice(0, cut)) allocation.evolve(prefix, event);
+        const restored = allocation.initialState();
+        for (const { part, slice } of slicesOf(prefix)) restored[part as 'agents'].load(slice);
+        for (const event of world.events.slice(cut)) allocation.evolve(restored, event);
+        expect(bytesOf(restored)).toEqual(bytesOf(world.state));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('every event can be folded into any state', () => {
+    fc.assert(
+      fc.property(worlds(40), worlds(40), ({ world: one, steps }, { world: other }) => {
+        for (let step = 0; step < steps; step += 1) {
+          one.step();
+          other.step();
+        }
+        for (const event of one.events) allocation.evolve(other.state, event);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('a grant is released at most once and placed once, an index of a request served once', () => {
+    fc.assert(
+      fc.property(worlds(80), ({ world, steps }) => {
+        for (let step = 0; step < steps; step += 1) world.step();
+        const placed = new Set<GrantId>();
+        const released = new Set<GrantId>();
+        const served = new Set<string>();
+        for (const event of world.events) {
+          if (event.type === 'Placed')
+            for (const { grant, index } of event.data.grants) {
+              expect(placed.has(grant) || served.has(`${event.data.request}/${index}`)).toBe(false);
+              placed.add(grant);
+              served.add(`${event.data.request}/${index}`);
+            }
+          if (event.type === 'GrantReleased')
+            for (const grant of event.data.grants) {
+              expect(placed.has(grant) && !released.has(grant)).toBe(true);
+              released.add(grant);
+            }
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
