@@ -1,0 +1,125 @@
+import { Type, type TSchema } from 'typebox';
+
+/** The JSON of answers. Clients ignore fields that they do not know: answers grow. */
+const text = Type.String();
+const time = Type.String({ format: 'date-time' });
+const count = Type.Integer({ minimum: 0 });
+const oneOf = (...values: string[]) => Type.Enum(values);
+const optional = Type.Optional<TSchema>;
+const amounts = Type.Object({ cpus: Type.Number(), memory: count, disk: count, gpus: count });
+
+export const anything = Type.Object({}, { additionalProperties: true });
+export { text };
+
+export const taskStates = [
+  ...['STAGING', 'STARTING', 'RUNNING', 'KILLING', 'FINISHED', 'FAILED', 'KILLED', 'ERROR', 'LOST', 'UNREACHABLE'],
+];
+export const agentStates = ['ACTIVE', 'UNREACHABLE', 'DRAINING', 'DRAINED', 'GONE'];
+export const planStates = [
+  ...['PENDING', 'PREPARED', 'STARTING', 'STARTED', 'COMPLETE', 'WAITING', 'DELAYED', 'IN_PROGRESS', 'ERROR'],
+];
+
+export const task = Type.Object({
+  id: Type.String({ description: 'stable over incarnations, such as hello.web-0.server' }),
+  service: text,
+  pod: text,
+  task: text,
+  agent: text,
+  state: oneOf(...taskStates),
+  incarnation: count,
+  pid: optional(count),
+  address: text,
+  ports: Type.Record(text, count),
+  ready: Type.Boolean(),
+  since: time,
+});
+
+export const historyRow = Type.Object({
+  task: text,
+  incarnation: count,
+  seq: count,
+  state: text,
+  at: time,
+  agent: Type.Union([text, Type.Null()]),
+  reason: Type.Union([text, Type.Null()]),
+  message: Type.Union([text, Type.Null()]),
+  cause: Type.Union([text, Type.Null()]),
+});
+
+export const agent = Type.Object({
+  id: text,
+  hostname: text,
+  state: oneOf(...agentStates),
+  resources: amounts,
+  used: amounts,
+  attributes: Type.Record(text, text),
+  domain: Type.Object({ region: text, zone: text }),
+});
+
+export const service = Type.Object({
+  name: text,
+  version: count,
+  role: text,
+  state: text,
+  pods: Type.Record(text, Type.Object({ count, running: count })),
+  plan: anything,
+});
+
+const step = Type.Object({ name: text, status: oneOf(...planStates) });
+const phase = Type.Object({ name: text, status: oneOf(...planStates), strategy: text, steps: Type.Array(step) });
+export const plan = Type.Object({
+  name: text,
+  status: oneOf(...planStates),
+  strategy: text,
+  phases: Type.Array(phase),
+});
+export const pod = Type.Object({ name: text, state: text, tasks: Type.Array(task) });
+export const version = Type.Object({ version: count, digest: text });
+export const endpoint = Type.Object({
+  name: text,
+  address: Type.Array(text),
+  dns: Type.Array(text),
+  vip: optional(text),
+});
+export const explanation = Type.Object({ task: text }, { additionalProperties: true });
+
+const change = Type.Object({ path: text, before: optional(Type.Unknown()), after: optional(Type.Unknown()) });
+export const difference = Type.Object({ from: count, to: count, changes: Type.Array(change) });
+
+export const outcome = Type.Object({
+  commandId: text,
+  position: text,
+  status: oneOf('pending', 'accepted', 'refused'),
+  plans: optional(Type.Array(Type.Object({ service: text, plan: text, run: text }))),
+});
+
+export const state = Type.Object({
+  at: time,
+  position: text,
+  services: Type.Array(service),
+  agents: Type.Array(agent),
+  tasks: Type.Array(task),
+});
+
+export const auditEntry = Type.Object({
+  commandId: text,
+  at: time,
+  actor: text,
+  type: text,
+  subject: text,
+  status: text,
+});
+export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'finding', 'result') });
+export const event = Type.Object({ position: text, at: time, journal: text, seq: count, type: text, data: anything });
+export const readiness = Type.Object({ ready: Type.Boolean(), problems: Type.Array(text) });
+
+export const problem = Type.Object({
+  type: text,
+  title: text,
+  status: count,
+  code: Type.String({ description: 'stable: programs decide by it' }),
+  detail: text,
+  field: optional(Type.String({ description: 'JSON pointer, or the name of a parameter' })),
+  remedy: optional(Type.String({ description: 'what would make it pass' })),
+  instance: text,
+});

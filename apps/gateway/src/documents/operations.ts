@@ -1,0 +1,154 @@
+import { clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
+import { Type, type TSchema } from 'typebox';
+import * as answers from './answer-schemas.js';
+
+/** One operation of the REST interface, as its document describes it. */
+export interface Operation {
+  readonly method: 'get' | 'put' | 'post' | 'delete';
+  /** With `{name}` for parameters. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly query?: readonly QueryName[];
+  /** Body of a write; its path parameters are filled in. */
+  readonly body?: TSchema;
+  /** The answer, or the item of a list. */
+  readonly answer: TSchema;
+  readonly list?: true;
+  readonly writes?: true;
+  readonly contentType?: string;
+}
+
+export const queryParameters = {
+  at: 'As it was then: a time (RFC 3339), a commit such as services-0:42, or a position',
+  limit: 'At most so many items, 1 to 10,000; default 100',
+  cursor: '`next` of the page before',
+  service: 'Of one service',
+  agent: 'On one agent',
+  state: 'In one state',
+  from: 'Where to begin',
+  to: 'Where to end',
+  follow: 'Whether to go on with what comes',
+  type: 'Of one type',
+  stream: 'stdout or stderr',
+  actor: 'By one person or program',
+  subject: 'About one service, agent or role',
+  since: 'From this time on (RFC 3339)',
+  until: 'Up to this time (RFC 3339)',
+  generation: 'Of one creation of the service',
+  verbose: 'With the position of every journal',
+  'dry-run': 'true: tell what it would do, change nothing',
+} as const;
+export type QueryName = keyof typeof queryParameters;
+
+const services = servicesCommandSchemas;
+const cluster = clusterCommandSchemas;
+const page = ['at', 'limit', 'cursor'] as const;
+const service = '/v1/services/{name}';
+
+const read = (
+  tag: string,
+  path: string,
+  summary: string,
+  answer: TSchema,
+  query: readonly QueryName[] = ['at'],
+): Operation => ({
+  method: 'get',
+  tag,
+  path,
+  summary,
+  answer,
+  query,
+});
+const list = (
+  tag: string,
+  path: string,
+  summary: string,
+  answer: TSchema,
+  query: readonly QueryName[] = page,
+): Operation => ({
+  ...read(tag, path, summary, answer, query),
+  list: true,
+});
+const write = (
+  tag: string,
+  method: 'put' | 'post' | 'delete',
+  path: string,
+  summary: string,
+  body?: TSchema,
+): Operation => ({
+  method,
+  tag,
+  path,
+  summary,
+  answer: answers.outcome,
+  writes: true,
+  ...(body === undefined ? {} : { body }),
+});
+
+export const operations: readonly Operation[] = [
+  list('services', '/v1/services', 'List services', answers.service),
+  read('services', service, 'Show a service; its version is the ETag', answers.service),
+  {
+    ...write('services', 'put', service, 'Create a service or bring it to this spec', services.ApplyService),
+    query: ['dry-run'],
+  },
+  write('services', 'delete', service, 'Uninstall a service'),
+  list('services', `${service}/versions`, 'List its versions', answers.version),
+  read('services', `${service}/diff`, 'What changed between two versions', answers.difference, ['at', 'from', 'to']),
+  list('services', `${service}/endpoints`, 'List its addresses', answers.endpoint),
+  write('services', 'post', `${service}/scale`, 'Set the number of pods of one type', services.ScaleService),
+  write('services', 'post', `${service}/rollback`, 'Apply an earlier version again', services.RollBackService),
+  list('plans', `${service}/plans`, 'List its plans', answers.plan),
+  read('plans', `${service}/plans/{plan}`, 'Show phases and steps of a plan', answers.plan),
+  write(
+    'plans',
+    'post',
+    `${service}/plans/{plan}/{verb}`,
+    'start, stop, pause, resume, force-complete, force-restart',
+    services.PausePlan,
+  ),
+  list('pods', `${service}/pods`, 'List its pods', answers.pod),
+  read('pods', `${service}/pods/{pod}`, 'Show a pod', answers.pod),
+  write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace', services.ReplacePod),
+  list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state']),
+  read('tasks', '/v1/tasks/{id}', 'Show a task', answers.task),
+  list('tasks', '/v1/tasks/{id}/history', 'Every state of every incarnation', answers.historyRow, [
+    'limit',
+    'cursor',
+    'generation',
+  ]),
+  read('tasks', '/v1/tasks/{id}/why', 'Why it runs where it runs, or waits', answers.explanation),
+  {
+    ...read('tasks', '/v1/tasks/{id}/logs', 'What it wrote', answers.text, ['from', 'follow', 'stream']),
+    contentType: 'text/plain',
+  },
+  write('tasks', 'post', '/v1/tasks/{id}/kill', 'End the running incarnation', cluster.KillTask),
+  list('agents', '/v1/agents', 'List agents', answers.agent),
+  read('agents', '/v1/agents/{id}', 'Show an agent', answers.agent),
+  list('agents', '/v1/agents/{id}/history', 'What happened to it', answers.anything, ['limit', 'cursor']),
+  write('agents', 'post', '/v1/agents/{id}/{verb}', 'drain, activate, gone, confirm-lapse', cluster.DrainAgent),
+  read('past', '/v1/state', 'Services, agents and tasks at once', answers.state, ['at', 'limit']),
+  list('past', '/v1/audit', 'Who did what, when, why, and what followed', answers.auditEntry, [
+    ...(['limit', 'cursor', 'service', 'subject', 'actor', 'since', 'until'] as const),
+  ]),
+  {
+    ...read('past', '/v1/audit/verify', 'Walk all journals from zero', answers.auditLine, []),
+    contentType: 'application/x-ndjson',
+  },
+  read('commands', '/v1/commands/{id}', 'What became of a command', answers.outcome, []),
+  {
+    ...read('events', '/v1/events', 'What happens, as it happens; resumes from Last-Event-ID', answers.event, [
+      ...(['from', 'follow', 'service', 'type'] as const),
+    ]),
+    contentType: 'text/event-stream',
+  },
+  read('operations', '/livez', 'Whether the process lives', Type.Object({ status: Type.String() }), []),
+  read('operations', '/readyz', 'Whether it serves', answers.readiness, ['verbose']),
+  { ...read('operations', '/metrics', 'For Prometheus', answers.text, []), contentType: 'text/plain' },
+  read('documents', '/openapi.json', 'This document', answers.anything, []),
+  read('documents', '/asyncapi.json', 'Topics and messages', answers.anything, []),
+  read('documents', '/schemas/service.json', 'The JSON Schema of a service', answers.anything, []),
+  { ...read('documents', '/docs', 'A page for people', answers.text, []), contentType: 'text/html' },
+  { ...read('documents', '/', 'A page for people', answers.text, []), contentType: 'text/html' },
+];

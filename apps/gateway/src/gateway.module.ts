@@ -1,0 +1,63 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import type { Log } from '@orrery/control-loop';
+import { CommandSender } from './commands/command-sender.js';
+import { Outcomes } from './commands/outcomes.js';
+import { EventRing } from './events/event-ring.js';
+import { History } from './history.js';
+import { AgentsController } from './http/controllers/agents.controller.js';
+import { CommandsController } from './http/controllers/commands.controller.js';
+import { DocumentsController } from './http/controllers/documents.controller.js';
+import { EventsController } from './http/controllers/events.controller.js';
+import { OperationsController } from './http/controllers/operations.controller.js';
+import { PastController } from './http/controllers/past.controller.js';
+import { ServicesController } from './http/controllers/services.controller.js';
+import { TasksController } from './http/controllers/tasks.controller.js';
+import { EventStreams } from './http/event-streams.js';
+import { HistoryReads } from './http/history-reads.js';
+import { Reads } from './http/reads.js';
+import { TaskLogs } from './http/task-logs.js';
+import { Writes } from './http/writes.js';
+import { GatewayMetrics } from './metrics.js';
+import { ReadModel } from './read-model/read-model.js';
+import { GatewaySettings } from './settings.js';
+import { LogTail } from './streams/log-tail.js';
+
+/** What the gateway stands on: real ones in a process, in-memory ones in specs. */
+export interface GatewayParts {
+  readonly settings: GatewaySettings;
+  readonly model: ReadModel;
+  readonly ring: EventRing;
+  readonly outcomes: Outcomes;
+  readonly sender: CommandSender;
+  readonly history: History;
+  readonly log: Pick<Log, 'follow' | 'bounds'>;
+}
+
+@Module({})
+export class GatewayModule {
+  static of({ settings, model, ring, outcomes, sender, history, log }: GatewayParts): DynamicModule {
+    const given: Provider[] = [
+      { provide: GatewaySettings, useValue: settings },
+      { provide: ReadModel, useValue: model },
+      { provide: EventRing, useValue: ring },
+      { provide: Outcomes, useValue: outcomes },
+      { provide: CommandSender, useValue: sender },
+      { provide: History, useValue: history },
+      { provide: LogTail, useValue: new LogTail(log) },
+    ];
+    return {
+      module: GatewayModule,
+      controllers: [
+        ServicesController,
+        TasksController,
+        AgentsController,
+        CommandsController,
+        EventsController,
+        PastController,
+        OperationsController,
+        DocumentsController,
+      ],
+      providers: [...given, Reads, Writes, HistoryReads, TaskLogs, EventStreams, GatewayMetrics],
+    };
+  }
+}

@@ -1,0 +1,60 @@
+import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HistoryReads } from '../history-reads.js';
+import { TaskLogs } from '../task-logs.js';
+import { pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { Reads } from '../reads.js';
+import { objectOf } from '../request-body.js';
+import { Writes } from '../writes.js';
+
+@Controller('v1/tasks')
+export class TasksController {
+  constructor(
+    private readonly reads: Reads,
+    private readonly writes: Writes,
+    private readonly history: HistoryReads,
+    private readonly logs: TaskLogs,
+  ) {}
+
+  @Get()
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const parameters = parametersOf(request, ['at', 'service', 'agent', 'state', ...pageParameters]);
+    const { service, agent, state } = parameters;
+    const filter = {
+      ...(service === undefined ? {} : { service }),
+      ...(agent === undefined ? {} : { agent }),
+      ...(state === undefined ? {} : { state }),
+    };
+    await this.reads.answer(request, reply, { ask: 'tasks', ...filter, page: pageOf(parameters) }, parameters);
+  }
+
+  @Get(':id')
+  async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'task', id }, parametersOf(request, ['at']));
+  }
+
+  @Get(':id/why')
+  async why(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'why', id }, parametersOf(request, ['at']));
+  }
+
+  @Get(':id/history')
+  async story(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.history.task(request, reply, id);
+  }
+
+  @Get(':id/logs')
+  async read(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
+    await this.logs.stream(request, reply, id);
+  }
+
+  @Post(':id/kill')
+  async kill(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Param('id') id: string,
+    @Body() given: unknown,
+  ): Promise<void> {
+    await this.writes.task(request, reply, id, 'KillTask', objectOf(given));
+  }
+}

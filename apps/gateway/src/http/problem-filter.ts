@@ -1,0 +1,45 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem, problemBody } from '../problem.js';
+
+/** Every error leaves as problem+json; only what is nobody's doing but ours is logged. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logUnexpected: (error: unknown) => void) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = problemOf(error);
+    if (problem.status === 500) this.logUnexpected(error);
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    if (problem.status === 503 || problem.status === 429) void reply.header('retry-after', '1');
+    void reply
+      .status(problem.status)
+      .header('content-type', 'application/problem+json')
+      .send(JSON.stringify(problemBody(problem, request.url)));
+  }
+}
+
+/** What Fastify and Nest throw themselves, in our codes. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return Problem.of('too-large', 'the body is too large', { remedy: 'at most 512 KiB' });
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return Problem.of('unsupported-media-type', message ?? 'unsupported media type', {
+      field: 'Content-Type',
+      remedy: 'send application/json, or application/yaml for a service',
+    });
+  }
+  const status = error instanceof HttpException ? error.getStatus() : statusCode;
+  if (status === 404) return Problem.of('unknown-address', 'there is nothing at this address', { remedy: 'see /docs' });
+  if (status !== undefined && status >= 400 && status < 500)
+    return Problem.of('malformed', message ?? 'malformed request');
+  return Problem.of('internal', 'the gateway failed; the log of the gateway says why');
+}

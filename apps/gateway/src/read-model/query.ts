@@ -1,0 +1,49 @@
+/** What can be asked of the folded state: the whole seam between the HTTP side and the side that folds. */
+export type Query =
+  | { readonly ask: 'services'; readonly page: Page }
+  | { readonly ask: 'service'; readonly name: string }
+  | { readonly ask: 'service-versions'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'service-diff'; readonly name: string; readonly from: number; readonly to: number }
+  | { readonly ask: 'endpoints'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'plans'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'plan'; readonly name: string; readonly plan: string }
+  | { readonly ask: 'pods'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'pod'; readonly name: string; readonly pod: string }
+  | {
+      readonly ask: 'tasks';
+      readonly service?: string;
+      readonly agent?: string;
+      readonly state?: string;
+      readonly page: Page;
+    }
+  | { readonly ask: 'task'; readonly id: string }
+  | { readonly ask: 'why'; readonly id: string }
+  | { readonly ask: 'agents'; readonly page: Page }
+  | { readonly ask: 'agent'; readonly id: string }
+  | { readonly ask: 'state'; readonly page: Page }
+  | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }
+  /** Where a service lives, and its creation: for commands, logs and the history. */
+  | { readonly ask: 'whereabouts'; readonly service: string };
+
+export interface Page {
+  readonly limit: number;
+  /** The key after which the page begins. */
+  readonly after?: string;
+}
+
+export interface Whereabouts {
+  readonly cell: number;
+  readonly generation: number;
+}
+
+/** A value that becomes JSON, made where the state is. */
+export interface Answer {
+  readonly value: unknown;
+  readonly etag?: string;
+}
+
+/** A moment of the past: the commits with a time up to it, or exactly the commits of a position. */
+export type Moment =
+  | { readonly kind: 'time'; readonly atMs: number }
+  | { readonly kind: 'commit'; readonly journal: string; readonly seq: number }
+  | { readonly kind: 'position'; readonly journals: Readonly<Record<string, number>> };

@@ -1,0 +1,48 @@
+import type { StreamedCommit } from '../events/streamed-commit.js';
+import type { Position } from '../position.js';
+import type { Moment, Query } from './query.js';
+
+export interface Asked {
+  readonly query: Query;
+  /** Of the past; now when left out. */
+  readonly moment?: Moment;
+  /** Answer only from a state that is at least as far. */
+  readonly minPosition?: Position;
+}
+
+export interface Answered {
+  /** JSON. */
+  readonly body: Uint8Array;
+  /** Of the state that the answer was made from. */
+  readonly position: string;
+  readonly etag?: string;
+}
+
+export interface ReadModelStatus {
+  readonly ready: boolean;
+  /** Each journal: how far it is folded and how far its log goes. */
+  readonly journals: readonly {
+    readonly journal: string;
+    readonly seq: number;
+    readonly at: number;
+    readonly lag: number;
+  }[];
+  readonly problems: readonly string[];
+}
+
+/** The folded state of all journals, behind a seam of questions and answers. Problems are thrown. */
+export abstract class ReadModel {
+  abstract ask(asked: Asked): Promise<Answered>;
+  /** Commits from a position on (it may begin earlier), in causal order, until `signal` aborts. */
+  abstract catchUp(from: Position, signal: AbortSignal): AsyncIterable<readonly StreamedCommit[]>;
+  /** Right before the first commits of a time or later. */
+  abstract positionBefore(atMs: number): Promise<Position>;
+  /** Walks all journals from zero, and says what it finds. */
+  abstract verify(signal: AbortSignal): AsyncIterable<AuditLine>;
+  abstract status(): ReadModelStatus;
+}
+
+export type AuditLine =
+  | { readonly kind: 'progress'; readonly journal: string; readonly seq: number; readonly of: number }
+  | { readonly kind: 'journal' | 'void' | 'finding'; readonly journal: string; readonly message: string }
+  | { readonly kind: 'result'; readonly ok: boolean; readonly message: string };
