@@ -18,24 +18,25 @@ const kind = (name, settings = {}) => ({
 });
 
 export default {
+  // Of each test and hook that says nothing else. Processes on a busy machine start slowly; a hang is still found.
+  testTimeout: 120_000,
   projects: [
     // Pure and fast, beside the code.
     { ...everywhere, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,deploy}/**/*.spec.ts'] },
     // What no linter knows about the shape of the checkout.
     kind('architecture'),
     // The real deciders, control loop and agents on an in-memory log with a virtual clock.
-    kind('simulation', { testTimeout: 600_000 }),
+    kind('simulation'),
     // Our ports on a real Kafka and a real Cassandra, which are started once for all specs.
     kind('adapters', {
-      testTimeout: 60_000,
       globalSetup: '<rootDir>/test/adapters/start-infrastructure.mjs',
       globalTeardown: '<rootDir>/test/adapters/stop-infrastructure.mjs',
     }),
     // The agent and its runtimes with real processes.
     kind('agent', { testTimeout: 60_000 }),
     // The launcher and its supervised processes.
-    kind('local', { testTimeout: 180_000 }),
+    kind('local'),
     // The whole cluster, as `npm start` runs it.
-    kind('e2e', { testTimeout: 600_000 }),
+    kind('e2e'),
   ],
 };

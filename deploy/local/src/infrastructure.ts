@@ -35,15 +35,26 @@ export interface Infrastructure {
   readonly stop: () => Promise<void>;
 }
 
+/** What is done with each as soon as it serves, while the other may still be starting. */
+export interface Provisioning {
+  readonly kafka: (addresses: readonly string[]) => Promise<void>;
+  readonly cassandra: (addresses: readonly string[]) => Promise<void>;
+}
+
 /** Both at once, since together they take as long as the slower one. What was given an address is never started. */
-export async function startInfrastructure(surroundings: InfrastructureSurroundings): Promise<Infrastructure> {
+export async function startInfrastructure(
+  surroundings: InfrastructureSurroundings,
+  provision?: Provisioning,
+): Promise<Infrastructure> {
   const { settings } = surroundings;
   const given = givenInfrastructure(surroundings);
   const own = settings.kafka && settings.cassandra ? given : ownInfrastructure(surroundings);
-  const [kafka, cassandra] = await Promise.all([
-    (settings.kafka ? given : own).kafka(),
-    (settings.cassandra ? given : own).cassandra(),
-  ]);
+  const served = async (name: keyof InfrastructureProvider) => {
+    const one = await (settings[name] ? given : own)[name]();
+    await provision?.[name](one.addresses);
+    return one;
+  };
+  const [kafka, cassandra] = await Promise.all([served('kafka'), served('cassandra')]);
   return {
     kafka: kafka.addresses,
     cassandra: cassandra.addresses,

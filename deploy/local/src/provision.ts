@@ -1,10 +1,17 @@
+import { ensureKeyspace } from '@orrery/cassandra';
 import { topicLayout } from '@orrery/contracts';
 import { KafkajsTopics } from '@orrery/kafka';
-import type { Infrastructure } from './infrastructure.js';
 import type { Settings } from './settings.js';
 
-/** Makes what the processes of the plane expect to find, and checks what is there. Safe to do at every start. */
-export async function provision(settings: Settings, { kafka }: Infrastructure): Promise<void> {
-  const topics = new KafkajsTopics({ brokers: kafka, clientId: 'orrery-launcher' });
-  await topics.ensureTopics(topicLayout({ cells: settings.cells, lanes: settings.lanes }));
+/** Makes the topics that are missing and checks those that are there. Safe to do at every start. */
+export async function provisionKafka({ cells, lanes }: Settings, brokers: readonly string[]): Promise<void> {
+  await new KafkajsTopics({ brokers, clientId: 'orrery-launcher' }).ensureTopics(topicLayout({ cells, lanes }));
+}
+
+/** Makes the keyspace and the tables that are missing. Safe to do at every start. */
+export async function provisionCassandra(
+  { datacenter, keyspace }: Settings,
+  contactPoints: readonly string[],
+): Promise<void> {
+  await ensureKeyspace({ contactPoints, datacenter, keyspace });
 }

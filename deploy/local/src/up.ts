@@ -6,7 +6,7 @@ import { Home } from './home.js';
 import { startInfrastructure } from './infrastructure.js';
 import { choosePort, loopback } from './ports.js';
 import type { Progress } from './progress.js';
-import { provision } from './provision.js';
+import { provisionCassandra, provisionKafka } from './provision.js';
 import { gatewayReady } from './readiness.js';
 import type { Settings } from './settings.js';
 import type { StopSignals } from './stop-signals.js';
@@ -40,11 +40,12 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
   try {
     const { signal } = stopped;
     const surroundings = { settings, supervisor, progress, signal, deletableTopics: false };
-    const infrastructure = await startInfrastructure(surroundings);
-    stopInfrastructure = infrastructure.stop;
-    await progress.during('topics and keyspace', () => provision(settings, infrastructure));
+    const { kafka, cassandra, stop } = await startInfrastructure(surroundings, {
+      kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers)),
+      cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
+    });
+    stopInfrastructure = stop;
 
-    const { kafka, cassandra } = infrastructure;
     const gatewayPort = await choosePort(settings.gatewayPort);
     const gateway = `http://${loopback}:${gatewayPort}`;
     const { datacenter, keyspace } = settings;

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { missing } from '../../deploy/local/preflight.mjs';
+import { Home, HomeTaken } from '../../deploy/local/src/home.js';
+import { choosePort } from '../../deploy/local/src/ports.js';
+import { identify, isAlive } from '../../deploy/local/src/process-identity.js';
+import { settingsFrom, WrongSetting } from '../../deploy/local/src/settings.js';
+import { removeTemporaryFolders, temporaryFolder } from './temporary-home.js';
+
+afterEach(removeTemporaryFolders);
+
+const silent = () => undefined;
+
+describe('a home', () => {
+  it('is run by one launcher at a time', async () => {
+    const folder = temporaryFolder();
+    await new Home(folder).take(silent);
+    await expect(new Home(folder).take(silent)).rejects.toThrow(HomeTaken);
+    await expect(new Home(folder).take(silent)).rejects.toThrow(`already run by process ${process.pid}`);
+  });
+
+  it('is free again once it was released', async () => {
+    const folder = temporaryFolder();
+    const first = new Home(folder);
+    await first.take(silent);
+    first.release();
+    await expect(new Home(folder).take(silent)).resolves.toBeUndefined();
+  });
+
+  it('is not held by a later process that was given the pid of a dead launcher', async () => {
+    const folder = temporaryFolder();
+    const lock = { pid: process.pid, startTime: 'long ago', purpose: 'up' };
+    writeFileSync(join(folder, 'launcher.lock'), JSON.stringify(lock));
+    await expect(new Home(folder).take(silent)).resolves.toBeUndefined();
+  });
+
+  it('is cleared of what a killed launcher left running', async () => {
+    const home = new Home(temporaryFolder());
+    const left = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+    const ended = once(left, 'exit');
+    const identity = identify(left.pid!)!;
+    home.record([{ name: 'kafka', stage: 0, stopGraceMs: 5000, ...identity }]);
+
+    const said: string[] = [];
+    await home.take((line) => said.push(line));
+    await ended;
+    expect(isAlive(identity)).toBe(false);
+    expect(said).toEqual([expect.stringContaining('stopped kafka')]);
+    expect(home.recorded()).toEqual([]);
+  });
+
+  it('does not touch a process that was given the pid of one left behind', async () => {
+    const home = new Home(temporaryFolder());
+    const other = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+    home.record([{ name: 'kafka', stage: 0, stopGraceMs: 5000, pid: other.pid!, startTime: 'long ago' }]);
+    await home.take(silent);
+    expect(identify(other.pid!)).toBeDefined();
+    other.kill('SIGKILL');
+  });
+
+  it('keeps its token, which nobody else may read', () => {
+    const folder = temporaryFolder();
+    const token = new Home(folder).token();
+    expect(token).toMatch(/^[\w-]{32}$/);
+    expect(new Home(folder).token()).toBe(token);
+    expect(statSync(join(folder, 'token')).mode & 0o077).toBe(0);
+  });
+});
+
+describe('a port', () => {
+  it('is the next free one when the preferred one is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const chosen = await choosePort(port);
+    expect(chosen).toBeGreaterThan(port);
+    server.close();
+  });
+
+  it('is not given twice', async () => {
+    const taken = new Set<number>();
+    const ports = [await choosePort(34_500, taken), await choosePort(34_500, taken)];
+    expect(new Set(ports).size).toBe(2);
+  });
+
+  it('of 0 is any free one', async () => {
+    expect(await choosePort(0)).toBeGreaterThan(0);
+  });
+});
+
+describe('a setting', () => {
+  it.each([
+    [{ ORRERY_CELLS: 'three' }, 'ORRERY_CELLS is a whole number'],
+    [{ ORRERY_CELLS: '0' }, 'ORRERY_CELLS is a whole number from 1'],
+    [{ ORRERY_PORT: '70000' }, 'ORRERY_PORT is a whole number from 0 to 65535'],
+    [{ ORRERY_KAFKA: 'broker' }, 'ORRERY_KAFKA is a list of host:port'],
+    [{ ORRERY_INFRA: 'podman' }, '--infra is one of auto, jvm, docker'],
+  ])('that cannot be right is refused: %j', (env, sentence) => {
+    expect(() => settingsFrom(env)).toThrow(WrongSetting);
+    expect(() => settingsFrom(env)).toThrow(sentence);
+  });
+});
+
+describe('the pre-flight', () => {
+  it('names Maven and the ways out when it is missing', () => {
+    expect(missing({ PATH: '', JAVA_HOME: process.env['JAVA_HOME'] }, 'jvm')).toMatch(/Maven|JDK 17/);
+  });
+
+  it('asks for nothing when both addresses are given', () => {
+    expect(missing({ PATH: '', ORRERY_KAFKA: 'a:1', ORRERY_CASSANDRA: 'b:2' })).toBeUndefined();
+  });
+});
