@@ -1,4 +1,22 @@
 export { hostDecider, type ControlLoop } from './host.js';
+export {
+  followJournals,
+  type FollowedRecord,
+  type FollowedSource,
+  type FollowerOptions,
+  type FollowerPorts,
+  type FollowerStart,
+  type JournalFollower,
+  type Positions,
+} from './follower.js';
+export { healthOf, JournalServer, type LoopHealth } from './journal-server.js';
+export {
+  auditJournal,
+  type AuditOptions,
+  type AuditReport,
+  type SnapshotFinding,
+  type VoidFinding,
+} from './journal/audit.js';
 export { sha256 } from './journal/hash.js';
 export {
   journalProtocol,

@@ -15,7 +15,10 @@ export interface LoadOptions {
   readonly store: SnapshotStore;
   readonly shard: Shard;
   readonly journalId: string;
+  /** Of a commit not later than this. */
   readonly atOrBefore?: number;
+  /** Of a seq not higher than this. */
+  readonly seqMax?: number;
   onDamaged(message: string): void;
 }
 
@@ -27,10 +30,11 @@ export async function loadNewestSnapshot(
   target: LoadTarget,
   options: LoadOptions,
 ): Promise<JournalPosition | undefined> {
-  const { store, shard, journalId, atOrBefore } = options;
+  const { store, shard, journalId, atOrBefore, seqMax = Infinity } = options;
   const manifests = await store.listManifests(shard, atOrBefore === undefined ? {} : { atOrBefore });
   for (const manifest of manifests) {
     if (manifest.journalId !== journalId || manifest.foldVersion !== target.foldVersion) continue;
+    if (manifest.seq > seqMax) continue;
     const damage = await loadSnapshot(target, manifest, store);
     if (damage === undefined) return JSON.parse(manifest.cursor) as JournalPosition;
     options.onDamaged(`snapshot ${shard.domain}/${shard.cell} of seq ${manifest.seq}: ${damage}`);

@@ -1,0 +1,51 @@
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { ControlLoop } from './host.js';
+import type { ShardStatus } from './shard/hosted-shard.js';
+
+/**
+ * The Nest transport of an owner: `NestFactory.createMicroservice(Module, { strategy: new JournalServer(loop) })`. Nest wires and
+ * ends the process; messages never pass through it one by one, since a journal is an ordered fold and no request/reply.
+ */
+export class JournalServer implements CustomTransportStrategy {
+  readonly transportId = Symbol('orrery-journal');
+  readonly #loop: ControlLoop;
+
+  constructor(loop: ControlLoop) {
+    this.#loop = loop;
+  }
+
+  /** Listening once every shard stands by. A shard that failed shows in `health`, and hurts none of the others. */
+  async listen(listening: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.#loop.start();
+      listening();
+    } catch (error) {
+      listening(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  get health(): LoopHealth {
+    return healthOf(this.#loop.status());
+  }
+}
+
+export interface LoopHealth {
+  /** False: a shard met what must not be. Starting the process again helps only if its cause is gone. */
+  readonly live: boolean;
+  /** Every shard has loaded its state, so that any of them could be owned here. */
+  readonly ready: boolean;
+  readonly shards: readonly ShardStatus[];
+}
+
+export function healthOf(shards: readonly ShardStatus[]): LoopHealth {
+  const loaded = new Set(['standby', 'taking-over', 'owning']);
+  return {
+    live: shards.every(({ state }) => state !== 'failed'),
+    ready: shards.every(({ state }) => loaded.has(state)),
+    shards,
+  };
+}
