@@ -182,10 +182,11 @@ describe('whatever happens', () => {
       fc.property(worlds(60), ({ world, steps }) => {
         for (let step = 0; step < steps; step += 1) {
           world.step();
-          expect(allocationViolations(world.state)).toEqual([]);
+          const violations = allocationViolations(world.state);
+          if (violations.length > 0) throw new Error(violations.join('\n'));
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
@@ -207,7 +208,7 @@ describe('whatever happens', () => {
         expect(decision.accepted && decision.events.filter(({ type }) => type === 'Placed')).toEqual([]);
         expect(waiting.every(({ reasons }) => reasons !== undefined)).toBe(true);
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
@@ -223,7 +224,7 @@ describe('whatever happens', () => {
         for (const event of world.events.slice(cut)) allocation.evolve(restored, event);
         expect(bytesOf(restored)).toEqual(bytesOf(world.state));
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
@@ -236,7 +237,7 @@ describe('whatever happens', () => {
         }
         for (const event of one.events) allocation.evolve(other.state, event);
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
@@ -261,7 +262,7 @@ describe('whatever happens', () => {
             }
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 });

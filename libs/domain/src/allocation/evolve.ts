@@ -94,7 +94,8 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   if (reason === 'gone') {
     for (const [id, volume] of [...state.volumes.by('agent', agent)])
       state.volumes.put(id, { ...volume, state: 'lost' });
-    state.agents.put(agent, { ...before, capacity: NO_STOCK, free: NO_STOCK, closed: 'gone' });
+    const { shrunk: _shrunk, ...rest } = before;
+    state.agents.put(agent, { ...rest, capacity: NO_STOCK, free: NO_STOCK, closed: 'gone' });
     forgetWhenGone(state, agent);
   } else {
     const { draining: _draining, ...rest } = before;

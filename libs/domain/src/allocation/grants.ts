@@ -16,9 +16,8 @@ export function grantsReturned(
     const grant = state.grants.get(id);
     if (grant === undefined || isDestroying(state, grant)) continue;
     const agent = state.agents.get(grant.agent);
-    const volumes = grant.volumes ?? [];
-    const destroys = destroyVolumes === true && volumes.length > 0 && agent !== undefined && agent.closed !== 'gone';
-    if (!destroys) released.push(id);
+    const volumes = (grant.volumes ?? []).filter((volume) => state.volumes.get(volume)?.state !== 'lost');
+    if (destroyVolumes !== true || volumes.length === 0 || agent === undefined) released.push(id);
     else
       events.push({
         type: 'VolumeDestroying',
