@@ -16,6 +16,7 @@ const STOP_GRACE_MS = 10_000;
 const PLANE_MEMORY_MIB = 3072;
 const AGENT_MEMORY_MIB_MIN = 1024;
 const AGENT_DISK_MIB = 10_240;
+const ZONES = 3;
 
 export interface ClusterAddresses {
   readonly kafka: readonly string[];
@@ -102,6 +103,9 @@ function agentResources(settings: Settings, index: number): object {
     memory: Math.max(AGENT_MEMORY_MIB_MIN, Math.floor(memoryMib / agents)),
     disk: AGENT_DISK_MIB,
     ports: [[firstPort, firstPort + 999]],
+    hostname: `agent-${index}`,
+    region: 'local',
+    zone: `zone-${(index % ZONES) + 1}`,
   };
 }
 

@@ -11,7 +11,7 @@ import { DoesNotStart } from './supervisor.js';
 import { NotInTime } from './waiting.js';
 
 const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
-  up [--detach] [--agents N] [--instances N] [--infra auto|jvm|docker]
+  up [--detach] [--agents N] [--instances N] [--infra auto|jvm|docker] [--while-stdin-is-open]
                          the whole cluster
   down                   stops it, whoever started it
   status [-o json|yaml]  what runs
@@ -59,7 +59,9 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const settings = withFlags(settingsFrom(process.env), values);
   switch (positionals[0]) {
     case 'up':
-      return values.detach ? runDetached(settings, args.filter(isForLauncher)) : runInForeground(settings);
+      return values.detach
+        ? runDetached(settings, args.filter(isForLauncher))
+        : runInForeground(settings, { whileStdinIsOpen: values['while-stdin-is-open'] });
     case 'down':
       return runDown(settings);
     case 'status':

@@ -5,7 +5,10 @@ import { stopSignals } from './stop-signals.js';
 import { runUp } from './up.js';
 
 /** Runs the cluster in this terminal, or for a parent that detaches from it once it is ready. */
-export async function runInForeground(settings: Settings): Promise<number> {
+export async function runInForeground(
+  settings: Settings,
+  options: { readonly whileStdinIsOpen: boolean },
+): Promise<number> {
   const line = statusLine(process.stderr);
   const tell = (message: DetachedMessage) => process.connected && process.send?.(message);
   const progress = progressTo((text) => {
@@ -14,7 +17,7 @@ export async function runInForeground(settings: Settings): Promise<number> {
   });
   await runUp(settings, {
     progress,
-    stopped: stopSignals(),
+    stopped: stopSignals(options),
     ready: ({ gateway }, supervisor) => {
       progress.say(`Orrery is ready: ${gateway} is the console, \`npx orrery task list\` shows what runs`);
       tell({ ready: gateway });
