@@ -3,6 +3,7 @@ export * from './allocation.js';
 export * from './cluster.js';
 export * from './command.js';
 export * from './decode-command.js';
+export * from './decode-report.js';
 export * from './ids.js';
 export * from './journal.js';
 export * from './outcomes.js';

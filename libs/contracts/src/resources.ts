@@ -17,7 +17,7 @@ export const Capacity = Type.Object({
   memoryMib: Type.Integer(),
   diskMib: Type.Integer(),
   gpuIds: Type.Array(Type.String()),
-  ports: Type.Array(Type.Tuple([Type.Integer(), Type.Integer()])),
+  ports: Type.Array(Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }))),
 });
 export type Capacity = Static<typeof Capacity>;
 

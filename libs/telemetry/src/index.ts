@@ -1,0 +1,4 @@
+export type { LineTaker, LogLevel } from './process-log.js';
+export { processSettings, type Environment, type ProcessSettings } from './process-settings.js';
+export { Telemetry } from './telemetry.js';
+export type { Health } from './telemetry-server.js';

@@ -1,0 +1,45 @@
+import type { LoggerService } from '@nestjs/common';
+import type { LoopObserver } from '@orrery/control-loop';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { loopObserver } from './loop-metrics.js';
+import { lineTaker, nestLog, processLog, type LineTaker } from './process-log.js';
+import type { Environment, ProcessSettings } from './process-settings.js';
+import { TelemetryServer, type Health } from './telemetry-server.js';
+
+/** What a process tells about itself: lines, metrics, health. */
+export class Telemetry {
+  readonly log: Logger;
+  readonly registry = new Registry();
+  /** For the control loop. */
+  readonly observe: LoopObserver;
+  /** For Nest. */
+  readonly nestLog: LoggerService;
+  readonly #settings: ProcessSettings;
+  #server: TelemetryServer | undefined;
+
+  constructor(settings: ProcessSettings, environment: Environment) {
+    this.#settings = settings;
+    this.log = processLog(settings, environment);
+    this.nestLog = nestLog(this.log);
+    this.registry.setDefaultLabels({ instance: settings.instance });
+    collectDefaultMetrics({ register: this.registry });
+    this.observe = loopObserver(this.registry, this.log);
+  }
+
+  /** For an adapter, which says more than people want to read unless they ask for it. */
+  lines(part: string): LineTaker {
+    return lineTaker(this.log, part);
+  }
+
+  /** Serves `/metrics`, `/livez` and `/readyz`. */
+  async serve(health: () => Health): Promise<void> {
+    this.#server = new TelemetryServer(this.#settings, this.registry, health);
+    const url = await this.#server.start();
+    this.log.info({ url }, 'telemetry is served');
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.stop();
+  }
+}
