@@ -54,6 +54,8 @@ export interface AgentOrderHead {
   readonly session: string;
   readonly epoch: number;
   readonly n: number;
+  /** Last m of this epoch that the journal has: ends told up to it are acknowledged, and the agent may forget them. */
+  readonly reported?: number;
 }
 
 export type AgentReport =

@@ -26,6 +26,9 @@ export interface Runtime {
   /** Runs one check of a running task. */
   probe(launch: string, probe: Probe): Promise<ProbeResult>;
 
+  /** Every launch that has files here. */
+  launches(): string[];
+
   /** Where the task's files are. */
   sandboxOf(launch: string): string;
 

@@ -64,8 +64,9 @@ function limitMemory(folder: string, bytes: number): void {
   tryWrite(folder, 'memory.memsw.limit_in_bytes', bytes);
 }
 
-function limitCpu(folder: string, { cpusMilli }: Limits): void {
+function limitCpu(folder: string, { cpusMilli, cpuLimit }: Limits): void {
   write(folder, 'cpu.shares', Math.max(2, Math.round((cpusMilli * 1024) / 1000)));
+  if (cpuLimit === 'weight') return;
   write(folder, 'cpu.cfs_period_us', CFS_PERIOD_US);
   write(folder, 'cpu.cfs_quota_us', cpuQuotaUs(cpusMilli));
 }

@@ -52,7 +52,7 @@ function create(parent: string, launch: string, wanted: Limits, can: Cgroups['li
   }
   if (can.cpu && wanted.cpusMilli > 0) {
     write(folder, 'cpu.weight', cpuWeight(wanted.cpusMilli));
-    write(folder, 'cpu.max', `${cpuQuotaUs(wanted.cpusMilli)} ${CFS_PERIOD_US}`);
+    if (wanted.cpuLimit === 'quota') write(folder, 'cpu.max', `${cpuQuotaUs(wanted.cpusMilli)} ${CFS_PERIOD_US}`);
   }
   return groupOf(folder);
 }

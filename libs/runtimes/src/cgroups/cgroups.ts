@@ -11,9 +11,13 @@ export interface Cgroups {
 export interface Limits {
   /** 0: no limit. */
   readonly cpusMilli: number;
+  /** `quota`: never more, as in DC/OS. `weight`: more while nobody else wants it, as requests of Kubernetes. */
+  readonly cpuLimit: CpuLimit;
   /** 0: no limit. */
   readonly memoryMib: number;
 }
+
+export type CpuLimit = 'quota' | 'weight';
 
 export interface CgroupOfLaunch {
   /** To be noted on disk: where the groups are survives the agent, and its own place in the tree may change. */

@@ -1,14 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { CgroupOfLaunch, Cgroups } from '../cgroups/cgroups.js';
+import type { CgroupOfLaunch, Cgroups, CpuLimit } from '../cgroups/cgroups.js';
 import { bootId, isAlive, membersOf, signal, type ProcessIdentity } from '../process-identity.js';
 import { probeOnce } from '../probes.js';
 import type { Ended, Observation, Probe, ProbeResult, Runtime, TaskLaunch } from '../runtime.js';
 import { inheritedEnvironment } from './inherited-environment.js';
 import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
+import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
 import { makeSandbox, volumeFolder } from './sandbox.js';
 import { installShim } from './shim.js';
@@ -19,17 +20,30 @@ export interface ExecRuntimeOptions {
   readonly cgroups: Cgroups | undefined;
   /** Said as `isolation` when there are no cgroups. */
   readonly whyNoCgroups?: string;
+  readonly cpuLimit?: CpuLimit;
   /** How often the ends of tasks are looked for that are no children of this process (any more). */
   readonly pollMs?: number;
   /** Ended launches whose files stay for people to look at. */
   readonly sandboxesKept?: number;
+  readonly outputs?: RotationLimits;
+  /** Told what went wrong while nobody waited for it. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
 /** A shim that wrote no line into its claim for so long is dead. */
 const CLAIM_PATIENCE_MS = 5_000;
 const KILL_REPEAT_MS = 50;
-const DEFAULT_POLL_MS = 250;
-const DEFAULT_SANDBOXES_KEPT = 100;
+const ROTATION_INTERVAL_MS = 5_000;
+
+const DEFAULTS = {
+  cpuLimit: 'quota' as CpuLimit,
+  pollMs: 250,
+  sandboxesKept: 100,
+  outputs: { fileBytesMax: 16 * 1024 * 1024, filesKept: 2 } as RotationLimits,
+  onTrouble: (error: unknown): void => {
+    throw error;
+  },
+};
 
 /** Runs commands as plain processes of this machine, one shim and one process group a launch. */
 export class ExecRuntime implements Runtime {
@@ -39,28 +53,25 @@ export class ExecRuntime implements Runtime {
   readonly #volumes: string;
   readonly #shim: string;
   readonly #boot = bootId();
-  readonly #cgroups: Cgroups | undefined;
+  readonly #options: typeof DEFAULTS & ExecRuntimeOptions;
   readonly #watched = new Map<string, (end: Ended) => void>();
   readonly #released: ReleasedLaunches;
-  readonly #poll: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
   #polling = false;
 
-  constructor({
-    folder,
-    cgroups,
-    whyNoCgroups,
-    pollMs = DEFAULT_POLL_MS,
-    sandboxesKept = DEFAULT_SANDBOXES_KEPT,
-  }: ExecRuntimeOptions) {
-    this.#launches = join(folder, 'launches');
-    this.#volumes = join(folder, 'volumes');
+  constructor(options: ExecRuntimeOptions) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#launches = join(options.folder, 'launches');
+    this.#volumes = join(options.folder, 'volumes');
     mkdirSync(this.#launches, { recursive: true });
     mkdirSync(this.#volumes, { recursive: true });
-    this.#shim = installShim(folder);
-    this.#released = new ReleasedLaunches(this.#launches, sandboxesKept);
-    this.#cgroups = cgroups;
-    this.isolation = describeIsolation(cgroups, whyNoCgroups);
-    this.#poll = setInterval(() => void this.#lookForEnds(), pollMs);
+    this.#shim = installShim(options.folder);
+    this.#released = new ReleasedLaunches(this.#launches, this.#options.sandboxesKept);
+    this.isolation = describeIsolation(options.cgroups, options.whyNoCgroups);
+    this.#timers = [
+      setInterval(() => void this.#lookForEnds(), this.#options.pollMs),
+      setInterval(() => void this.#rotateOutputs(), ROTATION_INTERVAL_MS),
+    ];
   }
 
   async start(task: TaskLaunch): Promise<Observation> {
@@ -110,7 +121,7 @@ export class ExecRuntime implements Runtime {
     if (seen.state !== 'running') return;
     // Between its record and its own session the task is no leader of a group yet.
     if (!signal(-seen.pid, 'SIGTERM')) signal(seen.pid, 'SIGTERM');
-    setTimeout(() => void this.#killRest(launch), graceMs).unref();
+    setTimeout(() => void this.#killRest(launch).catch(this.#options.onTrouble), graceMs).unref();
   }
 
   watch(launch: string, onEnded: (end: Ended) => void): void {
@@ -122,6 +133,10 @@ export class ExecRuntime implements Runtime {
     const { sandbox } = launchFolder(this.#launches, launch);
     const environment = { ...inheritedEnvironment(), ORRERY_SANDBOX: sandbox };
     return probeOnce(probe, { sandbox, environment, procsFiles: this.#groupOf(launch)?.procsFiles ?? [] });
+  }
+
+  launches(): string[] {
+    return readdirSync(this.#launches);
   }
 
   sandboxOf(launch: string): string {
@@ -144,14 +159,14 @@ export class ExecRuntime implements Runtime {
   }
 
   close(): void {
-    clearInterval(this.#poll);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#watched.clear();
   }
 
   // --- Start ----------------------------------------------------------------------------------------------------------
 
   #groupFor(task: TaskLaunch): CgroupOfLaunch | undefined {
-    const group = this.#cgroups?.create(task.launch, task);
+    const group = this.#options.cgroups?.create(task.launch, { ...task, cpuLimit: this.#options.cpuLimit });
     if (group === undefined) return undefined;
     writeFileSync(join(launchFolder(this.#launches, task.launch).path, 'cgroups'), group.folders.join('\n'));
     return group;
@@ -159,7 +174,7 @@ export class ExecRuntime implements Runtime {
 
   #groupOf(launch: string): CgroupOfLaunch | undefined {
     const folders = readIfThere(join(launchFolder(this.#launches, launch).path, 'cgroups'));
-    return folders === undefined ? undefined : this.#cgroups?.reopen(folders.split('\n'));
+    return folders === undefined ? undefined : this.#options.cgroups?.reopen(folders.split('\n'));
   }
 
   /** Resolves when the task is on record or the shim has ended. */
@@ -190,13 +205,23 @@ export class ExecRuntime implements Runtime {
     this.#polling = false;
   }
 
+  async #rotateOutputs(): Promise<void> {
+    for (const launch of [...this.#watched.keys()]) {
+      await rotateOutput(this.sandboxOf(launch), this.#options.outputs).catch(this.#options.onTrouble);
+    }
+  }
+
   async #lookAt(launch: string): Promise<void> {
     if (!this.#watched.has(launch)) return;
-    const seen = await this.observe(launch);
-    const onEnded = this.#watched.get(launch);
-    if (seen.state !== 'ended' || onEnded === undefined) return;
-    this.#watched.delete(launch);
-    onEnded(seen);
+    try {
+      const seen = await this.observe(launch);
+      const onEnded = this.#watched.get(launch);
+      if (seen.state !== 'ended' || onEnded === undefined) return;
+      this.#watched.delete(launch);
+      onEnded(seen);
+    } catch (error) {
+      this.#options.onTrouble(error);
+    }
   }
 
   /** SIGKILL to everything that belongs to the launch, until nothing is left. */

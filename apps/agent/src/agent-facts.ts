@@ -1,0 +1,42 @@
+import { readdirSync, statfsSync } from 'node:fs';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import type { AgentFacts } from '@orrery/contracts';
+import type { Settings } from './settings.js';
+
+const MIB = 1024 * 1024;
+/** Left to the machine itself, where nothing else was said. */
+const OFFERED_SHARE = 0.9;
+const PORTS_DEFAULT: readonly (readonly [number, number])[] = [[31_000, 32_000]];
+
+/** What this machine offers: as given, else as found. */
+export function agentFacts({ resources, address, folder }: Settings, isolation: string): AgentFacts {
+  const { cpus, memory, disk, ports = PORTS_DEFAULT, gpus, attributes, region, zone } = resources;
+  return {
+    hostname: resources.hostname ?? hostname(),
+    address,
+    capacity: {
+      cpusMilli: Math.round((cpus ?? availableParallelism()) * 1000),
+      memoryMib: Math.floor(memory ?? (totalmem() / MIB) * OFFERED_SHARE),
+      diskMib: Math.floor(disk ?? freeDiskMib(folder) * OFFERED_SHARE),
+      gpuIds: [...(gpus ?? foundGpus())],
+      ports: ports.map(([first, last]) => [first, last]),
+    },
+    attributes: { isolation: isolation.split(/[: ]/)[0]!, ...attributes },
+    faultDomain: { region: region ?? 'default', zone: zone ?? 'default' },
+  };
+}
+
+function freeDiskMib(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return (bavail * bsize) / MIB;
+}
+
+/** The driver numbers its devices from 0, as CUDA_VISIBLE_DEVICES takes them. */
+function foundGpus(): string[] {
+  try {
+    return readdirSync('/proc/driver/nvidia/gpus').map((_, index) => `${index}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

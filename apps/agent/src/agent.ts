@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { agentPartition, cellOfAgent, type LaunchId } from '@orrery/contracts';
+import type { Clock, Log } from '@orrery/control-loop';
+import type { Observation, Runtime } from '@orrery/runtimes';
+import { AgentLoop } from './agent-loop.js';
+import { agentFacts } from './agent-facts.js';
+import { makeAgentId } from './agent-id.js';
+import { isLive, type AgentState } from './agent-state/agent-state.js';
+import type { Effect } from './agent-state/turn.js';
+import { BrokerLink } from './broker-link.js';
+import { CheckpointFile, discardCheckpoint } from './checkpoint-file.js';
+import { Checks } from './checks.js';
+import type { Settings } from './settings.js';
+import { Slots } from './slots.js';
+import { Streams } from './streams.js';
+import { taskEnvironment, taskLaunchOf } from './task-launch.js';
+
+export interface AgentParts {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly runtime: Runtime;
+  readonly say: (level: 'info' | 'warn', message: string) => void;
+  /** Nothing that is in memory may be believed any more: the process is to end. */
+  readonly onFailure: (error: unknown) => void;
+  /** The agent was told to leave for ever, and has: start anew under a new id. */
+  readonly onRejoin: () => void;
+}
+
+const HEARTBEAT_MS = 1000;
+/** Tasks that begin at the same time: more would only wait for the same processors. */
+const STARTS_MAX = 16;
+const PROBES_MAX = 16;
+
+/** One life of an agent process: what it judges is in agent-state/, what it does is here. */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #checkpoint: CheckpointFile;
+  readonly #loop: AgentLoop;
+  readonly #link: BrokerLink;
+  readonly #checks: Checks;
+  readonly #streams: Streams;
+  readonly #starts = new Slots(STARTS_MAX);
+  readonly #probes = new Slots(PROBES_MAX);
+  #stopHeartbeat: (() => void) | undefined;
+  #left: (() => void) | undefined;
+
+  static async begin(parts: AgentParts): Promise<Agent> {
+    const { settings } = parts;
+    mkdirSync(settings.folder, { recursive: true });
+    const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
+    const { file, state } = await CheckpointFile.open(settings.folder, newId);
+    const agent = new Agent(parts, file, state);
+    await agent.#begin();
+    return agent;
+  }
+
+  private constructor(parts: AgentParts, checkpoint: CheckpointFile, state: AgentState) {
+    const { settings, clock, log, runtime, say } = parts;
+    this.#parts = parts;
+    this.#checkpoint = checkpoint;
+    this.#loop = new AgentLoop({
+      state,
+      clock,
+      persist: (facts, now) => checkpoint.append(facts, now),
+      act: (effect) => this.#act(effect),
+      onFailure: parts.onFailure,
+    });
+    const partition = agentPartition(state.agent, cellOfAgent(state.agent), settings);
+    const warn = (message: string) => say('warn', message);
+    this.#link = new BrokerLink({ log, clock, agent: state.agent, partition, warn });
+    this.#checks = new Checks({
+      clock,
+      address: settings.address,
+      probe: (launch, probe) => this.#probes.run(() => runtime.probe(launch, probe)),
+      environmentOf: (row, template) => taskEnvironment(row, template, this.#identity),
+      onReady: (launch) => this.#loop.submit({ type: 'ready', launch }),
+      onUnhealthy: (launch, message) => this.#loop.submit({ type: 'unhealthy', launch, message }),
+    });
+    this.#streams = new Streams({
+      clock,
+      sandboxOf: (launch) => runtime.sandboxOf(launch),
+      volumesFolder: join(settings.folder, 'volumes'),
+      send: (stream, headers, value) => this.#link.chunk(stream, headers, value),
+      warn,
+    });
+  }
+
+  get state(): AgentState {
+    return this.#loop.state;
+  }
+
+  /** Ends this life. Tasks live on, unless they are to be ended first, each with its own grace. */
+  async stop({ endTasks }: { readonly endTasks: boolean }): Promise<void> {
+    if (endTasks) {
+      const left = new Promise<void>((resolve) => (this.#left = resolve));
+      this.#loop.submit({ type: 'leave', killTasks: true });
+      await left;
+    }
+    this.#stopHeartbeat?.();
+    this.#checks.close();
+    this.#streams.close();
+    await this.#loop.stop();
+    await this.#link.close();
+    await this.#checkpoint.close();
+  }
+
+  async #begin(): Promise<void> {
+    const { settings, runtime, say } = this.#parts;
+    const { state } = this.#loop;
+    const live = [...state.launches.values()].filter(isLive).map(({ launch }) => launch.launch);
+    const observed = await Promise.all(
+      live.map(async (launch): Promise<[LaunchId, Observation]> => [launch, await runtime.observe(launch)]),
+    );
+    await this.#releaseUnknown();
+    // From before the Inventory on: its answer must not be missed.
+    this.#link.follow(async (orders) => {
+      for (const order of orders) this.#loop.submit({ type: 'order', order });
+      await this.#loop.settled();
+    });
+    const session = randomBytes(8).toString('hex');
+    this.#loop.submit({ type: 'boot', session, facts: agentFacts(settings, runtime.isolation), observed });
+    await this.#loop.settled();
+    this.#beat();
+    say('info', `agent ${state.agent} with ${live.length} tasks, isolation ${runtime.isolation}`);
+  }
+
+  /** What was forgotten just before a crash. A task that runs unknown (its checkpoint was lost) is left to the operator. */
+  async #releaseUnknown(): Promise<void> {
+    const { runtime, say } = this.#parts;
+    for (const launch of runtime.launches().filter((name) => !this.state.launches.has(name as LaunchId))) {
+      const seen = await runtime.observe(launch);
+      if (seen.state !== 'running') await runtime.release(launch);
+      else say('warn', `task ${launch} runs as pid ${seen.pid}, and the checkpoint doesn't know it: end it by hand`);
+    }
+  }
+
+  #beat(): void {
+    const { agent, session, epoch, obeyed, made, standDown } = this.state;
+    if (standDown === undefined) this.#link.beat({ agent, session, epoch, obeyed, m: made });
+    this.#stopHeartbeat = this.#parts.clock.after(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  get #identity() {
+    return { id: this.state.agent, address: this.#parts.settings.address };
+  }
+
+  #act(effect: Effect): void {
+    this.#carryOut(effect).catch((error: unknown) => this.#parts.onFailure(error));
+  }
+
+  async #carryOut(effect: Effect): Promise<void> {
+    const { runtime, say, settings, onRejoin } = this.#parts;
+    switch (effect.type) {
+      case 'start':
+        return this.#start(effect);
+      case 'watch':
+        if (effect.template !== undefined) this.#checks.begin(effect.row, effect.template);
+        return this.#watch(effect.row.launch.launch);
+      case 'stop':
+        await runtime.stop(effect.launch, effect.graceMs);
+        return this.#watch(effect.launch);
+      case 'release':
+        for (const launch of effect.launches) await runtime.release(launch);
+        return;
+      case 'destroy-volumes':
+        await runtime.destroyVolumes(effect.volumes);
+        return this.#loop.submit({ type: 'volumes-destroyed', volumes: effect.volumes });
+      case 'publish': {
+        const { report } = effect;
+        const taken = await this.#link.report(report);
+        if (taken && report.type !== 'Inventory')
+          this.#loop.submit({ type: 'taken', epoch: report.epoch, m: report.m });
+        return;
+      }
+      case 'open-stream':
+        return this.#streams.open(effect.stream);
+      case 'leave':
+        return this.#left?.();
+      case 'rejoin':
+        await discardCheckpoint(settings.folder);
+        return onRejoin();
+      case 'say':
+        return say(effect.level, effect.message);
+    }
+  }
+
+  async #start({ row, template }: Extract<Effect, { type: 'start' }>): Promise<void> {
+    const { launch } = row.launch;
+    const { runtime, clock } = this.#parts;
+    if (template.image !== undefined) {
+      const message = `no runtime for images here: ${template.image}`;
+      const observation = { state: 'ended', how: 'start-failed', at: clock.nowMs(), message } as const;
+      return this.#loop.submit({ type: 'observed', launch, observation });
+    }
+    const task = taskLaunchOf(row, template, this.#identity);
+    const observation = await this.#starts.run(() => runtime.start(task));
+    this.#loop.submit({ type: 'observed', launch, observation });
+  }
+
+  #watch(launch: LaunchId): void {
+    this.#parts.runtime.watch(launch, (observation) => {
+      this.#checks.end(launch);
+      this.#loop.submit({ type: 'observed', launch, observation });
+    });
+  }
+}

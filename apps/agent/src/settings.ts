@@ -1,0 +1,88 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** What the environment says; each wrong value is told by name. */
+export interface Settings {
+  readonly kafka: readonly string[];
+  readonly name: string;
+  readonly folder: string;
+  /** Where tasks of this agent can be reached. */
+  readonly address: string;
+  readonly cells: number;
+  readonly lanes: number;
+  /** Absent: by the hash of the host's name. */
+  readonly cell: number | undefined;
+  readonly resources: GivenResources;
+  /** Told to stop, the agent ends its tasks first. */
+  readonly stopTasks: boolean;
+  readonly cgroupParent: string | undefined;
+  readonly limits: 'quota' | 'weight' | 'none';
+}
+
+/** Amounts that are given are believed; the others are found out. */
+export interface GivenResources {
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly ports?: readonly (readonly [number, number])[];
+  readonly gpus?: readonly string[];
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly region?: string;
+  readonly zone?: string;
+  readonly hostname?: string;
+}
+
+const LANES_DEFAULT = 4;
+
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const given = (name: string) => (env[name] === undefined || env[name] === '' ? undefined : env[name]);
+  const whole = (name: string, fallback?: number) => {
+    const text = given(name);
+    if (text === undefined) return fallback;
+    if (!/^\d+$/.test(text)) throw new Error(`${name} must be a whole number, found ${JSON.stringify(text)}`);
+    return Number(text);
+  };
+  const kafka = given('ORRERY_KAFKA');
+  if (kafka === undefined) throw new Error('ORRERY_KAFKA must name the brokers: host:port,…');
+  const limits = given('ORRERY_AGENT_LIMITS') ?? 'quota';
+  if (limits !== 'quota' && limits !== 'weight' && limits !== 'none') {
+    throw new Error(`ORRERY_AGENT_LIMITS must be quota, weight or none, found ${JSON.stringify(limits)}`);
+  }
+  const cells = whole('ORRERY_CELLS', 1)!;
+  const cell = whole('ORRERY_AGENT_CELL');
+  if (cell !== undefined && cell >= cells) throw new Error(`ORRERY_AGENT_CELL is ${cell}, there are ${cells} cells`);
+  const name = given('ORRERY_AGENT_NAME') ?? hostname();
+  return {
+    kafka: kafka.split(','),
+    name: plainName(name),
+    folder: given('ORRERY_AGENT_DIR') ?? join(given('ORRERY_HOME') ?? '.orrery', 'agents', plainName(name)),
+    address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
+    cells,
+    lanes: whole('ORRERY_AGENT_LANES', LANES_DEFAULT)!,
+    cell,
+    resources: parseResources(given('ORRERY_AGENT_RESOURCES')),
+    stopTasks: given('ORRERY_AGENT_STOP_TASKS') === '1',
+    cgroupParent: given('ORRERY_AGENT_CGROUP'),
+    limits,
+  };
+}
+
+function parseResources(text: string | undefined): GivenResources {
+  if (text === undefined) return {};
+  try {
+    return JSON.parse(text) as GivenResources;
+  } catch (error) {
+    throw new Error(`ORRERY_AGENT_RESOURCES must be JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Names become part of ids, keys and folders. */
+function plainName(name: string): string {
+  return (
+    name
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 63) || 'agent'
+  );
+}

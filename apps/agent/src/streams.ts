@@ -1,0 +1,136 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { streamHeaders, type StreamOrder } from '@orrery/contracts';
+import type { Clock } from '@orrery/control-loop';
+import { realPlaceIn } from '@orrery/runtimes';
+
+export interface StreamsOptions {
+  readonly clock: Clock;
+  readonly sandboxOf: (launch: string) => string;
+  /** Besides the sandbox, what its links may lead to. */
+  readonly volumesFolder: string;
+  readonly send: (stream: string, headers: Readonly<Record<string, string>>, value: Uint8Array) => Promise<void>;
+  readonly warn: (message: string) => void;
+}
+
+const STREAMS_MAX = 64;
+const CHUNK_BYTES_MAX = 64 * 1024;
+const LOOK_AGAIN_MS = 200;
+/** Over all streams of this agent: what people look at must not slow what the cluster decides on. */
+const BYTES_PER_SECOND_MAX = 4 * 1024 * 1024;
+const ENTRIES_MAX = 1000;
+
+/** Sends files of tasks through the log topic while somebody wants to see them: bounded in bytes, time, number and pace. */
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #open = new Set<string>();
+  #freeAt = 0;
+  #closed = false;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  open(order: StreamOrder): void {
+    if (this.#open.has(order.stream) || this.#closed) return;
+    this.#open.add(order.stream);
+    void this.#serve(order).finally(() => this.#open.delete(order.stream));
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #serve(order: StreamOrder): Promise<void> {
+    try {
+      if (this.#open.size > STREAMS_MAX) throw new Error(`${STREAMS_MAX} streams of this agent are open`);
+      const end = order.kind === 'files' ? await this.#sendListing(order) : await this.#sendFile(order);
+      await this.#send(order, end, new Uint8Array(), { [streamHeaders.end]: 'true' });
+    } catch (error) {
+      const { message } = error as Error;
+      await this.#send(order, 0, new Uint8Array(), {
+        [streamHeaders.end]: 'true',
+        [streamHeaders.error]: message,
+      }).catch((failure: Error) => this.#options.warn(`stream ${order.stream}: ${message}; ${failure.message}`));
+    }
+  }
+
+  /** Resolves with the offset after the last byte that was sent. */
+  async #sendFile(order: StreamOrder): Promise<number> {
+    const path = this.#placeOf(order);
+    let { size } = await stat(path);
+    let offset = order.from < 0 ? Math.max(0, size + order.from) : Math.min(order.from, size);
+    let left = order.limitBytes;
+    while (left > 0 && !this.#isOver(order)) {
+      ({ size } = await stat(path));
+      // The file was rotated: what follows begins at its start.
+      if (size < offset) offset = 0;
+      if (size === offset) {
+        if (!order.follow) break;
+        await this.#pause(LOOK_AGAIN_MS);
+        continue;
+      }
+      const chunk = await readAt(path, offset, Math.min(CHUNK_BYTES_MAX, left, size - offset));
+      await this.#send(order, offset, chunk);
+      offset += chunk.length;
+      left -= chunk.length;
+    }
+    return offset;
+  }
+
+  async #sendListing(order: StreamOrder): Promise<number> {
+    const folder = this.#placeOf(order);
+    const entries = await readdir(folder, { withFileTypes: true });
+    const listed = await Promise.all(
+      entries.slice(0, ENTRIES_MAX).map(async (entry) => {
+        const { size, mtimeMs } = await stat(join(folder, entry.name)).catch(() => ({ size: 0, mtimeMs: 0 }));
+        const kind = entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'file';
+        return { name: entry.name, kind, size, modifiedAt: new Date(mtimeMs).toISOString() };
+      }),
+    );
+    const text = JSON.stringify({ path: order.path ?? '.', entries: listed, more: entries.length > ENTRIES_MAX });
+    const value = Buffer.from(text);
+    await this.#send(order, 0, value);
+    return value.length;
+  }
+
+  #placeOf({ launch, kind, path }: StreamOrder): string {
+    const sandbox = this.#options.sandboxOf(launch);
+    if (kind === 'stdout' || kind === 'stderr') return join(sandbox, kind);
+    return realPlaceIn(sandbox, path ?? '.', [this.#options.volumesFolder]);
+  }
+
+  #isOver({ untilMs }: StreamOrder): boolean {
+    return this.#closed || this.#options.clock.nowMs() >= untilMs;
+  }
+
+  async #send(
+    { stream }: StreamOrder,
+    offset: number,
+    value: Uint8Array,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const now = this.#options.clock.nowMs();
+    this.#freeAt = Math.max(now, this.#freeAt) + (value.length / BYTES_PER_SECOND_MAX) * 1000;
+    if (this.#freeAt > now) await this.#pause(this.#freeAt - now);
+    await this.#options.send(
+      stream,
+      { [streamHeaders.stream]: stream, [streamHeaders.offset]: `${offset}`, ...more },
+      value,
+    );
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
+  }
+}
+
+async function readAt(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
