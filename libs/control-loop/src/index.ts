@@ -33,6 +33,7 @@ export {
   type Verdict,
   type VoidReason,
 } from './journal/judge.js';
+export { foldUpTo, type Cut, type FoldedPast, type PastPorts } from './past.js';
 export { acceptedPosition, encodePosition, startOf } from './journal/position.js';
 export { provisionJournal, type Provisioning } from './journal/provision.js';
 export { encodeCommit, encodeRecord } from './journal/records.js';
