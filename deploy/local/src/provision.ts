@@ -1,11 +1,14 @@
-import { ensureKeyspace } from '@orrery/cassandra';
-import { topicLayout } from '@orrery/contracts';
-import { KafkajsTopics } from '@orrery/kafka';
+import { CassandraRegistry, ensureKeyspace } from '@orrery/cassandra';
+import { domainNames, topicLayout } from '@orrery/contracts';
+import { provisionJournal, systemClock, systemRandom } from '@orrery/control-loop';
+import { KafkajsLog, KafkajsTopics } from '@orrery/kafka';
 import type { Settings } from './settings.js';
+
+const clientId = 'orrery-launcher';
 
 /** Makes the topics that are missing and checks those that are there. Safe to do at every start. */
 export async function provisionKafka({ cells, lanes }: Settings, brokers: readonly string[]): Promise<void> {
-  await new KafkajsTopics({ brokers, clientId: 'orrery-launcher' }).ensureTopics(topicLayout({ cells, lanes }));
+  await new KafkajsTopics({ brokers, clientId }).ensureTopics(topicLayout({ cells, lanes }));
 }
 
 /** Makes the keyspace and the tables that are missing. Safe to do at every start. */
@@ -14,4 +17,21 @@ export async function provisionCassandra(
   contactPoints: readonly string[],
 ): Promise<void> {
   await ensureKeyspace({ contactPoints, datacenter, keyspace });
+}
+
+/** Writes the genesis of each journal once, and registers it outside of its topic. Safe to do at every start. */
+export async function provisionJournals(
+  { datacenter, keyspace, cells }: Settings,
+  { kafka, cassandra }: { readonly kafka: readonly string[]; readonly cassandra: readonly string[] },
+): Promise<void> {
+  const registry = new CassandraRegistry({ contactPoints: cassandra, datacenter, keyspace });
+  const log = new KafkajsLog({ brokers: kafka, clientId });
+  const provisioning = { log, registry, clock: systemClock, random: systemRandom };
+  try {
+    for (let cell = 0; cell < cells; cell += 1) {
+      await Promise.all(domainNames.map((domain) => provisionJournal(provisioning, { domain, cell, cells })));
+    }
+  } finally {
+    await Promise.all([log.close(), registry.close()]);
+  }
 }

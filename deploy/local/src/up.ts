@@ -6,7 +6,7 @@ import { Home } from './home.js';
 import { startInfrastructure } from './infrastructure.js';
 import { choosePort, loopback } from './ports.js';
 import type { Progress } from './progress.js';
-import { provisionCassandra, provisionKafka } from './provision.js';
+import { provisionCassandra, provisionJournals, provisionKafka } from './provision.js';
 import { gatewayReady } from './readiness.js';
 import type { Settings } from './settings.js';
 import type { StopSignals } from './stop-signals.js';
@@ -45,6 +45,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
       cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
     });
     stopInfrastructure = stop;
+    await progress.during('journals', () => provisionJournals(settings, { kafka, cassandra }));
 
     const gatewayPort = await choosePort(settings.gatewayPort);
     const gateway = `http://${loopback}:${gatewayPort}`;
