@@ -93,6 +93,37 @@ describe('Table', () => {
     expect(before.size).toBeGreaterThan(3);
     expect(fresh.length).toBeLessThanOrEqual(2);
   });
+
+  it('tells a follower of every change, those that are rolled back or loaded included', () => {
+    fc.assert(
+      fc.property(fc.array(change), fc.array(change), (kept, undone) => {
+        const table = newTable();
+        const followed = new Map<string, Row>();
+        const follower = {
+          written: (name: string, before: Row | undefined, after: Row | undefined) => {
+            expect(followed.get(name)).toBe(before);
+            if (after === undefined) followed.delete(name);
+            else followed.set(name, after);
+          },
+          cleared: () => followed.clear(),
+        };
+        table.follow(follower);
+        kept.forEach((step) => apply(table, step));
+        const undo = new UndoLog();
+        table.recordTo(undo);
+        undone.forEach((step) => apply(table, step));
+        undo.rollBackTo(0);
+        table.recordTo(undefined);
+        expect([...followed.keys()].sort()).toEqual([...table.keys()].sort());
+        for (const [name, row] of table.entries()) expect(followed.get(name)).toBe(row);
+        const slices = [...slicesOf({ table })];
+        table.clear();
+        expect(followed.size).toBe(0);
+        for (const { slice } of slices) table.load(slice);
+        expect(followed.size).toBe(table.size);
+      }),
+    );
+  });
 });
 
 describe('canonical encoding', () => {

@@ -8,6 +8,15 @@ import type { UndoLog } from './undo-log.js';
 export type IndexKeys<Row> = (row: Row) => string | readonly string[] | undefined;
 
 /**
+ * Something made of the rows of a table and of nothing else, such as a list that would be slow to collect anew. It hears of
+ * every row that is written, rolled back or loaded, so it is never part of a snapshot and needs no undo of its own.
+ */
+export interface TableFollower<Key extends string, Row extends object> {
+  written(key: Key, before: Row | undefined, after: Row | undefined): void;
+  cleared(): void;
+}
+
+/**
  * Keyed rows, the only form of state. Rows are immutable values that `put` replaces and `delete` removes, from inside
  * `evolve` alone; they are walked in key order, so a table that was loaded from a snapshot behaves as the one that lived.
  * Each change leaves its opposite in the undo log while one is attached, and its old row in a running walk for a snapshot.
@@ -18,6 +27,7 @@ export class Table<Key extends string, Row extends object> implements StatePart 
   readonly #indexes = new Map<string, TableIndex<Key, Row>>();
   #undo: UndoLog | undefined;
   #walk: TableWalk<Key, Row> | undefined;
+  readonly #followers: TableFollower<Key, Row>[] = [];
 
   constructor(
     readonly name: string,
@@ -85,6 +95,11 @@ export class Table<Key extends string, Row extends object> implements StatePart 
     return this.#index(index).values(from);
   }
 
+  /** From now on tells the follower of each change, after it was made. */
+  follow(follower: TableFollower<Key, Row>): void {
+    this.#followers.push(follower);
+  }
+
   recordTo(undo: UndoLog | undefined): void {
     this.#undo = undo;
   }
@@ -108,6 +123,7 @@ export class Table<Key extends string, Row extends object> implements StatePart 
     this.#rows.clear();
     this.#keys.clear();
     for (const index of this.#indexes.values()) index.clear();
+    for (const follower of this.#followers) follower.cleared();
   }
 
   #index(name: string): TableIndex<Key, Row> {
@@ -127,6 +143,7 @@ export class Table<Key extends string, Row extends object> implements StatePart 
       this.#rows.set(key, row);
       if (before === undefined) this.#keys.add(key);
     }
+    for (const follower of this.#followers) follower.written(key, before, row);
   }
 }
 

@@ -18,4 +18,4 @@ export {
   type Stock,
 } from './node.js';
 export { countPorts, hasPort, normalisePorts, type PortNeed, type PortRanges } from './ports.js';
-export { Session, type Found, type Place, type Wish } from './session.js';
+export { Session, type Found, type Nodes, type Place, type Wish } from './session.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Operator, Peer, Rule } from './constraints/constraint.js';
 import { funnelOf } from './funnel.js';
 import { bulkOf, holdingsFor, take, type Holding, type Needs, type Node } from './node.js';
-import { Session, type Place, type Wish } from './session.js';
+import { Session, type Nodes, type Place, type Wish } from './session.js';
 import { useAfter } from './scores/score.js';
 
 // --- The slow and obvious way: every pod looks at every node, and all it knows is the list of what was placed ---------
@@ -168,7 +168,7 @@ describe('placing a set', () => {
   it('finds the same places as looking at every node for every pod', () => {
     fc.assert(
       fc.property(cases, ([given, wishes]) => {
-        const session = new Session(given);
+        const session = new Session(nodesOf(given));
         let now: readonly Node[] = given;
         for (const { wish, count } of wishes) {
           const slow = placeSlowly(now, wish, count);
@@ -185,7 +185,7 @@ describe('placing a set', () => {
     fc.assert(
       fc.property(cases, ([given, wishes]) => {
         const { wish } = wishes[0]!;
-        const session = new Session(given);
+        const session = new Session(nodesOf(given));
         const { filters, places } = session.place(wish, 1000);
         // What needs nothing fits without end.
         fc.pre(places.length < 1000);
@@ -203,14 +203,14 @@ describe('placing a set', () => {
   it('leaves what it was given as it was', () => {
     const node = example({ cpusMilli: 4000 });
     const before = structuredClone(node);
-    new Session([node]).place(wishFor({ cpusMilli: 1000 }), 3);
+    new Session(nodesOf([node])).place(wishFor({ cpusMilli: 1000 }), 3);
     expect(node).toEqual(before);
   });
 
   it('packs: one node after the other; spreads: in turns', () => {
     const three = ['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 3000 }));
     const at = (policy: Wish['policy']) =>
-      new Session(three)
+      new Session(nodesOf(three))
         .place({ ...wishFor({ cpusMilli: 1000 }), policy }, 6)
         .places.map(({ nodeId }) => nodeId)
         .join('');
@@ -219,13 +219,13 @@ describe('placing a set', () => {
   });
 
   it('looks only among the named nodes when told to', () => {
-    const session = new Session(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 })));
+    const session = new Session(nodesOf(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 }))));
     const { places } = session.place(wishFor({ cpusMilli: 1000 }), 3, ['c', 'b', 'unknown']);
     expect(places.map(({ nodeId }) => nodeId)).toEqual(['b', 'c']);
   });
 
   it('gives whole devices by their ids', () => {
-    const session = new Session([example({ cpusMilli: 9000, gpuIds: ['gpu-0', 'gpu-1', 'gpu-2'] })]);
+    const session = new Session(nodesOf([example({ cpusMilli: 9000, gpuIds: ['gpu-0', 'gpu-1', 'gpu-2'] })]));
     const { places } = session.place(wishFor({ cpusMilli: 1000, gpus: 1 }), 4);
     expect(places.map(({ holding }) => holding.gpuIds)).toEqual([['gpu-0'], ['gpu-1'], ['gpu-2']]);
   });
@@ -233,7 +233,7 @@ describe('placing a set', () => {
 
 describe('the reasons', () => {
   const funnelFor = (given: Node[], wish: Wish) => {
-    const session = new Session(given);
+    const session = new Session(nodesOf(given));
     const { filters } = session.place(wish, 1000);
     return funnelOf(
       given.map(({ id }) => session.node(id)!),
@@ -318,4 +318,14 @@ function example({ id = 'a', ...more }: Partial<Node['free']> & { id?: string })
 function wishFor(needs: Partial<Needs>): Wish {
   const all = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0, ports: [], ...needs };
   return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [] };
+}
+
+function nodesOf(all: readonly Node[]): Nodes {
+  return {
+    all,
+    slotOf(id) {
+      const slot = all.findIndex((node) => node.id === id);
+      return slot === -1 ? undefined : slot;
+    },
+  };
 }

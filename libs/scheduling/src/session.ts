@@ -11,6 +11,12 @@ import { pack } from './scores/pack.js';
 import type { Policy, Score } from './scores/score.js';
 import { spread } from './scores/spread.js';
 
+/** Nodes in the order of their ids, none twice, and where each stands. */
+export interface Nodes {
+  readonly all: readonly Node[];
+  slotOf(id: string): number | undefined;
+}
+
 /** Places for a number of identical pods. */
 export interface Wish {
   readonly needs: Needs;
@@ -43,13 +49,12 @@ export interface Found {
  */
 export class Session {
   readonly #nodes: Node[];
-  readonly #slots: ReadonlyMap<string, number>;
+  readonly #slotOf: (id: string) => number | undefined;
   #looked = 0;
 
-  /** Nodes in the order of their ids, none twice. */
-  constructor(nodes: Iterable<Node>) {
-    this.#nodes = [...nodes];
-    this.#slots = new Map(this.#nodes.map((node, slot) => [node.id, slot]));
+  constructor(nodes: Nodes) {
+    this.#nodes = nodes.all.slice();
+    this.#slotOf = (id) => nodes.slotOf(id);
   }
 
   /** How many nodes were looked at so far: the measure of the work done; a wish itself counts as some. */
@@ -59,7 +64,7 @@ export class Session {
 
   /** A node as it is now, after what the session took. */
   node(id: string): Node | undefined {
-    const slot = this.#slots.get(id);
+    const slot = this.#slotOf(id);
     return slot === undefined ? undefined : this.#nodes[slot];
   }
 
@@ -68,9 +73,8 @@ export class Session {
     const constraints = constraintsOf(wish.rules, wish.peers);
     const fixed = [avoidFilter(wish.avoid), ...constraints.fixed];
     const allowed = this.#allowed(fixed, among);
-    const balancing = constraints.balancing(allowed.map((slot) => this.#nodes[slot]!));
-    const scores = scoreOf[wish.policy];
-    const search = new Search(this.#nodes, wish.needs, scores, constraints.narrowing, balancing);
+    const balancing = constraints.balancing(() => allowed.map((slot) => this.#nodes[slot]!));
+    const search = new Search(this.#nodes, wish.needs, scoreOf[wish.policy], constraints.narrowing, balancing);
     const places = search.run(allowed, count);
     return { places, filters: filtersOf(wish.needs, fixed, constraints, balancing) };
   }
@@ -85,7 +89,7 @@ export class Session {
     if (among === undefined) for (let slot = 0; slot < this.#nodes.length; slot += 1) look(slot);
     else
       for (const id of among) {
-        const slot = this.#slots.get(id);
+        const slot = this.#slotOf(id);
         if (slot !== undefined) look(slot);
       }
     this.#looked += WISH_COST + (among?.length ?? this.#nodes.length);
@@ -121,7 +125,7 @@ class Search {
   readonly #score: Score;
   readonly #narrowing: readonly Constraint[];
   readonly #balancing: readonly GroupBy[];
-  readonly #scores: Float64Array;
+  #scores = new Float64Array(0);
 
   constructor(
     nodes: Node[],
@@ -135,10 +139,10 @@ class Search {
     this.#score = score;
     this.#narrowing = narrowing;
     this.#balancing = balancing;
-    this.#scores = new Float64Array(nodes.length);
   }
 
   run(allowed: readonly number[], count: number): Place[] {
+    if (count === 1) return this.#one(allowed);
     const places: Place[] = [];
     const lanes = new Lanes(this.#candidates(allowed), this.#nodes, this.#balancing, (left, right) => {
       const difference = this.#scores[left]! - this.#scores[right]!;
@@ -160,7 +164,24 @@ class Search {
     return places;
   }
 
+  /** The best for a single pod: no order among the others is needed. */
+  #one(allowed: readonly number[]): Place[] {
+    let best: number | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const slot of allowed) {
+      if (!fits(this.#nodes[slot]!.free, this.#needs) || !this.#passes(slot)) continue;
+      const score = this.#scoreOf(slot);
+      if (best !== undefined && (score < bestScore || (score === bestScore && slot > best))) continue;
+      best = slot;
+      bestScore = score;
+    }
+    const places: Place[] = [];
+    if (best !== undefined) this.#takeFrom(best, 1, places);
+    return places;
+  }
+
   #candidates(allowed: readonly number[]): number[] {
+    this.#scores = new Float64Array(this.#nodes.length);
     const candidates: number[] = [];
     for (const slot of allowed) {
       if (!fits(this.#nodes[slot]!.free, this.#needs) || this.#narrowed(slot)) continue;
@@ -187,6 +208,12 @@ class Search {
   #narrowed(slot: number): boolean {
     for (const constraint of this.#narrowing) if (!constraint.passes(this.#nodes[slot]!)) return true;
     return false;
+  }
+
+  #passes(slot: number): boolean {
+    if (this.#narrowed(slot)) return false;
+    for (const constraint of this.#balancing) if (!constraint.passes(this.#nodes[slot]!)) return false;
+    return true;
   }
 
   #scoreOf(slot: number): number {

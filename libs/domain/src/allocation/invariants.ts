@@ -79,6 +79,9 @@ function* brokenReferences(state: AllocationState): Iterable<string> {
   }
   for (const id of state.lots.keys())
     if (state.grants.countBy('lot', id as GrantId) === 0) yield `lot ${id} has no grant left`;
+  const open = [...state.agents.by('state', 'open')].map(([, row]) => row);
+  if (open.length !== state.agents.open.all.length || open.some((row, slot) => state.agents.open.all[slot] !== row))
+    yield 'the list of open agents is not that of the table';
   for (const [id, { indexes }] of state.requests.entries())
     if (indexes.length === 0) yield `request ${id} waits for nothing`;
 }

@@ -68,7 +68,7 @@ export class Round {
     this.#context = context;
     this.#policy = policy;
     this.#ledger = ledgerOf(state);
-    this.#session = new Session(openAgents(state));
+    this.#session = new Session(state.agents.open);
     this.#peers = new SetPeers(state);
   }
 
@@ -278,12 +278,6 @@ function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): 
     if (!key.startsWith(prefix)) return;
     for (const [, row] of state.requests.by('queue', key)) if (mayBeTried(row, ledger)) yield row;
   }
-}
-
-function* openAgents(
-  state: AllocationState,
-): IterableIterator<NonNullable<ReturnType<AllocationState['agents']['get']>>> {
-  for (const [, row] of state.agents.by('state', 'open')) yield row;
 }
 
 /** About what a grant takes as JSON. */

@@ -13,6 +13,7 @@ import type {
   VolumeId,
 } from '@orrery/contracts';
 import type { Needs, Stock } from '@orrery/scheduling';
+import { OpenAgents } from './open-agents.js';
 
 /**
  * The ledger: who holds what on which agent, and who waits.
@@ -29,7 +30,7 @@ import type { Needs, Stock } from '@orrery/scheduling';
  *                         └───────────GrantReleased──────────────▶ (row gone) ◀┘
  */
 export interface AllocationState extends DomainState {
-  readonly agents: Table<AgentId, AgentRow>;
+  readonly agents: AgentTable;
   readonly lots: Table<GrantId, LotRow>;
   readonly grants: Table<GrantId, GrantRow>;
   readonly volumes: Table<VolumeId, VolumeRow>;
@@ -57,6 +58,20 @@ export interface AgentRow {
   readonly shrunk?: true;
   /** The growth at which something became free here while requests waited. */
   readonly grownAt?: number;
+}
+
+/** Agents, and those of them that are open as a list that decisions start from. */
+export class AgentTable extends Table<AgentId, AgentRow> {
+  readonly open: OpenAgents;
+
+  constructor() {
+    super('agents', {
+      state: (row) => row.closed ?? 'open',
+      grown: (row) => (row.grownAt === undefined ? undefined : padded(row.grownAt)),
+    });
+    this.open = new OpenAgents(() => this.by('state', 'open'));
+    this.follow(this.open);
+  }
 }
 
 /** What is equal for all grants of one `Placed`; goes with the last of them. Its key is the first grant. */
@@ -127,10 +142,7 @@ export const NEW_ROLE: RoleRow = { weight: 1, used: nothing };
 
 export function initialState(): AllocationState {
   return {
-    agents: new Table('agents', {
-      state: (row) => row.closed ?? 'open',
-      grown: (row) => (row.grownAt === undefined ? undefined : padded(row.grownAt)),
-    }),
+    agents: new AgentTable(),
     lots: new Table('lots', { set: (row) => setKey(row) }),
     grants: new Table('grants', { agent: (row) => row.agent, lot: (row) => row.lot }),
     volumes: new Table('volumes', { agent: (row) => row.agent }),

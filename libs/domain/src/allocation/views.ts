@@ -55,10 +55,7 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const open = function* () {
-    for (const [, agent] of state.agents.by('state', 'open')) yield agent;
-  };
-  const session = new Session(open());
+  const session = new Session(state.agents.open);
   const { needs, constraints, policy, avoid } = row;
   const wish = { needs: needsOf(needs), rules: constraints, policy, avoid, peers: new SetPeers(state).of(row) };
   const { filters } = session.place(wish, 0);

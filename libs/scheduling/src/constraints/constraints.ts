@@ -13,7 +13,7 @@ export interface Constraints {
   readonly fixed: readonly Constraint[];
   readonly narrowing: readonly Constraint[];
   /** Needs the nodes that are left by avoid and the fixed constraints. */
-  balancing(nodes: Iterable<Node>): readonly GroupBy[];
+  balancing(nodes: () => Iterable<Node>): readonly GroupBy[];
 }
 
 export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): Constraints {
@@ -22,7 +22,7 @@ export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): C
   return {
     fixed: others.filter(({ effect }) => effect === 'fixed'),
     narrowing: others.filter(({ effect }) => effect === 'narrowing'),
-    balancing: (nodes) => groupBys.map((rule) => new GroupBy(rule, peers, nodes)),
+    balancing: (nodes) => groupBys.map((rule) => new GroupBy(rule, peers, nodes())),
   };
 }
 
