@@ -12,5 +12,6 @@ export type {
   TaskStateRow,
 } from './history-rows.js';
 export { ensureKeyspace } from './keyspace.js';
+export { cassandraOfOwner, type CassandraOfOwner } from './owner-ports.js';
 export { CassandraRegistry } from './registry.js';
 export { CassandraSnapshots } from './snapshots.js';

@@ -29,7 +29,7 @@ import { initialState, type ClusterState } from './state.js';
 
 const given = (...events: readonly ClusterEvent[]) => specificationOf(cluster).given(...events);
 const journal = { journalId: 'j', at: AT };
-const head = { journalId: 'j', agent: ada, session: 's1', epoch: 1 };
+const head = { journalId: 'j', agent: ada, session: 's1', epoch: 1, reported: 0 };
 
 function folded(...events: readonly ClusterEvent[]): ClusterState {
   const state = initialState();
@@ -77,6 +77,7 @@ describe('a Sync', () => {
       {
         ...head,
         n: 8,
+        reported: 2,
         type: 'Sync',
         keep: [
           { set: setOf([launch('10.0')]), templateDigest: 'd1' },
@@ -164,7 +165,7 @@ describe('a stream', () => {
     const order = { stream: 's', launch: '10.0', kind: 'stdout', from: -100, follow: true, limitBytes: 1024 * 1024 };
     opened.thenState((state) => {
       expect(ordersOf(opened.events, state, journal)).toEqual([
-        { ...head, n: 3, type: 'OpenStream', ...order, untilMs: AT + 5000 },
+        { ...head, n: 3, reported: 1, type: 'OpenStream', ...order, untilMs: AT + 5000 },
       ]);
       expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ type: 'Sync', streams: [order] }]);
       expect(ordersOf([sync(4, 'x')], state, { ...journal, at: AT + 5000 })).toMatchObject([{ streams: [] }]);

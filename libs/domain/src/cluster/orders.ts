@@ -86,7 +86,7 @@ function headOf(
 ): AgentOrderHead | undefined {
   const row = state.agents.get(agent);
   if (row === undefined || row.epoch !== epoch || row.standing === 'GONE') return undefined;
-  return { journalId, agent, session: row.session, epoch, n };
+  return { journalId, agent, session: row.session, epoch, n, reported: row.reported };
 }
 
 function syncOrder(head: AgentOrderHead, state: ClusterState, at: EpochMs): AgentOrder {

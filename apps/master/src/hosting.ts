@@ -1,0 +1,83 @@
+import {
+  agentCommandsTopic,
+  agentPartition,
+  agentPartitionsOfCell,
+  agentReportsTopic,
+  cellOfAgent,
+  decodeAgentReport,
+  decodeCommand,
+  type AgentOrder,
+  type AgentReport,
+  type AllocationEvent,
+  type ClusterCommand,
+  type ClusterEvent,
+  type ServicesEvent,
+  type TopicSizes,
+} from '@orrery/contracts';
+import type { Clock, Decoded, Hosting, Log, RelayedMessage, TopicPartition } from '@orrery/control-loop';
+import { cluster, ordersOf, type ClusterInternal, type ClusterState } from '@orrery/domain';
+import { LeaseKeeper } from './lease-keeper.js';
+
+type ClusterHosting = Hosting<
+  ClusterCommand,
+  ServicesEvent | AllocationEvent,
+  AgentReport,
+  ClusterInternal,
+  ClusterState,
+  ClusterEvent
+>;
+
+/** What the master owns: the cluster journal, fed by agents and the two other journals, and told to agents. */
+export function clusterHosting(
+  sizes: TopicSizes,
+  world: { readonly log: Log; readonly clock: Clock; onTrouble(error: Error): void },
+): ClusterHosting {
+  return {
+    domain: 'cluster',
+    decider: cluster,
+    decodeCommand: (name, version, body) => decodeCommand('cluster', name, version, body),
+    cellOf: (command) => cellOf(command, sizes),
+    foreign: (cell) => [
+      { domain: 'services', cell },
+      { domain: 'allocation', cell },
+    ],
+    reports: (cell) => agentPartitionsOfCell(cell, sizes).map((partition) => ({ topic: agentReportsTopic, partition })),
+    decodeReport: (body, source) => decodeReport(body, source, sizes),
+    relay: ({ events, journalId, at }, state) =>
+      ordersOf(events as readonly ClusterEvent[], state, { journalId, at }).map((order) => messageOf(order, sizes)),
+    owning: (shard) => new LeaseKeeper(shard, sizes, world),
+  };
+}
+
+/** An agent's id tells its cell; a task's does not, since its service may have been put anywhere. */
+function cellOf(command: ClusterCommand, { cells }: TopicSizes): number | undefined {
+  if (!('agent' in command.body)) return undefined;
+  const cell = cellOfAgent(command.body.agent);
+  return cell < cells ? cell : undefined;
+}
+
+/** Reports of one agent count in the order of one partition: on any other they are misrouted. */
+function decodeReport(
+  body: unknown,
+  { partition }: TopicPartition,
+  sizes: TopicSizes,
+): Decoded<{ readonly report: AgentReport }> {
+  const decoded = decodeAgentReport(body);
+  if (!decoded.ok) return decoded;
+  const { agent } = decoded.report;
+  const own = agentPartition(agent, cellOfAgent(agent), sizes);
+  if (own === partition) return decoded;
+  const message = `reports of ${agent} belong to partition ${own}, found in ${partition}`;
+  return { ok: false, refusal: { code: 'misrouted', message } };
+}
+
+const encoder = new TextEncoder();
+
+function messageOf(order: AgentOrder, sizes: TopicSizes): RelayedMessage {
+  return {
+    topic: agentCommandsTopic,
+    partition: agentPartition(order.agent, cellOfAgent(order.agent), sizes),
+    key: order.agent,
+    value: encoder.encode(JSON.stringify(order)),
+  };
+}

@@ -1,0 +1,155 @@
+import {
+  agentHeartbeatsTopic,
+  agentPartitionsOfCell,
+  type ClusterEvent,
+  type Heartbeat,
+  type HeartbeatMarker,
+  type TopicSizes,
+} from '@orrery/contracts';
+import type {
+  AcceptedCommit,
+  Clock,
+  Log,
+  LogMessage,
+  LogReader,
+  OwnedShard,
+  OwnedShardGuest,
+  TopicPartition,
+} from '@orrery/control-loop';
+import { Leases, type ClusterInternal, type ClusterState } from '@orrery/domain';
+
+const MARKER_EVERY_MS = 1000;
+const READ_AGAIN_AFTER_MS = 1000;
+
+interface World {
+  readonly log: Log;
+  readonly clock: Clock;
+  onTrouble(error: Error): void;
+}
+
+/**
+ * The leases of one cell while this process owns it: writes a marker a second into each heartbeat partition, reads
+ * heartbeats and markers back in the order of the log, and hands what they mean to the decider.
+ */
+export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> {
+  readonly #shard: OwnedShard<ClusterInternal, ClusterState>;
+  readonly #partitions: readonly TopicPartition[];
+  readonly #world: World;
+  readonly #leases: Leases;
+  readonly #readers = new Map<number, LogReader>();
+  readonly #timers = new Set<() => void>();
+  #number = 0;
+  #stopped = false;
+
+  constructor(shard: OwnedShard<ClusterInternal, ClusterState>, sizes: TopicSizes, world: World) {
+    this.#shard = shard;
+    this.#world = world;
+    this.#partitions = agentPartitionsOfCell(shard.cell, sizes).map((partition) => ({
+      topic: agentHeartbeatsTopic,
+      partition,
+    }));
+    this.#leases = new Leases(sizes.lanes);
+    for (const row of shard.state.agents.values()) this.#leases.note(row);
+    this.#partitions.forEach((_, lane) => void this.#read(lane));
+    this.#mark();
+  }
+
+  onCommit({ events }: AcceptedCommit<ClusterEvent>, state: ClusterState): void {
+    for (const { data } of events) {
+      const row = 'agent' in data ? state.agents.get(data.agent) : undefined;
+      if (row !== undefined) this.#leases.note(row);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    for (const reader of this.#readers.values()) reader.stop().catch(this.#world.onTrouble);
+    this.#readers.clear();
+  }
+
+  /** The next marker waits for this one: a log that is away gets no heap of them when it is back. */
+  #mark(): void {
+    this.#number += 1;
+    const marker: HeartbeatMarker = { marker: { writer: this.#shard.writer, number: this.#number } };
+    const value = new TextEncoder().encode(JSON.stringify(marker));
+    const messages = this.#partitions.map(({ partition }) => ({ partition, value }));
+    this.#world.log
+      .publish(agentHeartbeatsTopic, messages)
+      .catch(this.#world.onTrouble)
+      .finally(() => this.#later(MARKER_EVERY_MS, () => this.#mark()));
+  }
+
+  /** From the end on: what was said before this process owned the cell is nobody's lease. */
+  async #read(lane: number): Promise<void> {
+    const partition = this.#partitions[lane]!;
+    const readAgain = (error: Error) => {
+      this.#readers.delete(lane);
+      this.#world.onTrouble(error);
+      this.#later(READ_AGAIN_AFTER_MS, () => void this.#read(lane));
+    };
+    try {
+      const { high } = await this.#world.log.bounds(partition);
+      if (this.#stopped) return;
+      const take = ({ messages }: { readonly messages: readonly LogMessage[] }) => {
+        for (const message of messages) this.#take(lane, message);
+      };
+      this.#readers.set(lane, this.#world.log.follow(partition, high, take, readAgain));
+    } catch (error) {
+      readAgain(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #take(lane: number, { value, timestampMs }: LogMessage): void {
+    if (this.#stopped) return;
+    const said = parse(value);
+    if (said === undefined) return;
+    if ('marker' in said) {
+      if (said.marker.writer !== this.#shard.writer) return;
+      for (const lapsed of this.#leases.marker(lane, said.marker.number, timestampMs)) this.#submit(lapsed);
+    } else {
+      const found = this.#leases.heartbeat(said, timestampMs);
+      if (found !== undefined) this.#submit(found);
+    }
+  }
+
+  /** What finds no room is found out again: the leases say it once more after some markers. */
+  #submit(found: ClusterInternal): void {
+    this.#shard.submitInternal(found);
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    if (this.#stopped) return;
+    const cancel = this.#world.clock.after(delayMs, () => {
+      this.#timers.delete(cancel);
+      if (!this.#stopped) run();
+    });
+    this.#timers.add(cancel);
+  }
+}
+
+/** Heartbeats are soft: what is none says nothing. */
+function parse(value: Uint8Array | null): Heartbeat | HeartbeatMarker | undefined {
+  if (value === null) return undefined;
+  let said: unknown;
+  try {
+    said = JSON.parse(new TextDecoder().decode(value));
+  } catch {
+    return undefined; // not JSON: no heartbeat
+  }
+  if (typeof said !== 'object' || said === null) return undefined;
+  if ('marker' in said) return isMarker(said.marker) ? (said as HeartbeatMarker) : undefined;
+  return isHeartbeat(said as Partial<Record<keyof Heartbeat, unknown>>) ? (said as Heartbeat) : undefined;
+}
+
+function isMarker(marker: unknown): boolean {
+  if (typeof marker !== 'object' || marker === null) return false;
+  const { writer, number } = marker as Partial<Record<'writer' | 'number', unknown>>;
+  return typeof writer === 'string' && typeof number === 'number';
+}
+
+function isHeartbeat({ agent, session, epoch, obeyed }: Partial<Record<keyof Heartbeat, unknown>>): boolean {
+  const named = typeof agent === 'string' && typeof session === 'string';
+  return named && typeof epoch === 'number' && typeof obeyed === 'number';
+}

@@ -1,0 +1,27 @@
+import type { CassandraLogger } from './cassandra-options.js';
+import { CassandraRegistry } from './registry.js';
+import { CassandraSnapshots } from './snapshots.js';
+
+/** What an owner needs of Cassandra: snapshots, and which journal each partition holds. */
+export interface CassandraOfOwner {
+  readonly snapshots: CassandraSnapshots;
+  readonly registry: CassandraRegistry;
+  close(): Promise<void>;
+}
+
+export function cassandraOfOwner(
+  settings: { readonly cassandra: readonly string[]; readonly datacenter: string; readonly keyspace: string },
+  logger: CassandraLogger,
+): CassandraOfOwner {
+  const { cassandra: contactPoints, datacenter, keyspace } = settings;
+  const options = { contactPoints, datacenter, keyspace, logger };
+  const snapshots = new CassandraSnapshots(options);
+  const registry = new CassandraRegistry(options);
+  return {
+    snapshots,
+    registry,
+    async close() {
+      await Promise.all([snapshots.close(), registry.close()]);
+    },
+  };
+}
