@@ -64,6 +64,8 @@ function environment(settings: Settings, { kafka, cassandra }: ClusterAddresses)
     ORRERY_KEYSPACE: settings.keyspace,
     ORRERY_CELLS: String(settings.cells),
     ORRERY_AGENT_LANES: String(settings.lanes),
+    // Their output goes to files.
+    NO_COLOR: '1',
   };
 }
 
