@@ -10,9 +10,10 @@ import type { JournalRegistry } from '../ports/journal-registry.js';
 import type { Log, LogMessage } from '../ports/log.js';
 import type { SnapshotManifest, SnapshotStore } from '../ports/snapshot-store.js';
 import { ShardFold, type Folding } from '../state/shard-fold.js';
+import { sha256 } from './hash.js';
 import { judge, JournalStopped, type VoidReason } from './judge.js';
 import { startOf } from './position.js';
-import { readHead } from './records.js';
+import { readHead, type ReadableHead } from './records.js';
 
 export interface AuditOptions<State extends object, Event extends DomainEvent> {
   readonly domain: DomainName;
@@ -97,6 +98,8 @@ class AuditWalk<State extends object, Event extends DomainEvent> {
   readonly #voidRecords: VoidFinding[] = [];
   readonly #snapshots: SnapshotFinding[] = [];
   #cursor: JournalPosition;
+  /** Position after each accepted seq: what a late record must have been built on. */
+  readonly #positions: Pick<JournalPosition, 'hash' | 'term' | 'writer'>[] = [];
   #accepted = 0;
   #events = 0;
   #terms = 0;
@@ -122,7 +125,7 @@ class AuditWalk<State extends object, Event extends DomainEvent> {
         return;
       case 'void':
         this.#cursor = verdict.cursor;
-        this.#voidRecords.push(describeVoid(message, verdict.reason, this.#cursor));
+        this.#voidRecords.push(this.#describeVoid(message, verdict.reason));
         return;
       case 'accepted':
         this.#cursor = verdict.cursor;
@@ -159,6 +162,8 @@ class AuditWalk<State extends object, Event extends DomainEvent> {
   }
 
   #onAccepted(record: JournalRecord): void {
+    const { hash, term, writer } = this.#cursor;
+    this.#positions[record.seq] = { hash, term, writer };
     this.#fold.fold(record);
     this.#accepted += 1;
     if (record.kind === 'TermStarted') this.#terms += 1;
@@ -184,41 +189,44 @@ class AuditWalk<State extends object, Event extends DomainEvent> {
     const what = ok ? `digest ${digest}` : `digest ${digest}, but the fold from zero gives ${expected}`;
     this.#snapshots.push({ seq, ok, what });
   }
-}
 
-function describeVoid({ offset, value }: LogMessage, reason: VoidReason, cursor: JournalPosition): VoidFinding {
-  const head = readHead(value);
-  const where = head === undefined ? `${value?.length ?? 0} bytes` : `${String(head['kind'])} with seq ${head.seq}`;
-  switch (reason) {
-    case 'unreadable':
-      return {
-        offset,
-        reason,
-        what: `${where} that are no journal record: a foreign client wrote here`,
-        expected: false,
-      };
-    case 'foreign':
-      return {
-        offset,
-        reason,
-        what: `${where} of journal ${head?.journalId}: a foreign client wrote here`,
-        expected: false,
-      };
-    case 'before-genesis':
-      return {
-        offset,
-        reason,
-        what: `${where} in front of the registered genesis`,
-        expected: head?.['kind'] === 'Genesis',
-      };
-    case 'repaired':
-      return { offset, reason, what: `${where}, declared void by an operator`, expected: true };
-    case 'late': {
-      const known = typeof head?.['term'] === 'number' && head['term'] <= cursor.term;
-      const what = known
-        ? `${where} of term ${String(head['term'])}, taken when it came: a copy, or an owner that had been replaced`
-        : `${where} of term ${String(head?.['term'])}, which nobody had started`;
-      return { offset, reason, what, expected: known };
+  #describeVoid({ offset, value }: LogMessage, reason: VoidReason): VoidFinding {
+    const head = readHead(value);
+    const where = head === undefined ? `${value?.length ?? 0} bytes` : `${String(head['kind'])} with seq ${head.seq}`;
+    switch (reason) {
+      case 'unreadable':
+        return {
+          offset,
+          reason,
+          what: `${where} that are no journal record: a foreign client wrote here`,
+          expected: false,
+        };
+      case 'foreign':
+        return {
+          offset,
+          reason,
+          what: `${where} of journal ${head!.journalId}: a foreign client wrote here`,
+          expected: false,
+        };
+      case 'before-genesis': {
+        const expected = head!['kind'] === 'Genesis';
+        return { offset, reason, what: `${where} in front of the registered genesis`, expected };
+      }
+      case 'repaired':
+        return { offset, reason, what: `${where}, declared void by an operator`, expected: true };
+      case 'late':
+        return { offset, reason, ...this.#describeLate(value!, head!, where) };
     }
+  }
+
+  /** Honest late records are copies, or were built on an accepted state that somebody else was faster to build on. */
+  #describeLate(value: Uint8Array, head: ReadableHead, where: string): { what: string; expected: boolean } {
+    if (this.#positions[head.seq]?.hash === sha256(value)) return { what: `${where}, a copy`, expected: true };
+    const base = this.#positions[head.seq - 1];
+    const linked = base !== undefined && base.hash === head['prevHash'];
+    const ofItsTerm =
+      head['kind'] === 'TermStarted' || (head['term'] === base?.term && head['writer'] === base?.writer);
+    if (linked && ofItsTerm) return { what: `${where}, of an owner that had been replaced`, expected: true };
+    return { what: `${where}, built on nothing in this journal: forged or damaged`, expected: false };
   }
 }

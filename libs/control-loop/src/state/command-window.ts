@@ -19,6 +19,7 @@ export const WINDOW_COMMANDS_MAX = 2_000_000;
 const DOUBLES = 5;
 const WORDS = DOUBLES * 2;
 const BUCKETS = 4096;
+const BUCKETS_A_SWEEP = 64;
 const SLICE_BYTES_MIN = 256 * 1024;
 
 /**
@@ -70,11 +71,13 @@ export class CommandWindow implements StatePart {
   }
 
   /**
-   * Drops what expired before `at` from `count` buckets, starting where `turn` points. Called once a commit with more
-   * buckets the more ids it added, so that the window holds little but living ids and no commit pays for all of them.
+   * Drops what expired before `at` from the buckets whose turn it is at this seq. Called once a commit: all buckets have
+   * had their turn after 64 commits, and no commit pays for all of them.
    */
-  sweep(at: EpochMs, turn: number, count: number): void {
-    for (let step = 0; step < Math.min(count, BUCKETS); step += 1) this.#sweepBucket((turn + step) % BUCKETS, at);
+  sweep(at: EpochMs, seq: number): void {
+    for (let step = 0; step < BUCKETS_A_SWEEP; step += 1) {
+      this.#sweepBucket((seq * BUCKETS_A_SWEEP + step) % BUCKETS, at);
+    }
   }
 
   recordTo(undo: UndoLog | undefined): void {

@@ -33,8 +33,6 @@ export class LoopState {
   readonly journals = new Table<string, ForeignRow>('loop.journals');
   readonly meta = new Table<string, MetaRow>('loop.meta');
   readonly window: CommandWindow;
-  /** Ids added since the last commit was finished: they decide how much of the window is swept. */
-  #added = 0;
 
   constructor(commandsMax?: number) {
     this.window = new CommandWindow(commandsMax);
@@ -68,13 +66,7 @@ export class LoopState {
   finish({ at, seq, inputs, relayedSeq }: Pick<CommitRecord, 'at' | 'seq' | 'inputs' | 'relayedSeq'>): void {
     for (const input of inputs) this.#advance(input);
     if (relayedSeq !== this.relayedSeq) this.meta.put('relayedSeq', { value: relayedSeq });
-    this.window.sweep(at, seq, 1 + this.#added);
-    this.#added = 0;
-  }
-
-  /** After a roll-back: what was decided was not. */
-  forgetUnfinished(): void {
-    this.#added = 0;
+    this.window.sweep(at, seq);
   }
 
   /** Rule R3: what is wrong with where these inputs start, if anything. */
@@ -129,7 +121,6 @@ export class LoopState {
   ): void {
     if (notAfter < at) return;
     this.window.add(command, { bodyDigest, notAfter, seq });
-    this.#added += 1;
   }
 }
 

@@ -71,7 +71,6 @@ export class ShardFold<State extends object, Event extends DomainEvent> {
 
   rollBack(): void {
     this.undo.rollBackTo(0);
-    this.loop.forgetUnfinished();
   }
 
   clear(): void {
