@@ -48,3 +48,5 @@ export {
   waitingRequests,
   type GrantView,
 } from './allocation/views.js';
+export { services } from './services/decide.js';
+export type { ServicesInput } from './services/input.js';

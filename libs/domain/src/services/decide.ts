@@ -1,0 +1,160 @@
+import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
+import type { AllocationEvent, ClusterEvent, GrantId, ServicesEvent } from '@orrery/contracts';
+import * as commands from './commands.js';
+import { evolve } from './evolve.js';
+import type { ServicesInput } from './input.js';
+import * as machines from './machines.js';
+import * as planCommands from './plan-commands.js';
+import * as podCommands from './pod-commands.js';
+import { placed } from './placed.js';
+import { keysByService } from './pods.js';
+import { pursue } from './progress.js';
+import { Proposal } from './proposal.js';
+import { tasksReady, tasksRunning } from './readiness.js';
+import { launchesRefused, pursueOwner, tasksEnded, tasksLost } from './recovery.js';
+import { deadlineKey, initialState, ownerKey, type LeavingRow, type PodRow, type ServicesState } from './state.js';
+
+/** Pods whose time has come that one decision looks at. */
+const DUE_PER_DECISION_MAX = 1024;
+
+/** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
+export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
+  name: 'services',
+  foldVersion: 1,
+  initialState,
+  decide,
+  evolve,
+  nextDeadline,
+  continues: (state) => state.plans.countBy('open', 'open') > 0,
+};
+
+function decide(input: ServicesInput, state: ServicesState, context: DecisionContext): Decision<ServicesEvent> {
+  const proposal = new Proposal(state, context);
+  switch (input.kind) {
+    case 'command':
+      return decideCommand(input, proposal);
+    case 'foreign':
+      reactTo(input.event, proposal);
+      return accept(...proposal.events);
+    case 'internal':
+      if (input.internal.type === 'tick') wakeDue(state, proposal);
+      else goOn(state, proposal);
+      return accept(...proposal.events);
+    case 'report':
+      return unreachable(input.report);
+    default:
+      return unreachable(input);
+  }
+}
+
+function decideCommand(
+  { command, ifVersion }: Extract<ServicesInput, { kind: 'command' }>,
+  proposal: Proposal,
+): Decision<ServicesEvent> {
+  switch (command.type) {
+    case 'ApplyService':
+      return commands.applyService(proposal, command.body, ifVersion);
+    case 'ScaleService':
+      return commands.scaleService(proposal, command.body, ifVersion);
+    case 'RollBackService':
+      return commands.rollBackService(proposal, command.body, ifVersion);
+    case 'UninstallService':
+      return commands.uninstallService(proposal, command.body, ifVersion);
+    case 'StartPlan':
+      return planCommands.startPlanByName(proposal, command.body);
+    case 'StopPlan':
+      return planCommands.stopPlanByName(proposal, command.body);
+    case 'PausePlan':
+      return planCommands.pausePlan(proposal, command.body);
+    case 'ResumePlan':
+      return planCommands.resumePlan(proposal, command.body);
+    case 'ForceCompletePlan':
+      return planCommands.forceCompletePlan(proposal, command.body);
+    case 'ForceRestartPlan':
+      return planCommands.forceRestartPlan(proposal, command.body);
+    case 'RestartPod':
+      return podCommands.restartPod(proposal, command.body);
+    case 'ReplacePod':
+      return podCommands.replacePod(proposal, command.body);
+    default:
+      return unreachable(command);
+  }
+}
+
+/** Facts of the other journals. What is not listed concerns their owners alone. */
+function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): void {
+  switch (event.type) {
+    case 'Placed':
+      return placed(proposal, event.data);
+    case 'GrantReleased':
+      return grantsReleased(proposal, event.data.grants);
+    case 'LaunchRefused':
+      return launchesRefused(proposal, event.data);
+    case 'TasksRunning':
+      return tasksRunning(proposal, event.data);
+    case 'TasksReady':
+      return tasksReady(proposal, event.data);
+    case 'TasksEnded':
+      return tasksEnded(proposal, event.data);
+    case 'TasksLost':
+      return tasksLost(proposal, event.data);
+    case 'AgentUnreachable':
+      return machines.agentUnreachable(proposal, event.data);
+    case 'AgentRegistered':
+    case 'AgentReturned':
+      return machines.agentReturned(proposal, event.data);
+    case 'AgentDraining':
+      return machines.agentDraining(proposal, event.data);
+    case 'AgentActivated':
+      return machines.agentActivated(proposal, event.data);
+    case 'AgentGone':
+      return machines.agentGone(proposal, event.data);
+    default:
+      return undefined;
+  }
+}
+
+/** An uninstall waits for these; nobody else does. */
+function grantsReleased(proposal: Proposal, grants: readonly GrantId[]): void {
+  const owners = new Map<string, { owner: LeavingRow; grants: GrantId[] }>();
+  for (const grant of grants) {
+    const row = proposal.state.leaving.get(grant);
+    if (row === undefined || !row.returned) continue;
+    const key = ownerKey(row.service, row.generation);
+    const filed = owners.get(key) ?? { owner: row, grants: [] };
+    filed.grants.push(grant);
+    owners.set(key, filed);
+  }
+  for (const { owner, grants: released } of owners.values()) {
+    const { service, generation } = owner;
+    proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: released } });
+    pursueOwner(proposal, owner);
+  }
+}
+
+function nextDeadline(state: ServicesState): EpochMs | undefined {
+  for (const due of state.pods.valuesOf('due')) return Number(due);
+  return undefined;
+}
+
+function wakeDue(state: ServicesState, proposal: Proposal): void {
+  const now = deadlineKey(proposal.context.at)!;
+  const due: PodRow[] = [];
+  for (const deadline of state.pods.valuesOf('due')) {
+    if (deadline > now || due.length >= DUE_PER_DECISION_MAX) break;
+    for (const [, row] of state.pods.by('due', deadline)) {
+      if (due.length >= DUE_PER_DECISION_MAX) break;
+      due.push(row);
+    }
+  }
+  for (const [name, keys] of keysByService(due)) {
+    const waiting = due.filter((row) => row.service === name && row.status === 'waiting');
+    machines.waitedLongEnough(proposal, proposal.state.services.get(name)!, waiting);
+    pursue(proposal, name, keys);
+  }
+}
+
+/** The first plan with steps that may start goes on with as many as one decision takes. */
+function goOn(state: ServicesState, proposal: Proposal): void {
+  for (const [, plan] of state.plans.by('open', 'open')) return pursue(proposal, plan.service, []);
+}

@@ -1,0 +1,98 @@
+import type { PodSpec, ServiceSpec } from '@orrery/contracts';
+import { digestOf, recipeOf } from './recipe.js';
+
+export interface FieldChange {
+  /** JSON pointer into the spec. */
+  readonly field: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export interface PodDifference {
+  readonly pod: string;
+  readonly countBefore: number;
+  readonly countAfter: number;
+  /** What happens to the pods that stay: nothing, a new run in the same place, or a new place. */
+  readonly effect: 'none' | 'relaunch' | 'move';
+}
+
+export interface Difference {
+  readonly changes: readonly FieldChange[];
+  readonly pods: readonly PodDifference[];
+}
+
+/** What changes from one version to another, both with defaults written out; nothing before: everything is new. */
+export function differenceOf(before: ServiceSpec | undefined, after: ServiceSpec): Difference {
+  const names = [...new Set([...Object.keys(after.pods), ...Object.keys(before?.pods ?? {})])];
+  return {
+    changes: changesBetween('', before ?? {}, after),
+    pods: names.map((pod) => ({
+      pod,
+      countBefore: countIn(before, pod),
+      countAfter: countIn(after, pod),
+      effect: effectOf(before, after, pod),
+    })),
+  };
+}
+
+/** The order of fields means nothing, but for that of the phases of plans. */
+export function isSame(before: ServiceSpec, after: ServiceSpec): boolean {
+  return digestOf(before) === digestOf(after) && JSON.stringify(before.plans) === JSON.stringify(after.plans);
+}
+
+/** What an existing service may not become, as field and reason. */
+export function forbiddenChange(
+  before: ServiceSpec,
+  after: ServiceSpec,
+): { readonly field: string; readonly message: string; readonly remedy: string } | undefined {
+  for (const field of ['role', 'cell'] as const) {
+    if (before[field] === after[field]) continue;
+    const message = `is ${String(before[field] ?? 'not set')} for the life of a service, found ${String(after[field] ?? 'none')}`;
+    return { field: `/${field}`, message, remedy: 'uninstall the service and install it anew, or use another name' };
+  }
+  for (const [pod, spec] of Object.entries(after.pods)) {
+    const old = before.pods[pod];
+    if (old === undefined || (old.count ?? 0) === 0 || !hasVolumes(old)) continue;
+    if (recipeOf(before, pod)!.needsDigest === recipeOf(after, pod)!.needsDigest) continue;
+    const field = digestOf(old.volumes ?? {}) === digestOf(spec.volumes ?? {}) ? '' : '/volumes';
+    return {
+      field: `/pods/${pod}${field}`,
+      message: 'has volumes on the machines where it runs, so its resources, ports and volumes stay as they are',
+      remedy: 'add a pod type with the new resources and take this one down once its data has moved',
+    };
+  }
+  return undefined;
+}
+
+function effectOf(before: ServiceSpec | undefined, after: ServiceSpec, pod: string): PodDifference['effect'] {
+  const old = before === undefined ? undefined : recipeOf(before, pod);
+  const now = recipeOf(after, pod);
+  if (old === undefined || now === undefined || old.runDigest === now.runDigest) return 'none';
+  return old.needsDigest === now.needsDigest ? 'relaunch' : 'move';
+}
+
+function hasVolumes(pod: PodSpec): boolean {
+  return Object.keys(pod.volumes ?? {}).length > 0;
+}
+
+function countIn(spec: ServiceSpec | undefined, pod: string): number {
+  return spec?.pods[pod]?.count ?? 0;
+}
+
+function changesBetween(field: string, before: unknown, after: unknown): FieldChange[] {
+  if (isFields(before) && isFields(after)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+    return names.flatMap((name) => changesBetween(`${field}/${escaped(name)}`, before[name], after[name]));
+  }
+  if (before === undefined && after === undefined) return [];
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  return [{ field, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }];
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,197 @@
+import type { ServicesEventOf, ServicesEventType } from '@orrery/contracts';
+import { deletePod, podAt, putPod, tallyOf } from './pods.js';
+import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
+import { isCanary, isPending, positionOf, stepsIn } from './steps.js';
+
+type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
+
+export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): void {
+  const { service: name, plan, run, version, strategy } = data;
+  const phases = data.phases.map((phase): PhaseRow => ({
+    ...phase,
+    total: stepsIn(phase.indexes),
+    next: 0,
+    done: 0,
+    paused: false,
+    ...(isCanary(phase.strategy) ? { released: 0 } : {}),
+    held: [],
+    late: [],
+    passed: [],
+  }));
+  const released = isCanary(strategy) ? { released: 0 } : {};
+  const row = { service: name, plan, run, version, strategy, phases, forced: false, paused: false, ...released };
+  rows.plans.put(planKey(name, plan), { ...row, status: 'running' });
+  const service = rows.services.get(name);
+  if (service !== undefined) rows.services.put(name, { ...service, plan });
+  for (const phase of phases) if (phase.action !== 'decommission') reserveSlots(rows, name, phase);
+}
+
+export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  const service = rows.services.get(data.service);
+  if (plan === undefined || service === undefined) return;
+  changePhase(rows, plan, data.phase, (phase) => {
+    const started = new Set(data.indexes);
+    const next = Math.max(phase.next, ...data.indexes.map((index) => positionOf(phase, index)! + 1));
+    return {
+      ...phase,
+      next,
+      late: phase.late.filter((index) => !started.has(index)),
+      passed: phase.passed.filter((index) => positionOf(phase, index)! >= next),
+    };
+  });
+  const phase = phaseOf(plan, data.phase)!;
+  const recipe = service.recipes[phase.pod];
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, phase.pod, index);
+    if (phase.action === 'decommission') {
+      if (row !== undefined) putPod(rows, { ...row, step: plan.run });
+    } else {
+      const wanted = row ?? newPod(data.service, phase.pod, index);
+      putPod(rows, { ...wanted, recipe: recipe ?? service.version, step: plan.run });
+    }
+  }
+}
+
+export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  changePhase(rows, withForce(plan, data.forced), data.phase, (phase) => completeSteps(phase, data.indexes));
+  const phase = phaseOf(plan, data.phase)!;
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, phase.pod, index);
+    if (row === undefined) continue;
+    const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
+    if (over) deletePod(rows, row);
+    else putPod(rows, withoutStep(row));
+  }
+  if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
+}
+
+export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  let again = 0;
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, phaseOf(plan, data.phase)!.pod, index);
+    if (row === undefined || row.step === plan.run) continue;
+    putPod(rows, { ...row, step: plan.run });
+    again += 1;
+  }
+  changePhase(rows, plan, data.phase, (phase) => ({ ...phase, done: phase.done - again }));
+}
+
+export function planPaused(rows: ServicesRows, data: DataOf<'PlanPaused'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  const { step } = data;
+  if (data.phase === undefined) return rows.plans.put(planKey(data.service, data.plan), { ...plan, paused: true });
+  changePhase(rows, plan, data.phase, (phase) => {
+    if (step === undefined) return { ...phase, paused: true };
+    const index = indexOfStep(step);
+    return { ...phase, held: [...phase.held, index], late: phase.late.filter((late) => late !== index) };
+  });
+}
+
+/** Ends a pause; where nothing is paused, lets the canary on: its first element, then the rest. */
+export function planResumed(rows: ServicesRows, data: DataOf<'PlanResumed'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  const { step } = data;
+  if (data.phase === undefined) return rows.plans.put(planKey(data.service, data.plan), resume(plan));
+  changePhase(rows, plan, data.phase, (phase) => {
+    if (step === undefined) return resume(phase);
+    const index = indexOfStep(step);
+    const late = positionOf(phase, index)! < phase.next ? [...phase.late, index] : phase.late;
+    return { ...phase, held: phase.held.filter((held) => held !== index), late };
+  });
+}
+
+/** A stopped uninstall is a cancelled one. */
+export function planStopped(rows: ServicesRows, data: DataOf<'PlanStopped'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined || plan.run !== data.run) return;
+  rows.plans.put(planKey(data.service, data.plan), { ...plan, status: 'stopped' });
+  const service = rows.services.get(data.service);
+  if (service !== undefined && data.plan === 'uninstall') {
+    rows.services.put(data.service, { ...service, uninstalling: false });
+  }
+}
+
+export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  changePhase(rows, withForce(plan, true), data.phase, (phase) => {
+    return { ...phase, next: phase.total, done: phase.total, held: [], late: [], passed: [] };
+  });
+}
+
+export function planCompleted(rows: ServicesRows, data: DataOf<'PlanCompleted'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined || plan.run !== data.run) return;
+  const complete: PlanRow = { ...withForce(plan, data.forced), status: 'complete' };
+  rows.plans.put(planKey(data.service, data.plan), complete);
+  const service = rows.services.get(data.service);
+  if (service === undefined || !(data.plan === 'deploy' || data.plan === 'update')) return;
+  rows.services.put(data.service, { ...service, deployed: true, settled: service.settled || !complete.forced });
+}
+
+export function phaseOf(plan: PlanRow, name: string): PhaseRow | undefined {
+  return plan.phases.find((phase) => phase.name === name);
+}
+
+/** The pod index in the name of a step, such as 3 of `web-3`. */
+export function indexOfStep(step: string): number {
+  return Number(step.slice(step.lastIndexOf('-') + 1));
+}
+
+function newPod(service: PodRow['service'], pod: string, index: number): Omit<PodRow, 'recipe'> {
+  return { service, pod, index, status: 'placing', attempt: 0, tasks: {} };
+}
+
+function withoutStep(row: PodRow): PodRow {
+  const { step: _, ...rest } = row;
+  return rest;
+}
+
+function completeSteps(phase: PhaseRow, indexes: readonly number[]): PhaseRow {
+  const passed = indexes.filter((index) => isPending(phase, index) && positionOf(phase, index)! >= phase.next);
+  const completed = new Set(indexes);
+  return {
+    ...phase,
+    done: phase.done + indexes.length,
+    held: phase.held.filter((index) => !completed.has(index)),
+    late: phase.late.filter((index) => !completed.has(index)),
+    passed: [...phase.passed, ...passed],
+  };
+}
+
+function resume<Element extends PlanRow | PhaseRow>(element: Element): Element {
+  if (element.paused) return { ...element, paused: false };
+  const { released, ...rest } = element;
+  return released === 0 ? { ...element, released: 1 } : (rest as Element);
+}
+
+function withForce(plan: PlanRow, forced: boolean | undefined): PlanRow {
+  return forced === true ? { ...plan, forced } : plan;
+}
+
+function changePhase(rows: ServicesRows, plan: PlanRow, name: string, change: (phase: PhaseRow) => PhaseRow): void {
+  const phases = plan.phases.map((phase) => (phase.name === name ? change(phase) : phase));
+  rows.plans.put(planKey(plan.service, plan.plan), { ...plan, phases });
+}
+
+function reserveSlots(rows: ServicesRows, service: string, phase: PhaseRow): void {
+  const tally = tallyOf(rows, service, phase.pod);
+  const slots = Math.max(tally.slots, ...phase.indexes.map(([, last]) => last + 1));
+  if (slots > tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
+}
+
+/** Pods go from the highest index down, so the last one that is there gives the number of slots. */
+function releaseSlots(rows: ServicesRows, service: string, phase: PhaseRow): void {
+  const tally = tallyOf(rows, service, phase.pod);
+  let { slots } = tally;
+  const lowest = Math.min(...phase.indexes.map(([first]) => first));
+  while (slots > lowest && podAt(rows, service, phase.pod, slots - 1) === undefined) slots -= 1;
+  if (slots < tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
+}

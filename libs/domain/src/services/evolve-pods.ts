@@ -1,0 +1,251 @@
+import type { AgentId, LaunchId, ServicesEventOf, ServicesEventType } from '@orrery/contracts';
+import { leavingOfLaunch, podAt, podOfGrant, podOfLaunch, podsOn, putPod } from './pods.js';
+import {
+  launchesOf,
+  type LeavingRow,
+  type PodRow,
+  type Seat,
+  type ServicesRows,
+  type TaskRow,
+  type TaskStatus,
+} from './state.js';
+import { indexesOf } from './steps.js';
+
+type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
+
+export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRequested'>): void {
+  for (const index of indexesOf(data.indexes)) {
+    const row = podAt(rows, data.service, data.pod, index);
+    if (row === undefined) continue;
+    const { request, attempt } = data;
+    putPod(rows, { ...row, status: 'placing', request, asked: row.recipe, attempt });
+  }
+}
+
+export function placementWithdrawn(rows: ServicesRows, data: DataOf<'PlacementWithdrawn'>): void {
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, data.pod, index);
+    if (row?.request === data.request) putPod(rows, { ...withoutRequest(row), attempt: 0 });
+  }
+}
+
+export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): void {
+  for (const { grant, index, agent, epoch, ports, gpuIds, volumes } of data.grants) {
+    const row = podAt(rows, data.service, data.pod, index);
+    if (row === undefined) continue;
+    const seat: Seat = { grant, agent, epoch, ports, gpuIds, volumes, used: false };
+    putPod(rows, { ...withoutRequest(row), status: 'live', seat });
+  }
+}
+
+export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>): void {
+  for (const { launch, grant, index, incarnation, ports, gpuIds, volumes } of set.launches) {
+    const row = podAt(rows, set.service, set.pod, index);
+    if (row === undefined) continue;
+    const { agent, epoch, version } = set;
+    const held = row.seat?.grant === grant ? row.seat : undefined;
+    const named = Object.fromEntries(Object.entries(ports).map(([name, port]) => [`${set.task}.${name}`, port]));
+    const seat: Seat = {
+      grant,
+      agent,
+      epoch,
+      ports: { ...held?.ports, ...named },
+      gpuIds: [...new Set([...(held?.gpuIds ?? []), ...gpuIds])].sort(),
+      volumes,
+      used: held?.used ?? false,
+    };
+    const known = row.launched === undefined || row.launched === version;
+    const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
+    const failures = (known ? row.tasks[set.task]?.failures : undefined) ?? 0;
+    const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
+    const { stopReason: _, until: __, ...rest } = withoutRequest(row);
+    putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder({ ...tasks, [set.task]: task }) });
+  }
+}
+
+export function killOrdered(rows: ServicesRows, { launches, reason }: DataOf<'KillOrdered'>): void {
+  for (const launch of launches) {
+    const row = podOfLaunch(rows, launch);
+    if (row === undefined) continue;
+    putPod(rows, { ...row, status: row.status === 'waiting' ? 'waiting' : 'stopping', stopReason: reason });
+  }
+}
+
+/** While its service is uninstalled, a returned grant is remembered until the allocator has released it. */
+export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>): void {
+  const destroyVolumes = data.destroyVolumes === true;
+  for (const grant of data.grants) {
+    const pod = podOfGrant(rows, grant);
+    const gone = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
+    if (gone === undefined) continue;
+    const service = rows.services.get(gone.service);
+    const uninstalling = service?.generation === gone.generation && service.uninstalling;
+    if (uninstalling) rows.leaving.put(grant, { ...gone, launches: [], destroyVolumes, returned: true });
+    else rows.leaving.delete(grant);
+    if (uninstalling && destroyVolumes && pod !== undefined && pod.seat!.volumes.length > 0) {
+      rows.services.put(gone.service, { ...service, destroyed: true });
+    }
+    if (pod !== undefined) putPod(rows, unseated(pod));
+    forgetGoneAgent(rows, gone.agent);
+  }
+}
+
+export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {
+  for (const grant of grants) {
+    const row = rows.leaving.get(grant);
+    rows.leaving.delete(grant);
+    if (row !== undefined) forgetGoneAgent(rows, row.agent);
+  }
+}
+
+export function tasksObserved(rows: ServicesRows, { launches, state, at }: DataOf<'TasksObserved'>): void {
+  for (const launch of launches) {
+    const row = podOfLaunch(rows, launch);
+    if (row !== undefined) observePod(rows, row, launch, state, at);
+    else if (state === 'ENDED' || state === 'FINISHED') endLeaving(rows, launch);
+  }
+}
+
+export function retryScheduled(rows: ServicesRows, data: DataOf<'RetryScheduled'>): void {
+  const row = podAt(rows, data.service, data.pod, data.index);
+  const task = row?.tasks[data.task];
+  if (row === undefined || task === undefined) return;
+  const { until, failures } = data;
+  if (data.wholePod === true) {
+    putPod(rows, { ...row, until, tasks: { ...row.tasks, [data.task]: { ...task, failures } } });
+  } else {
+    putPod(rows, { ...row, tasks: { ...row.tasks, [data.task]: { ...task, failures, until } } });
+  }
+}
+
+export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'>): void {
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, data.pod, index);
+    if (row === undefined) continue;
+    if (row.seat !== undefined) rows.leaving.put(row.seat.grant, leavingOf(rows, row, row.seat));
+    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0 });
+  }
+}
+
+export function leftBehind(rows: ServicesRows, { grants }: DataOf<'LeftBehind'>): void {
+  for (const grant of grants) {
+    const pod = podOfGrant(rows, grant);
+    const row = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
+    if (row === undefined) continue;
+    rows.leaving.put(grant, { ...row, destroyVolumes: true, leftBehind: true });
+    if (pod !== undefined) putPod(rows, unseated(pod));
+  }
+}
+
+export function recoveryWaiting(rows: ServicesRows, data: DataOf<'RecoveryWaiting'>): void {
+  const row = podAt(rows, data.service, data.pod, data.index);
+  if (row === undefined) return;
+  const { until: _, ...rest } = row;
+  putPod(rows, { ...rest, status: 'waiting', ...(data.until === undefined ? {} : { until: data.until }) });
+}
+
+export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>): void {
+  for (const index of data.indexes) {
+    const row = podAt(rows, data.service, data.pod, index);
+    if (row?.status !== 'waiting') continue;
+    const { until: _, ...rest } = row;
+    const stopping = row.stopReason !== undefined && launchesOf(row).length > 0;
+    putPod(rows, { ...rest, status: stopping ? 'stopping' : 'live' });
+  }
+}
+
+export function agentNoted(rows: ServicesRows, { agent, epoch, state }: DataOf<'AgentNoted'>): void {
+  if (state === 'ACTIVE') rows.agents.delete(agent);
+  else rows.agents.put(agent, { state });
+  for (const row of podsOn(rows, agent)) {
+    if (row.seat!.epoch !== epoch) putPod(rows, { ...row, seat: { ...row.seat!, epoch } });
+  }
+  forgetGoneAgent(rows, agent);
+}
+
+function observePod(
+  rows: ServicesRows,
+  row: PodRow,
+  launch: LaunchId,
+  state: DataOf<'TasksObserved'>['state'],
+  at: number,
+): void {
+  const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
+  const tasks = { ...row.tasks, [name]: observed(task, state, at) };
+  const left = Object.values(tasks).filter(({ status }) => status !== 'dropped');
+  const finished = left.every(({ status }) => status === 'finished');
+  const ran = state !== 'ENDED';
+  const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
+  putPod(rows, { ...row, ...used, tasks, ...(finished && row.status === 'live' ? { status: 'finished' } : {}) });
+}
+
+function observed(task: TaskRow, state: DataOf<'TasksObserved'>['state'], at: number): TaskRow {
+  const { incarnation, failures } = task;
+  switch (state) {
+    case 'RUNNING':
+      return { ...task, status: 'running', since: task.since ?? at };
+    case 'READY':
+      return { ...task, status: 'ready', since: task.since ?? at };
+    case 'FINISHED':
+      return { incarnation, failures: 0, status: 'finished' };
+    case 'ENDED':
+      return { incarnation, failures, status: 'idle' };
+  }
+}
+
+function endLeaving(rows: ServicesRows, launch: LaunchId): void {
+  const found = leavingOfLaunch(rows, launch);
+  if (found === undefined) return;
+  const [grant, row] = found;
+  rows.leaving.put(grant, { ...row, launches: row.launches.filter((other) => other !== launch) });
+}
+
+function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
+  return {
+    service: row.service,
+    generation: rows.services.get(row.service)!.generation,
+    pod: row.pod,
+    index: row.index,
+    agent: seat.agent,
+    launches: launchesOf(row),
+    destroyVolumes: false,
+    returned: false,
+    leftBehind: false,
+  };
+}
+
+/** Holds nothing any more; what has finished stays finished, and incarnations count on. */
+function unseated(row: PodRow): PodRow {
+  const { seat: _, stopReason: __, until: ___, ...rest } = row;
+  const tasks = mapTasks(row.tasks, ({ incarnation, failures, status }) => {
+    const ended: TaskStatus = status === 'finished' || status === 'dropped' ? status : 'idle';
+    return { incarnation, failures, status: ended };
+  });
+  return { ...rest, status: row.status === 'finished' ? 'finished' : 'placing', tasks };
+}
+
+/** By name, so that a state from a snapshot walks them as the one that lived. */
+function inOrder(tasks: PodRow['tasks']): PodRow['tasks'] {
+  return Object.fromEntries(Object.entries(tasks).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+function withoutRequest(row: PodRow): PodRow {
+  const { request: _, asked: __, ...rest } = row;
+  return rest;
+}
+
+function dropped({ incarnation }: TaskRow): TaskRow {
+  return { incarnation, failures: 0, status: 'dropped' };
+}
+
+function mapTasks(tasks: PodRow['tasks'], change: (task: TaskRow) => TaskRow): PodRow['tasks'] {
+  return Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, change(task)]));
+}
+
+/** A machine that is gone is forgotten with the last thing that was held there. */
+function forgetGoneAgent(rows: ServicesRows, agent: AgentId): void {
+  if (rows.agents.get(agent)?.state !== 'GONE') return;
+  for (const _ of rows.pods.by('agent', agent)) return;
+  for (const _ of rows.leaving.by('agent', agent)) return;
+  rows.agents.delete(agent);
+}

@@ -1,0 +1,68 @@
+import type { AgentId, GrantId, RequestId } from '@orrery/contracts';
+import type { Proposal } from './proposal.js';
+import { recipeFor } from './recipe.js';
+import type { PodRow, ServiceRow } from './state.js';
+import { rangesOf } from './steps.js';
+
+/** A pod that wants a place, and what it leaves. */
+export interface Wish {
+  readonly row: PodRow;
+  readonly avoid: readonly AgentId[];
+  readonly replaces?: GrantId;
+}
+
+/** One request for all pods that want the same, whatever their number. */
+export function requestPlaces(proposal: Proposal, service: ServiceRow, wishes: readonly Wish[]): void {
+  const alike = new Map<string, Wish[]>();
+  for (const wish of wishes) {
+    const key = `${wish.row.pod}/${wish.row.recipe}/${wish.row.attempt}/${wish.avoid.join(',')}`;
+    const others = alike.get(key);
+    if (others === undefined) alike.set(key, [wish]);
+    else others.push(wish);
+  }
+  for (const group of alike.values()) {
+    const { row, avoid } = group[0]!;
+    const recipe = recipeFor(proposal.state, service, row);
+    if (recipe === undefined) continue;
+    proposal.emit({
+      type: 'PlacementRequested',
+      data: {
+        request: proposal.context.nextId() as RequestId,
+        service: service.name,
+        generation: service.generation,
+        role: service.role,
+        pod: row.pod,
+        indexes: rangesOf(group.map((wish) => wish.row.index)),
+        needs: recipe.needs,
+        constraints: recipe.constraints,
+        policy: recipe.policy,
+        attempt: row.attempt + 1,
+        avoid,
+        replaces: group.flatMap((wish) =>
+          wish.replaces === undefined ? [] : [{ index: wish.row.index, grant: wish.replaces }],
+        ),
+      },
+    });
+  }
+}
+
+export function withdrawWishes(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
+  const byRequest = new Map<RequestId, PodRow[]>();
+  for (const row of rows) {
+    const others = byRequest.get(row.request!);
+    if (others === undefined) byRequest.set(row.request!, [row]);
+    else others.push(row);
+  }
+  for (const [request, group] of byRequest) {
+    proposal.emit({
+      type: 'PlacementWithdrawn',
+      data: {
+        service: service.name,
+        generation: service.generation,
+        request,
+        pod: group[0]!.pod,
+        indexes: group.map((row) => row.index),
+      },
+    });
+  }
+}

@@ -1,0 +1,231 @@
+import { accept, reject, type Decision } from '@orrery/kernel';
+import type { PhaseDefinition, ServicesCommand, ServicesEvent } from '@orrery/contracts';
+import { beingUninstalled, startOver, startPlan, unknownService } from './commands.js';
+import { indexOfStep, phaseOf } from './evolve-plans.js';
+import { orderKills } from './launch.js';
+import { planByName } from './plan.js';
+import { podAt } from './pods.js';
+import { pursue, runningPlan, stepRef } from './progress.js';
+import type { Proposal } from './proposal.js';
+import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
+import { isCanary, isPending, positionOf } from './steps.js';
+import { leaveBehind } from './uninstall.js';
+import { targetSpec } from './wanted.js';
+
+type Body<Type extends ServicesCommand['type']> = Extract<ServicesCommand, { type: Type }>['body'];
+type Answer = Decision<ServicesEvent>;
+
+interface Target {
+  readonly service: ServiceRow;
+  readonly plan: PlanRow;
+  readonly phase?: PhaseRow;
+  /** Pod index of the step. */
+  readonly index?: number;
+}
+
+export function pausePlan(proposal: Proposal, body: Body<'PausePlan'>): Answer {
+  return withRunning(proposal, body, ({ service, plan, phase, index }) => {
+    if (index === undefined) {
+      if ((phase ?? plan).paused) return accept();
+    } else if (phase!.held.includes(index)) return accept();
+    else if (!isPending(phase!, index))
+      return planState(`step ${body.step} has started`, 'a step can be paused before it starts');
+    proposal.emit({ type: 'PlanPaused', data: { ...refOf(service), ...placeOf(body) } });
+    return accept(...proposal.events);
+  });
+}
+
+export function resumePlan(proposal: Proposal, body: Body<'ResumePlan'>): Answer {
+  return withRunning(proposal, body, ({ service, plan, phase, index }) => {
+    const element = phase ?? plan;
+    const held = index === undefined ? element.paused || element.released !== undefined : phase!.held.includes(index);
+    if (!held) {
+      const waiting = plan.phases.filter(
+        ({ paused, released, strategy }) => paused || (isCanary(strategy) && released !== undefined),
+      );
+      const names = waiting.map(({ name }) => name).join(', ');
+      return planState(
+        'nothing waits there',
+        names === '' ? 'nothing of this plan is paused' : `name one of its phases that wait: ${names}`,
+      );
+    }
+    proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), ...placeOf(body) } });
+    pursue(proposal, service.name, []);
+    return accept(...proposal.events);
+  });
+}
+
+/** `deploy` and `update` bring what is there to the wanted version; a plan of the user's own restarts what it goes over. */
+export function startPlanByName(proposal: Proposal, body: Body<'StartPlan'>): Answer {
+  const service = proposal.state.services.get(body.name);
+  if (service === undefined) return unknownService(body.name);
+  if (service.uninstalling) return beingUninstalled(body.name);
+  const definition = planByName(targetSpec(proposal.state, service), body.plan);
+  if (definition === undefined) return unknownPlan(proposal, service, body.plan);
+  const running = runningPlan(proposal, service);
+  if (running?.plan === body.plan) return accept();
+  if (running !== undefined) {
+    return planState(
+      `plan ${running.plan} is running`,
+      `wait for it, or orrery plan stop ${body.name} ${running.plan}`,
+    );
+  }
+  if (body.plan === 'deploy' || body.plan === 'update') {
+    startOver(proposal, service, targetSpec(proposal.state, service), false);
+  } else {
+    startPlan(proposal, service, definition);
+    pursue(proposal, service.name, []);
+  }
+  return accept(...proposal.events);
+}
+
+/** What has started goes on by itself; nothing more of the plan starts. A stopped uninstall is cancelled. */
+export function stopPlanByName(proposal: Proposal, body: Body<'StopPlan'>): Answer {
+  return withRunning(proposal, body, ({ service, plan }) => {
+    if (plan.plan === 'uninstall' && service.destroyed) {
+      return planState('volumes are being destroyed already', 'let the uninstall end, then install the service anew');
+    }
+    const ref = refOf(service);
+    proposal.emit({ type: 'PlanStopped', data: { ...ref, plan: plan.plan, run: plan.run } });
+    if (plan.plan === 'uninstall') {
+      startOver(proposal, proposal.state.services.get(service.name)!, targetSpec(proposal.state, service), false);
+    }
+    return accept(...proposal.events);
+  });
+}
+
+export function forceCompletePlan(proposal: Proposal, body: Body<'ForceCompletePlan'>): Answer {
+  return withRunning(proposal, body, (target) => {
+    const { service, plan, phase, index } = target;
+    if (plan.plan === 'uninstall')
+      return planState(
+        'an uninstall ends when nothing is held any more',
+        'agent gone, for machines that will not return',
+      );
+    if (phase === undefined) {
+      const ref = refOf(service);
+      proposal.emit({ type: 'PlanCompleted', data: { ...ref, plan: plan.plan, run: plan.run, forced: true } });
+      return accept(...proposal.events);
+    }
+    if (phase.done >= phase.total) return accept();
+    if (index !== undefined) return forceStep(proposal, target, phase, index);
+    proposal.emit({ type: 'PhaseCompleted', data: { ...refOf(service), plan: plan.plan, phase: phase.name } });
+    pursue(proposal, service.name, []);
+    return accept(...proposal.events);
+  });
+}
+
+/** Goes over plan, phase or step again; pods that are as they should be are started anew, too. */
+export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPlan'>): Answer {
+  const found = findTarget(proposal, body);
+  if ('accepted' in found) return found;
+  const { service, plan, phase, index } = found;
+  if (service.uninstalling) return beingUninstalled(service.name);
+  if (index !== undefined && plan.status === 'running') return restartStep(proposal, found, phase!, index);
+  if (plan.run !== proposal.state.plans.get(planKey(service.name, service.plan ?? ''))?.run) {
+    return planState(`${plan.plan} is not the latest plan`, `orrery plan start ${service.name} ${plan.plan}`);
+  }
+  if (plan.status === 'running') {
+    proposal.emit({ type: 'PlanStopped', data: { ...refOf(service), plan: plan.plan, run: plan.run } });
+  }
+  const phases = plan.phases.map((known) =>
+    definitionOf(known, phase === undefined || phase.name === known.name, index),
+  );
+  startPlan(proposal, service, { plan: plan.plan, strategy: plan.strategy, phases });
+  pursue(proposal, service.name, []);
+  return accept(...proposal.events);
+}
+
+function definitionOf(
+  { name, pod, strategy, action, indexes }: PhaseRow,
+  restart: boolean,
+  index?: number,
+): PhaseDefinition {
+  const again = restart && action === 'deploy' ? ('restart' as const) : action;
+  const only = restart && index !== undefined ? [[index, index] as const] : indexes;
+  return { name, pod, strategy, action: again, indexes: only };
+}
+
+function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRow, index: number): Answer {
+  const row = podAt(proposal.state, service.name, phase.pod, index);
+  const pending = isPending(phase, index);
+  if (!pending && row?.step !== plan.run) return accept();
+  if (phase.action === 'decommission') {
+    if (pending) return planState('a pod that still runs can not count as taken down', 'let its step start first');
+    if (row?.seat !== undefined) leaveBehind(proposal, service, [row]);
+  }
+  proposal.emit({ type: 'StepCompleted', data: { ...stepRef(service, plan, phase.name, [index]), forced: true } });
+  pursue(proposal, service.name, []);
+  return accept(...proposal.events);
+}
+
+function restartStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRow, index: number): Answer {
+  if (phase.action === 'decommission') return planState('a pod is taken down once', 'scale the pod type up again');
+  if (isPending(phase, index)) return accept();
+  const row = podAt(proposal.state, service.name, phase.pod, index);
+  if (row === undefined) return accept();
+  proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [index]) });
+  if (row.status === 'live' && launchesOf(row).length > 0) orderKills(proposal, service, [row], 'restarted');
+  pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
+  return accept(...proposal.events);
+}
+
+function withRunning(
+  proposal: Proposal,
+  body: { readonly name: string; readonly plan: string; readonly phase?: string; readonly step?: string },
+  act: (target: Target) => Answer,
+): Answer {
+  const found = findTarget(proposal, body);
+  if ('accepted' in found) return found;
+  if (found.plan.status === 'running') return act(found);
+  return planState(
+    `plan ${body.plan} of ${body.name} is ${found.plan.status}`,
+    `orrery plan start ${body.name} ${body.plan}`,
+  );
+}
+
+function findTarget(
+  proposal: Proposal,
+  body: { readonly name: string; readonly plan: string; readonly phase?: string; readonly step?: string },
+): Target | Decision<never> {
+  const service = proposal.state.services.get(body.name);
+  if (service === undefined) return unknownService(body.name);
+  const plan = proposal.state.plans.get(planKey(body.name, body.plan));
+  if (plan === undefined) return unknownPlan(proposal, service, body.plan);
+  if (body.phase === undefined) {
+    if (body.step === undefined) return { service, plan };
+    return reject('invalid-field', 'a step is named with its phase', { field: '/phase', remedy: 'add the phase' });
+  }
+  const phase = phaseOf(plan, body.phase);
+  if (phase === undefined) {
+    const known = plan.phases.map(({ name }) => name).join(', ');
+    return reject('unknown-plan', `plan ${body.plan} has no phase ${body.phase}`, {
+      field: '/phase',
+      remedy: `phases: ${known}`,
+    });
+  }
+  if (body.step === undefined) return { service, plan, phase };
+  const index = indexOfStep(body.step);
+  if (body.step === `${phase.pod}-${index}` && positionOf(phase, index) !== undefined)
+    return { service, plan, phase, index };
+  const remedy = `steps of this phase are named ${phase.pod}-<index>: orrery plan show ${body.name} ${body.plan}`;
+  return reject('unknown-plan', `phase ${body.phase} has no step ${body.step}`, { field: '/step', remedy });
+}
+
+function unknownPlan(proposal: Proposal, service: ServiceRow, plan: string): Decision<never> {
+  const own = Object.keys(targetSpec(proposal.state, service).plans ?? {});
+  const known = [...new Set(['deploy', 'update', ...own])].join(', ');
+  return reject('unknown-plan', `${service.name} has no plan ${plan}`, { field: '/plan', remedy: `plans: ${known}` });
+}
+
+function planState(message: string, remedy: string): Decision<never> {
+  return reject('plan-state', message, { field: '/plan', remedy });
+}
+
+function refOf({ name, generation }: ServiceRow) {
+  return { service: name, generation };
+}
+
+function placeOf({ plan, phase, step }: { plan: string; phase?: string; step?: string }) {
+  return { plan, ...(phase === undefined ? {} : { phase }), ...(step === undefined ? {} : { step }) };
+}

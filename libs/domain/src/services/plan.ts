@@ -1,0 +1,147 @@
+import type { PhaseDefinition, PlanStrategy, ServiceSpec } from '@orrery/contracts';
+import { recipeOf } from './recipe.js';
+
+export interface PlanDefinition {
+  readonly plan: string;
+  readonly strategy: PlanStrategy;
+  readonly phases: readonly PhaseDefinition[];
+}
+
+export interface PlanInput {
+  readonly before: ServiceSpec | undefined;
+  readonly after: ServiceSpec;
+  /** Pod types of which there may be pods, whatever version they are of. */
+  readonly types: readonly string[];
+  /** Pods of this type have indexes below this number. */
+  readonly slotsOf: (pod: string) => number;
+  /** How many pods of this type there are. */
+  readonly podsOf: (pod: string) => number;
+  /** Nothing is left to do of an earlier plan. */
+  readonly settled: boolean;
+  /** A plan has brought the service to its target before. */
+  readonly deployed: boolean;
+}
+
+interface Layout {
+  readonly strategy: PlanStrategy;
+  readonly phases: readonly { readonly name: string; readonly pod: string; readonly strategy: PlanStrategy }[];
+}
+
+/**
+ * The plan that brings a service from one version to another. Phases are ranges of indexes, so making one costs the same
+ * for three pods and for a million; a step that finds its pod as it should be is complete at once.
+ *
+ * Until a service has been brought up once the plan is `deploy`, in the order and with the strategies of the spec. From
+ * then on it is `update`: new pods are added, pods that change are relaunched one after the other (unless the spec has an
+ * update plan that says otherwise), and at last what is too many is taken down.
+ */
+export function planToward(input: PlanInput): PlanDefinition {
+  const { after, deployed } = input;
+  const layout = layoutOf(after, deployed ? ['update', 'deploy'] : ['deploy']);
+  const names = new Set(layout.phases.map(({ name }) => name));
+  const bringUp = layout.phases.flatMap((phase) => bringUpPhases(input, phase, names));
+  const takeDown = takeDownPhases(input, layout, names);
+  return { plan: deployed ? 'update' : 'deploy', strategy: layout.strategy, phases: [...bringUp, ...takeDown] };
+}
+
+/** A plan of the spec over all its pods, started by an operator. Those of his own naming restart what they go over. */
+export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | undefined {
+  const standard = plan === 'deploy' || plan === 'update';
+  if (!standard && !Object.hasOwn(spec.plans ?? {}, plan)) return undefined;
+  const { strategy, phases } = layoutOf(spec, standard ? [plan, 'deploy'] : [plan], standard);
+  const action = standard ? ('deploy' as const) : ('restart' as const);
+  return {
+    plan,
+    strategy,
+    phases: phases.map((phase) => ({ ...phase, action, indexes: range(0, countOf(spec, phase.pod)) })),
+  };
+}
+
+/** Takes all pods down: types in the opposite order of their start. */
+export function planOfUninstall(
+  spec: ServiceSpec,
+  types: readonly string[],
+  slotsOf: (pod: string) => number,
+): PlanDefinition {
+  const pods = [...types, ...layoutOf(spec, ['deploy']).phases.map(({ pod }) => pod)];
+  const last = pods.filter((pod, at) => pods.lastIndexOf(pod) === at);
+  const phases = last.reverse().map((pod) => ({
+    name: pod,
+    pod,
+    strategy: 'parallel' as const,
+    action: 'decommission' as const,
+    indexes: range(0, slotsOf(pod)),
+  }));
+  return { plan: 'uninstall', strategy: 'serial', phases };
+}
+
+function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names: Set<string>): PhaseDefinition[] {
+  const { before, after, deployed, settled } = input;
+  const { pod } = phase;
+  const count = countOf(after, pod);
+  const action = 'deploy' as const;
+  if (!deployed) return [{ ...phase, action, indexes: range(0, count) }];
+  const existing = Math.min(input.podsOf(pod), input.slotsOf(pod), count);
+  const old = before === undefined ? undefined : recipeOf(before, pod);
+  const relaunch = old?.runDigest !== recipeOf(after, pod)!.runDigest;
+  const touched = !settled || old?.digest !== recipeOf(after, pod)!.digest;
+  const ownStrategy = Object.hasOwn(after.plans ?? {}, 'update');
+  const added = range(existing, count);
+  const changed = touched ? range(0, existing) : [];
+  if (changed.length === 0) return added.length === 0 ? [] : [{ ...phase, action, indexes: added }];
+  const strategy = relaunch && !ownStrategy ? ('serial' as const) : phase.strategy;
+  const update: PhaseDefinition = { ...phase, strategy, action, indexes: changed };
+  if (added.length === 0) return [update];
+  return [{ ...phase, name: freeName(`${phase.name}-add`, names), action, indexes: added }, update];
+}
+
+function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): PhaseDefinition[] {
+  const types = [...Object.keys(input.after.pods), ...input.types];
+  return [...new Set(types)].flatMap((pod) => {
+    const indexes = range(countOf(input.after, pod), input.slotsOf(pod));
+    if (indexes.length === 0) return [];
+    const name = layout.phases.find((phase) => phase.pod === pod)?.name ?? pod;
+    const spec = input.after.pods[pod] ?? input.before?.pods[pod];
+    const strategy = hasVolumes(spec) ? ('serial' as const) : ('parallel' as const);
+    return [{ name: freeName(`${name}-decommission`, names), pod, strategy, action: 'decommission' as const, indexes }];
+  });
+}
+
+/**
+ * The first of these plans that the spec has, else one phase a pod type; pod types that it leaves out come last. Without a
+ * word in the spec, pods with volumes start one by one, others all at once.
+ */
+function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true): Layout {
+  const given = plans.map((plan) => spec.plans?.[plan]).find((plan) => plan !== undefined);
+  const phases = Object.entries(given?.phases ?? {}).map(([name, { pod, strategy }]) => ({
+    name,
+    pod,
+    strategy: strategy ?? ('serial' as const),
+  }));
+  const names = new Set(phases.map(({ name }) => name));
+  const left = complete ? Object.keys(spec.pods).filter((pod) => !phases.some((phase) => phase.pod === pod)) : [];
+  const rest = left.map((pod) => {
+    const strategy = hasVolumes(spec.pods[pod]) ? ('serial' as const) : ('parallel' as const);
+    return { name: freeName(pod, names), pod, strategy };
+  });
+  return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
+}
+
+function freeName(wished: string, taken: Set<string>): string {
+  let name = wished;
+  for (let number = 2; taken.has(name); number += 1) name = `${wished}-${number}`;
+  taken.add(name);
+  return name;
+}
+
+function hasVolumes(pod: ServiceSpec['pods'][string] | undefined): boolean {
+  return Object.keys(pod?.volumes ?? {}).length > 0;
+}
+
+function countOf(spec: ServiceSpec, pod: string): number {
+  return spec.pods[pod]?.count ?? 0;
+}
+
+function range(from: number, to: number): (readonly [number, number])[] {
+  return to > from ? [[from, to - 1]] : [];
+}

@@ -1,0 +1,179 @@
+import { encodePlain, sha256, type Plain } from '@orrery/kernel';
+import type {
+  CheckSpec,
+  Constraint,
+  PodNeeds,
+  PodSpec,
+  ServiceSpec,
+  TaskCheck,
+  TaskSpec,
+  TaskTemplate,
+} from '@orrery/contracts';
+import { parseConstraint } from './constraints.js';
+import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
+
+/** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
+export interface Recipe {
+  /** In the order of their names. */
+  readonly tasks: readonly TaskRecipe[];
+  readonly needs: PodNeeds;
+  readonly constraints: readonly Constraint[];
+  readonly policy: 'pack' | 'spread';
+  /** A port number that only one pod an agent can have. */
+  readonly fixedPorts: boolean;
+  /** Equal: the same in everything. */
+  readonly digest: string;
+  /** Equal: a running pod need not be launched again. */
+  readonly runDigest: string;
+  /** Equal: a grant of one serves the other. */
+  readonly needsDigest: string;
+  /** Equal: a request of one serves the other. */
+  readonly placeDigest: string;
+}
+
+export interface TaskRecipe {
+  readonly name: string;
+  readonly goal: 'RUNNING' | 'FINISH' | 'ONCE';
+  readonly essential: boolean;
+  readonly gpus: number;
+  /** Names of its ports. */
+  readonly ports: readonly string[];
+  readonly template: TaskTemplate;
+  readonly templateDigest: string;
+  /** Characters of the template as JSON: what a set of launches weighs besides its launches. */
+  readonly templateLength: number;
+}
+
+const made = new WeakMap<PodSpec, Recipe>();
+const parsed = new WeakMap<VersionRow, ServiceSpec>();
+
+/** The spec of a kept version, or nothing when that version is gone. */
+export function specAt(rows: ServicesRows, service: string, version: number): ServiceSpec | undefined {
+  const row = rows.versions.get(versionKey(service, version));
+  if (row === undefined) return undefined;
+  let spec = parsed.get(row);
+  if (spec === undefined) parsed.set(row, (spec = JSON.parse(row.specJson) as ServiceSpec));
+  return spec;
+}
+
+/** The recipe of a pod type in a kept version, or nothing when that version is gone or has no such pods. */
+export function recipeAt(rows: ServicesRows, service: string, version: number, pod: string): Recipe | undefined {
+  const spec = specAt(rows, service, version);
+  return spec === undefined ? undefined : recipeOf(spec, pod);
+}
+
+/** The recipe that a pod is to run: that of the wanted version where its own is no longer kept. */
+export function recipeFor(rows: ServicesRows, service: ServiceRow, row: PodRow): Recipe | undefined {
+  return recipeAt(rows, row.service, row.recipe, row.pod) ?? recipeAt(rows, row.service, service.version, row.pod);
+}
+
+/** Specs are never changed in place, so what was made of one holds as long as it does. */
+export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
+  if (!Object.hasOwn(spec.pods, pod)) return undefined;
+  const podSpec = spec.pods[pod]!;
+  let recipe = made.get(podSpec);
+  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec)));
+  return recipe;
+}
+
+export function digestOf(value: object): string {
+  return sha256(encodePlain(value as Plain));
+}
+
+function makeRecipe(pod: PodSpec): Recipe {
+  const tasks = Object.entries(pod.tasks)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, task]) => taskRecipe(name, task, pod));
+  const needs = needsOf(pod);
+  const constraints = (pod.placement ?? []).map(parseConstraint);
+  const policy = pod.policy ?? 'spread';
+  const needsDigest = digestOf(needs);
+  const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
+  const placeDigest = digestOf([needsDigest, constraints, policy]);
+  const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
+  return {
+    tasks,
+    needs,
+    constraints,
+    policy,
+    fixedPorts: needs.ports.some(({ port }) => port !== 0),
+    digest: digestOf([runDigest, placeDigest, essentials]),
+    runDigest,
+    needsDigest,
+    placeDigest,
+  };
+}
+
+function needsOf(pod: PodSpec): PodNeeds {
+  const tasks = Object.entries(pod.tasks);
+  const sum = (amount: (task: TaskSpec) => number) => tasks.reduce((total, [, task]) => total + amount(task), 0);
+  return {
+    cpusMilli: sum(({ cpus }) => milli(cpus)),
+    memoryMib: sum(({ memory }) => memory ?? 0),
+    diskMib: sum(({ disk }) => disk ?? 0),
+    gpus: sum(({ gpus }) => gpus ?? 0),
+    ports: tasks.flatMap(([task, { ports }]) =>
+      Object.entries(ports ?? {}).map(([name, { port }]) => ({ name: `${task}.${name}`, port: port ?? 0 })),
+    ),
+    volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size }]) => ({
+      name,
+      path,
+      type: type ?? 'ROOT',
+      sizeMib: size,
+    })),
+  };
+}
+
+function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
+  const ports = Object.entries(task.ports ?? {});
+  const readiness = task['readiness-check'];
+  const health = task['health-check'];
+  const template: TaskTemplate = {
+    cmd: task.cmd,
+    goal: task.goal ?? 'RUNNING',
+    env: task.env ?? {},
+    ...(pod.image === undefined ? {} : { image: pod.image }),
+    cpusMilli: milli(task.cpus),
+    memoryMib: task.memory ?? 0,
+    diskMib: task.disk ?? 0,
+    killGraceMs: millis(task['kill-grace-period'] ?? 0),
+    portEnv: Object.fromEntries(ports.map(([port, spec]) => [port, spec['env-key'] ?? port])),
+    ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
+    ...(health === undefined ? {} : { healthCheck: checkOf(health) }),
+    configs: Object.values(task.configs ?? {}).map(({ template: text, dest }) => ({ template: text, dest })),
+  };
+  return {
+    name,
+    goal: template.goal,
+    essential: task.essential ?? true,
+    gpus: task.gpus ?? 0,
+    ports: ports.map(([port]) => port),
+    template,
+    templateDigest: digestOf(template).slice(0, 16),
+    templateLength: JSON.stringify(template).length,
+  };
+}
+
+function checkOf(check: CheckSpec): TaskCheck {
+  return {
+    probe: probeOf(check),
+    intervalMs: millis(check.interval ?? 1),
+    timeoutMs: millis(check.timeout ?? 5),
+    delayMs: millis(check.delay ?? 0),
+    gracePeriodMs: millis(check['grace-period'] ?? 0),
+    failuresMax: check['max-consecutive-failures'] ?? 1,
+  };
+}
+
+function probeOf({ cmd, http, tcp }: CheckSpec): TaskCheck['probe'] {
+  if (http !== undefined) return { kind: 'http', port: http.port, path: http.path ?? '/' };
+  return tcp === undefined ? { kind: 'cmd', cmd: cmd! } : { kind: 'tcp', port: tcp.port };
+}
+
+function milli(cores: number | undefined): number {
+  return Math.round((cores ?? 0) * 1000);
+}
+
+function millis(seconds: number): number {
+  return Math.round(seconds * 1000);
+}

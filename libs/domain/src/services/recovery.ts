@@ -1,0 +1,185 @@
+import type { EpochMs } from '@orrery/kernel';
+import type { ClusterEventOf, GrantId, LaunchId, ServiceName, ServiceSpec } from '@orrery/contracts';
+import { orderKills } from './launch.js';
+import { keysByService, leavingOfLaunch, podOfLaunch } from './pods.js';
+import { pursue } from './progress.js';
+import type { Proposal } from './proposal.js';
+import { recipeAt, type TaskRecipe } from './recipe.js';
+import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow, type TaskRow } from './state.js';
+import { holdsData, targetSpec } from './wanted.js';
+
+/** A task that ran at least so long, and as long as it had waited before, starts with a clean slate. */
+const STEADY_MS = 60_000;
+
+/** `ended`: for no fault of the task's. `refused`: the agent turned the launch away, it never ran. */
+type Outcome = 'exited' | 'failed' | 'ended' | 'refused';
+
+interface End {
+  readonly launch: LaunchId;
+  readonly outcome: Outcome;
+}
+
+export function tasksEnded(proposal: Proposal, { tasks }: ClusterEventOf<'TasksEnded'>['data']): void {
+  launchesOver(
+    proposal,
+    tasks.map(({ launch, state }) => ({ launch, outcome: outcomeOf[state] })),
+  );
+}
+
+export function tasksLost(proposal: Proposal, { launches }: ClusterEventOf<'TasksLost'>['data']): void {
+  launchesOver(
+    proposal,
+    launches.map((launch) => ({ launch, outcome: 'ended' })),
+  );
+}
+
+export function launchesRefused(proposal: Proposal, { launches }: ClusterEventOf<'LaunchRefused'>['data']): void {
+  launchesOver(
+    proposal,
+    launches.map((launch) => ({ launch, outcome: 'refused' })),
+  );
+}
+
+/** The wait before start number `failures` + 1 in a row: none after the first failure, then longer and longer. */
+export function backoffMs(spec: ServiceSpec, failures: number): number {
+  if (failures <= 1) return 0;
+  const { 'initial-secs': initial = 1, factor = 2, 'max-secs': longest = 300 } = spec.backoff ?? {};
+  return Math.round(Math.min(longest, initial * factor ** (failures - 2)) * 1000);
+}
+
+const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLED: 'ended', LOST: 'ended' } as const;
+
+function launchesOver(proposal: Proposal, ends: readonly End[]): void {
+  const ofPods = ends.flatMap((end) => {
+    const row = podOfLaunch(proposal.state, end.launch);
+    return row === undefined ? [] : [{ end, row }];
+  });
+  for (const [name, keys] of keysByService(ofPods.map(({ row }) => row))) {
+    const service = proposal.state.services.get(name)!;
+    const own = ofPods.filter(({ row }) => row.service === name);
+    podsEnded(proposal, service, own, keys);
+  }
+  leavingEnded(proposal, ends);
+}
+
+interface PodEnd {
+  readonly end: End;
+  /** The pod before it was told. */
+  readonly row: PodRow;
+}
+
+function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEnd[], keys: readonly string[]): void {
+  const judged = ends.map(({ end, row }) => ({ end, row, ...judge(proposal, end, row) }));
+  const finished = judged.filter(({ goalReached }) => goalReached).map(({ end }) => end.launch);
+  const over = judged.filter(({ goalReached }) => !goalReached).map(({ end }) => end.launch);
+  observe(proposal, service, 'FINISHED', finished);
+  observe(proposal, service, 'ENDED', over);
+  const refused = new Set<string>();
+  const restart = new Map<string, 'restarted' | 'replaced'>();
+  for (const { end, row, name, task, failed, essential, goalReached } of judged) {
+    if (row.status !== 'live') continue;
+    const key = podKey(row.service, row.pod, row.index);
+    const turnedAway = end.outcome === 'refused';
+    if (turnedAway) refused.add(key);
+    // A pod whose data is there has to come back to the same machine, at its own pace.
+    if (failed || (turnedAway && holdsData(row))) scheduleRetry(proposal, service, row, name, task, essential);
+    if (turnedAway && !holdsData(row)) restart.set(key, 'replaced');
+    else if (essential && !goalReached && !restart.has(key)) restart.set(key, 'restarted');
+  }
+  for (const reason of ['restarted', 'replaced'] as const) {
+    const rows = [...restart].filter(([, why]) => why === reason).map(([key]) => proposal.state.pods.get(key)!);
+    orderKills(
+      proposal,
+      service,
+      rows.filter((row) => launchesOf(row).length > 0),
+      reason,
+    );
+  }
+  pursue(proposal, service.name, keys, refused);
+}
+
+function judge(proposal: Proposal, { launch, outcome }: End, row: PodRow) {
+  const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
+  const recipe = taskRecipeOf(proposal, row, name);
+  const goal = recipe?.goal ?? 'RUNNING';
+  const goalReached = outcome === 'exited' && goal !== 'RUNNING';
+  const failed = outcome === 'failed' || (outcome === 'exited' && !goalReached);
+  return { name, task, goalReached, failed, essential: recipe?.essential ?? true };
+}
+
+function taskRecipeOf(proposal: Proposal, row: PodRow, task: string): TaskRecipe | undefined {
+  const recipe = recipeAt(proposal.state, row.service, row.launched ?? row.recipe, row.pod);
+  return recipe?.tasks.find(({ name }) => name === task);
+}
+
+function scheduleRetry(
+  proposal: Proposal,
+  service: ServiceRow,
+  { pod, index }: PodRow,
+  task: string,
+  row: TaskRow,
+  wholePod: boolean,
+): void {
+  const { at } = proposal.context;
+  const spec = targetSpec(proposal.state, service);
+  const failures = wasSteady(spec, row, at) ? 1 : row.failures + 1;
+  const { name, generation } = service;
+  const until = at + backoffMs(spec, failures);
+  const whole = wholePod ? { wholePod } : {};
+  proposal.emit({
+    type: 'RetryScheduled',
+    data: { service: name, generation, pod, index, task, until, failures, ...whole },
+  });
+}
+
+function wasSteady(spec: ServiceSpec, task: TaskRow, at: EpochMs): boolean {
+  return task.since !== undefined && at - task.since >= Math.max(STEADY_MS, backoffMs(spec, task.failures));
+}
+
+function observe(
+  proposal: Proposal,
+  { name, generation }: { readonly name: ServiceName; readonly generation: number },
+  state: 'FINISHED' | 'ENDED',
+  launches: readonly LaunchId[],
+): void {
+  if (launches.length === 0) return;
+  const { at } = proposal.context;
+  proposal.emit({ type: 'TasksObserved', data: { service: name, generation, state, at, launches } });
+}
+
+/** The last launch on a grant that nobody sits on any more lets the grant go. */
+function leavingEnded(proposal: Proposal, ends: readonly End[]): void {
+  const owners = new Map<string, { owner: LeavingRow; launches: LaunchId[]; grants: Set<GrantId> }>();
+  for (const { launch } of ends) {
+    const found = leavingOfLaunch(proposal.state, launch);
+    if (found === undefined) continue;
+    const [grant, row] = found;
+    const key = ownerKey(row.service, row.generation);
+    const filed = owners.get(key) ?? { owner: row, launches: [], grants: new Set<GrantId>() };
+    filed.launches.push(launch);
+    owners.set(key, { ...filed, grants: filed.grants.add(grant) });
+  }
+  for (const { owner, launches, grants } of owners.values()) {
+    const { service, generation } = owner;
+    observe(proposal, { name: service, generation }, 'ENDED', launches);
+    returnEmpty(proposal, owner, [...grants]);
+    pursueOwner(proposal, owner);
+  }
+}
+
+function returnEmpty(proposal: Proposal, { service, generation }: LeavingRow, grants: readonly GrantId[]): void {
+  for (const destroyVolumes of [false, true]) {
+    const empty = grants.filter((grant) => {
+      const row = proposal.state.leaving.get(grant);
+      return row !== undefined && row.launches.length === 0 && !row.returned && row.destroyVolumes === destroyVolumes;
+    });
+    if (empty.length === 0) continue;
+    const destroy = destroyVolumes ? { destroyVolumes } : {};
+    proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: empty, ...destroy } });
+  }
+}
+
+/** Goes on with a service, unless the one of that name is a later one. */
+export function pursueOwner(proposal: Proposal, { service, generation }: LeavingRow): void {
+  if (proposal.state.services.get(service)?.generation === generation) pursue(proposal, service, []);
+}

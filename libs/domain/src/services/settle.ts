@@ -1,0 +1,184 @@
+import type { AgentId, GrantId, ServicesEventOf } from '@orrery/contracts';
+import { orderLaunches, tasksToStart, type Start } from './launch.js';
+import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
+import type { Proposal } from './proposal.js';
+import { recipeFor } from './recipe.js';
+import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
+import { fitsSeat, holdsData, isWanted, replacementPolicy, runsRecipe, targetSpec } from './wanted.js';
+
+type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
+
+/**
+ * What a pod does next follows from its row and from what is wanted of it, never from how it came there: so whatever
+ * crosses on the way, the same row leads to the same move.
+ */
+type Move =
+  | { readonly kind: 'rest' }
+  | { readonly kind: 'place' }
+  | { readonly kind: 'withdraw'; readonly again: boolean }
+  | { readonly kind: 'launch'; readonly start: Start }
+  /** Its place is given up; `again`: for another one. */
+  | {
+      readonly kind: 'leave';
+      readonly again: boolean;
+      readonly destroyVolumes: boolean;
+      readonly cause?: ReplaceCause;
+      readonly avoid?: AgentId;
+    }
+  /** Its data is on a machine that is being drained, and nobody allowed to leave it. */
+  | { readonly kind: 'hold' };
+
+/** Lets each of these pods of one service do what comes next. Pods in `refused` were turned away by their agent. */
+export function settle(
+  proposal: Proposal,
+  service: ServiceRow,
+  keys: readonly string[],
+  refused: ReadonlySet<string> = new Set(),
+): void {
+  const { state } = proposal;
+  const moves = keys.flatMap((key) => {
+    const row = state.pods.get(key);
+    return row === undefined ? [] : [{ row, move: nextMove(proposal, service, row, refused.has(key)) }];
+  });
+  const withdrawn = moves.flatMap(({ row, move }) => (move.kind === 'withdraw' ? [{ row, again: move.again }] : []));
+  withdrawWishes(
+    proposal,
+    service,
+    withdrawn.map(({ row }) => row),
+  );
+  const left = leaveSeats(proposal, service, moves);
+  const wishes = moves.flatMap(({ row, move }): Wish[] => (move.kind === 'place' ? [{ row, avoid: [] }] : []));
+  const again = withdrawn.flatMap(({ row, again: wanted }): Wish[] => (wanted ? [{ row, avoid: [] }] : []));
+  requestPlaces(
+    proposal,
+    service,
+    [...wishes, ...again, ...left].map((wish) => current(state, wish)),
+  );
+  orderLaunches(
+    proposal,
+    service,
+    moves.flatMap(({ move }) => (move.kind === 'launch' ? [move.start] : [])),
+  );
+}
+
+function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused: boolean): Move {
+  const wanted = isWanted(proposal.state, service, row);
+  switch (row.status) {
+    case 'placing':
+      return wishOf(proposal.state, service, row, wanted);
+    case 'waiting':
+      return { kind: 'rest' };
+    case 'finished':
+      return afterFinish(proposal, service, row, wanted);
+    case 'live':
+    case 'stopping':
+      if (launchesOf(row).length === 0) return afterEnd(proposal, service, row, wanted, refused);
+      return row.status === 'live' ? launchMove(proposal, service, row, false) : { kind: 'rest' };
+  }
+}
+
+function wishOf(rows: ServicesRows, service: ServiceRow, row: PodRow, wanted: boolean): Move {
+  if (row.request === undefined) return wanted ? { kind: 'place' } : { kind: 'rest' };
+  if (!wanted) return { kind: 'withdraw', again: false };
+  if (row.asked === undefined || row.asked === row.recipe) return { kind: 'rest' };
+  const asked = recipeFor(rows, service, { ...row, recipe: row.asked });
+  const same = asked?.placeDigest === recipeFor(rows, service, row)?.placeDigest;
+  return same ? { kind: 'rest' } : { kind: 'withdraw', again: true };
+}
+
+function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {
+  if (!wanted) return row.seat === undefined ? { kind: 'rest' } : { kind: 'leave', again: false, destroyVolumes: true };
+  if (row.step !== undefined && !runsRecipe(proposal.state, service, row)) {
+    const goals = recipeFor(proposal.state, service, row)?.tasks ?? [];
+    const again = goals.some(({ name, goal }) => goal !== 'ONCE' || row.tasks[name]?.status !== 'finished');
+    if (again && row.seat === undefined) return { kind: 'place' };
+    if (again && fitsSeat(proposal.state, service, row)) return launchMove(proposal, service, row, true);
+  }
+  // What needs nothing any more gives its place back; data stays.
+  const done = row.seat !== undefined && row.seat.volumes.length === 0;
+  return done ? { kind: 'leave', again: false, destroyVolumes: false } : { kind: 'rest' };
+}
+
+/** Every launch is known to be over, so the grant may go or be used again. */
+function afterEnd(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean, refused: boolean): Move {
+  const { state } = proposal;
+  if (!wanted) return { kind: 'leave', again: false, destroyVolumes: true };
+  const agent = row.seat!.agent;
+  const standing = state.agents.get(agent)?.state;
+  const again = { kind: 'leave', again: true, destroyVolumes: false, avoid: agent } as const;
+  if (standing === 'GONE') return { ...again, cause: 'agent-gone' };
+  if (row.stopReason === 'replaced') return { ...again, cause: 'operator' };
+  if (standing !== undefined) {
+    const movable = !holdsData(row) || (standing === 'DRAINING' && mayLeaveData(state, service));
+    return movable ? { ...again, cause: standing === 'DRAINING' ? 'drain' : 'agent-unreachable' } : { kind: 'hold' };
+  }
+  if (refused && !holdsData(row)) return again;
+  if (!fitsSeat(state, service, row)) return { kind: 'leave', again: true, destroyVolumes: false };
+  const changed = row.launched !== undefined && !runsRecipe(state, service, row);
+  if (!changed && (row.until ?? 0) > proposal.context.at) return { kind: 'rest' };
+  return launchMove(proposal, service, row, changed);
+}
+
+/** The spec says after which time data on a lost machine may be given up: then a drain may move it, too. */
+function mayLeaveData(rows: ServicesRows, service: ServiceRow): boolean {
+  return replacementPolicy(targetSpec(rows, service))['permanent-failure-timeout-secs'] !== undefined;
+}
+
+function launchMove(proposal: Proposal, service: ServiceRow, row: PodRow, anew: boolean): Move {
+  const recipe = recipeFor(proposal.state, service, row);
+  const seat = row.seat;
+  if (recipe === undefined || seat === undefined) return { kind: 'rest' };
+  const tasks = tasksToStart(row, recipe, seat, proposal.context.at, anew);
+  return tasks.length === 0 ? { kind: 'rest' } : { kind: 'launch', start: { row, seat, recipe, tasks } };
+}
+
+interface Moved {
+  readonly row: PodRow;
+  readonly move: Move;
+}
+
+/** Gives places up: says why where a pod is replaced, returns the grants, and lists who wants another place. */
+function leaveSeats(proposal: Proposal, service: ServiceRow, moves: readonly Moved[]): Wish[] {
+  const { name, generation } = service;
+  const replaced = new Map<string, { pod: string; cause: ReplaceCause; indexes: number[] }>();
+  const returned = new Map<boolean, GrantId[]>([
+    [false, []],
+    [true, []],
+  ]);
+  const wishes: Wish[] = [];
+  for (const { row, move } of moves) {
+    if (move.kind === 'hold') {
+      const { pod, index, seat } = row;
+      proposal.emit({ type: 'RecoveryWaiting', data: { service: name, generation, pod, index, agent: seat!.agent } });
+    }
+    if (move.kind !== 'leave') continue;
+    if (move.cause !== undefined) fileReplaced(replaced, row, move.cause);
+    returned.get(move.destroyVolumes)!.push(row.seat!.grant);
+    if (move.again) wishes.push({ row, avoid: move.avoid === undefined ? [] : [move.avoid] });
+  }
+  for (const { pod, cause, indexes } of replaced.values()) {
+    proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause } });
+  }
+  for (const [destroyVolumes, grants] of returned) {
+    if (grants.length === 0) continue;
+    const destroy = destroyVolumes ? { destroyVolumes } : {};
+    proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants, ...destroy } });
+  }
+  return wishes;
+}
+
+function fileReplaced(
+  replaced: Map<string, { pod: string; cause: ReplaceCause; indexes: number[] }>,
+  row: PodRow,
+  cause: ReplaceCause,
+): void {
+  const key = `${row.pod}/${cause}`;
+  const filed = replaced.get(key) ?? { pod: row.pod, cause, indexes: [] };
+  filed.indexes.push(row.index);
+  replaced.set(key, filed);
+}
+
+function current(rows: ServicesRows, wish: Wish): Wish {
+  const { service, pod, index } = wish.row;
+  return { ...wish, row: rows.pods.get(podKey(service, pod, index)) ?? wish.row };
+}

@@ -1,0 +1,202 @@
+import { reject, type Decision } from '@orrery/kernel';
+import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import { refusalOfPlacement } from './constraints.js';
+
+const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
+const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
+const TEMPLATE_LENGTH_MAX = 128 * 1024;
+/** Files that the runtime itself writes into a sandbox. */
+const RESERVED_PATHS = new Set(['stdout', 'stderr']);
+const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
+
+/** The spec with every default written out: what versions keep and what differences are made of. */
+export function withDefaults(spec: ServiceSpec): ServiceSpec {
+  return {
+    ...spec,
+    role: spec.role ?? '*',
+    pods: mapValues(spec.pods, podWithDefaults),
+    'replacement-failure-policy': { 'unreachable-replace-secs': 0, ...spec['replacement-failure-policy'] },
+    backoff: { 'initial-secs': 1, factor: 2, 'max-secs': 300, ...spec.backoff },
+  };
+}
+
+function podWithDefaults(pod: PodSpec): PodSpec {
+  return {
+    ...pod,
+    count: pod.count ?? 1,
+    placement: pod.placement ?? [],
+    policy: pod.policy ?? 'spread',
+    volumes: mapValues(pod.volumes ?? {}, (volume) => ({ type: 'ROOT' as const, ...volume })),
+    tasks: mapValues(pod.tasks, taskWithDefaults),
+  };
+}
+
+function taskWithDefaults(task: TaskSpec): TaskSpec {
+  const readiness = task['readiness-check'];
+  const health = task['health-check'];
+  return {
+    goal: 'RUNNING',
+    essential: true,
+    cpus: 0.1,
+    memory: 64,
+    disk: 0,
+    gpus: 0,
+    env: {},
+    configs: {},
+    'kill-grace-period': 5,
+    ...task,
+    ports: mapValues(task.ports ?? {}, (port, name) => ({
+      port: 0,
+      'env-key': portKey(name),
+      advertise: false,
+      ...port,
+    })),
+    ...(readiness === undefined ? {} : { 'readiness-check': { ...READINESS_DEFAULTS, ...readiness } }),
+    ...(health === undefined ? {} : { 'health-check': { ...HEALTH_DEFAULTS, ...health } }),
+  };
+}
+
+function portKey(name: string): string {
+  return `PORT_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** What the schema can't say about a spec whose defaults are written out; nothing when all is well. */
+export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
+  for (const [name, pod] of Object.entries(spec.pods)) {
+    const path = `/pods/${name}`;
+    const refusal = refusalOfPlacement(pod, path) ?? refusalOfPaths(pod, path) ?? refusalOfPorts(pod, path);
+    if (refusal !== undefined) return refusal;
+    for (const [taskName, task] of Object.entries(pod.tasks)) {
+      const taskRefusal = refusalOfTask(task, `${path}/tasks/${taskName}`);
+      if (taskRefusal !== undefined) return taskRefusal;
+    }
+  }
+  return refusalOfPlans(spec);
+}
+
+function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
+  for (const [name, plan] of Object.entries(spec.plans ?? {})) {
+    if (RESERVED_PLANS.has(name))
+      return invalid(`/plans/${name}`, 'is a plan that every service has', 'choose another name');
+    for (const [phase, { pod }] of Object.entries(plan.phases)) {
+      if (Object.hasOwn(spec.pods, pod)) continue;
+      const known = Object.keys(spec.pods).join(', ');
+      return invalid(
+        `/plans/${name}/phases/${phase}/pod`,
+        `names no pod of this service, found ${pod}`,
+        `one of ${known}`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined {
+  const taken = new Map<string, string>();
+  const places = [
+    ...Object.entries(pod.volumes ?? {}).map(
+      ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
+    ),
+    ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
+      Object.entries(configs ?? {}).map(
+        ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
+      ),
+    ),
+  ];
+  for (const [field, place] of places) {
+    const parts = place.split('/');
+    if (parts.includes('..') || parts.includes('.'))
+      return invalid(field, 'leaves the sandbox', 'a path without . and ..');
+    if (RESERVED_PATHS.has(place)) return invalid(field, 'is a file of the runtime', 'choose another path');
+  }
+  for (const [field, place] of places.slice(0, Object.keys(pod.volumes ?? {}).length)) {
+    for (const [other, where] of taken) {
+      const nested = place === where || place.startsWith(`${where}/`) || where.startsWith(`${place}/`);
+      if (nested)
+        return invalid(field, `lies in the place of ${other}, found ${place}`, 'give each volume a folder of its own');
+    }
+    taken.set(field, place);
+  }
+  return undefined;
+}
+
+/** Tasks of a pod share the agent's address, so a fixed port can be had once. */
+function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined {
+  const taken = new Map<number, string>();
+  for (const [task, { ports }] of Object.entries(pod.tasks)) {
+    for (const [name, { port }] of Object.entries(ports ?? {}) as [string, PortSpec][]) {
+      if (port === undefined || port === 0) continue;
+      const field = `${path}/tasks/${task}/ports/${name}/port`;
+      const other = taken.get(port);
+      if (other !== undefined)
+        return invalid(field, `is ${port}, as is ${other}`, 'another number, or 0 for any free one');
+      taken.set(port, field);
+    }
+  }
+  return undefined;
+}
+
+function refusalOfTask(task: TaskSpec, path: string): Decision<never> | undefined {
+  const keys = new Map<string, string>();
+  for (const key of Object.keys(task.env ?? {})) {
+    const field = `${path}/env/${key}`;
+    if (key.startsWith('ORRERY_'))
+      return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
+    keys.set(key, field);
+  }
+  for (const [name, port] of Object.entries(task.ports ?? {})) {
+    const field = `${path}/ports/${name}/env-key`;
+    const key = port['env-key']!;
+    const other = keys.get(key);
+    if (other !== undefined) return invalid(field, `is ${key}, as is ${other}`, 'another env-key');
+    if (key.startsWith('ORRERY_'))
+      return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
+    keys.set(key, field);
+  }
+  const length = JSON.stringify(task).length;
+  if (length > TEMPLATE_LENGTH_MAX) {
+    return invalid(
+      path,
+      `is ${length} characters long, at most ${TEMPLATE_LENGTH_MAX} fit`,
+      'shorter cmd, env or configs',
+    );
+  }
+  return refusalOfCheck(task, 'readiness-check', path) ?? refusalOfCheck(task, 'health-check', path);
+}
+
+function refusalOfCheck(
+  task: TaskSpec,
+  name: 'readiness-check' | 'health-check',
+  path: string,
+): Decision<never> | undefined {
+  const check: CheckSpec | undefined = task[name];
+  if (check === undefined) return undefined;
+  const field = `${path}/${name}`;
+  const probes = (['cmd', 'http', 'tcp'] as const).filter((probe) => check[probe] !== undefined);
+  if (probes.length !== 1) {
+    return invalid(
+      field,
+      `has exactly one of cmd, http, tcp, found ${probes.join(', ') || 'none'}`,
+      'keep one of them',
+    );
+  }
+  const port = check.http?.port ?? check.tcp?.port;
+  if (port === undefined || Object.hasOwn(task.ports ?? {}, port)) return undefined;
+  const known = Object.keys(task.ports ?? {}).join(', ') || 'none yet';
+  return invalid(
+    `${field}/${probes[0]}/port`,
+    `names no port of this task, found ${port}`,
+    `ports of this task: ${known}`,
+  );
+}
+
+function invalid(field: string, message: string, remedy: string): Decision<never> {
+  return reject('invalid-spec', `${field} ${message}`, { field, remedy });
+}
+
+function mapValues<Value, Mapped>(
+  values: Readonly<Record<string, Value>>,
+  change: (value: Value, name: string) => Mapped,
+): Record<string, Mapped> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value, name)]));
+}

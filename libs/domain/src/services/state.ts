@@ -1,0 +1,297 @@
+import { Table, type EpochMs, type IndexKeys } from '@orrery/kernel';
+import type {
+  AgentId,
+  GrantId,
+  LaunchId,
+  PhaseDefinition,
+  PlanStrategy,
+  RequestId,
+  RoleName,
+  ServiceName,
+  ServicesEventOf,
+  Volume,
+} from '@orrery/contracts';
+import { hasOpenSteps } from './steps.js';
+
+/**
+ * What the service-manager knows, as the fold of the services journal.
+ *
+ * A pod instance:
+ *
+ *     StepStarted                     Placed                      every task ready or finished
+ *   ───────────────► placing ───────────────────► live ──────────────────────────────► (up) ──┐
+ *                      ▲  ▲                       │  ▲                                        │
+ *                      │  │ grant returned        │  │ launched again: same grant,            │
+ *                      │  └─────── stopping ◄─────┘  │ incarnation + 1                        │
+ *                      │              │   kill       │                                        │
+ *                      │              └──────────────┘ every launch over                      │
+ *                      │                                                                      │
+ *                      │ replaced              agent lost                                     │
+ *                      └───────── waiting ◄────────────────── live, stopping                  │
+ *                                    └──► live, stopping: agent returned                      │
+ *                                                                                             │
+ *     finished ◄── every task reached its goal (FINISH, ONCE) ────────────────────────────────┘
+ *
+ * A grant that a pod no longer sits on is a row of `leaving` until its last launch is known to be over.
+ */
+export interface ServicesState {
+  readonly services: Table<string, ServiceRow>;
+  readonly versions: Table<string, VersionRow>;
+  readonly plans: Table<string, PlanRow>;
+  readonly pods: Table<string, PodRow>;
+  readonly tallies: Table<string, TallyRow>;
+  readonly leaving: Table<string, LeavingRow>;
+  readonly agents: Table<string, AgentRow>;
+}
+
+/** Rows of a table, or of a proposal over it: all that rules and fold may use. */
+export type Rows<Key extends string, Row extends object> = Pick<
+  Table<Key, Row>,
+  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by' | 'countBy'
+>;
+export type ServicesRows = {
+  readonly [Part in keyof ServicesState]: ServicesState[Part] extends Table<infer Key, infer Row>
+    ? Rows<Key, Row>
+    : never;
+};
+
+export interface ServiceRow {
+  readonly name: ServiceName;
+  /** Seq of the commit that created the service. */
+  readonly generation: number;
+  /** The version that is wanted. */
+  readonly version: number;
+  readonly role: RoleName;
+  readonly specDigest: string;
+  /** Pod type → the version whose recipe its pods are to run. */
+  readonly recipes: Readonly<Record<string, number>>;
+  /** Name of the plan that runs, or ran last. */
+  readonly plan?: string;
+  /** A plan has brought it to its target at least once. */
+  readonly deployed: boolean;
+  /** A plan has brought it to the wanted version, with no step completed by force. */
+  readonly settled: boolean;
+  readonly uninstalling: boolean;
+  /** A volume was given away for destruction: the uninstall can't be cancelled any more. */
+  readonly destroyed: boolean;
+}
+
+export interface VersionRow {
+  readonly service: ServiceName;
+  readonly version: number;
+  readonly specDigest: string;
+  /** As JSON: the order of pods and phases means something, and no canonical encoding would keep it. */
+  readonly specJson: string;
+}
+
+/**
+ * One run of a plan.
+ *
+ *   running ──► complete        a step: pending ──► started ──► complete, a phase and a plan by their steps;
+ *      └──────► stopped         paused (plan, phase, step) holds back what has not started
+ */
+export interface PlanRow {
+  readonly service: ServiceName;
+  readonly plan: string;
+  readonly run: string;
+  readonly version: number;
+  readonly strategy: PlanStrategy;
+  readonly phases: readonly PhaseRow[];
+  readonly status: 'running' | 'complete' | 'stopped';
+  /** Something of it was completed by force. */
+  readonly forced: boolean;
+  readonly paused: boolean;
+  /** Canary: how many phases may start; absent: all. */
+  readonly released?: number;
+}
+
+/** Steps have a position in the order of work; those before `next` have started, but for the held and the late. */
+export interface PhaseRow extends PhaseDefinition {
+  readonly total: number;
+  readonly next: number;
+  readonly done: number;
+  readonly paused: boolean;
+  /** Canary: how many steps may start; absent: all. */
+  readonly released?: number;
+  /** Pod indexes of steps that an operator paused before they started. */
+  readonly held: readonly number[];
+  /** Pod indexes of steps that were held when `next` went by and have been resumed. */
+  readonly late: readonly number[];
+  /** Pod indexes from `next` on whose steps an operator completed by force. */
+  readonly passed: readonly number[];
+}
+
+export type PodStatus = 'placing' | 'live' | 'stopping' | 'waiting' | 'finished';
+export type StopReason = ServicesEventOf<'KillOrdered'>['data']['reason'];
+
+export interface PodRow {
+  readonly service: ServiceName;
+  readonly pod: string;
+  readonly index: number;
+  /** The version whose recipe this pod is to run. */
+  readonly recipe: number;
+  readonly status: PodStatus;
+  /** Run of the plan whose step on this pod is not complete. */
+  readonly step?: string;
+  readonly request?: RequestId;
+  /** The recipe that the open request was made for. */
+  readonly asked?: number;
+  readonly attempt: number;
+  readonly seat?: Seat;
+  /** The version of the last launches. */
+  readonly launched?: number;
+  readonly tasks: Readonly<Record<string, TaskRow>>;
+  readonly stopReason?: StopReason;
+  /** waiting: its deadline. Otherwise: when the whole pod is launched again. */
+  readonly until?: EpochMs;
+}
+
+/** What a pod holds on an agent. */
+export interface Seat {
+  readonly grant: GrantId;
+  readonly agent: AgentId;
+  readonly epoch: number;
+  /** `<task>.<port>` → number. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  readonly volumes: readonly Volume[];
+  /** A process of this pod was seen there: its volumes may hold data. */
+  readonly used: boolean;
+}
+
+/** dropped: not part of the recipe any more; its incarnation is kept. */
+export type TaskStatus = 'idle' | 'ordered' | 'running' | 'ready' | 'finished' | 'dropped';
+
+export interface TaskRow {
+  readonly launch?: LaunchId;
+  /** Of the last launch; 0: never launched. */
+  readonly incarnation: number;
+  readonly status: TaskStatus;
+  /** In a row. */
+  readonly failures: number;
+  readonly since?: EpochMs;
+  /** Not launched again before. */
+  readonly until?: EpochMs;
+}
+
+/** Counts of the pods of one type, so that nobody has to walk them. */
+export interface TallyRow {
+  /** No pod has this index or a higher one. */
+  readonly slots: number;
+  /** Highest incarnation of pods that are no more: a new life counts on from it. */
+  readonly incarnation: number;
+  readonly pods: number;
+  /** Every task runs or has finished. */
+  readonly running: number;
+  /** Every task is ready or has finished. */
+  readonly up: number;
+  readonly finished: number;
+}
+
+export interface LeavingRow {
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly pod: string;
+  readonly index: number;
+  readonly agent: AgentId;
+  /** Not known to be over. */
+  readonly launches: readonly LaunchId[];
+  readonly destroyVolumes: boolean;
+  /** Kept until the allocator has released it: an uninstall waits for that. */
+  readonly returned: boolean;
+  /** On an agent that could not be reached when its service went on without it. */
+  readonly leftBehind: boolean;
+}
+
+/** An agent that is not simply ACTIVE while something is held there. */
+export interface AgentRow {
+  readonly state: 'UNREACHABLE' | 'DRAINING' | 'GONE';
+}
+
+export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
+  services: {},
+  versions: {},
+  plans: { open: (row) => (hasOpenSteps(row) ? 'open' : undefined) },
+  pods: {
+    launch: (row) => oneOrMany(launchesOf(row)),
+    grant: (row) => row.seat?.grant,
+    agent: (row) => row.seat?.agent,
+    due: (row) => deadlineKey(dueAt(row)),
+  },
+  tallies: {},
+  leaving: {
+    launch: (row) => oneOrMany(row.launches),
+    agent: (row) => row.agent,
+    owner: (row) => ownerKey(row.service, row.generation),
+  },
+  agents: { state: (row) => row.state },
+};
+
+type RowOf<Part extends keyof ServicesState> = ServicesState[Part] extends Table<string, infer Row> ? Row : never;
+
+export function initialState(): ServicesState {
+  return {
+    services: new Table('services', indexes.services),
+    versions: new Table('versions', indexes.versions),
+    plans: new Table('plans', indexes.plans),
+    pods: new Table('pods', indexes.pods),
+    tallies: new Table('tallies', indexes.tallies),
+    leaving: new Table('leaving', indexes.leaving),
+    agents: new Table('agents', indexes.agents),
+  };
+}
+
+const INDEX_DIGITS = 7;
+const DEADLINE_DIGITS = 16;
+
+export function podKey(service: string, pod: string, index: number): string {
+  return `${service}/${pod}/${String(index).padStart(INDEX_DIGITS, '0')}`;
+}
+
+export function versionKey(service: string, version: number): string {
+  return `${service}/${String(version).padStart(INDEX_DIGITS, '0')}`;
+}
+
+export function planKey(service: string, plan: string): string {
+  return `${service}/${plan}`;
+}
+
+export function tallyKey(service: string, pod: string): string {
+  return `${service}/${pod}`;
+}
+
+export function ownerKey(service: string, generation: number): string {
+  return `${service}@${generation}`;
+}
+
+export function deadlineKey(at: EpochMs | undefined): string | undefined {
+  return at === undefined ? undefined : String(at).padStart(DEADLINE_DIGITS, '0');
+}
+
+export function launchesOf(row: PodRow): LaunchId[] {
+  const launches: LaunchId[] = [];
+  for (const task of Object.values(row.tasks)) if (task.launch !== undefined) launches.push(task.launch);
+  return launches;
+}
+
+/** When time alone gives this pod something to do; 0: at once. */
+export function dueAt(row: PodRow): EpochMs | undefined {
+  if (row.status === 'waiting') return row.until;
+  if (row.seat === undefined || (row.status !== 'live' && row.status !== 'stopping')) return undefined;
+  if (launchesOf(row).length === 0) return row.until ?? earliestRetry(row) ?? 0;
+  return row.status === 'live' ? earliestRetry(row) : undefined;
+}
+
+function earliestRetry(row: PodRow): EpochMs | undefined {
+  let earliest: EpochMs | undefined;
+  for (const task of Object.values(row.tasks)) {
+    if (task.status !== 'idle') continue;
+    if (earliest === undefined || (task.until ?? 0) < earliest) earliest = task.until ?? 0;
+  }
+  return earliest;
+}
+
+// A plain string where there is one launch: the table then sees at a glance that nothing moved.
+function oneOrMany(launches: readonly LaunchId[]): string | readonly string[] | undefined {
+  return launches.length > 1 ? launches : launches[0];
+}

@@ -1,0 +1,98 @@
+import type { PhaseDefinition, PlanStrategy } from '@orrery/contracts';
+import type { PhaseRow, PlanRow } from './state.js';
+
+/**
+ * Which steps of a plan may start now: a question to its row alone, so that a plan over a million pods costs no more than
+ * one over three, and `continues` costs nothing.
+ */
+export function hasOpenSteps(plan: PlanRow): boolean {
+  return openPhases(plan).some((phase) => openSteps(phase, 1).length > 0);
+}
+
+/** Phases in which steps may start. */
+export function openPhases(plan: PlanRow): PhaseRow[] {
+  if (plan.status !== 'running' || plan.paused) return [];
+  const released = plan.phases.slice(0, plan.released ?? plan.phases.length);
+  const unfinished = released.filter((phase) => phase.done < phase.total);
+  const allowed = inTurn(plan.strategy) ? unfinished.slice(0, 1) : unfinished;
+  return allowed.filter((phase) => !phase.paused);
+}
+
+/** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */
+export function openSteps(phase: PhaseRow, max: number): number[] {
+  const started = phase.next - phase.late.length - heldBefore(phase);
+  const underWay = started - (phase.done - phase.passed.length);
+  const serial = inTurn(phase.strategy);
+  if (serial && underWay > 0) return [];
+  const limit = Math.min(serial ? 1 : max, (phase.released ?? phase.total) - started);
+  const open: number[] = phase.late.slice(0, Math.max(0, limit));
+  for (let position = phase.next; position < phase.total && open.length < limit; position += 1) {
+    const index = indexAt(phase, position);
+    if (phase.passed.includes(index)) continue;
+    if (!phase.held.includes(index)) open.push(index);
+    else if (serial) break;
+  }
+  return open;
+}
+
+export function inTurn(strategy: PlanStrategy): boolean {
+  return strategy === 'serial' || strategy === 'serial-canary';
+}
+
+export function isCanary(strategy: PlanStrategy): boolean {
+  return strategy === 'serial-canary' || strategy === 'parallel-canary';
+}
+
+export function stepsIn(ranges: PhaseDefinition['indexes']): number {
+  return ranges.reduce((steps, [first, last]) => steps + last - first + 1, 0);
+}
+
+/** The pod index at a position in the order of work: as listed, or highest first where pods are taken down. */
+export function indexAt(phase: PhaseRow, position: number): number {
+  let rest = phase.action === 'decommission' ? phase.total - 1 - position : position;
+  for (const [first, last] of phase.indexes) {
+    const length = last - first + 1;
+    if (rest < length) return first + rest;
+    rest -= length;
+  }
+  return -1;
+}
+
+/** The position of a pod index in the order of work, or nothing when the phase is not about it. */
+export function positionOf(phase: PhaseRow, index: number): number | undefined {
+  let before = 0;
+  for (const [first, last] of phase.indexes) {
+    if (index >= first && index <= last) {
+      const position = before + index - first;
+      return phase.action === 'decommission' ? phase.total - 1 - position : position;
+    }
+    before += last - first + 1;
+  }
+  return undefined;
+}
+
+/** Whether the step on a pod index has not started yet. */
+export function isPending(phase: PhaseRow, index: number): boolean {
+  const position = positionOf(phase, index);
+  if (position === undefined || phase.passed.includes(index)) return false;
+  return position >= phase.next || phase.held.includes(index) || phase.late.includes(index);
+}
+
+/** Sorted, without repeats, as inclusive ranges. */
+export function rangesOf(indexes: readonly number[]): (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  for (const index of [...indexes].sort((left, right) => left - right)) {
+    const last = ranges.at(-1);
+    if (last === undefined || index > last[1] + 1) ranges.push([index, index]);
+    else last[1] = index;
+  }
+  return ranges;
+}
+
+export function indexesOf(ranges: readonly (readonly [number, number])[]): number[] {
+  return ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, offset) => first + offset));
+}
+
+function heldBefore(phase: PhaseRow): number {
+  return phase.held.filter((index) => positionOf(phase, index)! < phase.next).length;
+}

@@ -1,0 +1,46 @@
+import type { ServiceSpec } from '@orrery/contracts';
+import { assert } from '@orrery/kernel';
+import { recipeAt, recipeFor, specAt } from './recipe.js';
+import type { PodRow, ServiceRow, ServicesRows } from './state.js';
+
+/** The spec of the version that a service is to be at. */
+export function targetSpec(rows: ServicesRows, service: ServiceRow): ServiceSpec {
+  const spec = specAt(rows, service.name, service.version);
+  assert(spec !== undefined, 'the wanted version of a service is not kept', { service: service.name });
+  return spec;
+}
+
+export function wantedCount(rows: ServicesRows, service: ServiceRow, pod: string): number {
+  if (service.uninstalling) return 0;
+  return targetSpec(rows, service).pods[pod]?.count ?? 0;
+}
+
+export function isWanted(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
+  return row.index < wantedCount(rows, service, row.pod);
+}
+
+/** Whether the last launches of a pod are what its recipe asks for. */
+export function runsRecipe(rows: ServicesRows, service: ServiceRow, row: PodRow, recipe = row.recipe): boolean {
+  if (row.launched === undefined) return false;
+  if (row.launched === recipe) return true;
+  const ran = recipeAt(rows, row.service, row.launched, row.pod);
+  const wanted = recipeFor(rows, service, { ...row, recipe });
+  return ran !== undefined && ran.runDigest === wanted?.runDigest;
+}
+
+/** Whether what a pod holds is what its recipe needs. */
+export function fitsSeat(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
+  const held = row.launched ?? row.asked ?? row.recipe;
+  if (held === row.recipe) return true;
+  const ran = recipeAt(rows, row.service, held, row.pod);
+  return ran !== undefined && ran.needsDigest === recipeFor(rows, service, row)?.needsDigest;
+}
+
+export function replacementPolicy(spec: ServiceSpec): NonNullable<ServiceSpec['replacement-failure-policy']> {
+  return spec['replacement-failure-policy'] ?? {};
+}
+
+/** Whether a machine may hold data of this pod that exists nowhere else. */
+export function holdsData(row: PodRow): boolean {
+  return row.seat !== undefined && row.seat.used && row.seat.volumes.length > 0;
+}
