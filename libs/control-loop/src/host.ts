@@ -11,6 +11,8 @@ export interface ControlLoop {
   /** Leaves the hint first, so that another instance takes over at once; what is in flight is settled. */
   stop(): Promise<void>;
   status(): ShardStatus[];
+  /** Digest of each shard's accepted state; none for a shard with a decision open or a snapshot under way. */
+  digests(): ({ readonly seq: number; readonly digest: string } | undefined)[];
 }
 
 export function hostDecider<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent>(
@@ -31,5 +33,6 @@ export function hostDecider<Command, Foreign, Report, Internal, State extends ob
       await Promise.all(shards.map((shard) => shard.stop()));
     },
     status: () => shards.map((shard) => shard.status),
+    digests: () => shards.map((shard) => shard.digest()),
   };
 }

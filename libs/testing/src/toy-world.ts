@@ -8,6 +8,7 @@ import {
 } from '@orrery/contracts';
 import {
   hostDecider,
+  type Clock,
   provisionJournal,
   type ControlLoop,
   type Hosting,
@@ -94,9 +95,10 @@ export class ToyWorld {
       readonly hosting?: ToyHosting;
       readonly hinted?: boolean;
       readonly log?: Log;
+      readonly clock?: Clock;
     } = {},
   ): Promise<{ readonly loop: ControlLoop; readonly hint: ManualHint }> {
-    const { hosting = toyHosting, hinted = true, log = this.log, ...settings } = options;
+    const { hosting = toyHosting, hinted = true, log = this.log, clock = this.clock, ...settings } = options;
     const hint = new ManualHint();
     const instance = settings.instance ?? 'a';
     const loop = hostDecider(
@@ -104,6 +106,7 @@ export class ToyWorld {
       {
         ...this,
         log,
+        clock,
         random: this.#random.fork(instance),
         hint,
         observe: (signal) => this.signals.push(signal),

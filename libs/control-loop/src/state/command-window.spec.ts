@@ -84,7 +84,7 @@ describe('the window of command ids', () => {
           const next = walk.next(1500);
           done = next.done;
           if (next.slice !== undefined) slices.push(next.slice);
-          if (meanwhile[turn] !== undefined) apply(window, meanwhile[turn]);
+          meanwhile.slice(turn, turn + 1).forEach((each) => apply(window, each));
         }
         expect(Buffer.concat(slices).toString('hex')).toBe(before);
       }),
