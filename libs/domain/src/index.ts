@@ -3,21 +3,21 @@ export type { ClusterInput, ClusterInternal } from './cluster/input.js';
 export { clusterViolations, watchEvent } from './cluster/invariants.js';
 export { Leases } from './cluster/leases.js';
 export { ordersOf } from './cluster/orders.js';
-export type {
-  AgentRow,
-  AgentStanding,
-  ClusterState,
-  DestroyingVolume,
-  LaunchPhase,
-  LaunchRow,
-  StreamRow,
-  TemplateRow,
+export {
+  launchesOfService,
+  type AgentRow,
+  type AgentStanding,
+  type ClusterState,
+  type DestroyingVolume,
+  type LaunchPhase,
+  type LaunchRow,
+  type StreamRow,
+  type TemplateRow,
 } from './cluster/state.js';
 export {
   agentStateOf,
   agentView,
   currentLaunch,
-  launchesOfService,
   launchesOnAgent,
   taskView,
   taskViewOf,
@@ -29,6 +29,7 @@ export {
 } from './cluster/views.js';
 export { allocation } from './allocation/decide.js';
 export type { AllocationInput } from './allocation/input.js';
+export { allocationViolations } from './allocation/invariants.js';
 export type {
   AgentRow as AllocationAgentRow,
   AllocationState,
@@ -50,3 +51,30 @@ export {
 } from './allocation/views.js';
 export { services } from './services/decide.js';
 export type { ServicesInput } from './services/input.js';
+export { differenceOf, type Difference, type FieldChange, type PodDifference } from './services/difference.js';
+export { planView, planViews, type PhaseView, type PlanView, type StepView } from './services/plan-view.js';
+export type {
+  PlanRow,
+  PodRow,
+  PodStatus,
+  Seat,
+  ServiceRow,
+  ServicesState,
+  TaskRow,
+  VersionRow,
+} from './services/state.js';
+export { refusalOfSpec, withDefaults } from './services/spec.js';
+export {
+  podView,
+  podViews,
+  previewApply,
+  serviceView,
+  serviceViews,
+  versionDifference,
+  versionViews,
+  type PodView,
+  type Preview,
+  type ServiceState,
+  type ServiceView,
+  type VersionView,
+} from './services/views.js';

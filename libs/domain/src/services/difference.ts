@@ -3,7 +3,7 @@ import { digestOf, recipeOf } from './recipe.js';
 
 export interface FieldChange {
   /** JSON pointer into the spec. */
-  readonly field: string;
+  readonly path: string;
   readonly before?: unknown;
   readonly after?: unknown;
 }
@@ -79,14 +79,14 @@ function countIn(spec: ServiceSpec | undefined, pod: string): number {
   return spec?.pods[pod]?.count ?? 0;
 }
 
-function changesBetween(field: string, before: unknown, after: unknown): FieldChange[] {
+function changesBetween(path: string, before: unknown, after: unknown): FieldChange[] {
   if (isFields(before) && isFields(after)) {
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-    return names.flatMap((name) => changesBetween(`${field}/${escaped(name)}`, before[name], after[name]));
+    return names.flatMap((name) => changesBetween(`${path}/${escaped(name)}`, before[name], after[name]));
   }
   if (before === undefined && after === undefined) return [];
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  return [{ field, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }];
+  return [{ path, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }];
 }
 
 function isFields(value: unknown): value is Readonly<Record<string, unknown>> {

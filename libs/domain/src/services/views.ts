@@ -1,0 +1,242 @@
+import type { PhaseDefinition, PlanStatus, PlanStrategy, ServiceSpec, Volume } from '@orrery/contracts';
+import { podName } from '@orrery/contracts';
+import type { EpochMs, Refusal } from '@orrery/kernel';
+import { applyService } from './commands.js';
+import { differenceOf, type Difference } from './difference.js';
+import { planView, workOf } from './plan-view.js';
+import { isRunning, isUp, podAt, tallyOf } from './pods.js';
+import { Proposal } from './proposal.js';
+import { specAt } from './recipe.js';
+import {
+  launchesOf,
+  podKey,
+  versionKey,
+  type PodRow,
+  type ServiceRow,
+  type ServicesRows,
+  type ServicesState,
+} from './state.js';
+import { targetSpec } from './wanted.js';
+
+/**
+ * DEPLOYING, UPDATING: a plan is under way · RUNNING: every wanted pod is ready · FINISHED: every pod has done its work ·
+ * DEGRADED: no plan is under way and some pod is not ready · UNINSTALLING
+ */
+export type ServiceState = 'DEPLOYING' | 'UPDATING' | 'RUNNING' | 'FINISHED' | 'DEGRADED' | 'UNINSTALLING';
+
+export interface ServiceView {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+  readonly role: string;
+  readonly state: ServiceState;
+  readonly pods: Readonly<Record<string, { readonly count: number; readonly running: number; readonly ready: number }>>;
+  readonly plan: { readonly name: string; readonly status: PlanStatus } | null;
+}
+
+/** What is known here of a pod; what its processes do is known to the cluster. */
+export interface PodView {
+  readonly name: string;
+  readonly pod: string;
+  readonly index: number;
+  readonly state: 'PLACING' | 'STARTING' | 'RUNNING' | 'READY' | 'STOPPING' | 'DELAYED' | 'WAITING' | 'FINISHED';
+  readonly message?: string;
+  readonly agent: string | null;
+  readonly grant: string | null;
+  /** The version whose recipe it is to run. */
+  readonly version: number;
+  readonly volumes: readonly Volume[];
+  readonly until?: EpochMs;
+  readonly tasks: readonly {
+    readonly task: string;
+    readonly status: string;
+    readonly incarnation: number;
+    readonly launch?: string;
+    readonly failures: number;
+    readonly until?: EpochMs;
+  }[];
+}
+
+export interface VersionView {
+  readonly version: number;
+  readonly digest: string;
+  readonly spec: ServiceSpec;
+}
+
+/** What an apply would do: its refusal, or what would change and the plan that would run. */
+export type Preview =
+  | { readonly ok: false; readonly refusal: Refusal }
+  | {
+      readonly ok: true;
+      readonly difference: Difference;
+      /** Absent: nothing would change. */
+      readonly plan?: {
+        readonly name: string;
+        readonly strategy: PlanStrategy;
+        readonly phases: readonly PhaseDefinition[];
+      };
+      readonly spec: ServiceSpec;
+    };
+
+export function serviceView(rows: ServicesRows, name: string): ServiceView | undefined {
+  const service = rows.services.get(name);
+  if (service === undefined) return undefined;
+  const spec = targetSpec(rows, service);
+  const pods = Object.keys(spec.pods).map((pod) => {
+    const { running, up } = tallyOf(rows, name, pod);
+    return [pod, { count: spec.pods[pod]!.count ?? 0, running, ready: up }] as const;
+  });
+  const plan = service.plan === undefined ? undefined : planView(rows, name, service.plan, PLAN_STEPS_LOOKED_AT);
+  return {
+    name,
+    version: service.version,
+    generation: service.generation,
+    role: service.role,
+    state: stateOf(rows, service, spec, plan?.status),
+    pods: Object.fromEntries(pods),
+    plan: plan === undefined ? null : { name: plan.name, status: plan.status },
+  };
+}
+
+/** Services in the order of their names, those after `after` first. */
+export function serviceViews(rows: ServicesRows, limit: number, after = ''): ServiceView[] {
+  const views: ServiceView[] = [];
+  for (const [name] of rows.services.entries(after)) {
+    if (views.length >= limit) break;
+    if (name !== after) views.push(serviceView(rows, name)!);
+  }
+  return views;
+}
+
+/** `pod`: the name of one instance, such as web-0. */
+export function podView(rows: ServicesRows, service: string, pod: string): PodView | undefined {
+  const dash = pod.lastIndexOf('-');
+  const row = podAt(rows, service, pod.slice(0, dash), Number(pod.slice(dash + 1)));
+  return row === undefined ? undefined : viewOfPod(row);
+}
+
+/** Pods of a service in the order of type and index, those after `after` (a name) first. */
+export function podViews(rows: ServicesRows, service: string, limit: number, after?: string): PodView[] {
+  const dash = after?.lastIndexOf('-') ?? 0;
+  const from =
+    after === undefined ? `${service}/` : podKey(service, after.slice(0, dash), Number(after.slice(dash + 1)));
+  const views: PodView[] = [];
+  for (const [key, row] of rows.pods.entries(from)) {
+    if (row.service !== service || views.length >= limit) break;
+    if (after === undefined || key !== from) views.push(viewOfPod(row));
+  }
+  return views;
+}
+
+/** Kept versions, oldest first. */
+export function versionViews(rows: ServicesRows, service: string): VersionView[] {
+  const views: VersionView[] = [];
+  for (const [, row] of rows.versions.entries(versionKey(service, 0))) {
+    if (row.service !== service) break;
+    const { version, specDigest } = row;
+    views.push({ version, digest: specDigest, spec: specAt(rows, service, version)! });
+  }
+  return views;
+}
+
+/** The difference between two kept versions. */
+export function versionDifference(
+  rows: ServicesRows,
+  service: string,
+  from: number,
+  to: number,
+): Difference | undefined {
+  const before = specAt(rows, service, from);
+  const after = specAt(rows, service, to);
+  return before === undefined || after === undefined ? undefined : differenceOf(before, after);
+}
+
+/** Tries an apply on a state without changing it: what `--dry-run` shows. */
+export function previewApply(state: ServicesState, spec: ServiceSpec, at: EpochMs): Preview {
+  let ordinal = 0;
+  const proposal = new Proposal(state, { at, seed: 0, seq: 0, nextId: () => `preview.${ordinal++}` });
+  const service = state.services.get(spec.name);
+  const before = service === undefined ? undefined : targetSpec(state, service);
+  const decision = applyService(proposal, spec);
+  if (!decision.accepted) return { ok: false, refusal: decision.refusal };
+  const applied = decision.events.find((event) => event.type === 'ServiceApplied');
+  const started = decision.events.find((event) => event.type === 'PlanStarted');
+  if (applied === undefined || started === undefined) {
+    return { ok: true, difference: differenceOf(before, before!), spec: before! };
+  }
+  const { plan: name, strategy, phases } = started.data;
+  const after = applied.data.spec;
+  return { ok: true, difference: differenceOf(before, after), plan: { name, strategy, phases }, spec: after };
+}
+
+/** A status needs no more than the first of them. */
+const PLAN_STEPS_LOOKED_AT = 100;
+
+function stateOf(
+  rows: ServicesRows,
+  service: ServiceRow,
+  spec: ServiceSpec,
+  plan: PlanStatus | undefined,
+): ServiceState {
+  if (service.uninstalling) return 'UNINSTALLING';
+  const running =
+    plan !== undefined &&
+    plan !== 'COMPLETE' &&
+    rows.plans.get(`${service.name}/${service.plan!}`)?.status === 'running';
+  if (running) return service.deployed ? 'UPDATING' : 'DEPLOYING';
+  let wanted = 0;
+  let up = 0;
+  let finished = 0;
+  for (const [pod, { count }] of Object.entries(spec.pods)) {
+    const tally = tallyOf(rows, service.name, pod);
+    wanted += count ?? 0;
+    up += tally.up;
+    finished += tally.finished;
+  }
+  if (up < wanted) return 'DEGRADED';
+  return wanted > 0 && finished >= wanted ? 'FINISHED' : 'RUNNING';
+}
+
+function viewOfPod(row: PodRow): PodView {
+  const { pod, index, recipe, seat, until } = row;
+  const work = isUp(row) ? undefined : workOf(row);
+  return {
+    name: podName(pod, index),
+    pod,
+    index,
+    state: podState(row),
+    ...(work?.message === undefined ? {} : { message: work.message }),
+    agent: seat?.agent ?? null,
+    grant: seat?.grant ?? null,
+    version: recipe,
+    volumes: seat?.volumes ?? [],
+    ...(until === undefined ? {} : { until }),
+    tasks: Object.entries(row.tasks)
+      .filter(([, { status }]) => status !== 'dropped')
+      .map(([task, { status, incarnation, launch, failures, until: next }]) => ({
+        task,
+        status,
+        incarnation,
+        ...(launch === undefined ? {} : { launch }),
+        failures,
+        ...(next === undefined ? {} : { until: next }),
+      })),
+  };
+}
+
+function podState(row: PodRow): PodView['state'] {
+  switch (row.status) {
+    case 'placing':
+      return 'PLACING';
+    case 'waiting':
+      return 'WAITING';
+    case 'finished':
+      return 'FINISHED';
+    case 'stopping':
+      return launchesOf(row).length > 0 ? 'STOPPING' : 'DELAYED';
+    case 'live':
+      if (launchesOf(row).length === 0) return 'DELAYED';
+      if (isUp(row)) return 'READY';
+      return isRunning(row) ? 'RUNNING' : 'STARTING';
+  }
+}
