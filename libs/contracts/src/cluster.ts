@@ -242,8 +242,13 @@ export type ClusterEvent =
       readonly type: 'ReportNoted';
       readonly data: { readonly agent: AgentId; readonly epoch: number; readonly m: number };
     }
-  /** Ended launches whose grant was returned or whose service is removed: the master drops their rows. */
-  | { readonly type: 'LaunchesForgotten'; readonly data: { readonly launches: readonly LaunchId[] } }
+  /** The grants were returned: what had ended on them is known no longer. */
+  | { readonly type: 'GrantsForgotten'; readonly data: { readonly grants: readonly GrantId[] } }
+  /** The service is removed: what had ended of this generation is known no longer. */
+  | {
+      readonly type: 'ServiceForgotten';
+      readonly data: { readonly service: ServiceName; readonly generation: number };
+    }
   | {
       readonly type: 'VolumeDestroyAccepted';
       readonly data: {

@@ -9,10 +9,12 @@ const count = Type.Integer({ minimum: 0 });
 const launch = branded<LaunchId>('id of a launch');
 const volumes = Type.Array(branded<VolumeId>('id of a volume'));
 const text = Type.String({ maxLength: 65_536 });
+/** A constant for programs. */
+const reason = Type.String({ maxLength: 64 });
 
 const ExitStatus = Type.Object({
   code: Type.Optional(Type.Integer()),
-  signal: Type.Optional(text),
+  signal: Type.Optional(Type.String({ maxLength: 32 })),
   oom: Type.Optional(Type.Boolean()),
 });
 
@@ -34,7 +36,7 @@ const InventoryItem = Type.Object({
   since: Type.Optional(count),
   ready: Type.Optional(Type.Boolean()),
   exit: Type.Optional(ExitStatus),
-  reason: Type.Optional(text),
+  reason: Type.Optional(reason),
   message: Type.Optional(text),
 });
 
@@ -47,7 +49,7 @@ const TaskStateReport = Type.Union([
     state: literals('FINISHED', 'FAILED', 'KILLED', 'ERROR'),
     agentTime: count,
     exit: Type.Optional(ExitStatus),
-    reason: text,
+    reason,
     message: Type.Optional(text),
   }),
 ]);
@@ -65,7 +67,11 @@ export const agentReportSchemas = {
     attributes: Type.Record(Type.String(), text),
     faultDomain: FaultDomain,
   }),
-  TaskStates: Type.Object({ type: Type.Literal('TaskStates'), ...head, tasks: Type.Array(TaskStateReport) }),
+  TaskStates: Type.Object({
+    type: Type.Literal('TaskStates'),
+    ...head,
+    tasks: Type.Array(TaskStateReport, { maxItems: 1000 }),
+  }),
   VolumesDestroyed: Type.Object({ type: Type.Literal('VolumesDestroyed'), ...head, volumes }),
 } as const;
 

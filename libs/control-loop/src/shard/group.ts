@@ -58,7 +58,13 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
   constructor(options: GroupOptions<Command, Foreign, Report, Internal, State, Event>) {
     this.#options = options;
     this.seq = options.accepted.seq + 1;
-    this.#rules = { ...options.hosting, cell: options.cell };
+    const { hosting, fold, cell } = options;
+    this.#rules = {
+      domain: hosting.domain,
+      cell,
+      decodeCommand: (name, version, body) => hosting.decodeCommand(name, version, body),
+      cellOf: (command, subject) => hosting.cellOf?.(command, subject, fold.domain),
+    };
   }
 
   get inputs(): number {

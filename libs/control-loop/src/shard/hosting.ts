@@ -8,8 +8,11 @@ export interface Hosting<Command, Foreign, Report, Internal, State extends objec
   readonly decider: Decider<Input<Command, Foreign, Report, Internal>, State, Event>;
   /** A typed command, or a refusal: `unknown-type`, `unsupported-version`, `invalid-field` … The body is parsed JSON. */
   decodeCommand(name: string, version: number, body: unknown): Decoded<{ readonly command: Command }>;
-  /** The cell that a command belongs to; `undefined` leaves it where it is. `subject` is the key of its message. */
-  cellOf?(command: Command, subject: string): number | undefined;
+  /**
+   * The cell that a command belongs to; `undefined` leaves it where it is. `subject` is the key of its message, the state that
+   * of the shard which it came to.
+   */
+  cellOf?(command: Command, subject: string, state: State): number | undefined;
   /** The journals that the shard of this cell reads, in causal order. */
   foreign?(cell: number): readonly JournalAddress[];
   /** The report partitions that the shard of this cell reads. */

@@ -2,6 +2,7 @@ import type { AgentId, ClusterEvent, ClusterEventOf, LaunchId, TaskEnd, TaskRepo
 import { unreachable } from '@orrery/kernel';
 import {
   isLive,
+  endedOfService,
   launchesOfTask,
   LOSS_WINDOW_MS,
   lossKey,
@@ -70,9 +71,11 @@ export function evolve(state: ClusterState, event: ClusterEvent): void {
     case 'TasksReportedLate':
     case 'ReportNoted':
       return reported(state, event.data);
-    case 'LaunchesForgotten':
-      for (const launch of event.data.launches) forget(state, launch);
+    case 'GrantsForgotten':
+      for (const grant of event.data.grants) forget(state, state.launches.keysBy('endedOf', grant));
       return;
+    case 'ServiceForgotten':
+      return forget(state, endedOfService(state, event.data));
     case 'VolumeDestroyAccepted':
       for (const volume of event.data.volumes) state.volumes.put(volume, { agent: event.data.agent });
       return changeAgent(state, event.data.agent, { ordered: event.data.n });
@@ -246,9 +249,8 @@ function hasNewer(state: ClusterState, row: LaunchRow): boolean {
   return false;
 }
 
-function forget(state: ClusterState, launch: LaunchId): void {
-  const row = state.launches.get(launch);
-  if (row !== undefined && !isLive(row)) state.launches.delete(launch);
+function forget(state: ClusterState, launches: Iterable<LaunchId>): void {
+  for (const launch of [...launches]) state.launches.delete(launch);
 }
 
 function countUses(state: ClusterState, digest: string, change: number): void {

@@ -78,8 +78,9 @@ export class Findings {
     if (this.#starting.length > 0) events.push({ type: 'TasksStarting', data: { ...head, tasks: this.#starting } });
     if (this.#running.length > 0) events.push({ type: 'TasksRunning', data: { ...head, tasks: this.#running } });
     if (this.#ready.length > 0) events.push({ type: 'TasksReady', data: { ...head, tasks: this.#ready } });
-    if (this.#ended.length > 0) events.push({ type: 'TasksEnded', data: { ...head, tasks: this.#ended } });
-    if (this.#late.length > 0) events.push({ type: 'TasksReportedLate', data: { ...head, tasks: this.#late } });
+    if (this.#ended.length > 0) events.push({ type: 'TasksEnded', data: { ...head, tasks: shortened(this.#ended) } });
+    if (this.#late.length > 0)
+      events.push({ type: 'TasksReportedLate', data: { ...head, tasks: shortened(this.#late) } });
     if (this.#lost.length > 0) {
       events.push({ type: 'TasksLost', data: { agent: this.agent, epoch, launches: this.#lost, reason: lostReason } });
     }
@@ -94,6 +95,19 @@ export class Findings {
   #seeLate(sighting: Sighting): void {
     if (!isLivePhase(sighting.phase)) this.#late.push(endOf(sighting));
   }
+}
+
+/** Of all messages of one decision together: a decision may not exceed 256 KiB. */
+const MESSAGES_LENGTH_MAX = 40_000;
+const MESSAGE_LENGTH_MAX = 500;
+
+/** The more tasks end at once, the less can be kept of what each of them said. */
+function shortened(ends: readonly TaskEnd[]): TaskEnd[] {
+  const lengthMax = Math.min(MESSAGE_LENGTH_MAX, Math.floor(MESSAGES_LENGTH_MAX / ends.length));
+  return ends.map((end) => {
+    if (end.message === undefined || end.message.length <= lengthMax) return end;
+    return { ...end, message: `${end.message.slice(0, lengthMax - 1)}…` };
+  });
 }
 
 function endOf({ launch, phase, exit, reason, message, agentTime }: Sighting): TaskEnd {

@@ -11,7 +11,7 @@ import { syncOf } from './syncs.js';
 type Inventory = Extract<AgentReport, { type: 'Inventory' }>;
 
 /** Differences that one decision takes; an agent with more of them is asked for its inventory again. */
-const DIFFERENCES_MAX = 1500;
+const DIFFERENCES_MAX = 1000;
 
 /**
  * Rows 16 and 17: an inventory comes at the start of a process (a registration) or because it was asked for (the same

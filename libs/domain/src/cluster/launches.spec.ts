@@ -1,4 +1,4 @@
-import type { AgentId, ClusterEvent } from '@orrery/contracts';
+import type { AgentId, ClusterEvent, GrantId, TaskStateReport } from '@orrery/contracts';
 import { digestOf, specificationOf } from '@orrery/testing';
 import { cluster } from './decide.js';
 import {
@@ -26,7 +26,8 @@ import {
   registered,
   inventory,
 } from './examples.js';
-import { currentLaunch, launchesOfService, taskView, usedOn } from './views.js';
+import { launchesOfService } from './state.js';
+import { currentLaunch, taskView, usedOn } from './views.js';
 
 const given = (...events: readonly ClusterEvent[]) => specificationOf(cluster).given(...events);
 const refused = (names: readonly string[], code: string): ClusterEvent =>
@@ -183,6 +184,19 @@ describe('reports', () => {
       .thenNothing();
   });
 
+  it('of a thousand ends with long messages still fit a decision', () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `1000000.${index}`);
+    const end = { state: 'FAILED', agentTime: AT, reason: 'exit-code', exit: { code: 1 }, message: 'é'.repeat(9999) };
+    given(...staged(...names))
+      .when(
+        taskStates(
+          1,
+          names.map((name) => ({ ...end, launch: id(name) }) as TaskStateReport),
+        ),
+      )
+      .thenEvents((events) => expect(Buffer.byteLength(JSON.stringify(events))).toBeLessThan(256 * 1024));
+  });
+
   it('of another epoch or process are dropped', () => {
     given(...staged('10.0'))
       .when(taskStates(1, [running('10.0')], { epoch: 2 }))
@@ -236,7 +250,8 @@ describe('an ended launch', () => {
       services({ type: 'GrantReturned', data: { service: hello, generation: 1, grants: [grant as never] } });
     given(...ended)
       .when(returned('g10.0'))
-      .then(event('LaunchesForgotten', { launches: [id('10.0')] }))
+      .then(event('GrantsForgotten', { grants: ['g10.0' as GrantId] }))
+      .thenState((state) => expect([...state.launches.keys()]).toEqual(['10.1']))
       .when(returned('g10.0'))
       .thenNothing();
     given(...ended)
@@ -248,7 +263,7 @@ describe('an ended launch', () => {
     const removed = services({ type: 'ServiceRemoved', data: { service: hello, generation: 1, leftOn: [ada] } });
     given(...ended)
       .when(removed)
-      .then(event('LaunchesForgotten', { launches: [id('10.0')] }))
+      .then(event('ServiceForgotten', { service: hello, generation: 1 }))
       .thenState((state) => expect([...state.launches.keys()]).toEqual(['10.1']))
       .when(removed)
       .thenNothing();
@@ -286,7 +301,8 @@ describe('evolve', () => {
       event('TasksReady', { ...one, m: 1, tasks: [{ launch: id('9.9'), ready: true }] }),
       event('TasksEnded', { ...one, m: 1, tasks: [{ launch: id('9.9'), state: 'FAILED', reason: 'x' }] }),
       event('TasksLost', { ...one, launches: [id('9.9')], reason: 'x' }),
-      event('LaunchesForgotten', { launches: [id('9.9')] }),
+      event('GrantsForgotten', { grants: ['g9.9' as GrantId] }),
+      event('ServiceForgotten', { service: hello, generation: 1 }),
       event('VolumesGone', { ...one, volumes: [] }),
       sync(1, 'x'),
     ];

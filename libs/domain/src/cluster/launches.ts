@@ -10,8 +10,8 @@ import {
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
 import { nameOf } from './agents.js';
 import { Draft } from './draft.js';
-import { isLive, type ClusterState, type LaunchRow } from './state.js';
-import { currentLaunch, launchesOfService } from './views.js';
+import { endedOfService, isLive, type ClusterState, type LaunchRow } from './state.js';
+import { currentLaunch } from './views.js';
 
 /** Row 4: a launch is accepted on an agent that is ACTIVE in the epoch that its grant was made for, and never twice. */
 export function acceptLaunches(
@@ -134,11 +134,11 @@ export function killTask(
 
 /** A returned grant is never launched on again, so its ended launches have told all they had to. */
 export function forgetReturned(
-  { grants }: ServicesEventOf<'GrantReturned'>['data'],
+  data: ServicesEventOf<'GrantReturned'>['data'],
   state: ClusterState,
 ): Decision<ClusterEvent> {
-  const launches = grants.flatMap((grant) => [...state.launches.keysBy('endedOf', grant)]);
-  return launches.length === 0 ? accept() : accept({ type: 'LaunchesForgotten', data: { launches } });
+  const grants = data.grants.filter((grant) => state.launches.countBy('endedOf', grant) > 0);
+  return grants.length === 0 ? accept() : accept({ type: 'GrantsForgotten', data: { grants } });
 }
 
 /** Launches left on agents that can't be reached stay until they end. */
@@ -146,9 +146,6 @@ export function forgetService(
   { service, generation }: ServicesEventOf<'ServiceRemoved'>['data'],
   state: ClusterState,
 ): Decision<ClusterEvent> {
-  const launches: LaunchId[] = [];
-  for (const row of launchesOfService(state, service)) {
-    if (row.generation === generation && !isLive(row)) launches.push(row.launch);
-  }
-  return launches.length === 0 ? accept() : accept({ type: 'LaunchesForgotten', data: { launches } });
+  const nothing = endedOfService(state, { service, generation }).next().done === true;
+  return nothing ? accept() : accept({ type: 'ServiceForgotten', data: { service, generation } });
 }

@@ -169,7 +169,7 @@ describe('any sequence of inputs', () => {
           expect(clusterViolations(state)).toEqual([]);
         });
       }),
-      runs(400),
+      runs(200),
     );
     // A generator that never reaches an event proves nothing about it.
     expect([...kinds].sort()).toEqual(everyKind);
@@ -197,7 +197,7 @@ describe('any sequence of inputs', () => {
         expect(digestOf(loaded)).toBe(digestOf(lived));
         expect(cluster.nextDeadline!(loaded)).toBe(cluster.nextDeadline!(lived));
       }),
-      runs(100),
+      runs(40),
     );
   });
 
@@ -244,13 +244,14 @@ const everyKind = [
   'AgentReturned',
   'AgentUnreachable',
   'DrainDeadlinePassed',
+  'GrantsForgotten',
   'KillAccepted',
   'LapseDropped',
   'LapseHeld',
   'LaunchAccepted',
   'LaunchRefused',
-  'LaunchesForgotten',
   'ReportNoted',
+  'ServiceForgotten',
   'StandDownOrdered',
   'StreamOpened',
   'SyncOrdered',

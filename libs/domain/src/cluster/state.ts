@@ -161,6 +161,24 @@ export function* launchesOfTask(
   }
 }
 
+/** All launches of a service, pod type by pod type; the living and the ended that were not replaced yet. */
+export function* launchesOfService(state: ClusterState, service: string): IterableIterator<LaunchRow> {
+  const prefix = `${service}.`;
+  for (const block of state.launches.valuesOf('block', prefix)) {
+    if (!block.startsWith(prefix)) return;
+    for (const [, row] of state.launches.by('block', block)) yield row;
+  }
+}
+
+export function* endedOfService(
+  state: ClusterState,
+  { service, generation }: Pick<LaunchRow, 'service' | 'generation'>,
+): IterableIterator<LaunchId> {
+  for (const row of launchesOfService(state, service)) {
+    if (row.generation === generation && !isLive(row)) yield row.launch;
+  }
+}
+
 /** Keys of losses sort by time. */
 export function lossKey(at: EpochMs, agent: AgentId): string {
   return `${String(at).padStart(15, '0')}.${agent}`;

@@ -94,15 +94,6 @@ function isNewer(left: LaunchRow, right: LaunchRow): boolean {
     : left.generation > right.generation;
 }
 
-/** All launches of a service, pod type by pod type; the living and the ended that were not replaced yet. */
-export function* launchesOfService(state: ClusterState, service: string): IterableIterator<LaunchRow> {
-  const prefix = `${service}.`;
-  for (const block of state.launches.valuesOf('block', prefix)) {
-    if (!block.startsWith(prefix)) return;
-    for (const [, row] of state.launches.by('block', block)) yield row;
-  }
-}
-
 /** Live launches on an agent. */
 export function* launchesOnAgent(state: ClusterState, agent: AgentId): IterableIterator<LaunchRow> {
   for (const [, row] of state.launches.by('liveOn', agent)) yield row;
