@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { leftOut } from '../../deploy/local/complete-lockfile.mjs';
 
 // What dependency-cruiser (layers), oxlint (functions, calls) and knip (what nobody uses) cannot say.
 
@@ -84,6 +85,12 @@ it('keeps the top of the checkout short', () => {
   ];
   const more = ['jest.config.js', 'knip.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
   expect([...top].filter((name) => !name.startsWith('.') && ![...known, ...more].includes(name))).toEqual([]);
+});
+
+it('has a lockfile that `npm ci` takes on every platform', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: object };
+  // Not empty: node deploy/local/complete-lockfile.mjs
+  expect(Object.keys(leftOut(packages))).toEqual([]);
 });
 
 it('lists every app and library in nest-cli.json', () => {

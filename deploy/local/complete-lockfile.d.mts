@@ -1,0 +1,1 @@
+export function leftOut(packages: object): Record<string, object>;
