@@ -1,6 +1,7 @@
 export { minus, NOTHING, plus, times, type Amounts } from './amounts.js';
-export type { Operator, Peer, Rule } from './constraints/constraint.js';
-export { dependsOnPeers } from './constraints/constraints.js';
+export type { Effect, Operator, Peer, Rule } from './constraints/constraint.js';
+export { effectOf } from './constraints/constraints.js';
+export { patternProblem } from './constraints/pattern.js';
 export { dominantResourceFairness, weightedShare, type Claim, type FairShare, type Turn } from './fair-share.js';
 export type { Filter } from './filters/filter.js';
 export { funnelOf, type Funnel } from './funnel.js';

@@ -186,7 +186,7 @@ describe('whatever happens', () => {
           if (violations.length > 0) throw new Error(violations.join('\n'));
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 
@@ -208,7 +208,7 @@ describe('whatever happens', () => {
         expect(decision.accepted && decision.events.filter(({ type }) => type === 'Placed')).toEqual([]);
         expect(waiting.every(({ reasons }) => reasons !== undefined)).toBe(true);
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 
@@ -224,7 +224,7 @@ describe('whatever happens', () => {
         for (const event of world.events.slice(cut)) allocation.evolve(restored, event);
         expect(bytesOf(restored)).toEqual(bytesOf(world.state));
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 
@@ -237,7 +237,7 @@ describe('whatever happens', () => {
         }
         for (const event of one.events) allocation.evolve(other.state, event);
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 
@@ -262,7 +262,7 @@ describe('whatever happens', () => {
             }
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 });

@@ -12,7 +12,7 @@ import type {
 import {
   amountsOf,
   bulkOf,
-  dependsOnPeers,
+  effectOf,
   giveBack,
   minus,
   NOTHING,
@@ -35,6 +35,8 @@ import {
   type AllocationState,
   type GrantRow,
   type LedgerRow,
+  type LotRow,
+  type RequestRow,
 } from './state.js';
 
 /** The only code that changes the ledger. Believes the journal: what it does not know, it passes over. */
@@ -84,6 +86,19 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   countCapacity(state, undefined, opened);
   state.agents.put(agent, opened);
   grow(state, agent);
+  lookAgain(state, idsOf(state, 'effect', 'balancing'));
+  if (before !== undefined && !sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
+}
+
+/** Facts that constraints speak of: where they change, so do the groups of all that runs there. */
+function sameFacts(left: AgentRow, right: AgentRow): boolean {
+  const names = new Set([...Object.keys(left.attributes), ...Object.keys(right.attributes)]);
+  return (
+    left.hostname === right.hostname &&
+    left.faultDomain.region === right.faultDomain.region &&
+    left.faultDomain.zone === right.faultDomain.zone &&
+    [...names].every((name) => left.attributes[name] === right.attributes[name])
+  );
 }
 
 function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClosed'>['data']): void {
@@ -102,7 +117,9 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
     const draining = reason === 'draining' || data.draining === true ? { draining: true as const } : {};
     state.agents.put(agent, { ...rest, ...draining, closed: reason });
   }
-  grow(state);
+  // A group less to keep level with; and with the last agent, everything waits for another reason.
+  lookAgain(state, idsOf(state, 'effect', 'balancing'));
+  if (state.agents.open.all.length === 0) grow(state);
 }
 
 /** A gone agent is remembered as long as something is known to be there. */
@@ -187,6 +204,24 @@ function grow(state: AllocationState, agent?: AgentId): void {
   if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
 }
 
+/** A pod of the set is gone: constraints that count its pods may let one in anywhere. */
+function lookAgainAtSet(state: AllocationState, lot: LotRow): void {
+  lookAgain(state, idsOf(state, 'set', setKey(lot)), (row) => effectOf(row.constraints) !== 'fixed');
+}
+
+function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_row: RequestRow) => true): void {
+  for (const id of ids) {
+    const row = state.requests.get(id);
+    if (row?.triedAt === undefined || !which(row)) continue;
+    const { triedAt: _tried, ...fresh } = row;
+    state.requests.put(id, fresh);
+  }
+}
+
+function idsOf(state: AllocationState, index: 'set' | 'effect', value: string): RequestId[] {
+  return [...state.requests.keysBy(index, value)];
+}
+
 function putLedger(state: AllocationState, change: Partial<LedgerRow>): void {
   state.ledger.put('all', { ...ledgerOf(state), ...change });
 }
@@ -220,7 +255,12 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
     request,
     grants.map(({ index }) => index),
   );
-  lookAgainAtSet(state, setKey(data), request);
+  // Only where pods are spread evenly can one more make room elsewhere.
+  lookAgain(
+    state,
+    idsOf(state, 'set', setKey(data)),
+    (row) => row.request !== request && effectOf(row.constraints) === 'balancing',
+  );
 }
 
 function grantRow(lot: GrantId, grant: Grant): GrantRow {
@@ -236,15 +276,6 @@ function grantRow(lot: GrantId, grant: Grant): GrantRow {
   };
 }
 
-/** Where the pods of a set run has changed: what constraints say of those that are blocked may be another thing now. */
-function lookAgainAtSet(state: AllocationState, key: string, except?: RequestId): void {
-  for (const [id, row] of [...state.requests.by('set', key)]) {
-    if (id === except || row.triedAt === undefined || !dependsOnPeers(row.constraints)) continue;
-    const { triedAt: _tried, ...fresh } = row;
-    state.requests.put(id, fresh);
-  }
-}
-
 function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'GrantSuperseded'>['data']): void {
   for (const id of grants) {
     const grant = state.grants.get(id);
@@ -252,7 +283,7 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
     const lot = lotOf(state, grant);
     charge(state, lot.role, minus(NOTHING, chargeOf(state, grant)));
     state.grants.put(id, { ...grant, superseded: true });
-    lookAgainAtSet(state, setKey(lot));
+    lookAgainAtSet(state, lot);
   }
 }
 
@@ -265,6 +296,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     const row = state.agents.get(grant.agent);
     if (row !== undefined && row.closed !== 'gone')
       putFree(state, row, giveBack(row.free, bulkOfGrant(state, grant), row.capacity));
+    lookAgainAtSet(state, lotOf(state, grant));
     state.grants.delete(id);
     if (state.grants.countBy('lot', grant.lot) === 0) state.lots.delete(grant.lot);
     forgetWhenGone(state, grant.agent);

@@ -4,14 +4,15 @@ import type {
   AllocationEvent,
   Grant,
   GrantId,
+  PendingReasons,
   PlacementRequest,
   RequestId,
   RoleName,
   VolumeId,
 } from '@orrery/contracts';
 import {
-  dependsOnPeers,
   dominantResourceFairness,
+  effectOf,
   plus,
   Session,
   times,
@@ -21,6 +22,7 @@ import {
   type Place,
   type Wish,
 } from '@orrery/scheduling';
+import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
 import { countIndexes, firstIndexes, withoutIndexes } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
@@ -59,6 +61,7 @@ export class Round {
   readonly #queues = new Map<RoleName, RoleQueue>();
   readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly grants: Grant[] }>();
   readonly #blocked: Blocked[] = [];
+  readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly AgentId[]>();
   #bytes = 0;
   #looked = 0;
@@ -81,7 +84,8 @@ export class Round {
     }
     let full = false;
     while (this.#queues.size > 0 && !(full = this.#isFull())) this.#turn();
-    return [...this.#placed(), ...this.#waiting(!full)];
+    // What is superseded comes last: it may set free requests that were found blocked while it counted.
+    return [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
   }
 
   #queueAll(): void {
@@ -114,21 +118,35 @@ export class Round {
   }
 
   #serve(row: RequestRow, left: RequestRow['indexes'], pods: number): { indexes: number[]; blocked: boolean } {
+    const since = this.#since(row);
+    const known = effectOf(row.constraints) === 'fixed' ? this.#deadEnds.of(row, since) : undefined;
+    if (known !== undefined) {
+      this.#looked += 1;
+      this.#block(row, left, known);
+      return { indexes: [], blocked: true };
+    }
     const wanted = Math.min(pods, this.#roomFor(row), countIndexes(left));
     const wish = this.#wishOf(row);
-    const among = this.#among(row);
-    const found = this.#session.place(wish, wanted, among);
+    const found = this.#session.place(wish, wanted, since < 0 ? undefined : this.#grownSince(since));
     const indexes = firstIndexes(left, found.places.length);
     this.#grant(row, indexes, found.places);
     const blocked = found.places.length < wanted;
-    if (blocked) this.#block(row, withoutIndexes(left, indexes), found, wish, among);
+    if (blocked) {
+      const deadEnd = this.#deadEnd(since, found, wish);
+      this.#deadEnds.note(row, deadEnd);
+      this.#block(row, withoutIndexes(left, indexes), deadEnd);
+    }
     return { indexes, blocked };
   }
 
-  /** Agents that a request has not seen since it was blocked; without a list: all. */
-  #among(row: RequestRow): readonly AgentId[] | undefined {
-    if (row.triedAt === undefined || dependsOnPeers(row.constraints)) return undefined;
-    const since = Math.max(row.triedAt, this.#ledger.settled);
+  /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
+  #since({ triedAt, constraints }: RequestRow): number {
+    return triedAt === undefined || effectOf(constraints) === 'balancing'
+      ? -1
+      : Math.max(triedAt, this.#ledger.settled);
+  }
+
+  #grownSince(since: number): readonly AgentId[] {
     let grown = this.#grown.get(since);
     if (grown === undefined) {
       const { agents } = this.#state;
@@ -144,7 +162,7 @@ export class Round {
       rules: row.constraints,
       policy: row.policy,
       avoid: row.avoid,
-      peers: dependsOnPeers(row.constraints) ? this.#peers.of(row) : [],
+      peers: effectOf(row.constraints) === 'fixed' ? [] : this.#peers.of(row),
     };
   }
 
@@ -180,21 +198,38 @@ export class Round {
     this.#bytes += grantBytes(row) * places.length;
   }
 
-  /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
-  #block(row: RequestRow, left: RequestRow['indexes'], found: Found, wish: Wish, among?: readonly AgentId[]): void {
-    const blocked = { row, placedOfSet: this.#peers.placedOf(row) };
-    if (row.reasons !== undefined && among !== undefined && this.#sameFor(row, among, found)) {
-      this.#blocked.push(blocked);
-      return;
+  #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
+    let made: PendingReasons | undefined;
+    const reasons = () => {
+      if (made !== undefined) return made;
+      const { filters } = since < 0 ? found : this.#session.place(wish, 0);
+      this.#looked += this.#state.agents.size;
+      return (made = reasonsOf(this.#state, filters, (agent) => this.#session.node(agent)));
+    };
+    return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
+  }
+
+  /** Filters that rejected what grew. */
+  #rejecting(since: number, { filters }: Found): string[] {
+    if (this.#state.agents.open.all.length === 0) return ['open'];
+    const rejecting = new Set<string>();
+    for (const agent of this.#grownSince(since)) {
+      const node = this.#session.node(agent);
+      const filter = node === undefined ? undefined : filters.find((candidate) => !candidate.passes(node));
+      if (filter !== undefined) rejecting.add(filter.name);
     }
-    const { filters } = among === undefined ? found : this.#session.place(wish, 0);
-    const reasons = reasonsOf(this.#state, filters, (agent) => this.#session.node(agent));
-    this.#looked += this.#state.agents.size;
-    if (row.reasons !== undefined && sameReasons(row.reasons, reasons)) {
+    return [...rejecting];
+  }
+
+  /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
+  #block(row: RequestRow, left: RequestRow['indexes'], deadEnd: DeadEnd): void {
+    const blocked = { row, placedOfSet: this.#peers.placedOf(row) };
+    if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
       this.#blocked.push(blocked);
       return;
     }
     const { request, service, generation, pod } = row;
+    const reasons = deadEnd.reasons();
     const waiting = countIndexes(left);
     const indexes = firstIndexes(left, PENDING_INDEXES_MAX);
     const more = waiting > indexes.length ? { waiting } : {};
@@ -203,26 +238,19 @@ export class Round {
     this.#bytes += 1000 + indexes.length * 8 + reasons.examples.length * 250;
   }
 
-  /** Whether the agents that grew reject it for reasons that were told already. */
-  #sameFor(row: RequestRow, among: readonly AgentId[], { filters }: Found): boolean {
-    const told = filtersThatReject(row.reasons!);
-    if (this.#state.agents.countBy('state', 'open') === 0) return told.length === 1 && told[0] === 'open';
-    return among.every((agent) => {
-      const node = this.#session.node(agent);
-      const filter = node === undefined ? undefined : filters.find((candidate) => !candidate.passes(node));
-      return filter === undefined || told.includes(filter.name);
-    });
-  }
-
   *#placed(): IterableIterator<AllocationEvent> {
     for (const { row, grants } of this.#served.values()) {
       const { request, service, generation, role, pod, needs } = row;
       yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants } };
-      const old = new Map(row.replaces.map(({ index, grant }) => [index, grant]));
-      yield* superseded(
-        grants.flatMap(({ index }) => old.get(index) ?? []),
-        this.#state,
-      );
+    }
+  }
+
+  /** Grants that others were placed for. */
+  *#superseded(): IterableIterator<AllocationEvent> {
+    for (const { row, grants } of this.#served.values()) {
+      const placed = new Set(grants.map(({ index }) => index));
+      const old = row.replaces.filter(({ index }) => placed.has(index)).map(({ grant }) => grant);
+      yield* superseded(old, this.#state);
     }
   }
 
@@ -232,7 +260,7 @@ export class Round {
     let settles = false;
     for (const { row, placedOfSet, event } of this.#blocked) {
       // Pods of its set were placed since: what its constraints say may be another thing now, so it stays to be tried.
-      if (dependsOnPeers(row.constraints) && this.#peers.placedOf(row) !== placedOfSet) continue;
+      if (effectOf(row.constraints) === 'balancing' && this.#peers.placedOf(row) !== placedOfSet) continue;
       if (event !== undefined) yield event;
       else if (all && row.triedAt !== undefined) settles = true;
       else listed.push(row.request);
@@ -240,6 +268,12 @@ export class Round {
     if (listed.length > 0) yield { type: 'RequestsTried', data: { requests: listed } };
     if (settles) yield { type: 'RequestsTried', data: {} };
   }
+}
+
+/** Counts move all the time; what matters is whether something else stands in the way than was told. */
+function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
+  const names = filtersThatReject(told);
+  return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
 }
 
 /** A request that was tried in vain: with an event when its reasons are new. */

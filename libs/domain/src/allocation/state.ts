@@ -12,7 +12,7 @@ import type {
   ServiceName,
   VolumeId,
 } from '@orrery/contracts';
-import type { Needs, Stock } from '@orrery/scheduling';
+import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { OpenAgents } from './open-agents.js';
 
 /**
@@ -152,6 +152,7 @@ export function initialState(): AllocationState {
       fresh: (row) => (row.triedAt === undefined ? 'yes' : undefined),
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),
+      effect: (row) => effectOf(row.constraints),
     }),
     roles: new Table('roles'),
     ledger: new Table('ledger'),

@@ -1,7 +1,7 @@
 import { unreachable } from '@orrery/kernel';
 import type { Node } from '../node.js';
 import { cluster } from './cluster.js';
-import type { Constraint, Peer, Rule } from './constraint.js';
+import type { Constraint, Effect, Peer, Rule } from './constraint.js';
 import { GroupBy } from './group-by.js';
 import { is } from './is.js';
 import { like, unlike } from './like.js';
@@ -26,14 +26,17 @@ export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): C
   };
 }
 
-/** Whether what runs elsewhere can decide about a node. */
-export function dependsOnPeers(rules: readonly Rule[]): boolean {
-  return rules.some(
-    ({ operator, value }) => peerOperators.has(operator) || (operator === 'CLUSTER' && value === undefined),
-  );
+/** The strongest effect of any of the rules: whether, and which way, what is placed elsewhere can decide about a node. */
+export function effectOf(rules: readonly Rule[]): Effect {
+  const effects = rules.map(({ operator, value }) => {
+    if (operator === 'GROUP_BY') return 'balancing';
+    return narrowingOperators.has(operator) || (operator === 'CLUSTER' && value === undefined) ? 'narrowing' : 'fixed';
+  });
+  if (effects.includes('balancing')) return 'balancing';
+  return effects.includes('narrowing') ? 'narrowing' : 'fixed';
 }
 
-const peerOperators: ReadonlySet<Rule['operator']> = new Set<Rule['operator']>(['UNIQUE', 'MAX_PER', 'GROUP_BY']);
+const narrowingOperators: ReadonlySet<Rule['operator']> = new Set<Rule['operator']>(['UNIQUE', 'MAX_PER']);
 
 function constraintOf(rule: Rule, peers: readonly Peer[]): Constraint {
   switch (rule.operator) {

@@ -38,6 +38,12 @@ export function compilePattern(source: string): Pattern | { readonly error: stri
   }
 }
 
+/** What is wrong with a pattern, or nothing. */
+export function patternProblem(source: string): string | undefined {
+  const pattern = compilePattern(source);
+  return 'error' in pattern ? pattern.error : undefined;
+}
+
 class PatternError extends Error {}
 
 class Program {
