@@ -40,6 +40,21 @@ export function evolve(state: ClusterState, event: ClusterEvent): void {
       return changeAgent(state, event.data.agent, { lapseHeld: false });
     case 'StandDownOrdered':
       return changeAgent(state, event.data.agent, { session: event.data.session });
+    case 'SyncOrdered':
+      return changeAgent(state, event.data.agent, {
+        ordered: event.data.n,
+        inventoryAsked: event.data.askInventory,
+      });
+    default:
+      return evolveTasks(state, event);
+  }
+}
+
+type AgentEventType = `Agent${string}` | `Lapse${string}` | 'DrainDeadlinePassed' | 'StandDownOrdered' | 'SyncOrdered';
+type TaskEvent = Exclude<ClusterEvent, { readonly type: AgentEventType }>;
+
+function evolveTasks(state: ClusterState, event: TaskEvent): void {
+  switch (event.type) {
     case 'TemplateKept':
       return templateKept(state, event.data);
     case 'LaunchAccepted':
@@ -48,11 +63,6 @@ export function evolve(state: ClusterState, event: ClusterEvent): void {
       return;
     case 'KillAccepted':
       return killAccepted(state, event.data);
-    case 'SyncOrdered':
-      return changeAgent(state, event.data.agent, {
-        ordered: event.data.n,
-        inventoryAsked: event.data.askInventory,
-      });
     case 'TasksStarting':
       for (const { launch } of event.data.tasks) advance(state, launch, 'STARTING');
       return reported(state, event.data);
