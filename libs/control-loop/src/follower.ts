@@ -2,7 +2,7 @@ import { journalTopic, type JournalPosition, type JournalRecord } from '@orrery/
 import { assert, type DomainEvent } from '@orrery/kernel';
 import { foldedBy, isDeliverable, type FoldedSeqs } from './inputs/causal.js';
 import { Room } from './inputs/room.js';
-import { JournalStopped, journalProtocol, type Judge, type VoidReason } from './journal/judge.js';
+import { JournalStopped, journalProtocol, type VoidReason } from './journal/judge.js';
 import { acceptedPosition, startOf } from './journal/position.js';
 import { JournalReader, type ReadMessage } from './journal/reader.js';
 import type { Clock } from './ports/clock.js';
@@ -51,7 +51,6 @@ export interface FollowerOptions<Source extends FollowedSource> {
   onTrouble?(source: Source, error: Error): void;
   /** Damage, or `onCommit` threw: nothing more will be handed over. */
   onStopped(error: Error): void;
-  readonly judge?: Judge;
 }
 
 export type FollowerStart =
@@ -245,7 +244,7 @@ class SourceReader<Source extends FollowedSource> {
       log: this.#ports.log,
       clock: this.#ports.clock,
       source: { topic: journalTopic(this.source.domain), partition: this.source.cell },
-      judge: this.#options.judge ?? journalProtocol.judge,
+      protocol: journalProtocol,
       rules: { ...registration, ...(fold === undefined ? {} : { foldVersion: fold.foldVersion }) },
       position: this.position,
       onAccepted: (record, position, message) => this.#onAccepted(record, position, message),

@@ -19,12 +19,14 @@ export {
 } from './journal/audit.js';
 export { sha256 } from './journal/hash.js';
 export {
+  anchorFault,
   journalProtocol,
   JournalStopped,
   judge,
   meaningOfAck,
   type AckMeaning,
   type AckRule,
+  type AnchorRule,
   type JournalProtocol,
   type JournalRules,
   type Judge,

@@ -48,7 +48,7 @@ interface Partition {
   high: number;
   readonly followers: Set<Follower>;
   /** Told when the message at this offset is replicated or was cut. */
-  readonly waiting: { offset: number; message: LogMessage; settle: (replicated: boolean) => void }[];
+  readonly waiting: Map<number, (replicated: boolean) => void>;
 }
 
 const BATCH_MESSAGES_MAX = 500;
@@ -132,13 +132,13 @@ export class InMemoryLog implements Log {
   changeLeader(source: TopicPartition): void {
     const partition = this.#partition(source);
     partition.messages.length = partition.high;
-    for (const { settle } of partition.waiting.splice(0)) settle(false);
+    cutOff(partition);
   }
 
   /** Somebody deleted the topic and made it again. Followers read on, as a client that knows no topic ids does. */
   recreate(source: TopicPartition): void {
     const partition = this.#partition(source);
-    for (const { settle } of partition.waiting.splice(0)) settle(false);
+    cutOff(partition);
     partition.messages = [];
     partition.low = 0;
     partition.high = 0;
@@ -160,15 +160,16 @@ export class InMemoryLog implements Log {
       value,
     };
     partition.messages.push(message);
-    partition.waiting.push({ offset, message, settle: (replicated) => settle(replicated ? offset : undefined) });
+    partition.waiting.set(offset, (replicated) => settle(replicated ? offset : undefined));
     this.#later(() => this.#replicate(partition, message));
   }
 
   #replicate(partition: Partition, message: LogMessage): void {
     if (partition.messages[message.offset] !== message) return;
-    partition.high = Math.max(partition.high, message.offset + 1);
-    while (partition.waiting.length > 0 && partition.waiting[0]!.offset < partition.high) {
-      partition.waiting.shift()!.settle(true);
+    for (; partition.high <= message.offset; partition.high += 1) {
+      const settle = partition.waiting.get(partition.high);
+      partition.waiting.delete(partition.high);
+      settle?.(true);
     }
     for (const follower of partition.followers) follower.poke();
   }
@@ -210,11 +211,17 @@ export class InMemoryLog implements Log {
     const name = `${topic}/${partition}`;
     let found = this.#partitions.get(name);
     if (found === undefined) {
-      found = { messages: [], low: 0, high: 0, followers: new Set(), waiting: [] };
+      found = { messages: [], low: 0, high: 0, followers: new Set(), waiting: new Map() };
       this.#partitions.set(name, found);
     }
     return found;
   }
+}
+
+function cutOff({ waiting }: Partition): void {
+  const settles = [...waiting.values()];
+  waiting.clear();
+  for (const settle of settles) settle(false);
 }
 
 class Follower implements LogReader {

@@ -6,7 +6,7 @@ import {
   type JournalRecord,
   type RecordedEvent,
 } from '@orrery/contracts';
-import type { Judge } from '../journal/judge.js';
+import type { JournalProtocol } from '../journal/judge.js';
 import { startOf } from '../journal/position.js';
 import { JournalReader, type ReadMessage } from '../journal/reader.js';
 import type { Clock } from '../ports/clock.js';
@@ -20,7 +20,7 @@ import { Room } from './room.js';
 export interface JournalQueueOptions {
   readonly log: Log;
   readonly clock: Clock;
-  readonly judge: Judge;
+  readonly protocol: JournalProtocol;
   readonly address: JournalAddress;
   readonly registration: JournalRegistration;
   onArrival(): void;
@@ -98,13 +98,13 @@ export class JournalQueue {
   }
 
   async start(row: ForeignRow | undefined): Promise<void> {
-    const { log, clock, judge, address, registration, onVoid, onTrouble, onStopped } = this.#options;
+    const { log, clock, protocol, address, registration, onVoid, onTrouble, onStopped } = this.#options;
     this.#row = row;
     this.#readSeq = row === undefined ? -1 : row.events === undefined ? row.seq : row.seq - 1;
     this.#reader = new JournalReader({
       log,
       clock,
-      judge,
+      protocol,
       source: { topic: journalTopic(address.domain), partition: address.cell },
       rules: registration,
       position: row ?? startOf(registration.journalId),

@@ -140,10 +140,25 @@ export const meaningOfAck: AckRule = (offset, next) => {
   return offset === next ? 'accepted' : 'read-on';
 };
 
+/**
+ * B2: what is wrong with the record found where the last accepted one stood, if anything. A log that lost it, or was made
+ * again, is not the log that was read, and nothing in it may be believed.
+ */
+export type AnchorRule = (cursor: JournalPosition, found: JudgedMessage | undefined) => string | undefined;
+
+export const anchorFault: AnchorRule = ({ lastOffset, seq, term, hash }, found) => {
+  const value = found?.value ?? undefined;
+  if (value === undefined || sha256(value) !== hash) return `seq ${seq} is no longer at offset ${lastOffset}`;
+  const head = readHead(value);
+  if (head?.seq === seq && head['term'] === term) return undefined;
+  return `offset ${lastOffset} holds seq ${head?.seq} of term ${String(head?.['term'])}, expected ${seq} of ${term}`;
+};
+
 /** The decisions of the protocol, as values: a simulation hosts shards with one of them replaced, to prove it is needed. */
 export interface JournalProtocol {
   readonly judge: Judge;
   readonly meaningOfAck: AckRule;
+  readonly anchorFault: AnchorRule;
 }
 
-export const journalProtocol: JournalProtocol = { judge, meaningOfAck };
+export const journalProtocol: JournalProtocol = { judge, meaningOfAck, anchorFault };

@@ -2,7 +2,14 @@ import type { JournalPosition, JournalRecord } from '@orrery/contracts';
 import type { Clock } from '../ports/clock.js';
 import type { Log, LogMessage, LogReader, MessageBatch, TopicPartition } from '../ports/log.js';
 import { sha256 } from './hash.js';
-import { JournalStopped, type Judge, type JournalRules, type StopReason, type VoidReason } from './judge.js';
+import {
+  JournalStopped,
+  type JournalProtocol,
+  type JournalRules,
+  type StopReason,
+  type Verdict,
+  type VoidReason,
+} from './judge.js';
 import { acceptedPosition } from './position.js';
 import { readHead } from './records.js';
 
@@ -10,7 +17,7 @@ export interface JournalReaderOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly source: TopicPartition;
-  readonly judge: Judge;
+  readonly protocol: JournalProtocol;
   readonly rules: JournalRules;
   /** Where to go on; its last accepted record is the anchor that must still be there. */
   readonly position: JournalPosition;
@@ -51,6 +58,7 @@ export class JournalReader {
   /** Offset that the log has to deliver next; behind the cursor when records were accepted by acknowledgement. */
   #readNext = 0;
   #reader: LogReader | undefined;
+  #previewed: { cursor: JournalPosition; value: Uint8Array; verdict: Verdict } | undefined;
   #cancelRestart: (() => void) | undefined;
   #backOffMs = BACK_OFF_MS_MIN;
   #stopped = false;
@@ -106,7 +114,21 @@ export class JournalReader {
 
   /** Judges and takes a message: of the log, or one's own that was acknowledged at this offset. */
   offer(message: ReadMessage): void | Promise<void> {
-    const verdict = this.#options.judge(this.#cursor, message, this.#options.rules);
+    return this.#take(this.#judge(message), message);
+  }
+
+  /** What a record of one's own would be if it stood next: it is not sent unless that is `accepted`. */
+  preview(value: Uint8Array): Verdict {
+    const verdict = this.#judge({ offset: this.#cursor.next, value });
+    this.#previewed = { cursor: this.#cursor, value, verdict };
+    return verdict;
+  }
+
+  #judge(message: ReadMessage): Verdict {
+    return this.#options.protocol.judge(this.#cursor, message, this.#options.rules);
+  }
+
+  #take(verdict: Verdict, message: ReadMessage): void | Promise<void> {
     switch (verdict.kind) {
       case 'stop':
         throw new JournalStopped(verdict.reason, `${this.#name}: ${verdict.message}`);
@@ -123,7 +145,11 @@ export class JournalReader {
   /** W1: the log acknowledged our record right behind all that was read. */
   acknowledge(offset: number, value: Uint8Array): void {
     try {
-      void this.offer({ offset, value });
+      const known = this.#previewed;
+      this.#previewed = undefined;
+      const isKnown = known?.cursor === this.#cursor && known.value === value && offset === this.#cursor.next;
+      const message = { offset, value };
+      void this.#take(isKnown ? known.verdict : this.#judge(message), message);
       if (offset >= this.#readNext) this.#acknowledged.set(offset, this.#cursor.hash);
       this.#release(this.#cursor.next);
     } catch (error) {
@@ -133,17 +159,15 @@ export class JournalReader {
 
   /** The last accepted record must still be there, byte for byte; else the log is not the one that was read. */
   async checkAnchor(): Promise<void> {
-    const { log, source } = this.#options;
-    const { lastOffset, hash, seq, term } = this.#cursor;
-    if (seq < 0) return;
-    const [anchor] = await log.read(source, lastOffset, lastOffset + 1);
-    const found = anchor?.value == null ? undefined : sha256(anchor.value);
-    if (found !== hash) throw this.#stop('anchor-lost', `seq ${seq} is no longer at offset ${lastOffset}`);
-    const head = readHead(anchor!.value)!;
-    if (head.seq !== seq || head['term'] !== term) {
-      throw this.#stop('anchor-lost', `offset ${lastOffset} holds seq ${head.seq}, expected ${seq} of term ${term}`);
-    }
-    this.#options.onAnchor?.(head as unknown as JournalRecord, this.#cursor);
+    const { log, source, protocol, onAnchor } = this.#options;
+    const cursor = this.#cursor;
+    if (cursor.seq < 0) return;
+    const [anchor] = await log.read(source, cursor.lastOffset, cursor.lastOffset + 1);
+    const fault = protocol.anchorFault(cursor, anchor);
+    if (fault !== undefined) throw this.#stop('anchor-lost', fault);
+    if (onAnchor === undefined) return;
+    const head = readHead(anchor!.value);
+    if (head !== undefined) onAnchor(head as unknown as JournalRecord, cursor);
   }
 
   async #begin(): Promise<void> {

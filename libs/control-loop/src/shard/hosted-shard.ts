@@ -154,12 +154,12 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
 
   async #follow(registration: JournalRegistration, position: JournalPosition): Promise<void> {
     const { log, clock, random } = this.#ports;
-    const { judge, meaningOfAck } = this.#settings.protocol;
+    const { protocol } = this.#settings;
     const source: TopicPartition = { topic: journalTopic(this.#hosting.domain), partition: this.cell };
     this.#reader = new JournalReader({
       log,
       clock,
-      judge,
+      protocol,
       source,
       position,
       rules: {
@@ -182,7 +182,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
       clock,
       random,
       target: source,
-      meaningOfAck,
+      meaningOfAck: protocol.meaningOfAck,
       reader: this.#reader,
       onInDoubt: (seq, attempt, error) => this.#signal({ kind: 'in-doubt', seq, attempt, message: error.message }),
       onStopped: (error) => this.#fail(error),
@@ -203,7 +203,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
     }));
     this.#inputs = new ShardInputs({
       ...this.#ports,
-      judge: this.#settings.protocol.judge,
+      protocol: this.#settings.protocol,
       domain,
       cell: this.cell,
       reports: reports?.(this.cell) ?? [],
@@ -242,13 +242,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
 
   /** F11: what is sent was judged by the rules that every reader will judge it by. */
   #commit(group: AnyGroup, value: Uint8Array): void {
-    const { cursor } = this.#reader;
-    const rules = {
-      journalId: cursor.journalId,
-      genesisHash: '',
-      inputsFault: this.#fold.loop.inputsFault.bind(this.#fold.loop),
-    };
-    const verdict = this.#settings.protocol.judge(cursor, { offset: cursor.next, value }, rules);
+    const verdict = this.#reader.preview(value);
     assert(verdict.kind === 'accepted', 'a commit that no reader would accept', { verdict: verdict as never });
     void this.#writer.append(value, group.seq).then((settlement) => {
       if (settlement === 'void') this.#signal({ kind: 'rolled-back', seq: group.seq, inputs: group.inputs });

@@ -1,5 +1,5 @@
 import { commandTopic, type DomainName, type RecordedInput } from '@orrery/contracts';
-import type { Judge } from '../journal/judge.js';
+import type { JournalProtocol } from '../journal/judge.js';
 import { isDeliverable, type FoldedSeqs } from '../inputs/causal.js';
 import { JournalQueue } from '../inputs/journal-queue.js';
 import { PartitionQueue } from '../inputs/partition-queue.js';
@@ -13,7 +13,7 @@ import type { JournalAddress } from './hosting.js';
 export interface ShardInputsOptions {
   readonly log: Log;
   readonly clock: Clock;
-  readonly judge: Judge;
+  readonly protocol: JournalProtocol;
   readonly domain: DomainName;
   readonly cell: number;
   readonly reports: readonly TopicPartition[];

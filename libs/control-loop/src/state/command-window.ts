@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ByteReader, ByteWriter, type EpochMs, type StatePart, type StateSlices, type UndoLog } from '@orrery/kernel';
 
 /** What is remembered of a command that was decided. */
@@ -12,12 +12,7 @@ export interface DecidedCommand {
 
 export const WINDOW_COMMANDS_MAX = 2_000_000;
 
-/*
- * An entry is five doubles: two of the id's hash, one of the body's digest, one expiry, one seq (40 bytes). Hash bytes are
- * written as they are; nobody computes with those doubles, they are only moved and compared as integers.
- */
-const DOUBLES = 5;
-const WORDS = DOUBLES * 2;
+const ENTRY_BYTES = 40;
 const BUCKETS = 4096;
 const BUCKETS_A_SWEEP = 64;
 const SLICE_BYTES_MIN = 256 * 1024;
@@ -131,17 +126,16 @@ export class CommandWindow implements StatePart {
   }
 }
 
-/** Entries of one bucket, sorted by the hash of their ids. */
+/**
+ * Entries of one bucket, sorted by the hash of their ids. An entry takes 40 bytes: 16 of the id's hash, 8 of the body's
+ * digest, expiry and seq as doubles.
+ */
 class Bucket {
-  #doubles: Float64Array;
-  #words: Uint32Array;
-  #bytes: Uint8Array;
+  #bytes: Buffer;
   #size = 0;
 
-  constructor(capacity = 4) {
-    this.#doubles = new Float64Array(capacity * DOUBLES);
-    this.#words = new Uint32Array(this.#doubles.buffer);
-    this.#bytes = new Uint8Array(this.#doubles.buffer);
+  constructor(capacity = 8) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity * ENTRY_BYTES);
   }
 
   get size(): number {
@@ -154,29 +148,31 @@ class Bucket {
   }
 
   read(index: number): DecidedCommand {
-    const start = index * DOUBLES * 8;
+    const start = index * ENTRY_BYTES;
     return {
-      bodyDigest: Buffer.from(this.#bytes.buffer, start + 16, 8).toString('hex'),
-      notAfter: this.#doubles[index * DOUBLES + 3]!,
-      seq: this.#doubles[index * DOUBLES + 4]!,
+      bodyDigest: this.#bytes.toString('hex', start + 16, start + 24),
+      notAfter: this.#bytes.readDoubleLE(start + 24),
+      seq: this.#bytes.readDoubleLE(start + 32),
     };
   }
 
   insert(id: Uint8Array, { bodyDigest, notAfter, seq }: DecidedCommand): void {
-    if ((this.#size + 1) * DOUBLES > this.#doubles.length) this.#grow();
+    if ((this.#size + 1) * ENTRY_BYTES > this.#bytes.length) this.#grow();
     const index = this.#lowerBound(id);
-    this.#move(index, this.#size, index + 1);
-    const start = index * DOUBLES * 8;
+    const start = index * ENTRY_BYTES;
+    this.#bytes.copyWithin(start + ENTRY_BYTES, start, this.#size * ENTRY_BYTES);
     this.#bytes.set(id, start);
-    this.#bytes.set(Buffer.from(bodyDigest.padEnd(16, '0').slice(0, 16), 'hex'), start + 16);
-    this.#doubles[index * DOUBLES + 3] = notAfter;
-    this.#doubles[index * DOUBLES + 4] = seq;
+    // The journal is believed, but a digest of another length must not leave old bytes behind.
+    this.#bytes.fill(0, start + 16, start + 24);
+    this.#bytes.write(bodyDigest, start + 16, 8, 'hex');
+    this.#bytes.writeDoubleLE(notAfter, start + 24);
+    this.#bytes.writeDoubleLE(seq, start + 32);
     this.#size += 1;
   }
 
   remove(id: Uint8Array): void {
-    const index = this.find(id);
-    this.#move(index + 1, this.#size, index);
+    const start = this.find(id) * ENTRY_BYTES;
+    this.#bytes.copyWithin(start, start + ENTRY_BYTES, this.#size * ENTRY_BYTES);
     this.#size -= 1;
   }
 
@@ -185,29 +181,30 @@ class Bucket {
     let expired = 0;
     for (let index = 0; index < this.#size; index += 1) if (this.#expiredAt(index, before)) expired += 1;
     if (expired === 0) return undefined;
-    const kept = new Bucket(Math.max(4, this.#size - expired));
+    const kept = new Bucket(Math.max(8, this.#size - expired));
     for (let index = 0; index < this.#size; index += 1) {
       if (this.#expiredAt(index, before)) continue;
-      kept.#words.set(this.#words.subarray(index * WORDS, (index + 1) * WORDS), kept.#size * WORDS);
+      const start = index * ENTRY_BYTES;
+      this.#bytes.copy(kept.#bytes, kept.#size * ENTRY_BYTES, start, start + ENTRY_BYTES);
       kept.#size += 1;
     }
     return kept;
   }
 
   encode(): Uint8Array {
-    const writer = new ByteWriter(this.#size * 48 + 16);
+    const writer = new ByteWriter(this.#size * (ENTRY_BYTES + 8) + 16);
     for (let index = 0; index < this.#size; index += 1) {
-      const start = index * DOUBLES * 8;
+      const start = index * ENTRY_BYTES;
       writer.bytes(this.#bytes.subarray(start, start + 16));
       writer.bytes(this.#bytes.subarray(start + 16, start + 24));
-      writer.varint(this.#doubles[index * DOUBLES + 3]!);
-      writer.varint(this.#doubles[index * DOUBLES + 4]!);
+      writer.varint(this.#bytes.readDoubleLE(start + 24));
+      writer.varint(this.#bytes.readDoubleLE(start + 32));
     }
     return writer.take();
   }
 
   #expiredAt(index: number, before: EpochMs): boolean {
-    return this.#doubles[index * DOUBLES + 3]! < before;
+    return this.#bytes.readDoubleLE(index * ENTRY_BYTES + 24) < before;
   }
 
   #lowerBound(id: Uint8Array): number {
@@ -222,7 +219,7 @@ class Bucket {
   }
 
   #compare(index: number, id: Uint8Array): number {
-    const start = index * DOUBLES * 8;
+    const start = index * ENTRY_BYTES;
     for (let byte = 0; byte < 16; byte += 1) {
       const difference = this.#bytes[start + byte]! - id[byte]!;
       if (difference !== 0) return difference;
@@ -230,18 +227,10 @@ class Bucket {
     return 0;
   }
 
-  /** Moves entries as words: as doubles, hash bytes that spell a NaN might not survive. */
-  #move(from: number, to: number, target: number): void {
-    this.#words.copyWithin(target * WORDS, from * WORDS, to * WORDS);
-  }
-
   #grow(): void {
-    const doubles = new Float64Array(Math.ceil(this.#doubles.length * 1.5) + DOUBLES);
-    const words = new Uint32Array(doubles.buffer);
-    words.set(this.#words.subarray(0, this.#size * WORDS));
-    this.#doubles = doubles;
-    this.#words = words;
-    this.#bytes = new Uint8Array(doubles.buffer);
+    const bytes = Buffer.allocUnsafeSlow(Math.ceil((this.#size * 3) / 2 + 1) * ENTRY_BYTES);
+    this.#bytes.copy(bytes, 0, 0, this.#size * ENTRY_BYTES);
+    this.#bytes = bytes;
   }
 }
 
@@ -270,7 +259,7 @@ class WindowWalk implements StateSlices {
       this.#kept.delete(this.#at);
       rows += 1;
       if (bytes === undefined) continue;
-      rows += bytes.length / (DOUBLES * 8);
+      rows += bytes.length / ENTRY_BYTES;
       this.#bytes.push(bytes);
       this.#length += bytes.length;
       if (this.#length < SLICE_BYTES_MIN) continue;
@@ -294,8 +283,15 @@ class WindowWalk implements StateSlices {
   }
 }
 
+/** An id is looked up, decided on and remembered in a row: its hash is computed once. */
+let lastId = '';
+let lastHash: Uint8Array = new Uint8Array(16);
+
 function hashOf(commandId: string): Uint8Array {
-  return createHash('sha256').update(commandId).digest().subarray(0, 16);
+  if (commandId === lastId) return lastHash;
+  lastId = commandId;
+  lastHash = hash('sha256', commandId, 'buffer').subarray(0, 16);
+  return lastHash;
 }
 
 function bucketOf(id: Uint8Array): number {
