@@ -1,50 +1,37 @@
+import { processSettings, type Environment, type ProcessSettings } from '@orrery/telemetry';
 import { join } from 'node:path';
+
+const PORT_DEFAULT = 7070;
 
 /** What the environment says about this process. */
 export class GatewaySettings {
-  readonly instance: string;
-  readonly home: string;
+  readonly process: ProcessSettings;
   readonly host: string;
+  /** 0: any free one. */
   readonly port: number;
-  readonly cells: number;
-  readonly lanes: number;
-  readonly kafka: readonly string[];
-  readonly cassandra: readonly string[];
-  readonly datacenter: string;
-  readonly keyspace: string;
 
-  constructor(environment: Readonly<Record<string, string | undefined>>) {
-    this.instance = `gateway-${environment['ORRERY_INSTANCE'] ?? '0'}`;
-    this.home = environment['ORRERY_HOME'] ?? '.orrery';
+  constructor(environment: Environment) {
+    this.process = processSettings('gateway', environment);
     this.host = environment['ORRERY_HOST'] ?? '127.0.0.1';
-    this.port = wholeNumber(environment, 'ORRERY_PORT', 7070);
-    this.cells = wholeNumber(environment, 'ORRERY_CELLS', 1);
-    this.lanes = wholeNumber(environment, 'ORRERY_AGENT_LANES', 4);
-    this.kafka = addresses(environment, 'ORRERY_KAFKA');
-    this.cassandra = addresses(environment, 'ORRERY_CASSANDRA');
-    this.datacenter = environment['ORRERY_DATACENTER'] ?? 'datacenter1';
-    this.keyspace = environment['ORRERY_KEYSPACE'] ?? 'orrery';
+    this.port = portOf(environment['ORRERY_PORT']);
+  }
+
+  get cells(): number {
+    return this.process.cells;
+  }
+
+  get lanes(): number {
+    return this.process.lanes;
   }
 
   /** Where this process says at which address it really listens. */
   get addressFile(): string {
-    return join(this.home, 'run', `${this.instance}.json`);
+    return join(this.process.home, 'run', `${this.process.instance}.json`);
   }
 }
 
-function wholeNumber(
-  environment: Readonly<Record<string, string | undefined>>,
-  name: string,
-  otherwise: number,
-): number {
-  const text = environment[name];
-  if (text === undefined || text === '') return otherwise;
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new Error(`${name} is a whole number, found ${JSON.stringify(text)}`);
-}
-
-function addresses(environment: Readonly<Record<string, string | undefined>>, name: string): string[] {
-  const text = environment[name];
-  if (text === undefined || text.trim() === '') throw new Error(`${name} is not set: host:port, separated by commas`);
-  return text.split(',').map((address) => address.trim());
+function portOf(given: string | undefined): number {
+  if (given === undefined || given === '') return PORT_DEFAULT;
+  if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given);
+  throw new Error(`ORRERY_PORT is a port, 0 for any free one, found ${JSON.stringify(given)}`);
 }

@@ -83,9 +83,8 @@ export async function auditLog(call: Call): Promise<void> {
 }
 
 type AuditLine =
-  | { readonly kind: 'progress'; readonly journal: string; readonly seq: number; readonly of: number }
-  | { readonly kind: 'void' | 'finding'; readonly journal: string; readonly message: string }
-  | { readonly kind: 'journal'; readonly journal: string; readonly message: string }
+  | { readonly kind: 'progress'; readonly journal: string; readonly seq: number }
+  | { readonly kind: 'journal' | 'void' | 'snapshot' | 'finding'; readonly journal: string; readonly message: string }
   | { readonly kind: 'result'; readonly ok: boolean; readonly message: string };
 
 /** Progress goes to stderr, findings to stdout; exit code 1 when anything is wrong. */
@@ -93,7 +92,7 @@ export async function auditVerify(call: Call): Promise<ExitCode> {
   const { gateway, output, surroundings } = call;
   let ok = false;
   for await (const line of gateway.lines<AuditLine>('/v1/audit/verify', {}, surroundings.interrupted)) {
-    if (line.kind === 'progress') output.remark(`${line.journal}: ${line.seq} of ${line.of}`);
+    if (line.kind === 'progress') output.remark(`${line.journal}: at seq ${line.seq}`);
     else await output.item(line, auditText);
     if (line.kind === 'result') ok = line.ok;
   }
@@ -101,7 +100,8 @@ export async function auditVerify(call: Call): Promise<ExitCode> {
 }
 
 function auditText(line: Exclude<AuditLine, { kind: 'progress' }>): string {
-  return line.kind === 'result' ? line.message : `${line.journal}: ${line.message}`;
+  const mark = line.kind === 'finding' ? 'WRONG  ' : '';
+  return line.kind === 'result' ? line.message : `${mark}${line.journal}: ${line.message}`;
 }
 
 export async function events(call: Call): Promise<void> {

@@ -109,7 +109,7 @@ export const auditEntry = Type.Object({
   subject: text,
   status: text,
 });
-export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'finding', 'result') });
+export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'snapshot', 'finding', 'result') });
 export const event = Type.Object({ position: text, at: time, journal: text, seq: count, type: text, data: anything });
 export const readiness = Type.Object({ ready: Type.Boolean(), problems: Type.Array(text) });
 

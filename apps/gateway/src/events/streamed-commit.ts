@@ -7,6 +7,7 @@ import {
 } from '@orrery/contracts';
 import { outcomesOf } from '@orrery/contracts';
 import { journalName } from '../position.js';
+import type { Subjects } from './subjects.js';
 
 /** An accepted journal record as the event streams need it: made where the fold is, kept where the streams are. */
 export interface StreamedCommit {
@@ -26,12 +27,11 @@ export interface StreamedEvent {
   readonly json: string;
 }
 
-/** Whom an event is about, as far as the state tells. */
-export type SubjectsOf = (event: RecordedEvent) => { readonly services: readonly string[]; readonly agent?: string };
+export type SubjectsOfEvent = (event: RecordedEvent) => Subjects;
 
 const domainOfCommandTopic = new Map(domainNames.map((domain) => [commandTopic(domain), domain]));
 
-export function streamedCommit(journal: string, record: JournalRecord, subjectsOf: SubjectsOf): StreamedCommit {
+export function streamedCommit(journal: string, record: JournalRecord, subjectsOf: SubjectsOfEvent): StreamedCommit {
   const { seq, at } = record;
   if (record.kind !== 'Commit') return { journal, seq, at, decided: [], events: [], outcomes: [] };
   const decided = record.inputs.flatMap((input) => {

@@ -42,7 +42,16 @@ export abstract class ReadModel {
   abstract status(): ReadModelStatus;
 }
 
+/** A line of an audit: `void` and `snapshot` are as they should be, a `finding` is not. */
 export type AuditLine =
-  | { readonly kind: 'progress'; readonly journal: string; readonly seq: number; readonly of: number }
-  | { readonly kind: 'journal' | 'void' | 'finding'; readonly journal: string; readonly message: string }
+  | { readonly kind: 'progress'; readonly journal: string; readonly seq: number }
+  | {
+      readonly kind: 'journal' | 'void' | 'snapshot' | 'finding';
+      readonly journal: string;
+      readonly message: string;
+      readonly seq?: number;
+      readonly offset?: number;
+      readonly reason?: string;
+      readonly digest?: string;
+    }
   | { readonly kind: 'result'; readonly ok: boolean; readonly message: string };

@@ -1,0 +1,83 @@
+import { planView, planViews, serviceView, versionDifference, versionViews, type ServicesState } from '@orrery/domain';
+import { Problem } from '../../problem.js';
+import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
+import type { Answer, Page, Whereabouts } from '../query.js';
+import type { Cell, World } from '../world.js';
+
+export function listServices({ cells }: World, page: Page): ListAnswer {
+  const named = merged(cells.map((cell) => namesOf(cell, page.after)));
+  return pageOfEntries(named, page, ({ cell, name }) => serviceJson(cell, name));
+}
+
+export function showService(world: World, name: string): Answer {
+  const cell = cellOf(world, name);
+  const shown = serviceJson(cell, name) as { readonly version: number };
+  const spec = versionViews(cell.services, name).find(({ version }) => version === shown.version)?.spec;
+  return { value: { ...shown, ...(spec === undefined ? {} : { spec }) }, etag: String(shown.version) };
+}
+
+export function whereabouts(world: World, name: string): Whereabouts {
+  const { cell, services } = cellOf(world, name);
+  return { cell, generation: serviceView(services, name)!.generation };
+}
+
+export function listVersions(world: World, name: string, page: Page): ListAnswer {
+  const { services } = cellOf(world, name);
+  const { version: current, generation } = serviceView(services, name)!;
+  const kept = versionViews(services, name).map((view): Keyed<typeof view> => [keyOf(view.version), view]);
+  return pageOfEntries(kept, page, ({ version, digest, spec }) => {
+    return { version, digest, generation, current: version === current, spec };
+  });
+}
+
+export function diffVersions(world: World, name: string, from: number, to: number): Answer {
+  const { services } = cellOf(world, name);
+  const difference = versionDifference(services, name, from, to);
+  if (difference !== undefined) return { value: { name, from, to, ...difference } };
+  const kept = versionViews(services, name).map(({ version }) => version);
+  const missing = kept.includes(from) ? to : from;
+  throw Problem.of('unknown-version', `${name} has no version ${missing}`, {
+    remedy: `kept versions: ${kept.join(', ')}`,
+  });
+}
+
+export function listPlans(world: World, name: string, page: Page): ListAnswer {
+  const { services } = cellOf(world, name);
+  const plans = planViews(services, name).map((plan): Keyed<typeof plan> => [plan.name, plan]);
+  plans.sort(([left], [right]) => (left < right ? -1 : 1));
+  return pageOfEntries(plans, page, (plan) => plan);
+}
+
+export function showPlan(world: World, name: string, plan: string): Answer {
+  const { services } = cellOf(world, name);
+  const value = planView(services, name, plan);
+  if (value !== undefined) return { value };
+  const known = planViews(services, name, 0).map((view) => view.name);
+  throw Problem.of('unknown-plan', `${name} has no plan ${plan} that has run`, {
+    remedy: `plans: ${known.join(', ')}`,
+  });
+}
+
+/** The cell where a service lives. */
+export function cellOf({ cells }: World, name: string): Cell {
+  const cell = cells.find(({ services }) => services.services.has(name));
+  if (cell !== undefined) return cell;
+  throw Problem.of('unknown-service', `there is no service ${name}`, { remedy: 'see the list of services' });
+}
+
+function* namesOf(cell: Cell, from: string | undefined): Generator<Keyed<{ cell: Cell; name: string }>> {
+  for (const name of cell.services.services.keys(from)) yield [name, { cell, name }];
+}
+
+function serviceJson(
+  { cell, services }: { readonly cell: number; readonly services: ServicesState },
+  name: string,
+): object {
+  const { version, role, state, pods, plan, generation } = serviceView(services, name)!;
+  return { name, version, role, state, pods, plan, generation, cell };
+}
+
+/** Sorts versions as numbers. */
+function keyOf(version: number): string {
+  return String(version).padStart(9, '0');
+}
