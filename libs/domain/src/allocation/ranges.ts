@@ -22,6 +22,7 @@ export function indexesIn(ranges: IndexRanges, indexes: readonly number[]): numb
 }
 
 export function withoutIndexes(ranges: IndexRanges, indexes: readonly number[]): IndexRanges {
+  if (indexes.length === 0) return ranges;
   const sorted = [...indexes].sort((left, right) => left - right);
   const left: (readonly [number, number])[] = [];
   let at = 0;

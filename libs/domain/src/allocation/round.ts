@@ -45,6 +45,8 @@ import {
 const DECISION_BYTES_MAX = 192 * 1024;
 /** Nodes looked at in one decision: some 20 ms on a slow core. */
 const LOOKED_MAX = 200_000;
+/** What passing over a request costs, in looks at a node. */
+const DEAD_END_COST = 10;
 const PENDING_INDEXES_MAX = 1000;
 
 /**
@@ -110,21 +112,26 @@ export class Round {
     const { role, pods } = this.#policy.turn(claims, this.#ledger.capacity);
     const queue = this.#queues.get(role as RoleName);
     assert(queue?.head !== undefined, 'a turn for a role that does not wait', { role });
-    const served = this.#serve(queue.head, queue.left, pods);
-    queue.used = plus(queue.used, times(needsOf(queue.head.needs), served.indexes.length));
-    queue.left = withoutIndexes(queue.left, served.indexes);
-    if (served.blocked || queue.left.length === 0) queue.advance();
+    const { indexes, blocked } = this.#serve(queue.head, queue.left, pods);
+    queue.used = plus(queue.used, times(needsOf(queue.head.needs), indexes.length));
+    queue.left = withoutIndexes(queue.left, indexes);
+    if (blocked || queue.left.length === 0) queue.advance();
+    while (queue.head !== undefined && this.#isDeadEnd(queue.head) && !this.#isFull()) queue.advance();
     if (queue.head === undefined) this.#queues.delete(role as RoleName);
+  }
+
+  /** Whether an equal request found nothing already: then it takes no turn. */
+  #isDeadEnd(row: RequestRow): boolean {
+    if (effectOf(row.constraints) !== 'fixed') return false;
+    const deadEnd = this.#deadEnds.of(row, this.#since(row));
+    if (deadEnd === undefined) return false;
+    this.#looked += DEAD_END_COST;
+    this.#block(row, row.indexes, deadEnd);
+    return true;
   }
 
   #serve(row: RequestRow, left: RequestRow['indexes'], pods: number): { indexes: number[]; blocked: boolean } {
     const since = this.#since(row);
-    const known = effectOf(row.constraints) === 'fixed' ? this.#deadEnds.of(row, since) : undefined;
-    if (known !== undefined) {
-      this.#looked += 1;
-      this.#block(row, left, known);
-      return { indexes: [], blocked: true };
-    }
     const wanted = Math.min(pods, this.#roomFor(row), countIndexes(left));
     const wish = this.#wishOf(row);
     const found = this.#session.place(wish, wanted, since < 0 ? undefined : this.#grownSince(since));
@@ -223,9 +230,9 @@ export class Round {
 
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
   #block(row: RequestRow, left: RequestRow['indexes'], deadEnd: DeadEnd): void {
-    const blocked = { row, placedOfSet: this.#peers.placedOf(row) };
+    const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
-      this.#blocked.push(blocked);
+      this.#blocked.push({ row, placedOfSet });
       return;
     }
     const { request, service, generation, pod } = row;
@@ -234,7 +241,7 @@ export class Round {
     const indexes = firstIndexes(left, PENDING_INDEXES_MAX);
     const more = waiting > indexes.length ? { waiting } : {};
     const data = { request, service, generation, pod, indexes, ...more, reasons };
-    this.#blocked.push({ ...blocked, event: { type: 'PlacementPending', data } });
+    this.#blocked.push({ row, placedOfSet, event: { type: 'PlacementPending', data } });
     this.#bytes += 1000 + indexes.length * 8 + reasons.examples.length * 250;
   }
 
@@ -279,7 +286,7 @@ function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd)
 /** A request that was tried in vain: with an event when its reasons are new. */
 interface Blocked {
   readonly row: RequestRow;
-  /** Pods of its set that the round had placed when it was tried. */
+  /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
   readonly placedOfSet: number;
   readonly event?: AllocationEvent;
 }
@@ -310,7 +317,9 @@ function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): 
   const prefix = queueKey(role, 0).slice(0, role.length + 1);
   for (const key of state.requests.valuesOf('queue', prefix)) {
     if (!key.startsWith(prefix)) return;
-    for (const [, row] of state.requests.by('queue', key)) if (mayBeTried(row, ledger)) yield row;
+    const [request] = state.requests.keysBy('queue', key);
+    const row = state.requests.get(request!)!;
+    if (mayBeTried(row, ledger)) yield row;
   }
 }
 
