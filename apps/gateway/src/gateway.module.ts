@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import type { Log } from '@orrery/control-loop';
+import { Registry } from 'prom-client';
 import { CommandSender } from './commands/command-sender.js';
 import { Outcomes } from './commands/outcomes.js';
 import { EventRing } from './events/event-ring.js';
@@ -31,11 +32,12 @@ export interface GatewayParts {
   readonly sender: CommandSender;
   readonly history: History;
   readonly log: Pick<Log, 'follow' | 'bounds'>;
+  readonly registry: Registry;
 }
 
 @Module({})
 export class GatewayModule {
-  static of({ settings, model, ring, outcomes, sender, history, log }: GatewayParts): DynamicModule {
+  static of({ settings, model, ring, outcomes, sender, history, log, registry }: GatewayParts): DynamicModule {
     const given: Provider[] = [
       { provide: GatewaySettings, useValue: settings },
       { provide: ReadModel, useValue: model },
@@ -44,6 +46,7 @@ export class GatewayModule {
       { provide: CommandSender, useValue: sender },
       { provide: History, useValue: history },
       { provide: LogTail, useValue: new LogTail(log) },
+      { provide: Registry, useValue: registry },
     ];
     return {
       module: GatewayModule,

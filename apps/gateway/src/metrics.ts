@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { EventRing } from './events/event-ring.js';
 import { EventStreams } from './http/event-streams.js';
 import { ReadModel } from './read-model/read-model.js';
@@ -9,23 +9,28 @@ const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 /** What Prometheus reads of this gateway. */
 @Injectable()
 export class GatewayMetrics {
-  readonly registry = new Registry();
-  readonly #requests = new Histogram({
-    name: 'orrery_gateway_request_seconds',
-    help: 'Time from request to the end of the answer, by route and status',
-    labelNames: ['method', 'route', 'status'],
-    buckets: SECONDS,
-    registers: [this.registry],
-  });
-  readonly #voids = new Counter({
-    name: 'orrery_journal_void_records_total',
-    help: 'Records that no reader accepts, by journal and reason',
-    labelNames: ['journal', 'reason'],
-    registers: [this.registry],
-  });
+  readonly #requests: Histogram;
+  readonly #voids: Counter;
 
-  constructor(model: ReadModel, ring: EventRing, streams: EventStreams) {
-    collectDefaultMetrics({ register: this.registry });
+  constructor(
+    readonly registry: Registry,
+    model: ReadModel,
+    ring: EventRing,
+    streams: EventStreams,
+  ) {
+    this.#requests = new Histogram({
+      name: 'orrery_gateway_request_seconds',
+      help: 'Time from request to the end of the answer, by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers: [registry],
+    });
+    this.#voids = new Counter({
+      name: 'orrery_journal_void_records_total',
+      help: 'Records that no reader accepts, by journal and reason',
+      labelNames: ['journal', 'reason'],
+      registers: [registry],
+    });
     const gauge = (name: string, help: string, labelNames: string[], collect: (this: Gauge) => void) =>
       new Gauge({ name, help, labelNames, collect, registers: [this.registry] });
     gauge('orrery_gateway_journal_seq', 'Last commit folded', ['journal'], function () {

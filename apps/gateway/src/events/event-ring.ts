@@ -15,14 +15,20 @@ export class EventRing {
   #first = 0;
   #bytes = 0;
   /** Right before the first commit held. */
-  readonly #oldest: EventCursor;
-  readonly #newest: EventCursor;
+  #oldest: EventCursor;
+  #newest: EventCursor;
   readonly #waiting = new Set<() => void>();
 
   constructor(from: Position = beginning, bytesMax = RING_BYTES_MAX) {
     this.#oldest = new EventCursor(from);
     this.#newest = new EventCursor(from);
     this.#bytesMax = bytesMax;
+  }
+
+  /** Says where the first commit to come begins. */
+  begin(from: Position): void {
+    this.#oldest = new EventCursor(from);
+    this.#newest = new EventCursor(from);
   }
 
   get first(): number {

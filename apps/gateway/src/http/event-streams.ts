@@ -41,6 +41,9 @@ export class EventStreams {
         remedy: 'use another gateway',
       });
     }
+    if (!this.model.status().ready) {
+      throw Problem.of('not-ready', 'the journals are still being folded', { remedy: 'try again' });
+    }
     const until = this.ring.position;
     const from = start === undefined ? until : await this.startOf(start);
     const sink = new ResponseSink(reply, contentType, { 'orrery-position': encodePosition(from) });

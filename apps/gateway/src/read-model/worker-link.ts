@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads';
 import { Problem, type ProblemDetails } from '../problem.js';
 
 /**
@@ -21,7 +20,11 @@ type ToClient =
     }
   | { readonly kind: 'push'; readonly topic: string; readonly value: unknown };
 
-export type LinkPort = Pick<MessagePort, 'postMessage' | 'on'>;
+/** A port, or a worker. */
+export interface LinkPort {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+}
 
 export interface LinkHandlers {
   readonly calls: Readonly<Record<string, (argument: never) => unknown>>;
@@ -50,7 +53,8 @@ export function serveLink(port: LinkPort, { calls, streams }: LinkHandlers): (to
     if (done === true) open.delete(id);
     send({ kind: 'value', id, value, done: done === true });
   };
-  port.on('message', (message: ToServer) => {
+  port.on('message', (received) => {
+    const message = received as ToServer;
     if (message.kind === 'call')
       call(message.id, message.method, message.argument).catch((error) => fail(message.id, error));
     else if (message.kind === 'pull') {
@@ -82,7 +86,8 @@ export class LinkClient {
 
   constructor(port: LinkPort, onPush: (topic: string, value: unknown) => void) {
     this.#port = port;
-    port.on('message', (message: ToClient) => {
+    port.on('message', (received) => {
+      const message = received as ToClient;
       if (message.kind === 'push') return onPush(message.topic, message.value);
       const waiting = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
