@@ -1,5 +1,7 @@
 import {
+  allocationCommandSchemas,
   decodeCommand,
+  prepareShapes,
   type AllocationCommand,
   type AllocationEvent,
   type ClusterEvent,
@@ -22,6 +24,7 @@ const ROLES_CELL = 0;
 
 /** What the allocator owns: the allocation journal, fed by facts about agents and by the wishes of services. */
 export function allocationHosting(): AllocationHosting {
+  prepareShapes(allocationCommandSchemas);
   return {
     domain: 'allocation',
     decider: allocation,

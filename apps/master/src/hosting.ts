@@ -2,10 +2,13 @@ import {
   agentCommandsTopic,
   agentPartition,
   agentPartitionsOfCell,
+  agentReportSchemas,
   agentReportsTopic,
   cellOfAgent,
+  clusterCommandSchemas,
   decodeAgentReport,
   decodeCommand,
+  prepareShapes,
   type AgentOrder,
   type AgentReport,
   type AllocationEvent,
@@ -32,6 +35,8 @@ export function clusterHosting(
   sizes: TopicSizes,
   world: { readonly log: Log; readonly clock: Clock; onTrouble(error: Error): void },
 ): ClusterHosting {
+  prepareShapes(agentReportSchemas);
+  prepareShapes(clusterCommandSchemas);
   return {
     domain: 'cluster',
     decider: cluster,

@@ -1,6 +1,8 @@
 import {
   cellOfName,
   decodeCommand,
+  prepareShapes,
+  servicesCommandSchemas,
   type AllocationEvent,
   type ClusterEvent,
   type ServicesCommand,
@@ -20,6 +22,7 @@ type ServicesHosting = Hosting<
 
 /** What the service-manager owns: the services journal, fed by places that were found and by what became of tasks. */
 export function servicesHosting({ cells }: { readonly cells: number }): ServicesHosting {
+  prepareShapes(servicesCommandSchemas);
   return {
     domain: 'services',
     decider: services,

@@ -18,13 +18,23 @@ export function checkShape<Schema extends TSchema>(
   schema: Schema,
   value: unknown,
 ): { readonly ok: true; readonly value: Static<Schema> } | { readonly ok: false; readonly refusal: Refusal } {
+  const validate = validatorOf(schema);
+  if (validate(value)) return { ok: true, value: value as Static<Schema> };
+  return { ok: false, refusal: refusalOf(validate.errors![0]!) };
+}
+
+/** Makes the check ready, which takes up to some 100 ms: for those who may not wait so long later. */
+export function prepareShapes(schemas: Readonly<Record<string, TSchema>>): void {
+  for (const schema of Object.values(schemas)) validatorOf(schema);
+}
+
+function validatorOf(schema: TSchema): ValidateFunction {
   let validate = compiled.get(schema);
   if (validate === undefined) {
     validate = ajv.compile(schema);
     compiled.set(schema, validate);
   }
-  if (validate(value)) return { ok: true, value: value as Static<Schema> };
-  return { ok: false, refusal: refusalOf(validate.errors![0]!) };
+  return validate;
 }
 
 function refusalOf(error: ErrorObject): Refusal {
