@@ -5,7 +5,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { missing } from '../../deploy/local/preflight.mjs';
 import { Home, HomeTaken } from '../../deploy/local/src/home.js';
-import { choosePort } from '../../deploy/local/src/ports.js';
+import { Ports } from '../../deploy/local/src/ports.js';
 import { identify, isAlive } from '../../deploy/local/src/process-identity.js';
 import { settingsFrom, WrongSetting } from '../../deploy/local/src/settings.js';
 import { removeTemporaryFolders, temporaryFolder } from './temporary-home.js';
@@ -75,19 +75,21 @@ describe('a port', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    const chosen = await choosePort(port);
-    expect(chosen).toBeGreaterThan(port);
+    expect(await new Ports(temporaryFolder()).choose(port)).toBeGreaterThan(port);
     server.close();
   });
 
-  it('is not given twice', async () => {
-    const taken = new Set<number>();
-    const ports = [await choosePort(34_500, taken), await choosePort(34_500, taken)];
-    expect(new Set(ports).size).toBe(2);
+  it('is not given twice, neither by one launcher nor by two', async () => {
+    const folder = temporaryFolder();
+    const [one, other] = [new Ports(folder), new Ports(folder)];
+    const ports = [await one.choose(34_500), await other.choose(34_500), await one.choose(34_500)];
+    expect(new Set(ports).size).toBe(3);
+    one.release();
+    expect(await other.choose(ports[0]!)).toBe(ports[0]);
   });
 
   it('of 0 is any free one', async () => {
-    expect(await choosePort(0)).toBeGreaterThan(0);
+    expect(await new Ports(temporaryFolder()).choose(0)).toBeGreaterThan(0);
   });
 });
 

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { classPath, type JarSet } from './artifacts.js';
 import { classArchive } from './class-archive.js';
+import { readTextIfThere, writeWhole } from './files.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
 import { renderTemplate } from './templates.js';
@@ -53,5 +55,21 @@ function writeConfig({ folder, port, storagePort }: CassandraProcessOptions, jvm
   mkdirSync(dataFolder, { recursive: true });
   renderTemplate('cassandra-logback.xml', logConfigFile);
   renderTemplate('cassandra-jvm.options', jvmOptions, { dataFolder, configFile, logConfigFile });
-  renderTemplate('cassandra.yaml', configFile, { host: loopback, port, storagePort, dataFolder });
+  renderTemplate('cassandra.yaml', configFile, {
+    host: loopback,
+    port,
+    storagePort,
+    dataFolder,
+    clusterName: cassandraClusterName(folder),
+  });
+}
+
+/** Every cluster has a name of its own, so that nobody takes another one for it. */
+export function cassandraClusterName(folder: string): string {
+  const file = join(folder, 'cluster-name');
+  const before = readTextIfThere(file);
+  if (before !== undefined) return before;
+  const name = `orrery-${randomBytes(6).toString('hex')}`;
+  writeWhole(file, name);
+  return name;
 }

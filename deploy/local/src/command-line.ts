@@ -6,6 +6,7 @@ import { runInForeground } from './foreground.js';
 import { Home, HomeTaken } from './home.js';
 import { runInfra } from './infra.js';
 import { infraChoice, settingsFrom, wholeNumber, WrongSetting, type Settings } from './settings.js';
+import { SomebodyElse } from './readiness.js';
 import { runStatus, type StatusFormat } from './status.js';
 import { DoesNotStart } from './supervisor.js';
 import { NotInTime } from './waiting.js';
@@ -35,7 +36,7 @@ export async function run(args: readonly string[]): Promise<number> {
       console.error(`orrery: ${error.message}`);
       return exitCodes.conflict;
     }
-    const expected = error instanceof NotInTime || error instanceof DoesNotStart || hasCode(error);
+    const expected = [NotInTime, DoesNotStart, SomebodyElse].some((kind) => error instanceof kind) || hasCode(error);
     console.error(expected ? `orrery: ${(error as Error).message}` : error);
     return exitCodes.error;
   }

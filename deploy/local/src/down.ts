@@ -1,5 +1,4 @@
 import { Home } from './home.js';
-import { lockHolder } from './lock.js';
 import { isAlive } from './process-identity.js';
 import type { Settings } from './settings.js';
 import { until } from './waiting.js';
@@ -10,7 +9,7 @@ const STOPPED_WITHIN_MS = 150_000;
 /** Stops the cluster of a home, whoever started it, and whether or not its launcher lives. */
 export async function runDown(settings: Settings): Promise<number> {
   const home = new Home(settings.home);
-  const launcher = lockHolder(home.folder);
+  const launcher = home.holder();
   if (launcher === undefined) {
     const stopped = await home.sweep();
     console.error(stopped.length === 0 ? `nothing runs in ${home.folder}` : `stopped ${stopped.length} processes`);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonIfThere, readTextIfThere, writeWhole } from './files.js';
-import { lockHolder, releaseLock, takeLock } from './lock.js';
+import { lockHolder, releaseLock, takeLock, type Holder } from './lock.js';
 import { stopLeftBehind } from './left-behind.js';
 import type { RunningProcess } from './supervisor.js';
 import { NotInTime, until } from './waiting.js';
@@ -62,7 +62,7 @@ export class Home {
 
   /** Like `take`, but gives way to a launcher that has come meanwhile, since that one does the same. */
   async sweep(): Promise<readonly RunningProcess[]> {
-    if (takeLock(this.folder, 'sweep') !== undefined) return [];
+    if (takeLock(this.lockFile, 'sweep') !== undefined) return [];
     try {
       return await this.stopLeftBehind();
     } finally {
@@ -78,8 +78,17 @@ export class Home {
     return readJsonIfThere<RunningProcess[]>(this.pidsFile) ?? [];
   }
 
+  /** The living process that runs this home. */
+  holder(): Holder | undefined {
+    return lockHolder(this.lockFile);
+  }
+
   release(): void {
-    releaseLock(this.folder);
+    releaseLock(this.lockFile);
+  }
+
+  private get lockFile(): string {
+    return join(this.folder, 'launcher.lock');
   }
 
   private get pidsFile(): string {
@@ -96,7 +105,7 @@ export class Home {
     try {
       await until(
         () => {
-          const holder = takeLock(this.folder, purpose);
+          const holder = takeLock(this.lockFile, purpose);
           if (holder?.purpose === 'up')
             throw new HomeTaken(`${this.folder} is already run by process ${holder.pid}: \
 use it, or stop it with \`npx orrery down\`, or set ORRERY_HOME to another folder`);
@@ -106,7 +115,7 @@ use it, or stop it with \`npx orrery down\`, or set ORRERY_HOME to another folde
       );
     } catch (error) {
       if (!(error instanceof NotInTime)) throw error;
-      throw new HomeTaken(`${error.message}: process ${lockHolder(this.folder)?.pid ?? '?'} is still at it`);
+      throw new HomeTaken(`${error.message}: process ${this.holder()?.pid ?? '?'} is still at it`);
     }
   }
 }

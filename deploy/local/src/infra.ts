@@ -1,6 +1,7 @@
 import { guardHome } from './guardian.js';
 import { Home } from './home.js';
 import { startInfrastructure } from './infrastructure.js';
+import { Ports } from './ports.js';
 import { progressTo } from './progress.js';
 import type { Settings } from './settings.js';
 import { stopSignals } from './stop-signals.js';
@@ -19,6 +20,7 @@ export async function runInfra(settings: Settings, options: InfraOptions): Promi
   const stopped = stopSignals({ whileStdinIsOpen: options.whileStdinIsOpen });
   await home.take(progress.say);
   const guardian = guardHome(home);
+  const ports = new Ports();
   const supervisor = new Supervisor({
     logFolder: home.logFolder,
     record: (running) => home.record(running),
@@ -26,6 +28,7 @@ export async function runInfra(settings: Settings, options: InfraOptions): Promi
   });
   try {
     const surroundings = {
+      ports,
       settings,
       supervisor,
       progress,
@@ -40,6 +43,7 @@ export async function runInfra(settings: Settings, options: InfraOptions): Promi
     if (!stopped.signal.aborted) throw error;
   } finally {
     await supervisor.stop();
+    ports.release();
     guardian.dismiss();
     home.release();
   }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
 import type { InfrastructureProvider, InfrastructureSurroundings, Served } from './infrastructure.js';
-import { choosePort, loopback } from './ports.js';
+import { loopback } from './ports.js';
 import { cassandraReady, kafkaReady } from './readiness.js';
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.1';
@@ -12,13 +12,14 @@ const READY_WITHIN_MS = 180_000;
 /** Kafka and Cassandra as containers of the official images; their data is in ORRERY_HOME all the same. */
 export function containerInfrastructure({
   settings,
+  ports,
   progress,
   signal,
   deletableTopics,
 }: InfrastructureSurroundings): InfrastructureProvider {
   return {
     kafka: async () => {
-      const port = await choosePort(9092);
+      const port = await ports.choose(9092);
       const container = await progress.during(`starting a container of ${KAFKA_IMAGE}`, () =>
         kafkaContainer(port, dataFolder(settings.home, 'kafka'), deletableTopics).start(),
       );
@@ -27,7 +28,7 @@ export function containerInfrastructure({
       return served;
     },
     cassandra: async () => {
-      const port = await choosePort(9042);
+      const port = await ports.choose(9042);
       const container = await progress.during(`starting a container of ${CASSANDRA_IMAGE}`, () =>
         cassandraContainer(port, settings.datacenter, dataFolder(settings.home, 'cassandra')).start(),
       );

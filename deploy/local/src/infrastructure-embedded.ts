@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { jarFolder } from './artifacts.js';
-import { cassandraJars, cassandraProcess } from './cassandra-process.js';
+import { cassandraClusterName, cassandraJars, cassandraProcess } from './cassandra-process.js';
 import { readJsonIfThere, writeWhole } from './files.js';
 import type { InfrastructureProvider, InfrastructureSurroundings } from './infrastructure.js';
-import { kafkaJars, kafkaProcess } from './kafka-process.js';
-import { choosePort, loopback } from './ports.js';
-import { cassandraReady, kafkaReady } from './readiness.js';
+import { kafkaClusterId, kafkaJars, kafkaProcess } from './kafka-process.js';
+import { loopback, type Ports } from './ports.js';
+import { cassandraReady, kafkaReady, SomebodyElse } from './readiness.js';
 
 const READY_WITHIN_MS = 120_000;
 const KAFKA_HEAP_MIB = 512;
@@ -21,34 +21,39 @@ const preferred: Readonly<Record<PortName, number>> = {
 
 /** Kafka and Cassandra as supervised child processes from their Maven artifacts. */
 export function embeddedInfrastructure(
-  { settings, supervisor, progress, signal, deletableTopics }: InfrastructureSurroundings,
+  { settings, supervisor, ports, progress, signal, deletableTopics }: InfrastructureSurroundings,
   javaHome: string,
 ): InfrastructureProvider {
-  const ports = choosePorts(settings.home);
+  const chosen = choosePorts(settings.home, ports);
   const stop = async () => undefined;
   const waiting = { withinMs: READY_WITHIN_MS, signal, stillWorthIt: () => supervisor.assertStarting() };
   return {
     kafka: async () => {
       const jars = await jarFolder(kafkaJars, settings.cache, progress);
-      const { kafka: port, kafkaController: controllerPort } = await ports;
+      const { kafka: port, kafkaController: controllerPort } = await chosen;
       const folder = join(settings.home, 'kafka');
       const heapMib = KAFKA_HEAP_MIB;
       await supervisor.start(
         kafkaProcess({ javaHome, jarFolder: jars, folder, port, controllerPort, heapMib, deletableTopics }),
       );
       const addresses = [`${loopback}:${port}`];
-      await progress.during(`Kafka 4.1.1 at ${addresses[0]}`, () => kafkaReady(addresses, waiting));
+      await progress.during(`Kafka 4.1.1 at ${addresses[0]}`, () =>
+        kafkaReady(addresses, { ...waiting, whoAnswers: expecting(() => kafkaClusterId(folder), addresses) }),
+      );
       return { addresses, stop };
     },
     cassandra: async () => {
       const jars = await jarFolder(cassandraJars, settings.cache, progress);
-      const { cassandra: port, cassandraStorage: storagePort } = await ports;
+      const { cassandra: port, cassandraStorage: storagePort } = await chosen;
       const folder = join(settings.home, 'cassandra');
       const heapMib = CASSANDRA_HEAP_MIB;
       await supervisor.start(cassandraProcess({ javaHome, jarFolder: jars, folder, port, storagePort, heapMib }));
       const addresses = [`${loopback}:${port}`];
       await progress.during(`Cassandra 5.0.6 at ${addresses[0]}`, () =>
-        cassandraReady(addresses, settings.datacenter, waiting),
+        cassandraReady(addresses, settings.datacenter, {
+          ...waiting,
+          whoAnswers: expecting(() => cassandraClusterName(folder), addresses),
+        }),
       );
       return { addresses, stop };
     },
@@ -56,14 +61,23 @@ export function embeddedInfrastructure(
 }
 
 /** The ports that this home had the last time, if they are free, so that clients find their cluster again. */
-async function choosePorts(home: string): Promise<Readonly<Record<PortName, number>>> {
+async function choosePorts(home: string, ports: Ports): Promise<Readonly<Record<PortName, number>>> {
   const file = join(home, 'ports.json');
   const before = readJsonIfThere<Partial<Record<PortName, number>>>(file) ?? {};
-  const taken = new Set<number>();
-  const ports = { ...preferred };
+  const chosen = { ...preferred };
   for (const name of Object.keys(preferred) as PortName[]) {
-    ports[name] = await choosePort(before[name] ?? preferred[name], taken);
+    chosen[name] = await ports.choose(before[name] ?? preferred[name]);
   }
-  writeWhole(file, `${JSON.stringify(ports)}\n`);
-  return ports;
+  writeWhole(file, `${JSON.stringify(chosen)}\n`);
+  return chosen;
+}
+
+/** Somebody else's process may have been quicker to listen on a port that was free a moment ago. */
+function expecting(own: () => string | undefined, addresses: readonly string[]): (cluster: string) => void {
+  return (cluster) => {
+    if (cluster === own()) return;
+    throw new SomebodyElse(
+      `cluster ${cluster}, which was not started here, answers at ${addresses.join(', ')}: start again`,
+    );
+  };
 }

@@ -2,6 +2,7 @@ import { findJavaHome } from '../preflight.mjs';
 import { containerInfrastructure } from './infrastructure-containers.js';
 import { embeddedInfrastructure } from './infrastructure-embedded.js';
 import { givenInfrastructure } from './infrastructure-given.js';
+import type { Ports } from './ports.js';
 import type { Progress } from './progress.js';
 import type { Settings } from './settings.js';
 import type { Supervisor } from './supervisor.js';
@@ -22,6 +23,7 @@ export interface InfrastructureProvider {
 export interface InfrastructureSurroundings {
   readonly settings: Settings;
   readonly supervisor: Supervisor;
+  readonly ports: Ports;
   readonly progress: Progress;
   /** Ends every waiting when the launcher is told to stop. */
   readonly signal: AbortSignal;

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { classPath, type JarSet } from './artifacts.js';
 import { classArchive } from './class-archive.js';
+import { readTextIfThere } from './files.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
 import { renderTemplate } from './templates.js';
@@ -49,7 +50,7 @@ export function kafkaProcess(options: KafkaProcessOptions): ProcessSpec {
     stopGraceMs: 30_000,
     command: async () => {
       writeConfig(options, config, logConfig);
-      if (!existsSync(join(folder, 'data', 'meta.properties'))) {
+      if (kafkaClusterId(folder) === undefined) {
         const clusterId = randomBytes(16).toString('base64url');
         const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config];
         await run(java, ['-XX:TieredStopAtLevel=1', ...jvm([]), ...format], { maxBuffer: 16 * 1024 * 1024 });
@@ -69,6 +70,11 @@ export function kafkaProcess(options: KafkaProcessOptions): ProcessSpec {
       };
     },
   };
+}
+
+/** The id that this folder's cluster was given, once it was formatted. */
+export function kafkaClusterId(folder: string): string | undefined {
+  return /^cluster\.id=(.+)$/m.exec(readTextIfThere(join(folder, 'data', 'meta.properties')) ?? '')?.[1];
 }
 
 function writeConfig(options: KafkaProcessOptions, config: string, logConfig: string): void {

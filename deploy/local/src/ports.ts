@@ -1,17 +1,45 @@
+import { mkdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { releaseLock, takeLock } from './lock.js';
 
 export const loopback = '127.0.0.1';
 
-/** The preferred port when nobody listens there, else the next free one; 0 is any. Ports handed out are not given again. */
-export async function choosePort(preferred: number, taken: Set<number> = new Set()): Promise<number> {
-  if (preferred === 0) return anyPort();
-  for (let port = preferred; port < preferred + 200; port += 1) {
-    if (!taken.has(port) && (await isFree(port))) {
-      taken.add(port);
-      return port;
-    }
+const TRIED_MAX = 500;
+
+/**
+ * Chooses ports for processes that will listen on them a little later. Until `release` a chosen port is reserved on this
+ * machine: launchers that start at the same moment would else choose the same one, and one of them find the other's Kafka.
+ */
+export class Ports {
+  private readonly reserved: number[] = [];
+
+  constructor(private readonly folder: string = join(tmpdir(), `orrery-ports-${userInfo().uid}`)) {
+    mkdirSync(folder, { recursive: true });
   }
-  throw new Error(`no free port from ${preferred} to ${preferred + 199} on ${loopback}`);
+
+  /** The preferred port when it is free and nobody's, else the next one that is; 0 is any. */
+  async choose(preferred: number): Promise<number> {
+    for (let tried = 0; tried < TRIED_MAX; tried += 1) {
+      const port = preferred === 0 ? await anyPort() : preferred + tried;
+      if (this.reserved.includes(port) || takeLock(this.lockFile(port), 'up') !== undefined) continue;
+      if (await isFree(port)) {
+        this.reserved.push(port);
+        return port;
+      }
+      releaseLock(this.lockFile(port));
+    }
+    throw new Error(`no free port from ${preferred} to ${preferred + TRIED_MAX} on ${loopback}`);
+  }
+
+  release(): void {
+    for (const port of this.reserved.splice(0)) releaseLock(this.lockFile(port));
+  }
+
+  private lockFile(port: number): string {
+    return join(this.folder, String(port));
+  }
 }
 
 /** True when this process could listen there, on the loopback and on all addresses. */

@@ -3,7 +3,13 @@ import { Client } from 'cassandra-driver';
 import { Kafka, logLevel } from 'kafkajs';
 import { NotInTime, until, type Patience } from './waiting.js';
 
-export type Waiting = Omit<Patience, 'what'>;
+export interface Waiting extends Omit<Patience, 'what'> {
+  /** Looks at the cluster that answers, by its id or name. Throws when it is not the one that was started. */
+  readonly whoAnswers?: (cluster: string) => void;
+}
+
+/** Another cluster than the one that was started answers at its address. */
+export class SomebodyElse extends Error {}
 
 /** Waits until a broker answers a metadata request. */
 export async function kafkaReady(brokers: readonly string[], waiting: Waiting): Promise<void> {
@@ -20,8 +26,11 @@ export async function kafkaReady(brokers: readonly string[], waiting: Waiting): 
     const admin = kafka.admin();
     try {
       await admin.connect();
-      return (await admin.describeCluster()).brokers.length > 0 ? true : undefined;
-    } catch {
+      const { clusterId, brokers: serving } = await admin.describeCluster();
+      waiting.whoAnswers?.(clusterId);
+      return serving.length > 0 ? true : undefined;
+    } catch (error) {
+      if (error instanceof SomebodyElse) throw error;
       return undefined; // not yet: asked again until the deadline, which says what did not answer
     } finally {
       await admin.disconnect();
@@ -43,9 +52,11 @@ export async function cassandraReady(
       const client = new Client({ contactPoints: [...contactPoints], localDataCenter: datacenter });
       try {
         await client.connect();
-        await client.execute('SELECT key FROM system.local');
+        const { rows } = await client.execute('SELECT cluster_name FROM system.local');
+        waiting.whoAnswers?.(String(rows[0]?.['cluster_name']));
         return true;
       } catch (error) {
+        if (error instanceof SomebodyElse) throw error;
         lastError = error;
         return undefined;
       } finally {

@@ -1,7 +1,6 @@
 import { stringify } from 'yaml';
 import { readEndpoints } from './endpoints.js';
 import { Home } from './home.js';
-import { lockHolder } from './lock.js';
 import { isAlive } from './process-identity.js';
 import type { Settings } from './settings.js';
 
@@ -33,7 +32,7 @@ export async function runStatus(settings: Settings, format: StatusFormat): Promi
 }
 
 async function clusterStatus(home: Home): Promise<ClusterStatus> {
-  const launcher = lockHolder(home.folder)?.pid ?? null;
+  const launcher = home.holder()?.pid ?? null;
   const gateway = readEndpoints(home.endpointsFile)?.gateway ?? null;
   return {
     home: home.folder,

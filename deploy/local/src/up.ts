@@ -4,7 +4,7 @@ import { applyFirstService } from './first-service.js';
 import { guardHome } from './guardian.js';
 import { Home } from './home.js';
 import { startInfrastructure } from './infrastructure.js';
-import { choosePort, loopback } from './ports.js';
+import { loopback, Ports } from './ports.js';
 import type { Progress } from './progress.js';
 import { provisionCassandra, provisionJournals, provisionKafka } from './provision.js';
 import { gatewayReady } from './readiness.js';
@@ -27,6 +27,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
   home.token();
   await home.take(progress.say);
   const guardian = guardHome(home);
+  const ports = new Ports();
   let addresses: Omit<Endpoints, 'processes'> | undefined;
   const supervisor = new Supervisor({
     logFolder: home.logFolder,
@@ -39,7 +40,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
   let stopInfrastructure = async (): Promise<void> => undefined;
   try {
     const { signal } = stopped;
-    const surroundings = { settings, supervisor, progress, signal, deletableTopics: false };
+    const surroundings = { settings, supervisor, ports, progress, signal, deletableTopics: false };
     const { kafka, cassandra, stop } = await startInfrastructure(surroundings, {
       kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers)),
       cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
@@ -47,7 +48,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
     stopInfrastructure = stop;
     await progress.during('journals', () => provisionJournals(settings, { kafka, cassandra }));
 
-    const gatewayPort = await choosePort(settings.gatewayPort);
+    const gatewayPort = await ports.choose(settings.gatewayPort);
     const gateway = `http://${loopback}:${gatewayPort}`;
     const { datacenter, keyspace } = settings;
     addresses = { gateway, kafka, cassandra, datacenter, keyspace };
@@ -72,6 +73,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
     await supervisor.stop();
     await stopInfrastructure();
     removeEndpoints(home.endpointsFile);
+    ports.release();
     guardian.dismiss();
     home.release();
     progress.say('stopped');
