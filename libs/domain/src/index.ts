@@ -43,11 +43,13 @@ export {
   explainPending,
   grantOf,
   grantsOnAgent,
+  predictPlacement,
   rolesInUse,
   usedByRole,
   usedOnAgent,
   waitingRequests,
   type GrantView,
+  type Prediction,
 } from './allocation/views.js';
 export { services } from './services/decide.js';
 export type { ServicesInput } from './services/input.js';

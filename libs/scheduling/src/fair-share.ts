@@ -12,7 +12,7 @@ export interface Claim {
 }
 
 /** Who is served next, and how many pods at most before the question is asked again. */
-export interface Turn {
+interface Turn {
   readonly role: string;
   readonly pods: number;
 }

@@ -13,7 +13,16 @@ import type {
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
-import { usedByRole, usedOnAgent } from './views.js';
+import {
+  explainPending,
+  grantOf,
+  grantsOnAgent,
+  predictPlacement,
+  rolesInUse,
+  usedByRole,
+  usedOnAgent,
+  waitingRequests,
+} from './views.js';
 
 const facts = {
   hostname: 'one.example',
@@ -482,5 +491,52 @@ describe('a role', () => {
   });
   it('is taken over from cell 0', () => {
     ledger.when(foreign('allocation', set)).then(set);
+  });
+});
+
+describe('for readers', () => {
+  it('a grant tells what it shares with its lot', () => {
+    ledger.given(opened(a), ...held).thenState((state) => {
+      const view = { grant: '1.0', lot: '1.0', index: 0, agent: 'a', epoch: 1, ...service, role: 'eng', pod: 'node' };
+      expect(grantOf(state, '1.0' as GrantId)).toEqual({ ...view, needs: request().needs });
+      expect([...grantsOnAgent(state, a)].map(({ grant }) => grant)).toEqual(['1.0']);
+      expect([...rolesInUse(state)].map(({ role, weight }) => `${role} ${weight}`)).toEqual(['eng 1']);
+    });
+  });
+
+  it('what waits is explained as things are now, not as they were when it was told', () => {
+    ledger
+      .when(asked(request({ needs: needing({ cpusMilli: 5000 }) })))
+      .when(
+        ofCluster({ type: 'AgentRegistered', data: { agent: a, epoch: 1, session: 's', address: '::1', ...facts } }),
+      )
+      .thenState((state) => {
+        expect([...waitingRequests(state)].map(({ reasons }) => reasons?.agents)).toEqual([0]);
+        expect(explainPending(state, request().request)?.agents).toBe(1);
+        expect(explainPending(state, request().request)?.remedy).toContain('no agent has 5 cpus at all');
+        expect(explainPending(state, 'r.9' as RequestId)).toBeUndefined();
+      });
+  });
+
+  it('a placement can be predicted', () => {
+    ledger.given(opened(a), opened(b)).thenState((state) => {
+      const spread = request({
+        indexes: [
+          [0, 1],
+          [5, 5],
+        ],
+        policy: 'spread',
+      });
+      expect(predictPlacement(state, spread)).toEqual({
+        places: [
+          { index: 0, agent: 'a' },
+          { index: 1, agent: 'b' },
+          { index: 5, agent: 'a' },
+        ],
+      });
+      const tooMany = predictPlacement(state, request({ indexes: [[0, 99]] }));
+      expect(tooMany.places.length).toBe(8);
+      expect(tooMany.reasons?.funnel.at(-2)).toEqual({ filter: 'cpus', rejected: 2, left: 0 });
+    });
   });
 });

@@ -34,7 +34,6 @@ import {
   NEW_ROLE,
   padded,
   queueKey,
-  setKey,
   type AllocationState,
   type LedgerRow,
   type RequestRow,

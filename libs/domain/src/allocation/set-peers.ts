@@ -1,6 +1,6 @@
-import type { AgentId } from '@orrery/contracts';
+import type { AgentId, PlacementRequest } from '@orrery/contracts';
 import type { Peer } from '@orrery/scheduling';
-import { setKey, type AllocationState, type RequestRow } from './state.js';
+import { setKey, type AllocationState } from './state.js';
 
 /** Where the pods of a set run: by the state, and by what the round has placed since. Superseded grants no longer count. */
 export class SetPeers {
@@ -15,7 +15,7 @@ export class SetPeers {
   }
 
   /** As the request sees it: the grants that it replaces do not count. */
-  of(row: RequestRow): Peer[] {
+  of(row: PlacementRequest): Peer[] {
     const counts = new Map(this.#countsOf(row));
     for (const [agent, count] of this.#added.get(setKey(row))?.counts ?? [])
       counts.set(agent, (counts.get(agent) ?? 0) + count);
@@ -32,7 +32,7 @@ export class SetPeers {
     return peers;
   }
 
-  placed(row: RequestRow, agents: Iterable<AgentId>): void {
+  placed(row: PlacementRequest, agents: Iterable<AgentId>): void {
     const key = setKey(row);
     let added = this.#added.get(key);
     if (added === undefined) this.#added.set(key, (added = { total: 0, counts: new Map() }));
@@ -43,11 +43,11 @@ export class SetPeers {
   }
 
   /** How many pods of the set the round has placed so far. */
-  placedOf(row: RequestRow): number {
+  placedOf(row: PlacementRequest): number {
     return this.#added.get(setKey(row))?.total ?? 0;
   }
 
-  #countsOf(row: RequestRow): ReadonlyMap<AgentId, number> {
+  #countsOf(row: PlacementRequest): ReadonlyMap<AgentId, number> {
     const key = setKey(row);
     const known = this.#counts.get(key);
     if (known !== undefined) return known;

@@ -61,7 +61,7 @@ export interface AgentRow {
 }
 
 /** Agents, and those of them that are open as a list that decisions start from. */
-export class AgentTable extends Table<AgentId, AgentRow> {
+class AgentTable extends Table<AgentId, AgentRow> {
   readonly open: OpenAgents;
 
   constructor() {
@@ -137,7 +137,7 @@ export interface LedgerRow {
 }
 
 const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
-export const EMPTY_LEDGER: LedgerRow = { nextPosition: 0, growth: 0, settled: 0, capacity: nothing };
+const EMPTY_LEDGER: LedgerRow = { nextPosition: 0, growth: 0, settled: 0, capacity: nothing };
 export const NEW_ROLE: RoleRow = { weight: 1, used: nothing };
 
 export function initialState(): AllocationState {

@@ -1,5 +1,14 @@
-import type { AgentId, GrantId, PendingReasons, RequestId, Resources, RoleName } from '@orrery/contracts';
-import { amountsOf, minus, Session } from '@orrery/scheduling';
+import type {
+  AgentId,
+  GrantId,
+  PendingReasons,
+  PlacementRequest,
+  RequestId,
+  Resources,
+  RoleName,
+} from '@orrery/contracts';
+import { amountsOf, minus, Session, type Found } from '@orrery/scheduling';
+import { countIndexes, firstIndexes } from './ranges.js';
 import { reasonsOf } from './reasons.js';
 import { SetPeers } from './set-peers.js';
 import {
@@ -54,10 +63,31 @@ export function explainPending(
   examplesMax = 50,
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
-  if (row === undefined) return undefined;
+  return row === undefined ? undefined : lookFor(state, row, 0, examplesMax).reasons();
+}
+
+/** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
+export interface Prediction {
+  readonly places: readonly { readonly index: number; readonly agent: AgentId }[];
+  readonly reasons?: PendingReasons;
+}
+
+export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
+  const { found, reasons } = lookFor(state, request, countIndexes(request.indexes), examplesMax);
+  const indexes = firstIndexes(request.indexes, found.places.length);
+  const places = found.places.map(({ nodeId }, at) => ({ index: indexes[at]!, agent: nodeId as AgentId }));
+  return places.length === countIndexes(request.indexes) ? { places } : { places, reasons: reasons() };
+}
+
+function lookFor(
+  state: AllocationState,
+  request: PlacementRequest,
+  count: number,
+  examplesMax: number,
+): { readonly found: Found; readonly reasons: () => PendingReasons } {
   const session = new Session(state.agents.open);
-  const { needs, constraints, policy, avoid } = row;
-  const wish = { needs: needsOf(needs), rules: constraints, policy, avoid, peers: new SetPeers(state).of(row) };
-  const { filters } = session.place(wish, 0);
-  return reasonsOf(state, filters, (agent) => session.node(agent), examplesMax);
+  const { needs, constraints, policy, avoid } = request;
+  const peers = new SetPeers(state).of(request);
+  const found = session.place({ needs: needsOf(needs), rules: constraints, policy, avoid, peers }, count);
+  return { found, reasons: () => reasonsOf(state, found.filters, (agent) => session.node(agent), examplesMax) };
 }
