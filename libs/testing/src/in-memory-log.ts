@@ -46,6 +46,8 @@ interface Partition {
   low: number;
   /** Offset after the last replicated message: what readers see. */
   high: number;
+  /** What a new leader is sure to have. */
+  replicated: number;
   readonly followers: Set<Follower>;
   /** Told when the message at this offset is replicated or was cut. */
   readonly waiting: Map<number, (replicated: boolean) => void>;
@@ -61,10 +63,20 @@ export class InMemoryLog implements Log {
   readonly faults: LogFaults;
   readonly #clock: Clock;
   readonly #random: SeededRandom | undefined;
+  readonly #acknowledgesEarly: boolean;
   readonly #partitions = new Map<string, Partition>();
 
-  constructor(clock: Clock, chance?: { readonly random: SeededRandom; readonly faults: LogFaults }) {
+  constructor(
+    clock: Clock,
+    chance?: {
+      readonly random: SeededRandom;
+      readonly faults: LogFaults;
+      /** `leader`: acknowledged and shown before it is replicated, as with acks=1; a leader change then takes it back. */
+      readonly durability?: 'replicated' | 'leader';
+    },
+  ) {
     this.#clock = clock;
+    this.#acknowledgesEarly = chance?.durability === 'leader';
     this.#random = chance?.random;
     this.faults = chance?.faults ?? { ...noFaults };
   }
@@ -131,7 +143,9 @@ export class InMemoryLog implements Log {
   /** A new leader that has only what was replicated: the rest is gone, whoever wrote it. */
   changeLeader(source: TopicPartition): void {
     const partition = this.#partition(source);
-    partition.messages.length = partition.high;
+    if (!this.#acknowledgesEarly) partition.replicated = partition.high;
+    partition.messages.length = Math.min(partition.messages.length, partition.replicated);
+    partition.high = partition.messages.length;
     cutOff(partition);
   }
 
@@ -160,6 +174,13 @@ export class InMemoryLog implements Log {
       value,
     };
     partition.messages.push(message);
+    if (this.#acknowledgesEarly) {
+      settle(offset);
+      partition.high = partition.messages.length;
+      for (const follower of partition.followers) follower.poke();
+      this.#later(() => (partition.replicated = Math.max(partition.replicated, offset + 1)));
+      return;
+    }
     partition.waiting.set(offset, (replicated) => settle(replicated ? offset : undefined));
     this.#later(() => this.#replicate(partition, message));
   }
@@ -211,7 +232,7 @@ export class InMemoryLog implements Log {
     const name = `${topic}/${partition}`;
     let found = this.#partitions.get(name);
     if (found === undefined) {
-      found = { messages: [], low: 0, high: 0, followers: new Set(), waiting: new Map() };
+      found = { messages: [], low: 0, high: 0, replicated: 0, followers: new Set(), waiting: new Map() };
       this.#partitions.set(name, found);
     }
     return found;

@@ -13,4 +13,17 @@ export class InMemoryRegistry implements JournalRegistry {
     this.#registrations.set(key, first);
     return first;
   }
+
+  /** What is registered, at once: for those who judge a run from outside. */
+  registered(domain: string, cell: number): JournalRegistration | undefined {
+    return this.#registrations.get(`${domain}/${cell}`);
+  }
+
+  /** The cell whose journal this is. */
+  cellOf(domain: string, journalId: string): number | undefined {
+    for (const registration of this.#registrations.values()) {
+      if (registration.domain === domain && registration.journalId === journalId) return registration.cell;
+    }
+    return undefined;
+  }
 }
