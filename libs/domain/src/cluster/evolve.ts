@@ -1,5 +1,5 @@
-import type { AgentId, ClusterEvent, ClusterEventOf, LaunchId, TaskEnd, TaskReport } from '@orrery/contracts';
-import { unreachable } from '@orrery/kernel';
+import type { AgentId, ClusterEvent, ClusterEventOf, Launch, LaunchId, TaskEnd, TaskReport } from '@orrery/contracts';
+import { unreachable, type EpochMs } from '@orrery/kernel';
 import {
   isLive,
   endedOfService,
@@ -64,10 +64,10 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
     case 'KillAccepted':
       return killAccepted(state, event.data);
     case 'TasksStarting':
-      for (const { launch } of event.data.tasks) advance(state, launch, 'STARTING');
+      for (const { launch } of event.data.tasks) starting(state, launch);
       return reported(state, event.data);
     case 'TasksRunning':
-      for (const { launch, pid, since } of event.data.tasks) advance(state, launch, 'RUNNING', { pid, since });
+      for (const { launch, pid, since } of event.data.tasks) running(state, launch, pid, since);
       return reported(state, event.data);
     case 'TasksReady':
       for (const { launch, ready } of event.data.tasks) readiness(state, launch, ready);
@@ -176,22 +176,41 @@ function templateKept(state: ClusterState, { digest, template }: ClusterEventOf<
 }
 
 function launchAccepted(state: ClusterState, data: ClusterEventOf<'LaunchAccepted'>['data']): void {
-  const { n, at, epoch: _, launches, ...set } = data;
-  for (const launch of launches) {
-    const row: LaunchRow = {
-      ...set,
-      ...launch,
-      phase: 'STAGING',
-      unwanted: false,
-      final: false,
-      since: at,
-      ready: false,
-    };
+  for (const launch of data.launches) {
+    const row = stagedRow(data, launch);
     if (launch.incarnation > 1) dropEndedBefore(state, row);
     state.launches.put(launch.launch, row);
   }
-  countUses(state, data.templateDigest, launches.length);
-  changeAgent(state, data.agent, { ordered: n });
+  countUses(state, data.templateDigest, data.launches.length);
+  changeAgent(state, data.agent, { ordered: data.n });
+}
+
+const NO_PORTS = {};
+const NOTHING: readonly never[] = [];
+
+/** Field by field, and what is empty shared: there are as many of these as tasks. */
+function stagedRow(set: ClusterEventOf<'LaunchAccepted'>['data'], launch: Launch): LaunchRow {
+  return {
+    launch: launch.launch,
+    service: set.service,
+    generation: set.generation,
+    version: set.version,
+    pod: set.pod,
+    index: launch.index,
+    task: set.task,
+    incarnation: launch.incarnation,
+    agent: set.agent,
+    grant: launch.grant,
+    templateDigest: set.templateDigest,
+    ports: Object.keys(launch.ports).length === 0 ? NO_PORTS : launch.ports,
+    gpuIds: launch.gpuIds.length === 0 ? NOTHING : launch.gpuIds,
+    volumes: launch.volumes.length === 0 ? NOTHING : launch.volumes,
+    phase: 'STAGING',
+    unwanted: false,
+    final: false,
+    since: set.at,
+    ready: false,
+  };
 }
 
 /** What is known of an ended incarnation stays visible until the next one takes its place. */
@@ -217,15 +236,15 @@ function killAccepted(state: ClusterState, data: ClusterEventOf<'KillAccepted'>[
 
 const PROGRESS: Readonly<Record<'STAGING' | 'STARTING' | 'RUNNING', number>> = { STAGING: 0, STARTING: 1, RUNNING: 2 };
 
-function advance(
-  state: ClusterState,
-  launch: LaunchId,
-  phase: 'STARTING' | 'RUNNING',
-  more: Partial<LaunchRow> = {},
-): void {
+function starting(state: ClusterState, launch: LaunchId): void {
   const row = state.launches.get(launch);
-  if (row === undefined || !canAdvance(row.phase, phase)) return;
-  state.launches.put(launch, { ...row, ...more, phase });
+  if (row !== undefined && canAdvance(row.phase, 'STARTING')) state.launches.put(launch, { ...row, phase: 'STARTING' });
+}
+
+function running(state: ClusterState, launch: LaunchId, pid: number, since: EpochMs): void {
+  const row = state.launches.get(launch);
+  if (row === undefined || !canAdvance(row.phase, 'RUNNING')) return;
+  state.launches.put(launch, { ...row, phase: 'RUNNING', since, pid });
 }
 
 /** Phases only rise, and an end is for ever. */
