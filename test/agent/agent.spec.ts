@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaunchId, VolumeId } from '@orrery/contracts';
+import { systemClock } from '@orrery/control-loop';
 import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import { InMemoryLog } from '@orrery/testing';
 import { Agent } from '../../apps/agent/src/agent.js';
 import { readSettings } from '../../apps/agent/src/settings.js';
-import { systemClock } from '../../apps/agent/src/system-clock.js';
 import { FakeMaster } from './fake-master.js';
 import { until } from './until.js';
 

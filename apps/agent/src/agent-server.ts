@@ -1,24 +1,29 @@
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
-import { KafkajsLog } from '@orrery/kafka';
 import { mkdirSync } from 'node:fs';
 import type { Server as LockServer } from 'node:net';
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import { systemClock } from '@orrery/control-loop';
+import { KafkajsLog } from '@orrery/kafka';
+import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
+import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
+import { agentMetrics } from './agent-metrics.js';
 import { lockFolder } from './folder-lock.js';
 import type { Settings } from './settings.js';
-import { systemClock } from './system-clock.js';
 
 /** Nest's transport of the agent: listening is being an agent, closing is leaving. */
 export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #settings: Settings;
+  readonly #telemetry: Telemetry;
   #lock: LockServer | undefined;
   #log: KafkajsLog | undefined;
   #runtime: ExecRuntime | undefined;
   #agent: Agent | undefined;
+  #reachable = true;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, telemetry: Telemetry) {
     super();
     this.#settings = settings;
+    this.#telemetry = telemetry;
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -29,6 +34,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     await this.#agent?.stop({ endTasks: this.#settings.stopTasks });
     this.#runtime?.close();
     await this.#log?.close();
+    await this.#telemetry.close();
     this.#lock?.close();
   }
 
@@ -46,10 +52,8 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#log = new KafkajsLog({
       brokers: settings.kafka,
       clientId: settings.name,
-      onReachable: (reachable, reason) =>
-        reachable
-          ? this.logger.log('the brokers answer')
-          : this.logger.warn(`the brokers are away: ${reason?.message}`),
+      logger: this.#telemetry.lines('kafka'),
+      onReachable: (reachable, reason) => this.#brokersAre(reachable, reason),
     });
     this.#runtime = this.#openRuntime();
     this.#agent = await Agent.begin({
@@ -57,27 +61,50 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log: this.#log,
       clock: systemClock,
       runtime: this.#runtime,
-      say: (level, message) => (level === 'warn' ? this.logger.warn(message) : this.logger.log(message)),
+      say: (level, message) => this.#telemetry.log[level](message),
       onFailure: (error) => this.#die(error),
       onRejoin: () => this.#die(new Error('the old id is gone for ever: the next start joins under a new one')),
     });
+    agentMetrics(this.#telemetry.registry, this.#agent);
+    await this.#telemetry.serve(() => this.#health());
+  }
+
+  #brokersAre(reachable: boolean, reason: Error | undefined): void {
+    this.#reachable = reachable;
+    if (reachable) this.#telemetry.log.info('the brokers answer');
+    else this.#telemetry.log.warn({ reason: reason?.message }, 'the brokers are away: tasks live on, reports wait');
+  }
+
+  #health() {
+    const { agent, epoch, obeyed, made, standDown } = this.#agent!.state;
+    const details = {
+      agent,
+      epoch,
+      obeyed,
+      made,
+      standDown,
+      brokers: this.#reachable,
+      isolation: this.#runtime?.isolation,
+    };
+    return { ready: this.#reachable && epoch > 0 && standDown === undefined, details };
   }
 
   #openRuntime(): ExecRuntime {
     const { folder, name, cgroupParent, limits } = this.#settings;
-    const onTrouble = (error: unknown) => this.logger.warn(String(error));
+    const onTrouble = (error: unknown) => this.#telemetry.log.warn({ err: error }, 'a task could not be looked after');
     if (limits === 'none') return new ExecRuntime({ folder, cgroups: undefined, onTrouble });
     const found = detectCgroups(name, cgroupParent);
-    if (found.cgroups === undefined) {
-      this.logger.warn(`cpu and memory of tasks are NOT limited, and tasks may leave descendants behind: ${found.why}`);
-      return new ExecRuntime({ folder, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
-    }
-    return new ExecRuntime({ folder, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
+    if (found.cgroups !== undefined)
+      return new ExecRuntime({ folder, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
+    this.#telemetry.log.warn(
+      `cpu and memory of tasks are NOT limited, and descendants that begin sessions of their own are not ended with them: ${found.why}`,
+    );
+    return new ExecRuntime({ folder, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
   }
 
   /** Only what is on disk can be trusted after a failure, and it is enough: whoever supervises this process starts it again. */
   #die(error: unknown): never {
-    this.logger.error(error);
+    this.#telemetry.log.fatal({ err: error }, 'ends');
     process.exit(1);
   }
 }

@@ -1,14 +1,31 @@
 import { NestFactory } from '@nestjs/core';
+import { Telemetry } from '@orrery/telemetry';
 import { AgentModule } from './agent.module.js';
 import { AgentServer } from './agent-server.js';
 import { FolderTaken } from './folder-lock.js';
 import { readSettings } from './settings.js';
 
-const app = await NestFactory.createMicroservice(AgentModule, { strategy: new AgentServer(readSettings(process.env)) });
-app.enableShutdownHooks();
+const settings = readSettings(process.env);
+// An agent reads and writes topics only: it has no database.
+const telemetry = new Telemetry(
+  { ...settings, app: 'agent', instance: settings.name, cassandra: [], datacenter: '', keyspace: '' },
+  process.env,
+);
+for (const kind of ['uncaughtException', 'unhandledRejection'] as const) process.on(kind, (error) => end(error, kind));
+
+const app = await NestFactory.createMicroservice(AgentModule, {
+  strategy: new AgentServer(settings, telemetry),
+  logger: telemetry.nestLog,
+});
+app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
 try {
   await app.listen();
 } catch (error) {
-  process.stderr.write(`${error instanceof FolderTaken ? error.message : String((error as Error).stack)}\n`);
+  if (error instanceof FolderTaken) end(undefined, error.message);
+  end(error, 'could not start');
+}
+
+function end(error: unknown, message: string): never {
+  telemetry.log.fatal(error === undefined ? {} : { err: error }, message);
   process.exit(1);
 }

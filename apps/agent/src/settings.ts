@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface Settings {
   readonly kafka: readonly string[];
   readonly name: string;
+  /** Of the installation on this machine. */
+  readonly home: string;
   readonly folder: string;
   /** Where tasks of this agent can be reached. */
   readonly address: string;
@@ -51,11 +53,13 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const cells = whole('ORRERY_CELLS', 1)!;
   const cell = whole('ORRERY_AGENT_CELL');
   if (cell !== undefined && cell >= cells) throw new Error(`ORRERY_AGENT_CELL is ${cell}, there are ${cells} cells`);
-  const name = given('ORRERY_AGENT_NAME') ?? hostname();
+  const name = plainName(given('ORRERY_AGENT_NAME') ?? hostname());
+  const home = given('ORRERY_HOME') ?? '.orrery';
   return {
     kafka: kafka.split(','),
-    name: plainName(name),
-    folder: given('ORRERY_AGENT_DIR') ?? join(given('ORRERY_HOME') ?? '.orrery', 'agents', plainName(name)),
+    name,
+    home,
+    folder: given('ORRERY_AGENT_DIR') ?? join(home, 'agents', name),
     address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
     cells,
     lanes: whole('ORRERY_AGENT_LANES', LANES_DEFAULT)!,

@@ -71,7 +71,7 @@ export function whyNotUsable(folder: string): string | undefined {
   }
 }
 
-/** True when the group is gone. */
+/** True when the group is gone; false while there is something in it. */
 export function removeGroup(folder: string): boolean {
   try {
     rmdirSync(folder);

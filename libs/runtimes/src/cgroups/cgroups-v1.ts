@@ -43,6 +43,7 @@ export function detectVersion1(
     limits: { cpu: parents.has('cpu'), memory: parents.has('memory') },
     create: (launch, limits) => create(parents, launch, limits),
     reopen: (folders) => groupOf(folders),
+    close: () => [...parents.values()].forEach(removeGroup),
   };
 }
 

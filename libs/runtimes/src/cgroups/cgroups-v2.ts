@@ -40,6 +40,7 @@ export function detectVersion2(
     limits,
     create: (launch, wanted) => create(folder, launch, wanted, limits),
     reopen: ([group = '']) => groupOf(group),
+    close: () => void removeGroup(folder),
   };
 }
 

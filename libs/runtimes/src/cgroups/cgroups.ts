@@ -6,6 +6,8 @@ export interface Cgroups {
   create(launch: string, limits: Limits): CgroupOfLaunch;
   /** The group of a launch of an earlier process of this agent, by the folders that were noted then. */
   reopen(folders: readonly string[]): CgroupOfLaunch;
+  /** Removes what is left of this agent's own place in the tree, when no launch is in it. */
+  close(): void;
 }
 
 export interface Limits {

@@ -161,6 +161,7 @@ export class ExecRuntime implements Runtime {
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#watched.clear();
+    this.#options.cgroups?.close();
   }
 
   // --- Start ----------------------------------------------------------------------------------------------------------
