@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
 import type { Server as LockServer } from 'node:net';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { systemClock } from '@orrery/control-loop';
@@ -90,10 +91,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   }
 
   #openRuntime(): ExecRuntime {
-    const { folder, name, cgroupParent, limits } = this.#settings;
+    const { folder, cgroupParent, limits } = this.#settings;
     const onTrouble = (error: unknown) => this.#telemetry.log.warn({ err: error }, 'a task could not be looked after');
     if (limits === 'none') return new ExecRuntime({ folder, cgroups: undefined, onTrouble });
-    const found = detectCgroups(name, cgroupParent);
+    const found = detectCgroups(cgroupName(this.#settings), cgroupParent);
     if (found.cgroups !== undefined)
       return new ExecRuntime({ folder, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
     this.#telemetry.log.warn(
@@ -107,4 +108,9 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     this.#telemetry.log.fatal({ err: error }, 'ends');
     process.exit(1);
   }
+}
+
+/** Agents of two installations may have one name and launches of one id: only the folder tells them apart. */
+function cgroupName({ name, folder }: Settings): string {
+  return `${name}-${createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 8)}`;
 }
