@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { missing } from '../../deploy/local/preflight.mjs';
+import { agentOffers } from '../../deploy/local/src/agent-offers.js';
 import { Home, HomeTaken } from '../../deploy/local/src/home.js';
 import { Ports } from '../../deploy/local/src/ports.js';
 import { identify, isAlive } from '../../deploy/local/src/process-identity.js';
@@ -86,6 +87,33 @@ describe('a port', () => {
     expect(new Set(ports).size).toBe(3);
     one.release();
     expect(await other.choose(ports[0]!)).toBe(ports[0]);
+  });
+
+  it('of an agent is in a block that no other cluster on this machine has', () => {
+    const folder = temporaryFolder();
+    const blocks = { first: 2000, last: 2599, size: 200 };
+    const [one, other] = [new Ports(folder), new Ports(folder)];
+    expect(one.chooseBlock(2200, blocks)).toBe(2200);
+    expect(other.chooseBlock(2200, blocks)).toBe(2000);
+    expect(other.chooseBlock(undefined, blocks)).toBe(2400);
+    expect(() => one.chooseBlock(undefined, blocks)).toThrow('taken');
+  });
+
+  it('that the cluster itself uses is not offered to tasks', () => {
+    const settings = settingsFrom({ ORRERY_CELLS: '1' });
+    const offers = agentOffers(settings, { block: 2200, inUse: [9042, 7000, 2200, 31_999] });
+    const [first] = offers.map(({ resources }) => (resources as { ports: [number, number][] }).ports);
+    const offered = (port: number) => first!.some(([from, to]) => from <= port && port <= to);
+    expect([7000, 7001, 9041, 9042, 9043, 31_998, 31_999].map(offered)).toEqual([
+      false,
+      true,
+      true,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(offers).toHaveLength(3);
   });
 
   it('of 0 is any free one', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { AgentOffer } from './agent-offers.js';
 import type { Settings } from './settings.js';
 import type { ProcessSpec } from './supervisor.js';
 
@@ -12,16 +12,12 @@ const AGENT_STAGE = 3;
 const AGENT_STOP_GRACE_MS = 30_000;
 const STOP_GRACE_MS = 10_000;
 
-/** What Kafka, Cassandra and the processes of the plane themselves need of the machine. */
-const PLANE_MEMORY_MIB = 3072;
-const AGENT_MEMORY_MIB_MIN = 1024;
-const AGENT_DISK_MIB = 10_240;
-const ZONES = 3;
-
 export interface ClusterAddresses {
   readonly kafka: readonly string[];
   readonly cassandra: readonly string[];
   readonly gatewayPort: number;
+  /** One an agent, in their order. */
+  readonly offers: readonly AgentOffer[];
 }
 
 /** The processes of the plane and its agents, in the order of their start. */
@@ -42,7 +38,7 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
       ...gatewayPort,
     }),
   ];
-  const agents = range(settings.cells * settings.agentsPerCell).map((index) => agent(settings, common, index));
+  const agents = addresses.offers.map((offer, index) => agent(settings, common, offer, index));
   return [...owners, ...readers, ...agents].filter(({ app }) => isBuilt(settings.root, app));
 }
 
@@ -69,46 +65,25 @@ function environment(settings: Settings, { kafka, cassandra }: ClusterAddresses)
   };
 }
 
-function agent(settings: Settings, common: NodeJS.ProcessEnv, index: number): ProcessSpec & { readonly app: string } {
+function agent(
+  settings: Settings,
+  common: NodeJS.ProcessEnv,
+  offer: AgentOffer,
+  index: number,
+): ProcessSpec & { readonly app: string } {
   const name = `agent-${index}`;
   const folder = join(settings.home, 'agents', name);
   mkdirSync(folder, { recursive: true });
   const spec = node(settings, { app: 'agent', name, stage: AGENT_STAGE }, common, {
     ORRERY_AGENT_NAME: name,
-    ORRERY_AGENT_ADDRESS: agentAddress(index),
+    ORRERY_AGENT_ADDRESS: offer.address,
     ORRERY_AGENT_CELL: String(Math.floor(index / settings.agentsPerCell)),
     ORRERY_AGENT_DIR: folder,
-    ORRERY_AGENT_RESOURCES: JSON.stringify(agentResources(settings, index)),
+    ORRERY_AGENT_RESOURCES: JSON.stringify(offer.resources),
     // Told to stop, a local agent ends its tasks: `down` leaves nothing running. Killed, it leaves them to its successor.
     ORRERY_AGENT_STOP_TASKS: '1',
   });
   return { ...spec, stopGraceMs: AGENT_STOP_GRACE_MS };
-}
-
-/** On Linux all of 127.0.0.0/8 is the loopback, so that each agent looks like a machine of its own. */
-function agentAddress(index: number): string {
-  if (process.platform !== 'linux') return '127.0.0.1';
-  return `127.0.${Math.floor(index / 250)}.${(index % 250) + 1}`;
-}
-
-/**
- * What one local agent offers: every core, since cpu is shared by weight and the agents play machines of their own; an equal
- * part of the memory that the plane leaves, since memory is not elastic; ports apart from those of the others, since elsewhere
- * than on Linux they all share one address.
- */
-function agentResources(settings: Settings, index: number): object {
-  const agents = settings.cells * settings.agentsPerCell;
-  const memoryMib = Math.floor(totalmem() / 1024 / 1024) - PLANE_MEMORY_MIB;
-  const firstPort = 31_000 + (index % 30) * 1000;
-  return {
-    cpus: availableParallelism(),
-    memory: Math.max(AGENT_MEMORY_MIB_MIN, Math.floor(memoryMib / agents)),
-    disk: AGENT_DISK_MIB,
-    ports: [[firstPort, firstPort + 999]],
-    hostname: `agent-${index}`,
-    region: 'local',
-    zone: `zone-${(index % ZONES) + 1}`,
-  };
 }
 
 function node(

@@ -3,6 +3,7 @@ import { Home } from './home.js';
 import { startInfrastructure } from './infrastructure.js';
 import { Ports } from './ports.js';
 import { progressTo } from './progress.js';
+import { RememberedPorts } from './remembered-ports.js';
 import type { Settings } from './settings.js';
 import { stopSignals } from './stop-signals.js';
 import { Supervisor } from './supervisor.js';
@@ -29,6 +30,7 @@ export async function runInfra(settings: Settings, options: InfraOptions): Promi
   try {
     const surroundings = {
       ports,
+      remembered: new RememberedPorts(home.folder),
       settings,
       supervisor,
       progress,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { jarFolder } from './artifacts.js';
 import { cassandraClusterName, cassandraJars, cassandraProcess } from './cassandra-process.js';
-import { readJsonIfThere, writeWhole } from './files.js';
 import type { InfrastructureProvider, InfrastructureSurroundings } from './infrastructure.js';
 import { kafkaClusterId, kafkaJars, kafkaProcess } from './kafka-process.js';
 import { loopback, type Ports } from './ports.js';
 import { cassandraReady, kafkaReady, SomebodyElse } from './readiness.js';
+import type { RememberedPorts } from './remembered-ports.js';
 
 const READY_WITHIN_MS = 120_000;
 const KAFKA_HEAP_MIB = 512;
@@ -21,10 +21,10 @@ const preferred: Readonly<Record<PortName, number>> = {
 
 /** Kafka and Cassandra as supervised child processes from their Maven artifacts. */
 export function embeddedInfrastructure(
-  { settings, supervisor, ports, progress, signal, deletableTopics }: InfrastructureSurroundings,
+  { settings, supervisor, ports, remembered, progress, signal, deletableTopics }: InfrastructureSurroundings,
   javaHome: string,
 ): InfrastructureProvider {
-  const chosen = choosePorts(settings.home, ports);
+  const chosen = choosePorts(remembered, ports);
   const stop = async () => undefined;
   const waiting = { withinMs: READY_WITHIN_MS, signal, stillWorthIt: () => supervisor.assertStarting() };
   return {
@@ -60,15 +60,13 @@ export function embeddedInfrastructure(
   };
 }
 
-/** The ports that this home had the last time, if they are free, so that clients find their cluster again. */
-async function choosePorts(home: string, ports: Ports): Promise<Readonly<Record<PortName, number>>> {
-  const file = join(home, 'ports.json');
-  const before = readJsonIfThere<Partial<Record<PortName, number>>>(file) ?? {};
+/** One after the other, so that none is chosen twice; what clients use keeps its port from start to start. */
+async function choosePorts(remembered: RememberedPorts, ports: Ports): Promise<Readonly<Record<PortName, number>>> {
   const chosen = { ...preferred };
   for (const name of Object.keys(preferred) as PortName[]) {
-    chosen[name] = await ports.choose(before[name] ?? preferred[name]);
+    chosen[name] = await ports.choose(remembered.get(name) ?? preferred[name]);
+    remembered.put(name, chosen[name]);
   }
-  writeWhole(file, `${JSON.stringify(chosen)}\n`);
   return chosen;
 }
 

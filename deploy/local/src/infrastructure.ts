@@ -4,6 +4,7 @@ import { embeddedInfrastructure } from './infrastructure-embedded.js';
 import { givenInfrastructure } from './infrastructure-given.js';
 import type { Ports } from './ports.js';
 import type { Progress } from './progress.js';
+import type { RememberedPorts } from './remembered-ports.js';
 import type { Settings } from './settings.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -24,6 +25,7 @@ export interface InfrastructureSurroundings {
   readonly settings: Settings;
   readonly supervisor: Supervisor;
   readonly ports: Ports;
+  readonly remembered: RememberedPorts;
   readonly progress: Progress;
   /** Ends every waiting when the launcher is told to stop. */
   readonly signal: AbortSignal;

@@ -8,6 +8,13 @@ export const loopback = '127.0.0.1';
 
 const TRIED_MAX = 500;
 
+/** Blocks of `size` ports each, from `first` up to `last`. */
+export interface PortBlocks {
+  readonly first: number;
+  readonly last: number;
+  readonly size: number;
+}
+
 /**
  * Chooses ports for processes that will listen on them a little later. Until `release` a chosen port is reserved on this
  * machine: launchers that start at the same moment would else choose the same one, and one of them find the other's Kafka.
@@ -31,6 +38,19 @@ export class Ports {
       releaseLock(this.lockFile(port));
     }
     throw new Error(`no free port from ${preferred} to ${preferred + TRIED_MAX} on ${loopback}`);
+  }
+
+  /** The first port of a block that no other launcher has chosen: the preferred one, else any. */
+  chooseBlock(preferred: number | undefined, { first, last, size }: PortBlocks): number {
+    const blocks = Array.from({ length: Math.floor((last + 1 - first) / size) }, (_, index) => first + index * size);
+    const candidates = blocks.filter((port) => port === preferred).concat(blocks);
+    const block = candidates.find(
+      (port) => !this.reserved.includes(port) && takeLock(this.lockFile(port), 'up') === undefined,
+    );
+    if (block === undefined)
+      throw new Error(`all blocks of ${size} ports from ${first} to ${last} are taken: stop a cluster`);
+    this.reserved.push(block);
+    return block;
   }
 
   release(): void {

@@ -1,16 +1,18 @@
+import { agentOffers, portBlocks, type PortsOfHome } from './agent-offers.js';
 import { clusterProcesses } from './cluster-processes.js';
 import { removeEndpoints, writeEndpoints, type Endpoints } from './endpoints.js';
 import { applyFirstService } from './first-service.js';
 import { guardHome } from './guardian.js';
 import { Home } from './home.js';
-import { startInfrastructure } from './infrastructure.js';
+import { startInfrastructure, type Infrastructure, type InfrastructureSurroundings } from './infrastructure.js';
 import { loopback, Ports } from './ports.js';
 import type { Progress } from './progress.js';
 import { provisionCassandra, provisionJournals, provisionKafka } from './provision.js';
 import { gatewayReady } from './readiness.js';
+import { RememberedPorts } from './remembered-ports.js';
 import type { Settings } from './settings.js';
 import type { StopSignals } from './stop-signals.js';
-import { Supervisor, type RunningProcess } from './supervisor.js';
+import { Supervisor } from './supervisor.js';
 
 const GATEWAY_READY_WITHIN_MS = 90_000;
 
@@ -27,55 +29,75 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
   home.token();
   await home.take(progress.say);
   const guardian = guardHome(home);
-  const ports = new Ports();
-  let addresses: Omit<Endpoints, 'processes'> | undefined;
-  const supervisor = new Supervisor({
-    logFolder: home.logFolder,
-    record: (running: readonly RunningProcess[]) => {
-      home.record(running);
-      if (addresses !== undefined) writeEndpoints(home.endpointsFile, addresses, running);
-    },
-    say: progress.say,
-  });
-  let stopInfrastructure = async (): Promise<void> => undefined;
+  const launch = newLaunch(home, settings, progress, stopped.signal);
   try {
-    const { signal } = stopped;
-    const surroundings = { settings, supervisor, ports, progress, signal, deletableTopics: false };
-    const { kafka, cassandra, stop } = await startInfrastructure(surroundings, {
-      kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers)),
-      cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
-    });
-    stopInfrastructure = stop;
-    await progress.during('journals', () => provisionJournals(settings, { kafka, cassandra }));
-
-    const gatewayPort = await ports.choose(settings.gatewayPort);
-    const gateway = `http://${loopback}:${gatewayPort}`;
-    const { datacenter, keyspace } = settings;
-    addresses = { gateway, kafka, cassandra, datacenter, keyspace };
-    writeEndpoints(home.endpointsFile, addresses, supervisor.running);
-    const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort });
-    for (const spec of processes) await supervisor.start(spec);
-    await progress.during(`gateway at ${gateway}`, () =>
-      gatewayReady(gateway, {
-        withinMs: GATEWAY_READY_WITHIN_MS,
-        signal,
-        stillWorthIt: () => supervisor.assertStarting(),
-      }),
-    );
-    const applied = await applyFirstService(home, gateway, signal);
+    await startCluster(launch);
+    const applied = await applyFirstService(home, launch.endpoints!.gateway, stopped.signal);
     if (applied !== undefined) progress.say(`applied service ${applied} (deploy/local/hello.yaml)`);
-    ready(addresses, supervisor);
+    ready(launch.endpoints!, launch.supervisor);
     await stopped.told;
   } catch (error) {
     if (!stopped.signal.aborted) throw error;
   } finally {
     progress.say('stopping …');
-    await supervisor.stop();
-    await stopInfrastructure();
+    await launch.supervisor.stop();
+    await launch.infrastructure?.stop();
     removeEndpoints(home.endpointsFile);
-    ports.release();
+    launch.ports.release();
     guardian.dismiss();
     home.release();
     progress.say('stopped');
   }
+}
+
+interface Launch extends Omit<InfrastructureSurroundings, 'deletableTopics'> {
+  readonly home: Home;
+  infrastructure?: Infrastructure;
+  /** Known, and written for clients, before the first process of the plane starts. */
+  endpoints?: Omit<Endpoints, 'processes'>;
+}
+
+function newLaunch(home: Home, settings: Settings, progress: Progress, signal: AbortSignal): Launch {
+  const supervisor = new Supervisor({
+    logFolder: home.logFolder,
+    record: (running) => {
+      home.record(running);
+      if (launch.endpoints !== undefined) writeEndpoints(home.endpointsFile, launch.endpoints, running);
+    },
+    say: progress.say,
+  });
+  const remembered = new RememberedPorts(home.folder);
+  const launch: Launch = { home, settings, supervisor, ports: new Ports(), remembered, progress, signal };
+  return launch;
+}
+
+async function startCluster(launch: Launch): Promise<void> {
+  const { home, settings, supervisor, ports, progress, signal } = launch;
+  launch.infrastructure = await startInfrastructure(
+    { ...launch, deletableTopics: false },
+    {
+      kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers)),
+      cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
+    },
+  );
+  const { kafka, cassandra } = launch.infrastructure;
+  await progress.during('journals', () => provisionJournals(settings, { kafka, cassandra }));
+
+  const gatewayPort = await ports.choose(settings.gatewayPort);
+  const gateway = `http://${loopback}:${gatewayPort}`;
+  launch.endpoints = { gateway, kafka, cassandra, datacenter: settings.datacenter, keyspace: settings.keyspace };
+  writeEndpoints(home.endpointsFile, launch.endpoints, supervisor.running);
+  const offers = agentOffers(settings, portsOfAgents(launch, gatewayPort));
+  const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort, offers });
+  for (const spec of processes) await supervisor.start(spec);
+  const stillWorthIt = () => supervisor.assertStarting();
+  await progress.during(`gateway at ${gateway}`, () =>
+    gatewayReady(gateway, { withinMs: GATEWAY_READY_WITHIN_MS, signal, stillWorthIt }),
+  );
+}
+
+function portsOfAgents({ ports, remembered }: Launch, gatewayPort: number): PortsOfHome {
+  const block = ports.chooseBlock(remembered.get('agents'), portBlocks);
+  remembered.put('agents', block);
+  return { block, inUse: [...remembered.all(), gatewayPort] };
 }
