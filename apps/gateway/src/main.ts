@@ -8,7 +8,6 @@ import { EventRing } from './events/event-ring.js';
 import { EventStreams } from './http/event-streams.js';
 import { gatewayApplication } from './http/gateway-application.js';
 import { listen } from './http/listen.js';
-import { GatewayMetrics } from './metrics.js';
 import { ThreadedReadModel } from './read-model/threaded-read-model.js';
 import { GatewaySettings } from './settings.js';
 
@@ -25,15 +24,11 @@ const model = new ThreadedReadModel(settings, {
     ring.append(commit);
     for (const outcome of commit.outcomes) outcomes.add({ ...outcome, journal: commit.journal });
   },
-  onVoid: (journal, reason) => {
-    telemetry.log.warn({ journal, reason }, 'a record that no reader accepts');
-    app.get(GatewayMetrics).countVoid(journal, reason);
-  },
+  onVoid: (found) => telemetry.observe({ kind: 'void-record', ...found }),
   onStopped: (reason) => {
     telemetry.log.fatal({ reason }, 'the journals can not be folded any further');
     // Whoever supervises starts another one; a gateway without a read model helps nobody.
-    process.exitCode = 1;
-    void close();
+    process.exit(1);
   },
 });
 const sender = new CommandSender(log, systemClock);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
 import { EventRing } from './events/event-ring.js';
 import { EventStreams } from './http/event-streams.js';
 import { ReadModel } from './read-model/read-model.js';
@@ -10,7 +10,6 @@ const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 @Injectable()
 export class GatewayMetrics {
   readonly #requests: Histogram;
-  readonly #voids: Counter;
 
   constructor(
     readonly registry: Registry,
@@ -23,12 +22,6 @@ export class GatewayMetrics {
       help: 'Time from request to the end of the answer, by route and status',
       labelNames: ['method', 'route', 'status'],
       buckets: SECONDS,
-      registers: [registry],
-    });
-    this.#voids = new Counter({
-      name: 'orrery_journal_void_records_total',
-      help: 'Records that no reader accepts, by journal and reason',
-      labelNames: ['journal', 'reason'],
       registers: [registry],
     });
     const gauge = (name: string, help: string, labelNames: string[], collect: (this: Gauge) => void) =>
@@ -49,9 +42,5 @@ export class GatewayMetrics {
 
   observeRequest(labels: { method: string; route: string; status: string }, seconds: number): void {
     this.#requests.observe(labels, seconds);
-  }
-
-  countVoid(journal: string, reason: string): void {
-    this.#voids.inc({ journal, reason });
   }
 }

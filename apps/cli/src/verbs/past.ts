@@ -106,7 +106,10 @@ function auditText(line: Exclude<AuditLine, { kind: 'progress' }>): string {
 
 export async function events(call: Call): Promise<void> {
   const { from, service, type, follow } = call.options as Record<string, string | undefined>;
-  const query = { from, service, type, follow: (follow as unknown) === true };
+  const follows = (follow as unknown) === true;
+  // Without a start, what is to come is followed, and what has been is read from its beginning.
+  const start = from ?? (follows ? undefined : 'beginning');
+  const query = { from: start, service, type, follow: follows };
   for await (const event of call.gateway.lines<StreamedEvent>('/v1/events', query, call.surroundings.interrupted)) {
     await call.output.item(event, eventText);
   }

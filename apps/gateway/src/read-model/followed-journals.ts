@@ -5,6 +5,7 @@ import {
   type FollowerPorts,
   type FollowerStart,
   type Folding,
+  type JournalAddress,
   type JournalFollower,
   type VoidReason,
 } from '@orrery/control-loop';
@@ -24,7 +25,7 @@ export interface FollowedJournalsOptions {
   readonly cells: number;
   readonly start: FollowerStart;
   onCommit(commit: StreamedCommit): void | Promise<void>;
-  onVoid?(journal: string, reason: VoidReason): void;
+  onVoid?(journal: JournalAddress, reason: VoidReason, offset: number): void;
   onTrouble?(journal: string, error: Error): void;
   onStopped(error: Error): void;
 }
@@ -46,7 +47,7 @@ export class FollowedJournals {
           const subjects = (event: RecordedEvent) => this.#subjectsOf(source.domain, event);
           return options.onCommit(streamedCommit(nameOf(source), record, subjects));
         },
-        onVoid: (source, reason) => options.onVoid?.(nameOf(source), reason),
+        onVoid: ({ domain, cell }, reason, offset) => options.onVoid?.({ domain, cell }, reason, offset),
         onTrouble: (source, error) => options.onTrouble?.(nameOf(source), error),
         onStopped: options.onStopped,
       },

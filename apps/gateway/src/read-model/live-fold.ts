@@ -1,5 +1,5 @@
 import { journalTopic } from '@orrery/contracts';
-import type { FollowerPorts } from '@orrery/control-loop';
+import type { FollowerPorts, JournalAddress, VoidReason } from '@orrery/control-loop';
 import type { StreamedCommit } from '../events/streamed-commit.js';
 import { covers, encodePosition, journalName, type Position } from '../position.js';
 import { Problem } from '../problem.js';
@@ -14,7 +14,7 @@ export interface LiveFoldOptions {
   /** Right behind the snapshots that the fold began with: told once, before any commit. */
   onStart(position: Position): void;
   onCommit(commit: StreamedCommit): void;
-  onVoid(journal: string, reason: string): void;
+  onVoid(journal: JournalAddress, reason: VoidReason, offset: number): void;
   onStopped(error: Error): void;
 }
 
@@ -44,7 +44,7 @@ export class LiveFold {
         cells: options.cells,
         start: { from: 'snapshot' },
         onCommit: (commit) => this.#onCommit(commit),
-        onVoid: (journal, reason) => options.onVoid(journal, reason),
+        onVoid: (journal, reason, offset) => options.onVoid(journal, reason, offset),
         onTrouble: (journal, error) =>
           (this.#trouble = { message: `${journal}: ${error.message}`, atMs: ports.clock.nowMs() }),
         onStopped: (error) => {

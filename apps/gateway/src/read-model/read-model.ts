@@ -1,3 +1,4 @@
+import type { JournalAddress, VoidReason } from '@orrery/control-loop';
 import type { StreamedCommit } from '../events/streamed-commit.js';
 import type { Position } from '../position.js';
 import type { Moment, Query } from './query.js';
@@ -55,3 +56,10 @@ export type AuditLine =
       readonly digest?: string;
     }
   | { readonly kind: 'result'; readonly ok: boolean; readonly message: string };
+
+/** A record that no reader accepts. */
+export interface VoidRecord {
+  readonly shard: JournalAddress;
+  readonly reason: VoidReason;
+  readonly offset: number;
+}

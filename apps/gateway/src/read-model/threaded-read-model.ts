@@ -3,7 +3,14 @@ import type { StreamedCommit } from '../events/streamed-commit.js';
 import { beginning, type Position } from '../position.js';
 import { Problem } from '../problem.js';
 import type { GatewaySettings } from '../settings.js';
-import { ReadModel, type Answered, type Asked, type AuditLine, type ReadModelStatus } from './read-model.js';
+import {
+  ReadModel,
+  type Answered,
+  type Asked,
+  type AuditLine,
+  type ReadModelStatus,
+  type VoidRecord,
+} from './read-model.js';
 import { LinkClient } from './worker-link.js';
 import type { WorkerTask } from './worker.js';
 
@@ -11,7 +18,7 @@ export interface ThreadedReadModelOptions {
   /** The position before the first commit that is handed over. */
   onStart(position: Position): void;
   onCommit(commit: StreamedCommit): void;
-  onVoid(journal: string, reason: string): void;
+  onVoid(found: VoidRecord): void;
   /** The fold can't go on: damage, or the thread is gone. */
   onStopped(reason: string): void;
 }
@@ -103,10 +110,8 @@ export class ThreadedReadModel extends ReadModel {
       case 'status':
         this.#status = value as ReadModelStatus;
         return;
-      case 'void': {
-        const { journal, reason } = value as { journal: string; reason: string };
-        return this.#options.onVoid(journal, reason);
-      }
+      case 'void':
+        return this.#options.onVoid(value as VoidRecord);
       case 'stopped':
         return this.#onStopped(String(value));
     }

@@ -9,7 +9,7 @@ import { CatchUpReaders } from './catch-up.js';
 import { answered, LiveFold } from './live-fold.js';
 import { PastWorlds } from './past-worlds.js';
 import type { Moment } from './query.js';
-import type { Asked } from './read-model.js';
+import type { Asked, VoidRecord } from './read-model.js';
 import { verifyJournals } from './verify.js';
 import { serveLink } from './worker-link.js';
 
@@ -45,7 +45,7 @@ function serveNow(): void {
         if (commits.length === 0) setImmediate(() => (push('commits', commits), (commits = [])));
         commits.push(commit);
       },
-      onVoid: (journal, reason) => push('void', { journal, reason }),
+      onVoid: (shard, reason, offset) => push('void', { shard, reason, offset } satisfies VoidRecord),
       onStopped: (error) => push('stopped', error.message),
     },
     ports,

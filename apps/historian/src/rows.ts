@@ -1,0 +1,160 @@
+import type { AgentHistoryRow, AuditRow, CommandOutcomeRow, ServiceVersionRow, TaskStateRow } from '@orrery/cassandra';
+import {
+  outcomesOf,
+  parseCommandType,
+  type Cause,
+  type ClusterEvent,
+  type CommitRecord,
+  type DomainName,
+  type LoopEvent,
+  type RecordedEvent,
+  type ServicesEvent,
+} from '@orrery/contracts';
+import type { ToldState } from './told.js';
+
+/** Everything that is written down of one or many commits. */
+export interface HistoryRows {
+  readonly states: TaskStateRow[];
+  readonly outcomes: CommandOutcomeRow[];
+  readonly versions: ServiceVersionRow[];
+  readonly agents: AgentHistoryRow[];
+  readonly audit: AuditRow[];
+}
+
+export interface CommitSource {
+  readonly domain: DomainName;
+  readonly cell: number;
+}
+
+export function noRows(): HistoryRows {
+  return { states: [], outcomes: [], versions: [], agents: [], audit: [] };
+}
+
+export function countOf({ states, outcomes, versions, agents, audit }: HistoryRows): number {
+  return states.length + outcomes.length + versions.length + agents.length + audit.length;
+}
+
+/**
+ * The rows of a commit. Their keys follow from the journal, the seq and the order in the commit alone, so whoever reads the
+ * commit again writes the same rows again.
+ */
+export function rowsOf(
+  source: CommitSource,
+  commit: CommitRecord,
+  told: (event: RecordedEvent) => readonly ToldState[],
+  into: HistoryRows = noRows(),
+): HistoryRows {
+  if (source.domain === 'cluster') addTasksAndAgents(commit, told, into);
+  if (source.domain === 'services') addVersions(source, commit, into);
+  addCommands(source, commit, into);
+  return into;
+}
+
+function addTasksAndAgents(
+  { seq, at, events }: CommitRecord,
+  told: (event: RecordedEvent) => readonly ToldState[],
+  { states, agents }: HistoryRows,
+): void {
+  let n = 0;
+  for (const [order, event] of events.entries()) {
+    const cause = causeText(event.cause);
+    for (const { task, ...what } of told(event)) {
+      const { service, generation, pod, index, task: name, incarnation, agent, launch } = task;
+      const key = { service, generation, pod, index, task: name, seq, n: n++ };
+      const message = what.message ?? event.reason;
+      const row = { ...key, ...what, incarnation, at, agent, launch, cause };
+      states.push(message === undefined ? row : { ...row, message });
+    }
+    const state = agentStates[event.type];
+    if (state !== undefined) agents.push(agentRow({ seq, n: order, at, cause }, event, state));
+  }
+}
+
+/** Events that are told of an agent, and what people call its state then; '' leaves it as it was. */
+const agentStates: Readonly<Partial<Record<string, string>>> = {
+  AgentRegistered: 'ACTIVE',
+  AgentReturned: 'ACTIVE',
+  AgentUnreachable: 'UNREACHABLE',
+  AgentDraining: 'DRAINING',
+  AgentDrained: 'DRAINED',
+  AgentActivated: 'ACTIVE',
+  AgentGone: 'GONE',
+  DrainDeadlinePassed: '',
+  LapseHeld: '',
+  LapseDropped: '',
+  StandDownOrdered: '',
+} satisfies Partial<Record<ClusterEvent['type'], string>>;
+
+function agentRow(
+  place: Pick<AgentHistoryRow, 'seq' | 'n' | 'at'> & { readonly cause: string },
+  { type, actor, reason, data }: RecordedEvent,
+  state: string,
+): AgentHistoryRow {
+  const { agent, epoch, standing, ...detail } = data as { agent: string; epoch?: number; standing?: string };
+  const shown = standing ?? state;
+  return {
+    agent,
+    ...place,
+    type,
+    ...(shown === '' ? {} : { state: shown }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(Object.keys(detail).length === 0 ? {} : { detail: JSON.stringify(detail) }),
+  };
+}
+
+function addVersions({ cell }: CommitSource, { seq, at, events }: CommitRecord, { versions }: HistoryRows): void {
+  for (const event of events) {
+    const applied = event as unknown as ServicesEvent;
+    if (applied.type !== 'ServiceApplied') continue;
+    const { service, generation, version, specDigest, spec } = applied.data;
+    const { actor, reason, cause } = event;
+    versions.push({
+      ...{ service, generation, version, cell, seq, at, specDigest },
+      spec: JSON.stringify(spec),
+      ...(actor === undefined ? {} : { actor }),
+      ...(reason === undefined ? {} : { reason }),
+      ...('command' in cause ? { commandId: cause.command } : {}),
+    });
+  }
+}
+
+function addCommands({ domain, cell }: CommitSource, commit: CommitRecord, { outcomes, audit }: HistoryRows): void {
+  const journal = `${domain}/${cell}`;
+  const { seq, at } = commit;
+  let n = 0;
+  for (const outcome of outcomesOf(commit)) {
+    const { command, commandType, subject, status, refusal, actor = 'unknown', reason, followed, plans } = outcome;
+    const why = reason === undefined ? {} : { reason };
+    const refused = refusal === undefined ? {} : { refusal };
+    const place = { seq, n: n++ };
+    const head = { commandId: command, at, domain, cell, ...place, outcome: status, commandType, subject, actor };
+    outcomes.push({ ...head, ...why, ...refused });
+    const detail = JSON.stringify({ status, code: refusal?.code, message: refusal?.message, followed, plans });
+    const type = parseCommandType(commandType)?.name ?? commandType;
+    audit.push({ at, journal, ...place, type, actor, subject, ...why, commandId: command, detail });
+  }
+  for (const event of commit.events) {
+    const loopEvent = event as unknown as LoopEvent;
+    if (loopEvent.type === 'CommandForwarded') {
+      const { command, commandType, subject, partition } = loopEvent.data;
+      const forwarded = { outcome: 'forwarded', forwardedTo: partition } as const;
+      outcomes.push({ commandId: command, at, domain, cell, seq, n: n++, ...forwarded, commandType, subject });
+    }
+    if (loopEvent.type === 'InputQuarantined') {
+      const { topic, partition, offset, code, message } = loopEvent.data;
+      const detail = JSON.stringify({ status: 'quarantined', code, message, topic, partition, offset });
+      const subject = `${topic}-${partition}`;
+      audit.push({ at, journal, seq, n: n++, type: 'InputQuarantined', actor: 'unknown', subject, detail });
+    }
+  }
+}
+
+/** A command id, or a place: in a journal, in a topic, or in the owner itself. */
+export function causeText(cause: Cause): string {
+  if ('command' in cause) return cause.command;
+  if ('seq' in cause) return `${cause.domain}-${cause.cell}:${cause.seq}`;
+  if ('offset' in cause) return `${cause.topic}-${cause.partition}@${cause.offset}`;
+  return cause.internal;
+}
