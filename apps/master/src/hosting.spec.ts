@@ -32,6 +32,7 @@ class World {
   readonly registry = new InMemoryRegistry();
   readonly random = new SeededRandom(1);
   readonly troubles: Error[] = [];
+  readonly held: number[] = [];
   first: { readonly hint: ManualHint } | undefined;
   readonly #beating = new Map<AgentId, () => void>();
 
@@ -46,7 +47,11 @@ class World {
   async master(instance: string): Promise<{ loop: ControlLoop; hint: ManualHint }> {
     const { clock, log, registry, troubles } = this;
     const hint = new ManualHint();
-    const hosting = clusterHosting(sizes, { log, clock, onTrouble: (error) => void troubles.push(error) });
+    const hosting = clusterHosting(sizes, {
+      ...{ log, clock },
+      onTrouble: (error) => void troubles.push(error),
+      onLapsesHeld: (_cell, count) => void this.held.push(count),
+    });
     const ports = { log, registry, clock, hint, snapshots: new InMemorySnapshots(), observe: () => undefined };
     const loop = hostDecider(hosting, { ...ports, random: this.random.fork(instance) }, { instance, cells: 1 });
     await this.clock.advanceWhile(loop.start());
@@ -150,6 +155,22 @@ describe('the master', () => {
     await world.untilType('AgentUnreachable', ada, 15_000);
     await world.clock.advance(30_000);
     expect(world.types(bob)).toEqual(['AgentRegistered', 'SyncOrdered']);
+  });
+
+  it('holds lapses back when many agents fall silent at once, raises an alarm, and drops them when they are heard', async () => {
+    const names = ['a', 'b', 'c', 'd'] as AgentId[];
+    const world = await joined(...names);
+    for (const agent of names) world.fallSilent(agent);
+    await world.clock.advance(15_000);
+    expect(names.map((agent) => world.types(agent).at(-1)).sort()).toEqual([
+      ...['AgentUnreachable', 'AgentUnreachable'],
+      ...['LapseHeld', 'LapseHeld'],
+    ]);
+    expect(world.held.at(-1)).toBe(2);
+    for (const agent of names) world.keepBeating(agent);
+    await world.clock.advanceUntil(() => world.held.at(-1) === 0, 'no lapse is held', 5000);
+    await world.clock.advance(120_000);
+    expect(world.types().filter((type) => type === 'AgentUnreachable')).toHaveLength(2);
   });
 
   it('writes nothing while nothing happens', async () => {

@@ -5,9 +5,11 @@ import {
   agentReportSchemas,
   agentReportsTopic,
   cellOfAgent,
+  cellOfName,
   clusterCommandSchemas,
   decodeAgentReport,
   decodeCommand,
+  parseTaskId,
   prepareShapes,
   type AgentOrder,
   type AgentReport,
@@ -17,9 +19,9 @@ import {
   type ServicesEvent,
   type TopicSizes,
 } from '@orrery/contracts';
-import type { Clock, Decoded, Hosting, Log, RelayedMessage, TopicPartition } from '@orrery/control-loop';
-import { cluster, ordersOf, type ClusterInternal, type ClusterState } from '@orrery/domain';
-import { LeaseKeeper } from './lease-keeper.js';
+import type { Decoded, Hosting, RelayedMessage, TopicPartition } from '@orrery/control-loop';
+import { cluster, currentLaunch, ordersOf, type ClusterInternal, type ClusterState } from '@orrery/domain';
+import { LeaseKeeper, type LeaseWorld } from './lease-keeper.js';
 
 type ClusterHosting = Hosting<
   ClusterCommand,
@@ -31,17 +33,14 @@ type ClusterHosting = Hosting<
 >;
 
 /** What the master owns: the cluster journal, fed by agents and the two other journals, and told to agents. */
-export function clusterHosting(
-  sizes: TopicSizes,
-  world: { readonly log: Log; readonly clock: Clock; onTrouble(error: Error): void },
-): ClusterHosting {
+export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHosting {
   prepareShapes(agentReportSchemas);
   prepareShapes(clusterCommandSchemas);
   return {
     domain: 'cluster',
     decider: cluster,
     decodeCommand: (name, version, body) => decodeCommand('cluster', name, version, body),
-    cellOf: (command) => cellOf(command, sizes),
+    cellOf: (command, _subject, state) => cellOf(command, state, sizes),
     foreign: (cell) => [
       { domain: 'services', cell },
       { domain: 'allocation', cell },
@@ -54,11 +53,15 @@ export function clusterHosting(
   };
 }
 
-/** An agent's id tells its cell; a task's does not, since its service may have been put anywhere. */
-function cellOf(command: ClusterCommand, { cells }: TopicSizes): number | undefined {
-  if (!('agent' in command.body)) return undefined;
-  const cell = cellOfAgent(command.body.agent);
-  return cell < cells ? cell : undefined;
+/** An agent's id tells its cell. A task is where it is known, else where the hash of its service's name says. */
+function cellOf({ body }: ClusterCommand, state: ClusterState, { cells }: TopicSizes): number | undefined {
+  if ('agent' in body) {
+    const cell = cellOfAgent(body.agent);
+    return cell < cells ? cell : undefined;
+  }
+  const service = parseTaskId(body.task)?.service;
+  if (service === undefined || currentLaunch(state, body.task) !== undefined) return undefined;
+  return cellOfName(service, cells);
 }
 
 /** Reports of one agent count in the order of one partition: on any other they are misrouted. */

@@ -21,10 +21,16 @@ import { Leases, type ClusterInternal, type ClusterState } from '@orrery/domain'
 const MARKER_EVERY_MS = 1000;
 const READ_AGAIN_AFTER_MS = 1000;
 
-interface World {
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface LeaseWorld {
   readonly log: Log;
   readonly clock: Clock;
+  /** Heartbeats can't be read or markers not written for the moment: nobody lapses meanwhile. */
   onTrouble(error: Error): void;
+  /** So many lapses are held back because too many agents were lost within a minute (P7): an alarm while it is not 0. */
+  onLapsesHeld(cell: number, count: number): void;
 }
 
 /**
@@ -34,14 +40,15 @@ interface World {
 export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> {
   readonly #shard: OwnedShard<ClusterInternal, ClusterState>;
   readonly #partitions: readonly TopicPartition[];
-  readonly #world: World;
+  readonly #world: LeaseWorld;
   readonly #leases: Leases;
   readonly #readers = new Map<number, LogReader>();
   readonly #timers = new Set<() => void>();
   #number = 0;
+  #held = 0;
   #stopped = false;
 
-  constructor(shard: OwnedShard<ClusterInternal, ClusterState>, sizes: TopicSizes, world: World) {
+  constructor(shard: OwnedShard<ClusterInternal, ClusterState>, sizes: TopicSizes, world: LeaseWorld) {
     this.#shard = shard;
     this.#world = world;
     this.#partitions = agentPartitionsOfCell(shard.cell, sizes).map((partition) => ({
@@ -50,6 +57,7 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
     }));
     this.#leases = new Leases(sizes.lanes);
     for (const row of shard.state.agents.values()) this.#leases.note(row);
+    this.#tellHeld(shard.state);
     this.#partitions.forEach((_, lane) => void this.#read(lane));
     this.#mark();
   }
@@ -59,21 +67,30 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
       const row = 'agent' in data ? state.agents.get(data.agent) : undefined;
       if (row !== undefined) this.#leases.note(row);
     }
+    this.#tellHeld(state);
   }
 
   stop(): void {
     this.#stopped = true;
+    if (this.#held > 0) this.#world.onLapsesHeld(this.#shard.cell, 0);
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     for (const reader of this.#readers.values()) reader.stop().catch(this.#world.onTrouble);
     this.#readers.clear();
   }
 
+  #tellHeld(state: ClusterState): void {
+    const held = state.agents.countBy('held', 'yes');
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#world.onLapsesHeld(this.#shard.cell, held);
+  }
+
   /** The next marker waits for this one: a log that is away gets no heap of them when it is back. */
   #mark(): void {
     this.#number += 1;
     const marker: HeartbeatMarker = { marker: { writer: this.#shard.writer, number: this.#number } };
-    const value = new TextEncoder().encode(JSON.stringify(marker));
+    const value = encoder.encode(JSON.stringify(marker));
     const messages = this.#partitions.map(({ partition }) => ({ partition, value }));
     this.#world.log
       .publish(agentHeartbeatsTopic, messages)
@@ -134,7 +151,7 @@ function parse(value: Uint8Array | null): Heartbeat | HeartbeatMarker | undefine
   if (value === null) return undefined;
   let said: unknown;
   try {
-    said = JSON.parse(new TextDecoder().decode(value));
+    said = JSON.parse(decoder.decode(value));
   } catch {
     return undefined; // not JSON: no heartbeat
   }

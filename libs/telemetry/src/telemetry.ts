@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { LoopObserver } from '@orrery/control-loop';
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { loopObserver } from './loop-metrics.js';
 import { lineTaker, nestLog, processLog, type LineTaker } from './process-log.js';
 import type { Environment, ProcessSettings } from './process-settings.js';
@@ -30,6 +30,10 @@ export class Telemetry {
   /** For an adapter, which says more than people want to read unless they ask for it. */
   lines(part: string): LineTaker {
     return lineTaker(this.log, part);
+  }
+
+  gauge<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
 
   /** Serves `/metrics`, `/livez` and `/readyz`. */

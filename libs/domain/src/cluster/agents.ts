@@ -97,7 +97,7 @@ export function unknownAgent(agent: string): Decision<never> {
   return reject('unknown-agent', `there is no agent ${agent}`, { field: '/agent', remedy: 'orrery agent list' });
 }
 
-export function liveOn(state: ClusterState, agent: AgentId): number {
+function liveOn(state: ClusterState, agent: AgentId): number {
   return state.launches.countBy('liveOn', agent);
 }
 

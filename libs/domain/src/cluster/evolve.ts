@@ -120,7 +120,8 @@ function registered(state: ClusterState, data: ClusterEventOf<'AgentRegistered'>
 }
 
 function lost(state: ClusterState, { agent, at, confirmed }: ClusterEventOf<'AgentUnreachable'>['data']): void {
-  changeAgent(state, agent, { reachable: false, lapseHeld: false });
+  // What was asked of it before may never be answered: when it is heard again it is asked anew.
+  changeAgent(state, agent, { reachable: false, lapseHeld: false, inventoryAsked: false });
   if (confirmed === true) return;
   const passed: string[] = [];
   for (const [key, loss] of state.losses.entries()) {

@@ -139,7 +139,7 @@ export function initialState(): ClusterState {
 }
 
 /** A few pods share one index entry: an entry of its own for each task would cost more than its row. */
-export function blockOf(service: string, pod: string, index: number): string {
+function blockOf(service: string, pod: string, index: number): string {
   return `${service}.${pod}.${Math.floor(index / PODS_PER_BLOCK)}`;
 }
 

@@ -15,11 +15,8 @@ export function openStream(
   state: ClusterState,
   { at }: DecisionContext,
 ): Decision<ClusterEvent> {
-  if ((body.kind === 'file' || body.kind === 'files') && body.path === undefined) {
-    return reject('invalid-field', `a stream of kind ${body.kind} needs a path`, {
-      field: '/path',
-      remedy: 'add /path',
-    });
+  if (body.kind === 'file' && body.path === undefined) {
+    return reject('invalid-field', 'a stream of kind file needs a path', { field: '/path', remedy: 'add /path' });
   }
   const launch = currentLaunch(state, body.task);
   if (launch === undefined) return reject('unknown-task', `there is no task ${body.task}`, { field: '/task' });
