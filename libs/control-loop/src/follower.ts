@@ -110,6 +110,7 @@ class Follower<Source extends FollowedSource> implements JournalFollower<Source>
   async start(): Promise<void> {
     try {
       await Promise.all(this.#sources.map((source) => source.start()));
+      this.wake();
     } catch (error) {
       this.fail(error as Error);
     }
@@ -123,7 +124,7 @@ class Follower<Source extends FollowedSource> implements JournalFollower<Source>
   }
 
   async caughtUp(): Promise<void> {
-    for (const source of this.#sources) {
+    for (const source of this.#stopped ? [] : this.#sources) {
       const seq = await source.lastSeq();
       while (!this.#stopped && source.position.seq < seq) {
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
@@ -186,8 +187,11 @@ class Follower<Source extends FollowedSource> implements JournalFollower<Source>
     this.#turnBeganMs = clock.nowMs();
   }
 
-  readonly #handedSeq = (journal: string): number | undefined =>
-    this.#sources.find(({ key }) => key === journal)?.position.seq;
+  /** A source that has not begun yet has handed over nothing: who needs something of it waits. */
+  readonly #handedSeq = (journal: string): number | undefined => {
+    const source = this.#sources.find(({ key }) => key === journal);
+    return source === undefined ? undefined : (source.position?.seq ?? -1);
+  };
 
   #wakeWaiting(): void {
     for (const resolve of this.#waiting) resolve();
