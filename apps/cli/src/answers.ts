@@ -18,7 +18,8 @@ export interface ServiceVersion {
 }
 
 export interface Difference {
-  readonly path: string;
+  /** JSON pointer. */
+  readonly field: string;
   readonly before?: unknown;
   readonly after?: unknown;
 }
@@ -34,6 +35,9 @@ export interface Phase {
   readonly name: string;
   readonly status: string;
   readonly strategy?: string;
+  readonly total: number;
+  readonly complete: number;
+  /** The first of a very large phase. */
   readonly steps?: readonly { readonly name: string; readonly status: string; readonly message?: string }[];
 }
 

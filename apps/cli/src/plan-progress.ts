@@ -21,11 +21,9 @@ export function planProgress(plan: Plan): string {
 }
 
 function phaseProgress(phase: Phase): string {
-  const steps = phase.steps ?? [];
-  const counts = new Map<string, number>();
-  for (const { status } of steps) counts.set(status, (counts.get(status) ?? 0) + 1);
-  const complete = counts.get('COMPLETE') ?? 0;
-  const stuck = ['ERROR', 'DELAYED', 'WAITING'].filter((status) => counts.has(status));
-  const remarks = stuck.map((status) => `, ${counts.get(status)} ${status}`).join('');
-  return `${phase.name} ${complete} of ${steps.length} steps${remarks}`;
+  const stuck = ['ERROR', 'DELAYED', 'WAITING'].map((status) => {
+    const steps = (phase.steps ?? []).filter((step) => step.status === status).length;
+    return steps === 0 ? '' : `, ${steps} ${status}`;
+  });
+  return `${phase.name} ${phase.complete} of ${phase.total} steps${stuck.join('')}`;
 }

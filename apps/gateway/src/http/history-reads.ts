@@ -75,6 +75,24 @@ export class HistoryReads {
     this.send(reply, { items: rows.map(auditJson), next });
   }
 
+  /** Versions with who applied them, when and why, as far as that is written down and can be read. */
+  async withAuthors(service: string, page: VersionPage): Promise<VersionPage> {
+    try {
+      const rows = await asking(() => this.history.serviceVersions(service));
+      const items = page.items.map((item) => {
+        const row = rows.find(({ version, generation }) => version === item.version && generation === item.generation);
+        if (row === undefined) return item;
+        const { at, actor, reason, commandId } = row;
+        return { ...item, at: new Date(at).toISOString(), actor, reason, commandId };
+      });
+      return { ...page, items };
+    } catch (error) {
+      // The versions themselves are in the state: they are told without their authors.
+      if (error instanceof Problem && error.code === 'history-away') return page;
+      throw error;
+    }
+  }
+
   private async generationOf(
     request: FastifyRequest,
     service: string,
@@ -108,6 +126,11 @@ export class HistoryReads {
       .header('cache-control', 'no-cache')
       .send(page);
   }
+}
+
+interface VersionPage {
+  readonly items: readonly { readonly version: number; readonly generation: number }[];
+  readonly next: string | null;
 }
 
 /** Cassandra away is no fault of the client, and passes. */

@@ -11,26 +11,39 @@ export class Reads {
   constructor(private readonly model: ReadModel) {}
 
   async answer(request: FastifyRequest, reply: FastifyReply, query: Query, { at }: Parameters = {}): Promise<void> {
-    const minPosition = minPositionOf(request);
-    const answered = await this.model.ask({
-      query,
-      ...(at === undefined ? {} : { moment: momentOf(at) }),
-      ...(minPosition === undefined ? {} : { minPosition }),
-    });
-    send(reply, answered);
+    send(reply, await this.ask(request, query, at));
+  }
+
+  /** An answer that something is added to before it is sent. */
+  async answerWith(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { query, at }: { readonly query: Query; readonly at: string | undefined },
+    add: (value: unknown) => Promise<unknown>,
+  ): Promise<void> {
+    const answered = await this.ask(request, query, at);
+    const value = await add(JSON.parse(Buffer.from(answered.body).toString()));
+    send(reply, { ...answered, body: Buffer.from(JSON.stringify(value)) });
   }
 
   /** Where a service lives; nothing when nobody knows it. */
   async whereabouts(request: FastifyRequest, service: string): Promise<Whereabouts | undefined> {
-    const minPosition = minPositionOf(request);
-    const query = { ask: 'whereabouts', service } as const;
     try {
-      const { body } = await this.model.ask({ query, ...(minPosition === undefined ? {} : { minPosition }) });
+      const { body } = await this.ask(request, { ask: 'whereabouts', service }, undefined);
       return JSON.parse(Buffer.from(body).toString()) as Whereabouts;
     } catch (error) {
       if (error instanceof Problem && error.code === 'unknown-service') return undefined;
       throw error;
     }
+  }
+
+  private ask(request: FastifyRequest, query: Query, at: string | undefined): Promise<Answered> {
+    const minPosition = minPositionOf(request);
+    return this.model.ask({
+      query,
+      ...(at === undefined ? {} : { moment: momentOf(at) }),
+      ...(minPosition === undefined ? {} : { minPosition }),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../../problem.js';
+import { HistoryReads } from '../history-reads.js';
 import { invalid, pageOf, pageParameters, parametersOf } from '../parameters.js';
 import { Reads } from '../reads.js';
 import { objectOf } from '../request-body.js';
@@ -21,6 +22,7 @@ export class ServicesController {
   constructor(
     private readonly reads: Reads,
     private readonly writes: Writes,
+    private readonly history: HistoryReads,
   ) {}
 
   @Get()
@@ -67,7 +69,10 @@ export class ServicesController {
     @Param('name') name: string,
   ): Promise<void> {
     const parameters = parametersOf(request, ['at', ...pageParameters]);
-    await this.reads.answer(request, reply, { ask: 'service-versions', name, page: pageOf(parameters) }, parameters);
+    const query = { ask: 'service-versions', name, page: pageOf(parameters) } as const;
+    await this.reads.answerWith(request, reply, { query, at: parameters['at'] }, (page) =>
+      this.history.withAuthors(name, page as never),
+    );
   }
 
   @Get(':name/diff')
