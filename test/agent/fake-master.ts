@@ -78,7 +78,7 @@ export class FakeMaster {
 
   order(body: OrderBody): Promise<void> {
     this.ordered += 1;
-    return this.send({ ...this.head(), ...body } as AgentOrder);
+    return this.send({ ...this.head(), ...body });
   }
 
   head() {

@@ -37,7 +37,7 @@ export class AgentLoop {
 
   submit(input: Untimed<AgentInput>): void {
     if (this.#stopped) return;
-    this.#queue.push({ ...input, at: this.#options.clock.nowMs() } as AgentInput);
+    this.#queue.push({ ...input, at: this.#options.clock.nowMs() });
     this.#running ??= this.#run();
   }
 

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { checkShape } from '@orrery/contracts';
+import { Type } from 'typebox';
 
 /** What the environment says; each wrong value is told by name. */
 export interface Settings {
@@ -22,7 +24,7 @@ export interface Settings {
 }
 
 /** Amounts that are given are believed; the others are found out. */
-export interface GivenResources {
+interface GivenResources {
   readonly cpus?: number;
   readonly memory?: number;
   readonly disk?: number;
@@ -71,12 +73,42 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   };
 }
 
+const amount = Type.Optional(Type.Number({ minimum: 0 }));
+const word = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
+const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const resourcesSchema = Type.Object(
+  {
+    cpus: amount,
+    memory: amount,
+    disk: amount,
+    ports: Type.Optional(
+      Type.Array(Type.Unsafe<readonly [number, number]>(Type.Array(port, { minItems: 2, maxItems: 2 }))),
+    ),
+    gpus: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+    attributes: Type.Optional(Type.Record(Type.String(), Type.String())),
+    region: word,
+    zone: word,
+    hostname: word,
+  },
+  { additionalProperties: false },
+);
+
 function parseResources(text: string | undefined): GivenResources {
   if (text === undefined) return {};
+  const wrong = (why: string) => new Error(`ORRERY_AGENT_RESOURCES ${why}`);
+  const checked = checkShape(resourcesSchema, parseJson(text, wrong));
+  if (!checked.ok) throw wrong(`${checked.refusal.field ?? ''} ${checked.refusal.message}`);
+  const given = checked.value;
+  const turned = given.ports?.find(([first, last]) => first > last);
+  if (turned !== undefined) throw wrong(`has ports from ${turned[0]} to ${turned[1]}`);
+  return given;
+}
+
+function parseJson(text: string, wrong: (why: string) => Error): unknown {
   try {
-    return JSON.parse(text) as GivenResources;
+    return JSON.parse(text);
   } catch (error) {
-    throw new Error(`ORRERY_AGENT_RESOURCES must be JSON: ${(error as Error).message}`, { cause: error });
+    throw wrong(`must be JSON: ${(error as Error).message}`);
   }
 }
 

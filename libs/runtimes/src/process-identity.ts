@@ -31,7 +31,7 @@ export function parseStat(line: string): ProcessStat | undefined {
   return { pid, state: fields[0]!, group: Number(fields[2]), session: Number(fields[3]), startTicks };
 }
 
-export function readStat(pid: number): ProcessStat | undefined {
+function readStat(pid: number): ProcessStat | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch (error) {

@@ -206,7 +206,7 @@ class World {
   }
 
   #input(input: AgentInput extends infer Each ? (Each extends AgentInput ? Omit<Each, 'at'> : never) : never): void {
-    if (this.#state !== undefined) this.#inputs.push({ ...input, at: this.#now } as AgentInput);
+    if (this.#state !== undefined) this.#inputs.push({ ...input, at: this.#now });
   }
 
   // --- The world around it --------------------------------------------------------------------------------------------

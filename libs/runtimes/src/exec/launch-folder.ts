@@ -82,7 +82,7 @@ export function readExit({ path }: LaunchFolder): ExitRecord | undefined {
   };
 }
 
-export function signalName(number: number): string {
+function signalName(number: number): string {
   const found = Object.entries(constants.signals).find(([, value]) => value === number);
   return found?.[0] ?? `SIG${number}`;
 }

@@ -27,12 +27,12 @@ export function volumeFolder(volumes: string, volume: string): string {
 }
 
 /** Configuration files are no HTML: nothing is escaped. */
-export function renderConfig(template: string, environment: Readonly<Record<string, string>>): string {
+function renderConfig(template: string, environment: Readonly<Record<string, string>>): string {
   return Mustache.render(template, environment, undefined, { escape: (value: string) => value });
 }
 
 /** A path below the sandbox; one that leads out of it is refused. */
-export function placeIn(sandbox: string, path: string): string {
+function placeIn(sandbox: string, path: string): string {
   const place = resolve(sandbox, path);
   if (!isWithin(sandbox, place)) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
   return place;
@@ -40,7 +40,9 @@ export function placeIn(sandbox: string, path: string): string {
 
 /** The real place of a file that a task may have linked anywhere: only the sandbox and the volumes may be read. */
 export function realPlaceIn(sandbox: string, path: string, alsoAllowed: readonly string[]): string {
-  const place = realpathSync(placeIn(sandbox, path));
+  const named = resolve(sandbox, path);
+  if (named !== sandbox) placeIn(sandbox, path);
+  const place = realpathSync(named);
   const allowed = [realpathSync(sandbox), ...alsoAllowed].some((folder) => place === folder || isWithin(folder, place));
   if (!allowed) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
   return place;

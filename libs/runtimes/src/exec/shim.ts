@@ -12,7 +12,7 @@ import { join } from 'node:path';
  *   and busybox write none for SIGINT and SIGPIPE, bash none for SIGTERM either: 130 and 141 without a notice are told as signals.
  * - A byte on descriptor 3 tells the agent that the task is on record; nobody has to be there to read it.
  */
-export const shimText = `#!/bin/sh
+const shimText = `#!/bin/sh
 # usage: shim.sh LAUNCH_FOLDER COMMAND OOM_COUNTER [CGROUP_PROCS_FILE...]
 _orrery_folder=$1
 _orrery_command=$2
