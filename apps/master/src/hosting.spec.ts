@@ -33,7 +33,7 @@ class World {
   readonly random = new SeededRandom(1);
   readonly troubles: Error[] = [];
   readonly held: number[] = [];
-  first: { readonly hint: ManualHint } | undefined;
+  first: { readonly hint: ManualHint; readonly loop: ControlLoop } | undefined;
   readonly #beating = new Map<AgentId, () => void>();
 
   static async begin(): Promise<World> {
@@ -211,6 +211,22 @@ describe('the master', () => {
     await world.clock.advance(9000);
     expect(world.types(ada)).not.toContain('AgentUnreachable');
     await world.untilType('AgentUnreachable', ada, 6000);
+  });
+
+  it('counts anew when it gives a cell up and takes it up again in the same term', async () => {
+    const world = await joined(ada);
+    await world.clock.advance(30_000);
+    world.first!.hint.name();
+    await world.clock.advanceUntil(() => world.first!.loop.status()[0]!.state === 'standby', 'it stands by');
+    world.first!.hint.name(0);
+    await world.clock.advanceUntil(() => world.first!.loop.status()[0]!.state === 'owning', 'it owns');
+    const markers = world.log
+      .messagesOf({ topic: agentHeartbeatsTopic, partition: world.lane(ada) })
+      .filter(({ value }) => Buffer.from(value!).includes('marker'));
+    // The last marker of before, doubled by a client that retried.
+    world.raw(agentHeartbeatsTopic, world.lane(ada), Buffer.from(markers.at(-1)!.value!).toString());
+    world.fallSilent(ada);
+    await world.untilType('AgentUnreachable', ada, 15_000);
   });
 
   it('quarantines what is no report, or is on a lane that is not the agent’s, and goes on', async () => {

@@ -44,6 +44,8 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
   readonly #leases: Leases;
   readonly #readers = new Map<number, LogReader>();
   readonly #timers = new Set<() => void>();
+  /** Not that of the term alone: one term may be given up and taken up again, and a late marker would end the new count. */
+  readonly #writer: string;
   #number = 0;
   #held = 0;
   #stopped = false;
@@ -51,6 +53,7 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
   constructor(shard: OwnedShard<ClusterInternal, ClusterState>, sizes: TopicSizes, world: LeaseWorld) {
     this.#shard = shard;
     this.#world = world;
+    this.#writer = `${shard.writer}.${world.clock.nowMs()}`;
     this.#partitions = agentPartitionsOfCell(shard.cell, sizes).map((partition) => ({
       topic: agentHeartbeatsTopic,
       partition,
@@ -89,7 +92,7 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
   /** The next marker waits for this one: a log that is away gets no heap of them when it is back. */
   #mark(): void {
     this.#number += 1;
-    const marker: HeartbeatMarker = { marker: { writer: this.#shard.writer, number: this.#number } };
+    const marker: HeartbeatMarker = { marker: { writer: this.#writer, number: this.#number } };
     const value = encoder.encode(JSON.stringify(marker));
     const messages = this.#partitions.map(({ partition }) => ({ partition, value }));
     this.#world.log
@@ -123,7 +126,7 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
     const said = parse(value);
     if (said === undefined) return;
     if ('marker' in said) {
-      if (said.marker.writer !== this.#shard.writer) return;
+      if (said.marker.writer !== this.#writer) return;
       for (const lapsed of this.#leases.marker(lane, said.marker.number, timestampMs)) this.#submit(lapsed);
     } else {
       const found = this.#leases.heartbeat(said, timestampMs);
