@@ -7,7 +7,7 @@ import { loopback, type Ports } from './ports.js';
 import { cassandraReady, kafkaReady, SomebodyElse } from './readiness.js';
 import type { RememberedPorts } from './remembered-ports.js';
 
-const READY_WITHIN_MS = 120_000;
+const READY_WITHIN_MS = 240_000;
 const KAFKA_HEAP_MIB = 512;
 const CASSANDRA_HEAP_MIB = 768;
 

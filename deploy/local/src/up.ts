@@ -14,7 +14,7 @@ import type { Settings } from './settings.js';
 import type { StopSignals } from './stop-signals.js';
 import { Supervisor } from './supervisor.js';
 
-const GATEWAY_READY_WITHIN_MS = 90_000;
+const GATEWAY_READY_WITHIN_MS = 240_000;
 
 export interface UpSurroundings {
   readonly progress: Progress;
