@@ -53,7 +53,11 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
     case 1: {
       const count = 1 + (detail % 3);
       const launches = Array.from({ length: count }, (_, nth) =>
-        launch(`${late === 3 ? 1 : step}.${nth}`, { index: choice, incarnation: step, grant: `g${choice}` as GrantId }),
+        launch(`${detail >= 8 ? 4 + choice : step}.${nth}`, {
+          index: choice,
+          incarnation: step,
+          grant: `g${choice}` as GrantId,
+        }),
       );
       return ordered(launches, { agent, epoch, generation: service.generation, templateDigest: `d${detail % 2}` });
     }
