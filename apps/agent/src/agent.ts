@@ -31,6 +31,7 @@ export interface AgentParts {
 }
 
 const HEARTBEAT_MS = 1000;
+const LAST_REPORTS_MS_MAX = 3000;
 /** Tasks that begin at the same time: more would only wait for the same processors. */
 const STARTS_MAX = 16;
 const PROBES_MAX = 16;
@@ -46,7 +47,7 @@ export class Agent {
   readonly #starts = new Slots(STARTS_MAX);
   readonly #probes = new Slots(PROBES_MAX);
   #stopHeartbeat: (() => void) | undefined;
-  #left: (() => void) | undefined;
+  #onLeave: ((told: boolean) => void) | undefined;
 
   static async begin(parts: AgentParts): Promise<Agent> {
     const { settings } = parts;
@@ -95,17 +96,24 @@ export class Agent {
 
   /** Ends this life. Tasks live on, unless they are to be ended first, each with its own grace. */
   async stop({ endTasks }: { readonly endTasks: boolean }): Promise<void> {
-    if (endTasks) {
-      const left = new Promise<void>((resolve) => (this.#left = resolve));
-      this.#loop.submit({ type: 'leave', killTasks: true });
-      await left;
-    }
+    if (endTasks) await this.#endTasks();
     this.#stopHeartbeat?.();
     this.#checks.close();
     this.#streams.close();
     await this.#loop.stop();
     await this.#link.close();
     await this.#checkpoint.close();
+  }
+
+  /** The last ends are told too, unless nobody takes them: then the next life tells them. */
+  async #endTasks(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onLeave = (told) => {
+        if (told) resolve();
+        else this.#parts.clock.after(LAST_REPORTS_MS_MAX, resolve);
+      };
+      this.#loop.submit({ type: 'leave', killTasks: true });
+    });
   }
 
   async #begin(): Promise<void> {
@@ -179,7 +187,7 @@ export class Agent {
       case 'open-stream':
         return this.#streams.open(effect.stream);
       case 'leave':
-        return this.#left?.();
+        return this.#onLeave?.(effect.told);
       case 'rejoin':
         await discardCheckpoint(settings.folder);
         return onRejoin();

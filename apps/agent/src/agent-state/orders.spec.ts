@@ -260,8 +260,9 @@ describe('leaving', () => {
     const one = new Case().sync().launch('1.0').began('1.0').taken();
     one.input({ type: 'leave', killTasks: true });
     expect(one.did('stop')).toMatchObject([{ launch: '1.0' }]);
-    expect(one.ended('1.0').did('leave')).toEqual([]);
+    expect(one.did('leave')).toEqual([]);
+    expect(one.ended('1.0').did('leave')).toEqual([{ type: 'leave', told: false }]);
     expect(one.row('1.0')).toMatchObject({ state: 'KILLED', end: { reason: 'agent-stopped' } });
-    expect(one.taken().did('leave')).toHaveLength(1);
+    expect(one.taken().did('leave')).toEqual([{ type: 'leave', told: true }]);
   });
 });

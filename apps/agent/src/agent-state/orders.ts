@@ -1,5 +1,6 @@
 import type { AgentOrder, Launch, LaunchId, LaunchSet, TaskTemplate } from '@orrery/contracts';
 import { unreachable, type EpochMs } from '@orrery/kernel';
+import { isSafeName } from '@orrery/runtimes';
 import { isLive, type LaunchKind, type LaunchRow } from './agent-state.js';
 import { sendInventory } from './reports.js';
 import { requestKill } from './tasks.js';
@@ -103,11 +104,15 @@ function want(turn: Turn, launch: Launch, set: LaunchSet, at: EpochMs): void {
   if (known === undefined) turn.record({ type: 'LaunchOrdered', at, launch, kind: kindOf(set) });
   else if (known.held) turn.record({ type: 'LaunchFreed', at, launch: launch.launch });
   else return isLive(known) ? undefined : repeatEnd(turn, known);
+  if (!isSafeName(launch.launch)) return refuse(turn, launch, at, 'its id is no plain name of a file');
   const row = turn.state.launches.get(launch.launch)!;
   const template = turn.state.templates.get(row.kind.templateDigest);
   if (template !== undefined) return turn.then({ type: 'start', row, template });
-  const end = { at, reason: 'start-failed', message: 'its template did not come with the order' };
-  turn.record({ type: 'TaskEnded', launch: launch.launch, state: 'ERROR', end });
+  refuse(turn, launch, at, 'its template did not come with the order');
+}
+
+function refuse(turn: Turn, { launch }: Launch, at: EpochMs, message: string): void {
+  turn.record({ type: 'TaskEnded', launch, state: 'ERROR', end: { at, reason: 'start-failed', message } });
 }
 
 function kill(turn: Turn, launch: LaunchId, at: EpochMs, graceMs?: number): void {
@@ -148,7 +153,7 @@ function forget(turn: Turn, rows: readonly LaunchRow[]): void {
   if (rows.length === 0) return;
   const launches = rows.map(({ launch }) => launch.launch);
   turn.record({ type: 'LaunchesForgotten', launches });
-  turn.then({ type: 'release', launches });
+  turn.then({ type: 'release', launches: launches.filter(isSafeName) });
 }
 
 function kindOf({ service, generation, version, pod, task, templateDigest }: LaunchSet): LaunchKind {

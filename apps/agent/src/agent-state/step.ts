@@ -77,12 +77,18 @@ function observe(turn: Turn, launch: LaunchId, observation: Observation): void {
   if (observation.state === 'ended') ended(turn, launch, observation);
 }
 
+/** Whoever stops this process waits no longer for it. */
+const LEAVE_GRACE_MS_MAX = 20_000;
+
 function leave(turn: Turn, { killTasks, at }: Extract<AgentInput, { type: 'leave' }>): void {
   if (turn.state.leaving) return;
   turn.record({ type: 'Leaving' });
   if (!killTasks) return;
-  for (const row of [...turn.state.launches.values()].filter(isLive))
-    requestKill(turn, row, { cause: 'agent-stopped', at });
+  for (const row of [...turn.state.launches.values()].filter(isLive)) {
+    const wanted = turn.state.templates.get(row.kind.templateDigest)?.killGraceMs ?? LEAVE_GRACE_MS_MAX;
+    const graceMs = Math.min(LEAVE_GRACE_MS_MAX, wanted);
+    requestKill(turn, row, { cause: 'agent-stopped', at, graceMs });
+  }
 }
 
 function tick(turn: Turn, at: EpochMs): void {
@@ -100,7 +106,7 @@ function finishIfDone(turn: Turn): void {
   );
   if (stopping) return;
   if (standDown?.killTasks === true) return turn.then({ type: 'rejoin' });
-  if (outgoing.length === 0 && pendingTasks.length === 0) turn.then({ type: 'leave' });
+  turn.then({ type: 'leave', told: outgoing.length === 0 && pendingTasks.length === 0 });
 }
 
 /** When a tick would do something, if nothing else comes before. */

@@ -6,6 +6,8 @@ import type { Turn } from './turn.js';
 import { destroyDoomed } from './volumes.js';
 
 const GRACE_DEFAULT_MS = 5000;
+/** It goes into the journal. */
+const MESSAGE_CHARACTERS_MAX = 1000;
 
 export function began(turn: Turn, launch: LaunchId, { pid, since }: Running): void {
   const row = turn.state.launches.get(launch);
@@ -57,7 +59,7 @@ export function requestKill(
 function verdict(row: LaunchRow, seen: Ended): { readonly state: TerminalState; readonly end: End } {
   const { kill } = row;
   const exit = exitOf(seen);
-  const message = kill?.message ?? seen.message;
+  const message = (kill?.message ?? seen.message)?.slice(0, MESSAGE_CHARACTERS_MAX);
   const say = (state: TerminalState, reason: string) => ({
     state,
     end: { at: seen.at, reason, ...(exit !== undefined && { exit }), ...(message !== undefined && { message }) },

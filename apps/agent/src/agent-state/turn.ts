@@ -12,8 +12,8 @@ export type Effect =
   | { readonly type: 'destroy-volumes'; readonly volumes: readonly VolumeId[] }
   | { readonly type: 'publish'; readonly report: AgentReport }
   | { readonly type: 'open-stream'; readonly stream: StreamOrder }
-  /** All tasks have ended and everything is told: the process may stop. */
-  | { readonly type: 'leave' }
+  /** All tasks have ended: the process may stop, and should once everything is told. */
+  | { readonly type: 'leave'; readonly told: boolean }
   /** The old id is gone for ever and nothing of it runs: join under a new one. */
   | { readonly type: 'rejoin' }
   | { readonly type: 'say'; readonly level: 'info' | 'warn'; readonly message: string };

@@ -1,8 +1,10 @@
 import type { VolumeId } from '@orrery/contracts';
+import { isSafeName } from '@orrery/runtimes';
 import { isLive } from './agent-state.js';
 import type { Turn } from './turn.js';
 
-export function doomVolumes(turn: Turn, volumes: readonly VolumeId[]): void {
+export function doomVolumes(turn: Turn, ordered: readonly VolumeId[]): void {
+  const volumes = ordered.filter(isSafeName);
   if (volumes.length === 0) return;
   turn.record({ type: 'VolumesDoomed', volumes });
   destroyDoomed(turn);
