@@ -128,7 +128,7 @@ function grantsReleased(proposal: Proposal, grants: readonly GrantId[]): void {
   for (const { owner, grants: released } of owners.values()) {
     const { service, generation } = owner;
     proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: released } });
-    pursueOwner(proposal, owner);
+    pursueOwner(proposal, owner, []);
   }
 }
 

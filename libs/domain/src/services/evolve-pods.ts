@@ -122,7 +122,8 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
   for (const index of data.indexes) {
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
-    if (row.seat !== undefined) rows.leaving.put(row.seat.grant, leavingOf(rows, row, row.seat));
+    const vouched = data.cause === 'operator';
+    if (row.seat !== undefined) rows.leaving.put(row.seat.grant, { ...leavingOf(rows, row, row.seat), vouched });
     putPod(rows, { ...unseated(row), status: 'placing', attempt: 0 });
   }
 }
@@ -211,6 +212,7 @@ function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
     destroyVolumes: false,
     returned: false,
     leftBehind: false,
+    vouched: false,
   };
 }
 

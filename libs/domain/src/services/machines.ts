@@ -4,7 +4,7 @@ import { keysByService, podsOn } from './pods.js';
 import { requestPlaces } from './placement.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
-import { pursueOwner } from './recovery.js';
+import { keyOf, pursueOwner } from './recovery.js';
 import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
 import { leaveBehind } from './uninstall.js';
 import { holdsData, isWanted, replacementPolicy, targetSpec } from './wanted.js';
@@ -42,7 +42,7 @@ export function agentUnreachable(
     replace(proposal, service, movable, 'agent-unreachable');
     pursue(proposal, name, keys);
   }
-  for (const row of distinctOwners(leaving)) pursueOwner(proposal, row);
+  for (const row of distinctOwners(leaving)) pursueOwner(proposal, row, []);
 }
 
 /** The agent told what it still has; what ended meanwhile is told in the facts that follow. */
@@ -79,7 +79,12 @@ export function agentGone(proposal: Proposal, { agent, epoch }: ClusterEventOf<'
     );
     pursue(proposal, name, keys);
   }
-  for (const row of distinctOwners(leaving)) pursueOwner(proposal, row);
+  for (const row of distinctOwners(leaving)) {
+    const own = leaving.filter(
+      (other) => ownerKey(other.service, other.generation) === ownerKey(row.service, row.generation),
+    );
+    pursueOwner(proposal, row, own.map(keyOf));
+  }
 }
 
 export function agentDraining(proposal: Proposal, { agent, epoch }: ClusterEventOf<'AgentDraining'>['data']): void {

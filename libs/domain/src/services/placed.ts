@@ -5,7 +5,7 @@ import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import type { PodRow, Seat } from './state.js';
-import { requestPlaces } from './placement.js';
+import { requestPlaces, withdrawWishes } from './placement.js';
 import { isWanted } from './wanted.js';
 
 type Placed = AllocationEventOf<'Placed'>['data'];
@@ -19,18 +19,23 @@ export function placed(proposal: Proposal, data: Placed): void {
   const known = service?.generation === data.generation ? service : undefined;
   const starts: Start[] = [];
   const unwanted: GrantId[] = [];
+  const answered: PodRow[] = [];
   const lost: { row: PodRow; grant: Grant }[] = [];
   for (const grant of data.grants) {
     const row = podAt(proposal.state, data.service, data.pod, grant.index);
     const recipe = known === undefined || row === undefined ? undefined : recipeFor(proposal.state, known, row);
     const wanted = known !== undefined && row?.request === data.request && isWanted(proposal.state, known, row);
-    if (!wanted || recipe === undefined) unwanted.push(grant.grant);
-    else if (proposal.state.agents.has(grant.agent)) lost.push({ row, grant });
+    if (!wanted || recipe === undefined) {
+      unwanted.push(grant.grant);
+      // Answered, so nobody is asked any more: a pod that is wanted again later asks anew.
+      if (row?.request === data.request) answered.push(row);
+    } else if (proposal.state.agents.has(grant.agent)) lost.push({ row, grant });
     else {
       const seat = seatOf(grant);
       starts.push({ row, seat, recipe, tasks: tasksToStart(row, recipe, seat, proposal.context.at, false) });
     }
   }
+  if (known !== undefined) withdrawWishes(proposal, known, answered);
   giveBack(proposal, data, [...unwanted, ...lost.map(({ grant }) => grant.grant)]);
   if (known === undefined) return;
   requestPlaces(

@@ -81,7 +81,8 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
 export function workOf(row: PodRow): { readonly status: PlanStatus; readonly message?: string } {
   switch (row.status) {
     case 'placing':
-      return { status: 'PREPARED', message: 'waits for a place' };
+      if (row.request !== undefined) return { status: 'PREPARED', message: 'waits for a place' };
+      return { status: 'DELAYED', message: 'waits until its former life is known to be over' };
     case 'stopping':
       if (launchesOf(row).length > 0) return { status: 'STARTING', message: 'the tasks before it are ending' };
       return { status: 'DELAYED', message: 'waits for its next try' };

@@ -29,6 +29,15 @@ export function podsOn(rows: ServicesRows, agent: AgentId): PodRow[] {
   return Array.from(rows.pods.by('agent', agent), ([, row]) => row);
 }
 
+/** Whether a former life of this pod may still run somewhere. */
+export function hasPredecessor(rows: ServicesRows, { service, pod, index }: PodRow): boolean {
+  const generation = rows.services.get(service)?.generation;
+  for (const [, row] of rows.leaving.by('pod', podKey(service, pod, index))) {
+    if (row.generation === generation) return true;
+  }
+  return false;
+}
+
 export function leavingOfLaunch(rows: ServicesRows, launch: LaunchId): [GrantId, LeavingRow] | undefined {
   for (const [grant, row] of rows.leaving.by('launch', launch)) return [grant as GrantId, row];
   return undefined;

@@ -161,9 +161,10 @@ function leavingEnded(proposal: Proposal, ends: readonly End[]): void {
   }
   for (const { owner, launches, grants } of owners.values()) {
     const { service, generation } = owner;
+    const successors = [...grants].map((grant) => keyOf(proposal.state.leaving.get(grant)!));
     observe(proposal, { name: service, generation }, 'ENDED', launches);
     returnEmpty(proposal, owner, [...grants]);
-    pursueOwner(proposal, owner);
+    pursueOwner(proposal, owner, successors);
   }
 }
 
@@ -179,7 +180,12 @@ function returnEmpty(proposal: Proposal, { service, generation }: LeavingRow, gr
   }
 }
 
-/** Goes on with a service, unless the one of that name is a later one. */
-export function pursueOwner(proposal: Proposal, { service, generation }: LeavingRow): void {
-  if (proposal.state.services.get(service)?.generation === generation) pursue(proposal, service, []);
+/** Goes on with a service and these pods of it, unless the one of that name is a later one. */
+export function pursueOwner(proposal: Proposal, { service, generation }: LeavingRow, keys: readonly string[]): void {
+  if (proposal.state.services.get(service)?.generation === generation) pursue(proposal, service, keys);
+}
+
+/** The pod that a grant was for, and may be for another one of: its successor may wait for this end. */
+export function keyOf({ service, pod, index }: LeavingRow): string {
+  return podKey(service, pod, index);
 }

@@ -1,6 +1,7 @@
 import type { AgentId, GrantId, ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
+import { hasPredecessor } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
@@ -78,12 +79,19 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
 }
 
 function wishOf(rows: ServicesRows, service: ServiceRow, row: PodRow, wanted: boolean): Move {
-  if (row.request === undefined) return wanted ? { kind: 'place' } : { kind: 'rest' };
+  if (row.request === undefined)
+    return wanted && mayBePlaced(rows, service, row) ? { kind: 'place' } : { kind: 'rest' };
   if (!wanted) return { kind: 'withdraw', again: false };
   if (row.asked === undefined || row.asked === row.recipe) return { kind: 'rest' };
   const asked = recipeFor(rows, service, { ...row, recipe: row.asked });
   const same = asked?.placeDigest === recipeFor(rows, service, row)?.placeDigest;
   return same ? { kind: 'rest' } : { kind: 'withdraw', again: true };
+}
+
+/** Two lives of a pod with a volume never overlap, so the next one waits until the last is known to be over. */
+export function mayBePlaced(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
+  const needs = recipeFor(rows, service, row)?.needs;
+  return needs === undefined || needs.volumes.length === 0 || !hasPredecessor(rows, row);
 }
 
 function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {

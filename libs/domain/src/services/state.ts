@@ -201,6 +201,8 @@ export interface LeavingRow {
   readonly returned: boolean;
   /** On an agent that could not be reached when its service went on without it. */
   readonly leftBehind: boolean;
+  /** An operator answers for it that nothing runs there any more. */
+  readonly vouched: boolean;
 }
 
 /** An agent that is not simply ACTIVE while something is held there. */
@@ -223,6 +225,8 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
     launch: (row) => oneOrMany(row.launches),
     agent: (row) => row.agent,
     owner: (row) => ownerKey(row.service, row.generation),
+    // Who may still run as this pod.
+    pod: (row) => (row.launches.length > 0 && !row.vouched ? podKey(row.service, row.pod, row.index) : undefined),
   },
   agents: { state: (row) => row.state },
 };

@@ -1,7 +1,7 @@
 import type { ServiceSpec } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
 import { recipeAt, recipeFor, specAt } from './recipe.js';
-import type { PodRow, ServiceRow, ServicesRows } from './state.js';
+import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** The spec of the version that a service is to be at. */
 export function targetSpec(rows: ServicesRows, service: ServiceRow): ServiceSpec {
@@ -40,7 +40,8 @@ export function replacementPolicy(spec: ServiceSpec): NonNullable<ServiceSpec['r
   return spec['replacement-failure-policy'] ?? {};
 }
 
-/** Whether a machine may hold data of this pod that exists nowhere else. */
+/** Whether a machine may hold data of this pod that exists nowhere else, or a process that is about to write some. */
 export function holdsData(row: PodRow): boolean {
-  return row.seat !== undefined && row.seat.used && row.seat.volumes.length > 0;
+  if (row.seat === undefined || row.seat.volumes.length === 0) return false;
+  return row.seat.used || launchesOf(row).length > 0;
 }

@@ -1,0 +1,144 @@
+import type { ServicesEvent } from '@orrery/contracts';
+import { isRunning, isUp, podAt, podOfGrant, tallyOf } from './pods.js';
+import { launchesOf, planKey, type PodRow, type ServicesRows, type ServicesState, type TallyRow } from './state.js';
+import { mayBePlaced } from './settle.js';
+import { wantedCount } from './wanted.js';
+
+/** What is wrong with a state, in sentences; none for a sound one. Walks everything: for tests, audits, simulation. */
+export function servicesViolations(state: ServicesState): string[] {
+  return [
+    ...podViolations(state),
+    ...tallyViolations(state),
+    ...leavingViolations(state),
+    ...uniqueViolations(state),
+    ...planViolations(state),
+  ];
+}
+
+/** What is wrong with an event on the state before it: what a journal must never say. */
+export function servicesEventViolations(rows: ServicesRows, event: ServicesEvent): string[] {
+  if (event.type === 'GrantReturned') return event.data.grants.flatMap((grant) => returnViolation(rows, grant));
+  if (event.type !== 'LaunchOrdered') return [];
+  return event.data.launches.flatMap(({ launch, grant, index }) => {
+    const { service, pod, task } = event.data;
+    const row = podAt(rows, service, pod, index);
+    const found: string[] = [];
+    if (row === undefined) found.push(`launch ${launch} is for ${pod}-${index}, which does not exist`);
+    if (rows.leaving.has(grant)) found.push(`launch ${launch} is on grant ${grant}, which was given up`);
+    if (row?.seat !== undefined && row.seat.grant !== grant) {
+      found.push(`launch ${launch} is on grant ${grant}, but ${pod}-${index} sits on ${row.seat.grant}`);
+    }
+    if (row?.tasks[task]?.launch !== undefined) {
+      found.push(`launch ${launch} of ${pod}-${index}.${task} while ${row.tasks[task].launch} is not over`);
+    }
+    return found;
+  });
+}
+
+/** Only when no launch was ever ordered on it, or every one is known to be over, or the machine is gone. */
+function returnViolation(rows: ServicesRows, grant: Parameters<typeof podOfGrant>[1]): string[] {
+  const pod = podOfGrant(rows, grant);
+  const left = rows.leaving.get(grant);
+  if (left?.returned === true) return [`grant ${grant} is returned again`];
+  const launches = pod === undefined ? (left?.launches ?? []) : launchesOf(pod);
+  const agent = pod?.seat?.agent ?? left?.agent;
+  if (launches.length === 0 || (agent !== undefined && rows.agents.get(agent)?.state === 'GONE')) return [];
+  return [`grant ${grant} is returned while ${launches.join(', ')} may run on it`];
+}
+
+function podViolations(state: ServicesState): string[] {
+  const found: string[] = [];
+  for (const [key, row] of state.pods.entries()) {
+    const service = state.services.get(row.service);
+    if (service === undefined) found.push(`pod ${key} belongs to no service`);
+    const seated = row.seat !== undefined;
+    if (row.status === 'placing' && seated) found.push(`pod ${key} waits for a place and has one`);
+    if (['live', 'stopping', 'waiting'].includes(row.status) && !seated)
+      found.push(`pod ${key} is ${row.status} nowhere`);
+    if (row.status !== 'placing' && row.request !== undefined)
+      found.push(`pod ${key} is ${row.status} and wants a place`);
+    if (service === undefined) continue;
+    const plan = service.plan === undefined ? undefined : state.plans.get(planKey(service.name, service.plan));
+    const started = plan?.status === 'running' && row.step === plan.run;
+    const wanted = started && mayBePlaced(state, service, row) && row.index < wantedCount(state, service, row.pod);
+    if (row.status === 'placing' && row.request === undefined && wanted)
+      found.push(`pod ${key} is wanted and asks for no place`);
+    if (row.index >= tallyOf(state, row.service, row.pod).slots)
+      found.push(`pod ${key} is beyond the slots of its type`);
+  }
+  return found;
+}
+
+function tallyViolations(state: ServicesState): string[] {
+  const counted = new Map<string, Pick<TallyRow, 'pods' | 'running' | 'up' | 'finished'>>();
+  for (const row of state.pods.values()) {
+    const key = `${row.service}/${row.pod}`;
+    const tally = counted.get(key) ?? { pods: 0, running: 0, up: 0, finished: 0 };
+    counted.set(key, add(tally, row));
+  }
+  const found: string[] = [];
+  for (const [key, { pods, running, up, finished }] of state.tallies.entries()) {
+    const expected = JSON.stringify(counted.get(key) ?? { pods: 0, running: 0, up: 0, finished: 0 });
+    const kept = JSON.stringify({ pods, running, up, finished });
+    if (kept !== expected) found.push(`tally ${key} says ${kept}, counted ${expected}`);
+    counted.delete(key);
+  }
+  return [...found, ...Array.from(counted.keys(), (key) => `pods of ${key} are in no tally`)];
+}
+
+function add(tally: Pick<TallyRow, 'pods' | 'running' | 'up' | 'finished'>, row: PodRow) {
+  return {
+    pods: tally.pods + 1,
+    running: tally.running + (isRunning(row) ? 1 : 0),
+    up: tally.up + (isUp(row) ? 1 : 0),
+    finished: tally.finished + (row.status === 'finished' ? 1 : 0),
+  };
+}
+
+function leavingViolations(state: ServicesState): string[] {
+  const found: string[] = [];
+  for (const [grant, row] of state.leaving.entries()) {
+    if (row.launches.length === 0 && !row.returned) found.push(`grant ${grant} is free and was not returned`);
+    if (row.launches.length > 0 && row.returned) found.push(`grant ${grant} was returned with launches on it`);
+    const owner = state.services.get(row.service);
+    const removed = owner === undefined || owner.generation !== row.generation;
+    if (removed && !row.leftBehind) found.push(`grant ${grant} was forgotten by ${row.service}`);
+  }
+  return found;
+}
+
+/** A grant and a launch belong to one pod, or to one grant that is being given up. */
+function uniqueViolations(state: ServicesState): string[] {
+  const holders = new Map<string, string>();
+  const found: string[] = [];
+  const claim = (what: string, who: string) => {
+    const other = holders.get(what);
+    if (other === undefined) holders.set(what, who);
+    else found.push(`${what} belongs to ${other} and to ${who}`);
+  };
+  for (const [key, row] of state.pods.entries()) {
+    if (row.seat !== undefined) claim(`grant ${row.seat.grant}`, key);
+    for (const launch of launchesOf(row)) claim(`launch ${launch}`, key);
+  }
+  for (const [grant, row] of state.leaving.entries()) {
+    claim(`grant ${grant}`, `leaving ${grant}`);
+    for (const launch of row.launches) claim(`launch ${launch}`, `leaving ${grant}`);
+  }
+  return found;
+}
+
+function planViolations(state: ServicesState): string[] {
+  const found: string[] = [];
+  for (const [key, plan] of state.plans.entries()) {
+    for (const phase of plan.phases) {
+      if (phase.done < 0 || phase.done > phase.total || phase.next > phase.total) {
+        found.push(
+          `phase ${phase.name} of ${key} has ${phase.done} of ${phase.total} steps done, ${phase.next} started`,
+        );
+      }
+    }
+    const service = state.services.get(plan.service);
+    if (plan.status === 'running' && service?.plan !== plan.plan) found.push(`plan ${key} runs, but is not the latest`);
+  }
+  return found;
+}
