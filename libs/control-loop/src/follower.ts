@@ -1,5 +1,6 @@
 import { journalTopic, type JournalPosition, type JournalRecord } from '@orrery/contracts';
 import { assert, type DomainEvent } from '@orrery/kernel';
+import { findRegistration, loadPatiently, type BootOptions } from './boot.js';
 import { foldedBy, isDeliverable, type FoldedSeqs } from './inputs/causal.js';
 import { Room } from './inputs/room.js';
 import { JournalStopped, journalProtocol, type VoidReason } from './journal/judge.js';
@@ -10,7 +11,6 @@ import type { JournalRegistration, JournalRegistry } from './ports/journal-regis
 import type { Log } from './ports/log.js';
 import type { SnapshotStore } from './ports/snapshot-store.js';
 import type { JournalAddress } from './shard/hosting.js';
-import { loadNewestSnapshot } from './snapshots/load.js';
 import { journalKey } from './state/loop-state.js';
 import { ShardFold, type Folding } from './state/shard-fold.js';
 
@@ -85,8 +85,6 @@ export function followJournals<Source extends FollowedSource>(
 }
 
 const TURN_MS_MAX = 20;
-const REGISTRY_RETRY_MS = 500;
-const REGISTRY_ATTEMPTS = 20;
 
 class Follower<Source extends FollowedSource> implements JournalFollower<Source> {
   readonly #options: FollowerOptions<Source>;
@@ -240,9 +238,10 @@ class SourceReader<Source extends FollowedSource> {
   }
 
   async start(): Promise<void> {
-    const registration = await this.#registration();
+    const boot = this.#bootOptions();
+    const registration = await findRegistration(this.#ports.registry, this.source, boot);
     const { fold } = this;
-    this.position = await this.#startPosition(registration);
+    this.position = await this.#startPosition(registration, boot);
     if (this.#stopped) return;
     this.#reader = new JournalReader({
       log: this.#ports.log,
@@ -303,7 +302,7 @@ class SourceReader<Source extends FollowedSource> {
     if (fault !== undefined) throw new JournalStopped('fork', `${this.key} seq ${record.seq}: ${fault}`);
   }
 
-  async #startPosition({ journalId }: JournalRegistration): Promise<JournalPosition> {
+  async #startPosition({ journalId }: JournalRegistration, boot: BootOptions): Promise<JournalPosition> {
     const { start } = this.#options;
     const zero = startOf(journalId);
     if (start.from === 'zero') return zero;
@@ -317,25 +316,21 @@ class SourceReader<Source extends FollowedSource> {
     }
     if (this.fold === undefined) return given ?? zero;
     this.#silentUpTo = given?.seq ?? -1;
-    const loaded = await loadNewestSnapshot(this.fold, {
+    const load = {
       store: this.#ports.snapshots,
       shard: this.source,
       journalId,
       ...(given === undefined ? {} : { seqMax: given.seq }),
-      onDamaged: (message) => this.#options.onTrouble?.(this.source, new Error(message)),
-    });
-    return loaded ?? zero;
+      onDamaged: (message: string) => boot.onTrouble(new Error(message)),
+    };
+    return (await loadPatiently(this.fold, load, boot)) ?? zero;
   }
 
-  async #registration(): Promise<JournalRegistration> {
-    const { registry, clock } = this.#ports;
-    for (let attempt = 1; ; attempt += 1) {
-      const registration = await registry.get(this.source.domain, this.source.cell);
-      if (registration !== undefined) return registration;
-      if (attempt === REGISTRY_ATTEMPTS || this.#stopped) {
-        throw new JournalStopped('not-registered', `no journal of ${this.key} is registered: provision it first`);
-      }
-      await new Promise<void>((resolve) => clock.after(REGISTRY_RETRY_MS, resolve));
-    }
+  #bootOptions(): BootOptions {
+    return {
+      clock: this.#ports.clock,
+      onTrouble: (error) => this.#options.onTrouble?.(this.source, error),
+      isOver: () => this.#stopped,
+    };
   }
 }

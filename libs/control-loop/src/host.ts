@@ -2,7 +2,8 @@ import type { DomainEvent } from '@orrery/kernel';
 import type { OwnershipHint } from './ports/ownership-hint.js';
 import type { Hosting } from './shard/hosting.js';
 import { resolveSettings, type LoopPorts, type LoopSettings } from './shard/settings.js';
-import { HostedShard, type ShardStatus } from './shard/hosted-shard.js';
+import { HostedShard } from './shard/hosted-shard.js';
+import type { ShardStatus } from './shard/shard-state.js';
 
 /** All shards of one decider in one process: each stands by, and owns where the hint and the journal agree. */
 export interface ControlLoop {

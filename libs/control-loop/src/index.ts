@@ -64,8 +64,8 @@ export type {
   RelayedMessage,
 } from './shard/hosting.js';
 export type { LoopPorts, LoopSettings } from './shard/settings.js';
-export type { ShardState } from './shard/shard-state.js';
-export { HostedShard, type ShardStatus } from './shard/hosted-shard.js';
+export type { ShardState, ShardStatus } from './shard/shard-state.js';
+
 export { ShardFold, type Folding } from './state/shard-fold.js';
 export { snapshotsToDelete } from './snapshots/thinning.js';
 export { systemClock, systemRandom } from './system.js';

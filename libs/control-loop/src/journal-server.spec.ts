@@ -1,6 +1,13 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { InMemoryLog, InMemoryRegistry, InMemorySnapshots, ManualHint, SeededRandom, toyHosting } from '@orrery/testing';
+import {
+  InMemoryLog,
+  InMemoryRegistry,
+  InMemorySnapshots,
+  ManualHint,
+  SeededRandom,
+  toyHosting,
+} from '@orrery/testing';
 import 'reflect-metadata';
 import { hostDecider, JournalServer, provisionJournal, systemClock } from './index.js';
 

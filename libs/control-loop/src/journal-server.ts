@@ -1,6 +1,6 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { ControlLoop } from './host.js';
-import type { ShardStatus } from './shard/hosted-shard.js';
+import type { ShardStatus } from './shard/shard-state.js';
 
 /**
  * The Nest transport of an owner: `NestFactory.createMicroservice(Module, { strategy: new JournalServer(loop) })`. Nest wires and

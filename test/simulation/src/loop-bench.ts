@@ -9,7 +9,6 @@ import {
   provisionJournal,
   systemClock,
   systemRandom,
-  type ControlLoop,
   type LoopSignal,
 } from '@orrery/control-loop';
 import {
@@ -46,7 +45,7 @@ const sends = Array.from({ length: commands }, (_, index) =>
 );
 const [, committedS] = await timed(async () => {
   await Promise.all(sends);
-  await decided(loop);
+  await decided();
 });
 const commits = signals.filter((signal) => signal.kind === 'committed');
 const events = commits.reduce((sum, commit) => sum + commit.events, 0);
@@ -56,11 +55,12 @@ const turns = signals.filter((signal) => signal.kind === 'turn').map(({ ms }) =>
 let folded = 0;
 const source = { domain: 'services', cell: 0, folding: toyDecider } as const;
 const onCommit = ({ record }: { record: { kind: string } }) => void (folded += record.kind === 'Commit' ? 1 : 0);
+const onStopped = (error: Error) => {
+  console.error(error);
+  process.exit(1);
+};
 const foldFromZero = async () => {
-  const follower = followJournals(
-    { sources: [source], start: { from: 'zero' }, onCommit, onStopped: (error) => Promise.reject(error) },
-    ports,
-  );
+  const follower = followJournals({ sources: [source], start: { from: 'zero' }, onCommit, onStopped }, ports);
   const [, seconds] = await timed(async () => {
     await follower.start();
     await follower.caughtUp();
@@ -88,16 +88,9 @@ console.log(
 );
 process.exit(0);
 
-async function decided(hosted: ControlLoop): Promise<void> {
-  let last = -1;
-  await until(() => {
-    if (
-      signals.filter((signal) => signal.kind === 'committed').reduce((sum, { inputs }) => sum + inputs, 0) >= commands
-    )
-      return true;
-    last = hosted.status()[0]!.seq;
-    return last < -1;
-  });
+async function decided(): Promise<void> {
+  const inputs = () => signals.reduce((sum, signal) => sum + (signal.kind === 'committed' ? signal.inputs : 0), 0);
+  await until(() => inputs() >= commands);
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import type { CommitRecord, JournalPosition, JournalRecord, RecordedInput } from '@orrery/contracts';
+import type { JournalPosition, JournalRecord, RecordedInput } from '@orrery/contracts';
 import type { JournalRepair } from '../ports/journal-registry.js';
 import type { LogMessage } from '../ports/log.js';
 import { sha256 } from './hash.js';
@@ -104,7 +104,7 @@ function whyBeyond(record: JournalRecord, rules: JournalRules): Verdict | undefi
       `term ${record.term} folds by version ${record.foldVersion}, this reader knows ${rules.foldVersion}: upgrade it`,
     );
   }
-  const fault = record.kind === 'Commit' ? rules.inputsFault?.((record as CommitRecord).inputs) : undefined;
+  const fault = record.kind === 'Commit' ? rules.inputsFault?.(record.inputs) : undefined;
   return fault === undefined ? undefined : stop('fork', `seq ${record.seq}: ${fault}`);
 }
 

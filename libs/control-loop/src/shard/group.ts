@@ -34,7 +34,7 @@ export interface GroupOptions<Command, Foreign, Report, Internal, State extends 
 }
 
 /** Events of one decision, encoded. More than this is refused, or is a bug of the decider: it has `continue` for that. */
-export const DECISION_BYTES_MAX = 256 * 1024;
+const DECISION_BYTES_MAX = 256 * 1024;
 const RUNS_MAX = 200;
 
 /**

@@ -2,7 +2,7 @@ import type { JournalPosition } from '@orrery/contracts';
 import { assert, type DomainEvent, type EpochMs } from '@orrery/kernel';
 import type { Clock } from '../ports/clock.js';
 import type { ShardFold } from '../state/shard-fold.js';
-import { BrokerTime } from './broker-time.js';
+import type { BrokerTime } from './broker-time.js';
 import { Group } from './group.js';
 import type { Hosting } from './hosting.js';
 import type { ShardInputs } from './inputs.js';
@@ -16,6 +16,7 @@ export interface OwnerOptions<Command, Foreign, Report, Internal, State extends 
   readonly settings: ResolvedSettings;
   readonly fold: ShardFold<State, Event>;
   readonly inputs: ShardInputs;
+  readonly brokerTime: BrokerTime;
   accepted(): JournalPosition;
   /** Whether a decision may be made now: owned, hinted, nothing in flight, relays keeping up. */
   mayDecide(): boolean;
@@ -23,9 +24,11 @@ export interface OwnerOptions<Command, Foreign, Report, Internal, State extends 
   /** Sends the group as the next commit. */
   commit(group: AnyGroup, value: Uint8Array): void;
   onTurn(ms: number): void;
-  onAlarm(code: 'clock-ahead' | 'fact-refused' | 'idle-tick', message: string): void;
+  onAlarm(code: OwnerAlarm, message: string): void;
   onBug(error: Error): void;
 }
+
+export type OwnerAlarm = 'clock-ahead' | 'fact-refused' | 'idle-tick';
 
 export type AnyGroup = Group<unknown, unknown, unknown, unknown, object, never>;
 
@@ -39,7 +42,6 @@ const CLOCK_LOOK_AGAIN_MS = 500;
  * Never called while a commit is in flight; what happens to a commit is the shard's concern.
  */
 export class Owner<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent> {
-  readonly brokerTime = new BrokerTime();
   readonly #options: OwnerOptions<Command, Foreign, Report, Internal, State, Event>;
   readonly #timers = new LoopTimers();
   readonly #internals: Internal[] = [];
@@ -214,7 +216,7 @@ export class Owner<Command, Foreign, Report, Internal, State extends object, Eve
   }
 
   #isClockAhead(at: EpochMs, nowMs: EpochMs): boolean {
-    const aheadMs = this.brokerTime.tooFarAheadMs(at, nowMs);
+    const aheadMs = this.#options.brokerTime.tooFarAheadMs(at, nowMs);
     if (aheadMs === undefined) {
       this.#alarmed = false;
       return false;

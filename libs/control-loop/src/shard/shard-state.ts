@@ -1,4 +1,4 @@
-import { assert } from '@orrery/kernel';
+import { assert, type EpochMs } from '@orrery/kernel';
 
 /**
  * The life of a shard in one process.
@@ -26,4 +26,20 @@ const legalPredecessors = {
 export function assertLegal(from: ShardState, to: ShardState): void {
   const legal: readonly string[] = legalPredecessors[to];
   assert(legal.includes(from), `a shard can't go from ${from} to ${to}`);
+}
+
+/** A shard as this process sees it: for health, readiness and people. */
+export interface ShardStatus {
+  readonly domain: string;
+  readonly cell: number;
+  readonly state: ShardState;
+  readonly journalId: string | undefined;
+  readonly seq: number;
+  readonly term: number;
+  /** Time of the last accepted commit. */
+  readonly at: EpochMs;
+  readonly longestTurnMs: number;
+  readonly voidRecords: number;
+  /** Why it failed. */
+  readonly error: string | undefined;
 }

@@ -44,7 +44,7 @@ export async function loadNewestSnapshot(
 }
 
 /** Loads one snapshot; says what is wrong with it, if anything. */
-export async function loadSnapshot(
+async function loadSnapshot(
   target: LoadTarget,
   manifest: SnapshotManifest,
   store: SnapshotStore,

@@ -10,7 +10,7 @@ export interface DecidedCommand {
   readonly seq: number;
 }
 
-export const WINDOW_COMMANDS_MAX = 2_000_000;
+const COMMANDS_MAX = 2_000_000;
 
 const ENTRY_BYTES = 40;
 const BUCKETS = 4096;
@@ -31,7 +31,7 @@ export class CommandWindow implements StatePart {
   #undo: UndoLog | undefined;
   #walk: WindowWalk | undefined;
 
-  constructor(readonly sizeMax = WINDOW_COMMANDS_MAX) {}
+  constructor(readonly sizeMax = COMMANDS_MAX) {}
 
   get size(): number {
     return this.#size;
