@@ -125,7 +125,7 @@ async function startLatencies(cluster: RealCluster, log: KafkajsLog): Promise<nu
       if (samples.length >= fresh) resolve();
     });
   });
-  await wanted(cluster, 'PUT', `/v1/services/${name}/scale`, { pod: 'node', count: TASKS });
+  await wanted(cluster, 'POST', `/v1/services/${name}/scale`, { pod: 'node', count: TASKS });
   await done;
   await Promise.all([services.stop(), tasks.stop()]);
   await wanted(cluster, 'DELETE', `/v1/services/${name}`);
