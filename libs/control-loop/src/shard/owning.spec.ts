@@ -189,6 +189,18 @@ describe('an owner', () => {
     expect(world.events('services', 1)).toHaveLength(2);
   });
 
+  it('stops when its topic was made again under it, before anybody is told anything', async () => {
+    const { world, loop } = await owned();
+    world.send('1', add('a'));
+    await world.clock.advance(100);
+    world.log.recreate({ topic: journalTopic('services'), partition: 0 });
+    world.send('2', add('a'));
+    await world.clock.advance(100);
+    expect(loop.status()[0]).toMatchObject({ state: 'failed' });
+    expect(loop.status()[0]!.error).toContain('log-lost');
+    expect(world.signals.filter(({ kind }) => kind === 'committed')).toHaveLength(1);
+  });
+
   it('lets no commit run ahead of the time of the log, and says so', async () => {
     const world = new ToyWorld();
     await world.provision();
