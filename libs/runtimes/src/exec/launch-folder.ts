@@ -75,7 +75,7 @@ export function readExit({ path }: LaunchFolder): ExitRecord | undefined {
   const fields = new Map(text.split('\n').map((line) => line.split(' ') as [string, string]));
   const signalNumber = Number(fields.get('signal') ?? 0);
   return {
-    // The record's own time has whole seconds only; the file's has more.
+    // The record itself has the machine's uptime, which is no date.
     at: Math.round(statSync(file).mtimeMs),
     ...(signalNumber === 0 ? { code: Number(fields.get('code')) } : { signal: signalName(signalNumber) }),
     oom: Number(fields.get('oom') ?? 0) > 0,

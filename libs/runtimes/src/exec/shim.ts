@@ -10,6 +10,7 @@ import { join } from 'node:path';
  * - The child is waited for in the foreground, since background children of a shell ignore SIGINT and SIGQUIT.
  * - `exit 137` and SIGKILL give a shell the same status; it writes a notice ("Killed") to its stderr only for a signal. dash
  *   and busybox write none for SIGINT and SIGPIPE, bash none for SIGTERM either: 130 and 141 without a notice are told as signals.
+ * - The time of the end is the uptime of the machine (its boot stands in `pid`) and that of the file: no process for a date.
  * - A byte on descriptor 3 tells the agent that the task is on record; nobody has to be there to read it.
  */
 const shimText = `#!/bin/sh
@@ -59,7 +60,8 @@ if [ -n "$_orrery_oom_counter" ]; then
     [ "$_orrery_key" = oom_kill ] && _orrery_oom=$_orrery_value
   done <"$_orrery_oom_counter"
 fi
-printf 'code %s\\nsignal %s\\noom %s\\nat %s\\n' "$_orrery_status" "$_orrery_signal" "$_orrery_oom" "$(date +%s)" \\
+read -r _orrery_uptime _orrery_value </proc/uptime
+printf 'code %s\\nsignal %s\\noom %s\\nuptime %s\\n' "$_orrery_status" "$_orrery_signal" "$_orrery_oom" "$_orrery_uptime" \\
   >"$_orrery_folder/exit.new" && mv "$_orrery_folder/exit.new" "$_orrery_folder/exit"
 `;
 
