@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentOffer } from './agent-offers.js';
 import type { Settings } from './settings.js';
@@ -39,11 +39,7 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
     }),
   ];
   const agents = addresses.offers.map((offer, index) => agent(settings, common, offer, index));
-  return [...owners, ...readers, ...agents].filter(({ app }) => isBuilt(settings.root, app));
-}
-
-function isBuilt(root: string, app: string): boolean {
-  return existsSync(entryPoint(root, app));
+  return [...owners, ...readers, ...agents];
 }
 
 function entryPoint(root: string, app: string): string {
@@ -65,12 +61,7 @@ function environment(settings: Settings, { kafka, cassandra }: ClusterAddresses)
   };
 }
 
-function agent(
-  settings: Settings,
-  common: NodeJS.ProcessEnv,
-  offer: AgentOffer,
-  index: number,
-): ProcessSpec & { readonly app: string } {
+function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer, index: number): ProcessSpec {
   const name = `agent-${index}`;
   const folder = join(settings.home, 'agents', name);
   mkdirSync(folder, { recursive: true });
@@ -91,9 +82,8 @@ function node(
   { app, name, stage }: { readonly app: string; readonly name: string; readonly stage: number },
   common: NodeJS.ProcessEnv,
   own: NodeJS.ProcessEnv,
-): ProcessSpec & { readonly app: string } {
+): ProcessSpec {
   return {
-    app,
     name,
     stage,
     stopGraceMs: STOP_GRACE_MS,
