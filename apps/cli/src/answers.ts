@@ -19,7 +19,7 @@ export interface ServiceVersion {
 
 export interface Difference {
   /** JSON pointer. */
-  readonly field: string;
+  readonly path: string;
   readonly before?: unknown;
   readonly after?: unknown;
 }

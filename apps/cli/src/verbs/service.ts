@@ -195,7 +195,7 @@ function planText(plan: unknown): string | undefined {
 function differenceText(changes: readonly Difference[]): string {
   return table(
     [
-      { title: 'FIELD', cell: (change: Difference) => change.field },
+      { title: 'FIELD', cell: (change: Difference) => change.path },
       { title: 'BEFORE', cell: (change) => JSON.stringify(change.before) },
       { title: 'AFTER', cell: (change) => JSON.stringify(change.after) },
     ],

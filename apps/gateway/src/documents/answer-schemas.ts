@@ -90,7 +90,7 @@ export const endpoint = Type.Object({
 });
 export const explanation = Type.Object({ task: text }, { additionalProperties: true });
 
-const change = Type.Object({ field: text, before: optional(Type.Unknown()), after: optional(Type.Unknown()) });
+const change = Type.Object({ path: text, before: optional(Type.Unknown()), after: optional(Type.Unknown()) });
 export const difference = Type.Object({ from: count, to: count, changes: Type.Array(change) });
 
 export const outcome = Type.Object({

@@ -1,4 +1,5 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { COMMAND_BYTES_MAX } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, problemBody } from '../problem.js';
 
@@ -28,18 +29,19 @@ export class ProblemFilter implements ExceptionFilter {
 /** What Fastify and Nest throw themselves, in our codes. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return Problem.of('too-large', 'the body is too large', { remedy: 'at most 512 KiB' });
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return Problem.of('unsupported-media-type', message ?? 'unsupported media type', {
-      field: 'Content-Type',
-      remedy: 'send application/json, or application/yaml for a service',
-    });
-  }
+  const { statusCode, message = 'malformed request' } = error as { statusCode?: number; message?: string };
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
-  if (status === 404) return Problem.of('unknown-address', 'there is nothing at this address', { remedy: 'see /docs' });
-  if (status !== undefined && status >= 400 && status < 500)
-    return Problem.of('malformed', message ?? 'malformed request');
-  return Problem.of('internal', 'the gateway failed; the log of the gateway says why');
+  switch (status) {
+    case 404:
+      return Problem.of('unknown-address', 'there is nothing at this address', { remedy: 'see /docs' });
+    case 413:
+      return Problem.of('too-large', 'the body is too large', { remedy: `at most ${COMMAND_BYTES_MAX} bytes` });
+    case 415:
+      return Problem.of('unsupported-media-type', message, {
+        field: 'Content-Type',
+        remedy: 'send application/json, or application/yaml for a service',
+      });
+  }
+  if (status !== undefined && status >= 400 && status < 500) return Problem.of('malformed', message);
+  return Problem.of('internal', 'the gateway failed; its log says why');
 }

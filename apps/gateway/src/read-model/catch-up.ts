@@ -23,8 +23,9 @@ export class CatchUpReaders {
 
   async *read(from: Position, signal: AbortSignal): AsyncGenerator<readonly StreamedCommit[]> {
     const consumer = new Consumer(signal);
-    const reader = [...this.#readers].find((shared) => shared.serves(from)) ?? (await this.#open(from));
-    reader.add(consumer);
+    const shared = [...this.#readers].find((reader) => reader.serves(from));
+    shared?.add(consumer);
+    const reader = shared ?? (await this.#open(from, consumer));
     try {
       yield* consumer.batches();
     } finally {
@@ -36,7 +37,7 @@ export class CatchUpReaders {
     }
   }
 
-  async #open(from: Position): Promise<SharedReader> {
+  async #open(from: Position, first: Consumer): Promise<SharedReader> {
     if (this.#readers.size >= READERS_MAX) {
       throw Problem.of('too-many-streams', `${READERS_MAX} readers of old events are busy`, {
         remedy: 'try again, or begin later',
@@ -46,6 +47,8 @@ export class CatchUpReaders {
       this.#readers.delete(reader);
       reader.fail(error);
     });
+    // It begins to hand over before its start resolves.
+    reader.add(first);
     this.#readers.add(reader);
     try {
       await reader.start(this.cells, await this.#positions(from), this.ports);

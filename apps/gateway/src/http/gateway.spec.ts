@@ -1,0 +1,665 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { AuditRow, CommandOutcomeRow } from '@orrery/cassandra';
+import {
+  agentCommandsTopic,
+  agentLogsTopic,
+  agentPartition,
+  agentReportsTopic,
+  decodeAgentReport,
+  decodeCommand,
+  domainNames,
+  type AgentId,
+  type AgentOrder,
+  type AgentReport,
+  type DomainName,
+} from '@orrery/contracts';
+import {
+  hostDecider,
+  provisionJournal,
+  systemClock,
+  systemRandom,
+  type ControlLoop,
+  type Hosting,
+  type LogReader,
+} from '@orrery/control-loop';
+import { allocation, cluster, ordersOf, services, type ClusterState } from '@orrery/domain';
+import { InMemoryLog, InMemoryRegistry, InMemorySnapshots, ManualHint } from '@orrery/testing';
+import type { AddressInfo } from 'node:net';
+import { Registry } from 'prom-client';
+import { CommandSender } from '../commands/command-sender.js';
+import { Outcomes } from '../commands/outcomes.js';
+import { operations } from '../documents/operations.js';
+import { EventRing } from '../events/event-ring.js';
+import { History } from '../history.js';
+import type { Position } from '../position.js';
+import { CatchUpReaders } from '../read-model/catch-up.js';
+import { answered, LiveFold } from '../read-model/live-fold.js';
+import { PastWorlds } from '../read-model/past-worlds.js';
+import { ReadModel, type Answered, type Asked } from '../read-model/read-model.js';
+import { verifyJournals } from '../read-model/verify.js';
+import { GatewaySettings } from '../settings.js';
+import { gatewayApplication } from './gateway-application.js';
+
+const settings = new GatewaySettings({ ORRERY_KAFKA: 'none:1', ORRERY_CASSANDRA: 'none:1', ORRERY_AGENT_LANES: '1' });
+const sizes = { cells: 1, lanes: 1 };
+
+/** The three owners on a log in memory, and an agent that runs whatever it is told to by saying that it does. */
+class Plane {
+  readonly clock = systemClock;
+  readonly log = new InMemoryLog(systemClock);
+  readonly registry = new InMemoryRegistry();
+  readonly snapshots = new InMemorySnapshots();
+  readonly #loops: ControlLoop[] = [];
+  #orders: LogReader | undefined;
+  #m = 0;
+  #obeyed = 0;
+
+  async start(): Promise<void> {
+    for (const domain of domainNames)
+      await provisionJournal({ ...this, random: systemRandom }, { domain, cell: 0, cells: 1 });
+    await this.#host({ ...hostingOf('cluster', ['services', 'allocation']), ...clusterHosting } as never);
+    await this.#host(hostingOf('allocation', ['cluster', 'services']));
+    await this.#host(hostingOf('services', ['cluster', 'allocation']));
+    this.#orders = this.log.follow(
+      { topic: agentCommandsTopic, partition: 0 },
+      0,
+      ({ messages }) =>
+        messages.forEach(({ value }) => this.#obey(JSON.parse(Buffer.from(value!).toString()) as AgentOrder)),
+      (error) => {
+        throw error;
+      },
+    );
+    this.#report({ type: 'Inventory', epoch: 0, launches: [], volumes: [], ...facts });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#orders?.stop(), ...this.#loops.map((loop) => loop.stop())]);
+  }
+
+  #obey(order: AgentOrder): void {
+    this.#obeyed = order.n;
+    if (order.type === 'Launch') {
+      const states = order.set.launches.map(({ launch }) => ({
+        ...{ launch, state: 'RUNNING', agentTime: Date.now(), pid: 42, ready: true },
+      }));
+      this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
+    }
+    if (order.type === 'Kill') {
+      const states = order.launches.map((launch) => ({
+        launch,
+        state: 'KILLED',
+        agentTime: Date.now(),
+        reason: 'killed',
+      }));
+      this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
+    }
+    if (order.type === 'OpenStream') {
+      const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1' };
+      void this.log.append(
+        { topic: agentLogsTopic, partition: 0 },
+        { key: order.stream, headers, value: Buffer.from('it said this\n') },
+      );
+    }
+  }
+
+  #report(report: Readonly<Record<string, unknown>> & { readonly epoch: number }): void {
+    const m = report.epoch === 0 ? 0 : (this.#m += 1);
+    const whole = { agent, session: 's', obeyed: this.#obeyed, m, ...report } as unknown as AgentReport;
+    const partition = agentPartition(agent, 0, sizes);
+    void this.log.append(
+      { topic: agentReportsTopic, partition },
+      { key: agent, value: Buffer.from(JSON.stringify(whole)) },
+    );
+  }
+
+  async #host(hosting: Hosting<never, never, never, never, object, never>): Promise<void> {
+    const hint = new ManualHint();
+    const loop = hostDecider(
+      hosting,
+      { ...this, random: systemRandom, hint, observe: () => undefined },
+      { instance: 'a', cells: 1 },
+    );
+    this.#loops.push(loop);
+    await loop.start();
+    hint.name(0);
+  }
+}
+
+const agent = 'ada' as AgentId;
+const facts = {
+  ...{ hostname: 'ada', address: '127.0.0.1', attributes: { rack: 'r1' }, faultDomain: { region: 'r', zone: 'z' } },
+  capacity: { cpusMilli: 4000, memoryMib: 4096, diskMib: 4096, gpuIds: [], ports: [[31_000, 31_100]] },
+};
+const deciders = { cluster, allocation, services };
+
+function hostingOf(
+  domain: DomainName,
+  foreign: readonly DomainName[],
+): Hosting<never, never, never, never, object, never> {
+  return {
+    domain,
+    decider: deciders[domain] as never,
+    decodeCommand: (name, version, body) => decodeCommand(domain, name, version, body) as never,
+    foreign: (cell) => foreign.map((each) => ({ domain: each, cell })),
+  };
+}
+
+const clusterHosting = {
+  reports: () => [{ topic: agentReportsTopic, partition: 0 }],
+  decodeReport: decodeAgentReport,
+  relay: ({ events, journalId, at }: { events: never; journalId: string; at: number }, state: ClusterState) =>
+    ordersOf(events, state, { journalId, at }).map((order) => ({
+      topic: agentCommandsTopic,
+      partition: 0,
+      key: order.agent,
+      value: Buffer.from(JSON.stringify(order)),
+    })),
+};
+
+/** The read model without its threads. */
+class ReadModelHere extends ReadModel {
+  readonly #past: PastWorlds;
+  readonly #readers: CatchUpReaders;
+
+  constructor(
+    private readonly plane: Plane,
+    private readonly live: LiveFold,
+  ) {
+    super();
+    this.#past = new PastWorlds(1, plane);
+    this.#readers = new CatchUpReaders(1, plane);
+  }
+
+  async ask({ query, moment, minPosition }: Asked): Promise<Answered> {
+    if (moment === undefined || (await this.live.isAsAt(moment))) return this.live.ask(query, minPosition);
+    return answered(await this.#past.at(moment), query);
+  }
+
+  catchUp = (from: Position, signal: AbortSignal) => this.#readers.read(from, signal);
+  positionBefore = async (atMs: number) => (await this.#past.at({ kind: 'time', atMs: atMs - 1 })).position;
+  verify = (signal: AbortSignal) => verifyJournals(1, this.plane, signal);
+  status = () => this.live.status();
+}
+
+class HistoryDouble extends History {
+  readonly outcomes = new Map<string, CommandOutcomeRow>();
+  readonly rows: AuditRow[] = [];
+  readTask = async () => [];
+  agentHistory = async () => [];
+  serviceVersions = async () => [];
+  positions = async () => [];
+  outcome = async (id: string) => this.outcomes.get(id);
+  audit = async () => this.rows;
+}
+
+const spec = (count: number, more: object = {}) => ({
+  name: 'hello',
+  pods: {
+    web: {
+      count,
+      tasks: { server: { cmd: 'sleep 1', cpus: 0.1, memory: 16, ports: { http: { advertise: true } } } },
+      ...more,
+    },
+  },
+});
+
+describe('the gateway', () => {
+  let plane: Plane;
+  let live: LiveFold;
+  let app: NestFastifyApplication;
+  let history: HistoryDouble;
+  let outcomes: Outcomes;
+
+  beforeEach(async () => {
+    plane = new Plane();
+    await plane.start();
+    const ring = new EventRing();
+    outcomes = new Outcomes();
+    live = new LiveFold(
+      {
+        cells: 1,
+        onStart: (position) => ring.begin(position),
+        onCommit: (commit) => {
+          ring.append(commit);
+          for (const outcome of commit.outcomes) outcomes.add({ ...outcome, journal: commit.journal });
+        },
+        onVoid: () => undefined,
+        onStopped: (error) => {
+          throw error;
+        },
+      },
+      plane,
+    );
+    await live.start();
+    history = new HistoryDouble();
+    const parts = { settings, ring, outcomes, history, log: plane.log, registry: new Registry() };
+    const model = new ReadModelHere(plane, live);
+    const sender = new CommandSender(plane.log, systemClock);
+    app = await gatewayApplication({ ...parts, model, sender }, (error) => {
+      throw error;
+    });
+    await app.listen(0, '127.0.0.1');
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await live.stop();
+    await plane.stop();
+  });
+
+  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
+  async function ask(method: Method, url: string, body?: unknown, headers: Record<string, string> = {}) {
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const payload = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    const response = await fetch(`http://127.0.0.1:${port}${url}`, {
+      method,
+      ...payload,
+      headers: { ...type, ...headers },
+    });
+    const text = await response.text();
+    const contentType = response.headers.get('content-type') ?? '';
+    const json = (
+      contentType.includes('json') && !contentType.includes('ndjson') ? JSON.parse(text) : undefined
+    ) as never;
+    return { status: response.status, headers: Object.fromEntries(response.headers), text, json };
+  }
+
+  const wait = { prefer: 'wait=10' };
+
+  async function eventually(check: () => Promise<boolean>): Promise<void> {
+    for (const deadlineMs = Date.now() + 5000; !(await check());) {
+      if (Date.now() > deadlineMs) throw new Error('not in time');
+      await new Promise((turn) => setImmediate(turn));
+    }
+  }
+
+  async function runs(count: number): Promise<void> {
+    expect((await ask('PUT', '/v1/services/hello', spec(count), wait)).status).toBe(200);
+    await eventually(async () => {
+      const { state, pods } = (await ask('GET', '/v1/services/hello')).json as {
+        state: string;
+        pods: { web: { running: number } };
+      };
+      return state === 'RUNNING' && pods.web.running === count;
+    });
+  }
+
+  it('takes a service from its spec to running tasks', async () => {
+    const applied = await ask('PUT', '/v1/services/hello', spec(2), {
+      ...wait,
+      'orrery-reason': 'a%20try',
+      'orrery-actor': 'ann',
+    });
+    expect(applied).toMatchObject({
+      status: 200,
+      json: {
+        status: 'accepted',
+        type: 'ApplyService',
+        subject: 'hello',
+        actor: 'ann',
+        reason: 'a try',
+        plans: [{ plan: 'deploy' }],
+      },
+    });
+    await runs(2);
+    const { json: tasks } = await ask('GET', '/v1/tasks');
+    expect(tasks).toMatchObject({
+      items: [
+        {
+          id: 'hello.web-0.server',
+          service: 'hello',
+          pod: 'web-0',
+          task: 'server',
+          agent: 'ada',
+          state: 'RUNNING',
+          incarnation: 1,
+          pid: 42,
+        },
+        {
+          id: 'hello.web-1.server',
+          address: '127.0.0.1',
+          ports: { http: expect.any(Number) },
+          ready: true,
+          since: expect.stringMatching(/Z$/),
+        },
+      ],
+      next: null,
+    });
+    const shown = await ask('GET', '/v1/services/hello');
+    expect(shown.json).toMatchObject({ name: 'hello', version: 1, role: '*', pods: { web: { count: 2, running: 2 } } });
+    expect(shown.headers['etag']).toBe('"1"');
+    expect((await ask('GET', '/v1/agents/ada')).json).toMatchObject({
+      ...{ id: 'ada', hostname: 'ada', state: 'ACTIVE', resources: { cpus: 4, memory: 4096, disk: 4096, gpus: 0 } },
+      ...{
+        used: { cpus: 0.2, memory: 32, disk: 0, gpus: 0 },
+        attributes: { rack: 'r1' },
+        domain: { region: 'r', zone: 'z' },
+      },
+    });
+    expect((await ask('GET', '/v1/services/hello/pods/web-1')).json).toMatchObject({
+      name: 'web-1',
+      state: 'READY',
+      agent: 'ada',
+    });
+    expect((await ask('GET', '/v1/services/hello/plans/deploy')).json).toMatchObject({
+      status: 'COMPLETE',
+      phases: [{ total: 2 }],
+    });
+    expect((await ask('GET', '/v1/services/hello/endpoints')).json).toMatchObject({
+      items: [{ name: 'http' }],
+      next: null,
+    });
+    expect((await ask('GET', '/v1/tasks/hello.web-0.server/why')).json).toMatchObject({
+      state: 'RUNNING',
+      agent: 'ada',
+    });
+  });
+
+  it('takes YAML, and a body without the name that stands in the address', async () => {
+    const yaml = 'pods:\n  web:\n    count: 1\n    tasks:\n      server: { cmd: sleep 1, cpus: 0.1, memory: 16 }\n';
+    expect((await ask('PUT', '/v1/services/hello', yaml, { ...wait, 'content-type': 'application/yaml' })).status).toBe(
+      200,
+    );
+    const other = await ask('PUT', '/v1/services/other', spec(1), wait);
+    expect(other).toMatchObject({ status: 400, json: { code: 'invalid-field', field: '/name' } });
+  });
+
+  it('lets a client read what it wrote, by its position alone', async () => {
+    const { status, json, headers } = await ask('PUT', '/v1/services/hello', spec(1));
+    expect(status).toBe(202);
+    const { position, commandId } = json as { position: string; commandId: string };
+    expect(headers['orrery-position']).toBe(position);
+    expect(headers['location']).toBe(`/v1/commands/${commandId}`);
+    const read = await ask('GET', '/v1/services/hello', undefined, { 'orrery-min-position': position });
+    expect(read).toMatchObject({ status: 200, json: { version: 1 } });
+    expect((await ask('GET', `/v1/commands/${commandId}`)).json).toMatchObject({ status: 'accepted', commandId });
+  });
+
+  it('does a command once, however often it is sent', async () => {
+    const headers = { ...wait, 'idempotency-key': 'one' };
+    const first = await ask('PUT', '/v1/services/hello', spec(1), headers);
+    const again = await ask('PUT', '/v1/services/hello', spec(1), headers);
+    expect(again.json).toMatchObject({ seq: (first.json as { seq: number }).seq, status: 'accepted' });
+    const other = await ask('PUT', '/v1/services/hello', spec(2), headers);
+    expect(other).toMatchObject({ status: 409, json: { code: 'id-reused' } });
+    expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+  });
+
+  it('refuses with code, field and remedy', async () => {
+    await runs(1);
+    const problem = async (...request: Parameters<typeof ask>) => {
+      const { status, headers, json } = await ask(...request);
+      expect(headers['content-type']).toContain('application/problem+json');
+      const { code } = json as { code: string };
+      expect(json).toMatchObject({
+        type: `/docs#problem-${code}`,
+        title: expect.any(String),
+        status,
+        detail: expect.any(String),
+        instance: request[1],
+      });
+      return [status, code];
+    };
+    expect(await problem('PUT', '/v1/services/hello', '{"name":')).toEqual([400, 'malformed']);
+    expect(await problem('PUT', '/v1/services/hello', { ...spec(1), colour: 'red' })).toEqual([400, 'unknown-field']);
+    expect(await problem('PUT', '/v1/services/hello', spec(-1))).toEqual([400, 'invalid-field']);
+    expect(await problem('PUT', '/v1/services/hello', JSON.stringify('x'.repeat(600_000)))).toEqual([413, 'too-large']);
+    expect(await problem('PUT', '/v1/services/hello', 'a', { 'content-type': 'text/plain' })).toEqual([
+      415,
+      'unsupported-media-type',
+    ]);
+    expect(await problem('POST', '/v1/services/none/scale', { pod: 'web', count: 2 }, wait)).toEqual([
+      404,
+      'unknown-service',
+    ]);
+    expect(
+      await problem('POST', '/v1/services/hello/scale', { pod: 'web', count: 2 }, { ...wait, 'if-match': '"7"' }),
+    ).toEqual([412, 'version-conflict']);
+    expect(await problem('POST', '/v1/services/hello/plans/deploy/explode')).toEqual([404, 'no-such-verb']);
+    expect(await problem('GET', '/v1/services/none')).toEqual([404, 'unknown-service']);
+    expect(await problem('GET', '/v1/tasks/none')).toEqual([404, 'unknown-task']);
+    expect(await problem('GET', '/v1/agents/none')).toEqual([404, 'unknown-agent']);
+    expect(await problem('GET', '/v1/services/hello/plans/none')).toEqual([404, 'unknown-plan']);
+    expect(await problem('GET', '/v1/services/hello/pods/web-9')).toEqual([404, 'unknown-pod']);
+    expect(await problem('GET', '/v1/services/hello/diff?from=1&to=9')).toEqual([404, 'unknown-version']);
+    expect(await problem('GET', '/v1/commands/none')).toEqual([404, 'unknown-command']);
+    expect(await problem('GET', '/v1/nothing')).toEqual([404, 'unknown-address']);
+    expect(await problem('GET', '/v1/tasks?limit=0')).toEqual([400, 'invalid-parameter']);
+    expect(await problem('GET', '/v1/tasks?colour=red')).toEqual([400, 'invalid-parameter']);
+    expect(await problem('GET', '/v1/tasks?at=soon')).toEqual([400, 'invalid-parameter']);
+    expect(await problem('GET', '/v1/tasks?at=2001-01-01')).toEqual([404, 'before-the-beginning']);
+    expect(await problem('GET', '/v1/events?from=soon')).toEqual([400, 'invalid-parameter']);
+  });
+
+  it('pages through a list without loss and without repeat', async () => {
+    await runs(25);
+    const ids: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const { json } = await ask('GET', `/v1/tasks?limit=7${cursor === null ? '' : `&cursor=${cursor}`}`);
+      const page = json as { items: { id: string }[]; next: string | null };
+      ids.push(...page.items.map(({ id }) => id));
+      cursor = page.next;
+    } while (cursor !== null);
+    expect([...ids].sort()).toEqual(Array.from({ length: 25 }, (_, index) => `hello.web-${index}.server`).sort());
+    expect(
+      ((await ask('GET', '/v1/tasks?service=hello&agent=ada&state=RUNNING&limit=10000')).json as { items: [] }).items,
+    ).toHaveLength(25);
+    expect(((await ask('GET', '/v1/tasks?service=hell')).json as { items: [] }).items).toHaveLength(0);
+  });
+
+  it('shows what was true at a moment of the past, by time, commit and position', async () => {
+    await runs(2);
+    const before = await ask('GET', '/v1/state');
+    const { position, at } = before.json as { position: string; at: string };
+    await eventually(async () => Date.now() > Date.parse(at) + 2);
+    const between = new Date().toISOString();
+    await eventually(async () => Date.now() > Date.parse(between) + 2);
+    await runs(5);
+    const tasksAt = async (moment: string) =>
+      ((await ask('GET', `/v1/state?at=${encodeURIComponent(moment)}`)).json as { tasks: [] }).tasks.length;
+    expect([await tasksAt(between), await tasksAt(position), await tasksAt(new Date().toISOString())]).toEqual([
+      2, 2, 5,
+    ]);
+    expect(await tasksAt('services-0:1')).toBe(0);
+    const old = await ask('GET', `/v1/services/hello?at=${position}`);
+    expect(old).toMatchObject({
+      json: { version: 1, pods: { web: { count: 2 } } },
+      headers: { 'orrery-position': expect.any(String) },
+    });
+  });
+
+  it('streams events that can be resumed at any of them', async () => {
+    await runs(2);
+    const lines = async (query: string, headers: Record<string, string> = {}) =>
+      (
+        await ask('GET', `/v1/events?follow=false&${query}`, undefined, { accept: 'application/x-ndjson', ...headers })
+      ).text
+        .trim()
+        .split('\n')
+        .map(
+          (line) =>
+            JSON.parse(line) as { position: string; type: string; journal: string; seq: number; service?: string },
+        );
+    const all = await lines('from=beginning');
+    expect(all.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['AgentRegistered', 'ServiceApplied', 'Placed', 'TasksRunning']),
+    );
+    const third = all[3]!;
+    expect(await lines(`from=${third.position}`)).toEqual(all.slice(4));
+    expect(await lines('', { 'last-event-id': third.position })).toEqual(all.slice(4));
+    const running = await lines('from=beginning&service=hello&type=TasksRunning');
+    expect(running.map(({ type, service }) => [type, service])).toEqual(running.map(() => ['TasksRunning', 'hello']));
+    const { text, headers } = await ask('GET', '/v1/events?follow=false&from=beginning&type=ServiceApplied');
+    expect(headers['content-type']).toBe('text/event-stream');
+    expect(text).toMatch(/^id: \S+\nevent: ServiceApplied\ndata: \{"position":/);
+  });
+
+  it('catches a stream up from before its ring', async () => {
+    await runs(3);
+    const late = new EventRing();
+    late.begin(live.position);
+    const readers = new CatchUpReaders(1, plane);
+    const gone = new AbortController();
+    const seen: string[] = [];
+    for await (const commits of readers.read(
+      { journals: new Map([['services-0', 1]]), commands: new Map() },
+      gone.signal,
+    )) {
+      seen.push(...commits.map(({ journal, seq }) => `${journal}:${seq}`));
+      if (seen.includes(`services-0:${live.position.journals.get('services-0')}`)) gone.abort();
+    }
+    expect(seen).not.toContain('services-0:1');
+    expect(seen).toEqual(expect.arrayContaining(['services-0:2', 'cluster-0:0', 'allocation-0:0']));
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  it('says what an apply would do, and does nothing', async () => {
+    await runs(1);
+    const dry = await ask('PUT', '/v1/services/hello?dry-run=true', spec(3));
+    expect(dry).toMatchObject({
+      status: 200,
+      json: { changes: [{ path: '/pods/web/count', before: 1, after: 3 }], plan: { name: expect.any(String) } },
+    });
+    const { places } = dry.json as { places: { agent: string; indexes: number[] }[] };
+    expect(places.flatMap(({ agent: on, indexes }) => indexes.map((index) => [on, index]))).toEqual([
+      ['ada', 1],
+      ['ada', 2],
+    ]);
+    expect((await ask('PUT', '/v1/services/hello?dry-run=true', spec(1))).json).toMatchObject({
+      changes: [],
+      plan: null,
+      places: [],
+    });
+    expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+  });
+
+  it('explains why a task waits', async () => {
+    await ask('PUT', '/v1/services/hello', spec(1, { placement: [['hostname', 'IS', 'nowhere']] }), wait);
+    await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server/why')).text.includes('"reasons"'));
+    expect((await ask('GET', '/v1/tasks/hello.web-0.server/why')).json).toMatchObject({
+      state: 'PENDING',
+      sentence: expect.stringContaining('no place on any of 1 agents'),
+      reasons: { agents: 1, funnel: expect.any(Array), remedy: expect.any(String) },
+    });
+  });
+
+  it('passes on what a task wrote', async () => {
+    await runs(1);
+    const logs = await ask('GET', '/v1/tasks/hello.web-0.server/logs?stream=stdout');
+    expect(logs).toMatchObject({ status: 200, text: 'it said this\n' });
+    expect((await ask('GET', '/v1/tasks/hello.web-7.server/logs')).status).toBe(404);
+  });
+
+  it('kills a task, and its service starts it again', async () => {
+    await runs(1);
+    expect((await ask('POST', '/v1/tasks/hello.web-0.server/kill', {}, wait)).status).toBe(200);
+    await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server')).text.includes('"incarnation":2'));
+  });
+
+  it('verifies its journals', async () => {
+    await runs(1);
+    const lines = (await ask('GET', '/v1/audit/verify')).text.trim().split('\n');
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ kind: 'result', ok: true });
+    await plane.log.append({ topic: 'orrery.services.journal', partition: 0 }, { value: Buffer.from('forged') });
+    const found = (await ask('GET', '/v1/audit/verify')).text;
+    expect(found).toContain('"kind":"finding","journal":"services-0"');
+    expect(JSON.parse(found.trim().split('\n').at(-1)!)).toMatchObject({ ok: false });
+  });
+
+  it('reads old outcomes and the audit log from the history', async () => {
+    const row = {
+      at: 5,
+      domain: 'services',
+      cell: 0,
+      seq: 9,
+      n: 0,
+      commandType: 'orrery.services.ScaleService.v1',
+      subject: 'hello',
+    } as const;
+    history.outcomes.set('old', { commandId: 'old', outcome: 'accepted', actor: 'ann', ...row });
+    expect((await ask('GET', '/v1/commands/old')).json).toMatchObject({
+      commandId: 'old',
+      status: 'accepted',
+      type: 'ScaleService',
+      actor: 'ann',
+    });
+    const detail = JSON.stringify({ status: 'accepted', followed: ['ServiceApplied'] });
+    history.rows.push({
+      at: 5,
+      journal: 'services/0',
+      seq: 9,
+      n: 0,
+      type: 'ScaleService',
+      actor: 'ann',
+      subject: 'hello',
+      commandId: 'old',
+      detail,
+    });
+    expect((await ask('GET', '/v1/audit?service=hello')).json).toEqual({
+      items: [
+        {
+          ...{
+            commandId: 'old',
+            at: '1970-01-01T00:00:00.005Z',
+            actor: 'ann',
+            type: 'ScaleService',
+            subject: 'hello',
+            seq: 9,
+          },
+          ...{ journal: 'services-0', status: 'accepted', followed: ['ServiceApplied'] },
+        },
+      ],
+      next: null,
+    });
+  });
+
+  it('describes every address that it serves, and no other', async () => {
+    const served = (app.getHttpAdapter().getInstance() as { printRoutes(options: object): string }).printRoutes({
+      commonPrefix: false,
+      includeHooks: false,
+    });
+    expect(served).toContain('(');
+    const { json: document } = await ask('GET', '/openapi.json');
+    const { paths, openapi } = document as { paths: Record<string, object>; openapi: string };
+    expect(openapi).toBe('3.1.0');
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(described.sort()).toEqual(operations.map(({ method, path }) => `${method} ${path}`).sort());
+    for (const { method, path } of operations) {
+      const url = path.replace(/\{\w+\}/g, 'none');
+      if (/events|verify/.test(path)) continue;
+      const { json } = await ask(
+        method.toUpperCase() as Method,
+        url,
+        method === 'put' || method === 'post' ? {} : undefined,
+      );
+      expect([path, (json as { code?: string } | undefined)?.code]).not.toEqual([path, 'unknown-address']);
+    }
+    expect((await ask('GET', '/asyncapi.json')).json).toMatchObject({
+      asyncapi: '3.0.0',
+      channels: { 'orrery.services.commands': {} },
+    });
+    expect((await ask('GET', '/schemas/service.json')).text).toContain('"title":"Service"');
+    expect((await ask('GET', '/docs')).text).toContain('problem-version-conflict');
+  });
+
+  it('says how it is', async () => {
+    expect((await ask('GET', '/livez')).status).toBe(200);
+    expect((await ask('GET', '/readyz?verbose')).json).toMatchObject({
+      ready: true,
+      journals: [{ lag: 0 }, {}, {}],
+      problems: [],
+    });
+    expect((await ask('GET', '/metrics')).text).toContain('orrery_gateway_journal_seq{journal="services-0"}');
+    await live.stop();
+    expect((await ask('GET', '/readyz')).status).toBe(503);
+    expect(await ask('GET', '/v1/tasks')).toMatchObject({
+      status: 503,
+      json: { code: 'not-ready' },
+      headers: { 'retry-after': '1' },
+    });
+  });
+});
