@@ -5,6 +5,7 @@ const everywhere = {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^@orrery/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@orrery/([a-z-]+)/(.+)$': '<rootDir>/apps/$1/src/$2.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
@@ -33,7 +34,7 @@ export default {
       globalTeardown: '<rootDir>/test/adapters/stop-infrastructure.mjs',
     }),
     // The agent and its runtimes with real processes.
-    kind('agent', { testTimeout: 60_000 }),
+    kind('agent'),
     // The launcher and its supervised processes.
     kind('local'),
     // The whole cluster, as `npm start` runs it.

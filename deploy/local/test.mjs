@@ -13,7 +13,17 @@ const ONE_BY_ONE = new Set(['local', 'e2e']);
 
 await setUp();
 const { default: config } = await import('../../jest.config.js');
-const all = config.projects.map(({ displayName }) => displayName);
+/** Each project of jest, and the crash tests once more on several cells with a standby for each owner. */
+const runs = [
+  ...config.projects.map(({ displayName: name }) => ({ name, project: name, environment: {}, only: [] })),
+  {
+    name: 'e2e-cells',
+    project: 'e2e',
+    environment: { ORRERY_E2E_CELLS: '3', ORRERY_E2E_INSTANCES: '2' },
+    only: ['crashes'],
+  },
+];
+const all = runs.map(({ name }) => name);
 const asked = process.argv.slice(2);
 const unknown = asked.find((kind) => !all.includes(kind));
 if (unknown !== undefined) {
@@ -24,7 +34,7 @@ if (unknown !== undefined) {
 const results = mkdtempSync(join(tmpdir(), 'orrery-test-'));
 let passed = 0;
 let failed = 0;
-for (const kind of asked.length > 0 ? asked : all) {
+for (const kind of runs.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
   const counted = await run(kind);
   passed += counted.passed;
   failed += counted.failed;
@@ -34,10 +44,10 @@ console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
 /** One jest for one kind. A run that could not be counted, or whose files failed to load, has failed. */
-async function run(kind) {
-  const outputFile = join(results, `${kind}.json`);
+async function run({ name, project, environment, only }) {
+  const outputFile = join(results, `${name}.json`);
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const flags = ['--selectProjects', kind, '--passWithNoTests', '--json', '--outputFile', outputFile];
+  const flags = ['--selectProjects', project, '--passWithNoTests', '--json', '--outputFile', outputFile];
   const child = spawn(
     process.execPath,
     [
@@ -45,14 +55,15 @@ async function run(kind) {
       '--disable-warning=ExperimentalWarning',
       jest,
       ...flags,
-      ...(ONE_BY_ONE.has(kind) ? ['--runInBand'] : []),
+      ...only,
+      ...(ONE_BY_ONE.has(project) ? ['--runInBand'] : []),
     ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    console.error(`orrery: the ${kind} tests did not end within ${KIND_WITHIN_MS / 60_000} minutes`);
+    console.error(`orrery: the ${name} tests did not end within ${KIND_WITHIN_MS / 60_000} minutes`);
     child.kill('SIGKILL');
   }, KIND_WITHIN_MS);
   const code = await new Promise((resolve) => child.once('exit', resolve));
