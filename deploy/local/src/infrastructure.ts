@@ -1,5 +1,4 @@
 import { findJavaHome } from '../preflight.mjs';
-import { containerInfrastructure } from './infrastructure-containers.js';
 import { embeddedInfrastructure } from './infrastructure-embedded.js';
 import { givenInfrastructure } from './infrastructure-given.js';
 import type { Ports } from './ports.js';
@@ -52,7 +51,7 @@ export async function startInfrastructure(
 ): Promise<Infrastructure> {
   const { settings } = surroundings;
   const given = givenInfrastructure(surroundings);
-  const own = settings.kafka && settings.cassandra ? given : ownInfrastructure(surroundings);
+  const own = settings.kafka && settings.cassandra ? given : await ownInfrastructure(surroundings);
   const served = async (name: keyof InfrastructureProvider) => {
     const one = await (settings[name] ? given : own)[name]();
     await provision?.[name](one.addresses);
@@ -66,10 +65,11 @@ export async function startInfrastructure(
   };
 }
 
-function ownInfrastructure(surroundings: InfrastructureSurroundings): InfrastructureProvider {
+async function ownInfrastructure(surroundings: InfrastructureSurroundings): Promise<InfrastructureProvider> {
   const { infra } = surroundings.settings;
   const javaHome = infra === 'docker' ? undefined : findJavaHome();
-  return javaHome === undefined
-    ? containerInfrastructure(surroundings)
-    : embeddedInfrastructure(surroundings, javaHome);
+  if (javaHome !== undefined) return embeddedInfrastructure(surroundings, javaHome);
+  // A heavy library that hardly anybody needs.
+  const { containerInfrastructure } = await import('./infrastructure-containers.js');
+  return containerInfrastructure(surroundings);
 }
