@@ -102,7 +102,7 @@ export class GatewayClient {
     const decoder = new TextDecoder();
     try {
       for await (const chunk of response.body) yield decoder.decode(chunk as Uint8Array, { stream: true });
-    } catch (error) {
+    } catch {
       if (signal?.aborted === true) return;
       throw new CliError('stream-lost', 'the stream was cut off: the connection to the gateway is lost', {
         remedy: `read on with --from ${this.#position ?? 'the last position shown'}`,

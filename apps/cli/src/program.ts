@@ -4,9 +4,6 @@ import { parseDurationMs } from './duration.js';
 import type { ExitCode } from './exit-codes.js';
 import { outputFormats } from './output/output.js';
 
-/** Tells the words that can stand in an argument's place, for completion. */
-export type Completes = 'service' | 'task' | 'agent';
-
 interface VerbDefinition {
   readonly usage: string;
   readonly says: string;

@@ -41,6 +41,8 @@ export function problemOf(error: unknown): Problem {
         field: 'Content-Type',
         remedy: 'send application/json, or application/yaml for a service',
       });
+    default:
+      break;
   }
   if (status !== undefined && status >= 400 && status < 500) return Problem.of('malformed', message);
   return Problem.of('internal', 'the gateway failed; its log says why');

@@ -2,7 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReadModel } from '../../read-model/read-model.js';
 import { HistoryReads } from '../history-reads.js';
-import { pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { pageOf, parametersOf } from '../parameters.js';
 import { Reads } from '../reads.js';
 import { ResponseSink } from '../response-sink.js';
 
