@@ -1,6 +1,6 @@
 import { podName, type AgentId, type Launch, type LaunchId, type LaunchSet } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
-import { podAt, tallyOf } from './pods.js';
+import { tallyOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import type { Recipe, TaskRecipe } from './recipe.js';
 import { launchesOf, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';
@@ -13,39 +13,57 @@ export interface Start {
   readonly tasks: readonly TaskRecipe[];
 }
 
-/** Characters of launches in one decision; what is beyond follows with the next tick, which is due at once. */
-const LAUNCH_LENGTH_MAX = 160 * 1024;
-const LENGTH_PER_LAUNCH = 160;
-const LENGTH_PER_VOLUME = 100;
+/** Characters of launches in one decision: what is beyond follows with the next tick, which is due at once. */
+const LAUNCHES_LENGTH_MAX = 192 * 1024;
+const SET_LENGTH = 380;
+const LAUNCH_LENGTH = 115;
+const PORT_LENGTH = 16;
+const GPU_LENGTH = 44;
+const VOLUME_LENGTH = 110;
 
-/** Orders as many as fit, one set a task and agent; gives back those that did not fit. */
-export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: readonly Start[]): readonly Start[] {
+/** Whether the launches of all these pods fit into one decision. */
+export function fitsDecision(starts: readonly Start[]): boolean {
+  return portionOf(starts).length === starts.length;
+}
+
+/** Orders as many as fit, one set a task and agent. */
+export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: readonly Start[]): void {
   const sets = new Map<string, { set: Omit<LaunchSet, 'launches'>; task: TaskRecipe; launches: Launch[] }>();
-  let length = 0;
-  let ordered = 0;
-  for (const start of starts) {
-    if (length > LAUNCH_LENGTH_MAX) break;
+  for (const start of portionOf(starts)) {
     for (const task of start.tasks) {
-      const { row, seat } = start;
-      const key = `${row.pod}/${task.name}/${seat.agent}/${seat.epoch}/${row.recipe}`;
-      let filed = sets.get(key);
-      if (filed === undefined) {
-        filed = { set: headOf(service, start, task), task, launches: [] };
-        sets.set(key, filed);
-        length += task.templateLength + LENGTH_PER_LAUNCH;
-      }
+      const key = setKey(start, task);
+      const filed = sets.get(key) ?? { set: headOf(service, start, task), task, launches: [] };
       filed.launches.push(launchOf(proposal, start, task));
-      length += LENGTH_PER_LAUNCH + LENGTH_PER_VOLUME * seat.volumes.length;
+      sets.set(key, filed);
     }
-    ordered += 1;
   }
   for (const { set, task, launches } of sets.values()) {
     proposal.emit({ type: 'LaunchOrdered', data: { ...set, launches, template: task.template } });
   }
-  return starts.slice(ordered);
 }
 
-/** Orders every living launch of these pods to end; says which pods that concerned. */
+function setKey({ row, seat }: Start, task: TaskRecipe): string {
+  return `${row.pod}/${task.name}/${seat.agent}/${seat.epoch}/${row.recipe}`;
+}
+
+/** The first of these pods, at least one, whose launches fit into one decision. */
+function portionOf(starts: readonly Start[]): readonly Start[] {
+  const sets = new Set<string>();
+  let length = 0;
+  for (const [at, start] of starts.entries()) {
+    for (const task of start.tasks) {
+      const key = setKey(start, task);
+      if (!sets.has(key)) length += task.templateLength + SET_LENGTH;
+      sets.add(key);
+      length += LAUNCH_LENGTH + PORT_LENGTH * task.ports.length + GPU_LENGTH * task.gpus;
+      length += VOLUME_LENGTH * start.seat.volumes.length;
+    }
+    if (length > LAUNCHES_LENGTH_MAX && at > 0) return starts.slice(0, at);
+  }
+  return starts;
+}
+
+/** Orders every living launch of these pods to end. */
 export function orderKills(proposal: Proposal, service: ServiceRow, pods: readonly PodRow[], reason: StopReason): void {
   const byAgent = new Map<AgentId, LaunchId[]>();
   for (const row of pods) {
@@ -94,8 +112,7 @@ function headOf(service: ServiceRow, { row, seat }: Start, task: TaskRecipe): Om
 }
 
 function launchOf(proposal: Proposal, { row, seat, recipe }: Start, task: TaskRecipe): Launch {
-  const row_ = podAt(proposal.state, row.service, row.pod, row.index) ?? row;
-  const before = row_.tasks[task.name]?.incarnation ?? tallyOf(proposal.state, row.service, row.pod).incarnation;
+  const before = row.tasks[task.name]?.incarnation ?? tallyOf(proposal.state, row.service, row.pod).incarnation;
   const ports = task.ports.map((name) => {
     const port = seat.ports[`${task.name}.${name}`];
     assert(port !== undefined, 'a grant lacks a port', { grant: seat.grant, pod: podName(row.pod, row.index), name });

@@ -1,5 +1,5 @@
 import type { AllocationEventOf, Grant, GrantId } from '@orrery/contracts';
-import { orderLaunches, tasksToStart, type Start } from './launch.js';
+import { fitsDecision, orderLaunches, tasksToStart, type Start } from './launch.js';
 import { podAt } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -43,8 +43,8 @@ export function placed(proposal: Proposal, data: Placed): void {
     known,
     lost.map(({ row, grant }) => ({ row, avoid: [grant.agent] })),
   );
-  const rest = orderLaunches(proposal, known, starts);
-  if (rest.length > 0) keepForLater(proposal, data, rest);
+  if (fitsDecision(starts)) orderLaunches(proposal, known, starts);
+  else keepForLater(proposal, data, starts);
   pursue(proposal, data.service, []);
 }
 

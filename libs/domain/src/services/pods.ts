@@ -62,6 +62,10 @@ export function keysByService(pods: Iterable<PodRow>): Map<string, string[]> {
 }
 
 const NOTHING: TallyRow = { slots: 0, incarnation: 0, pods: 0, running: 0, up: 0, finished: 0 };
+const PRESENT: TallyRow = { ...NOTHING, pods: 1 };
+const RUNNING: TallyRow = { ...PRESENT, running: 1 };
+const UP: TallyRow = { ...RUNNING, up: 1 };
+const FINISHED: TallyRow = { ...UP, finished: 1 };
 
 export function tallyOf(rows: ServicesRows, service: string, pod: string): TallyRow {
   return rows.tallies.get(tallyKey(service, pod)) ?? NOTHING;
@@ -100,7 +104,8 @@ function isReady(status: TaskRow['status']): boolean {
 
 function everyTask(row: PodRow, holds: (task: TaskRow) => boolean): boolean {
   let tasks = 0;
-  for (const task of Object.values(row.tasks)) {
+  for (const name in row.tasks) {
+    const task = row.tasks[name]!;
     if (task.status === 'dropped') continue;
     if (!holds(task)) return false;
     tasks += 1;
@@ -109,22 +114,25 @@ function everyTask(row: PodRow, holds: (task: TaskRow) => boolean): boolean {
 }
 
 function recount(rows: ServicesRows, before: PodRow | undefined, after: PodRow | undefined): void {
+  const was = before === undefined ? NOTHING : countsOf(before);
+  const is = after === undefined ? NOTHING : countsOf(after);
+  if (was === is) return;
   const { service, pod } = (after ?? before)!;
-  const change = (counts: (row: PodRow) => boolean) =>
-    (after !== undefined && counts(after) ? 1 : 0) - (before !== undefined && counts(before) ? 1 : 0);
-  const pods = change(() => true);
-  const running = change(isRunning);
-  const up = change(isUp);
-  const finished = change((row) => row.status === 'finished');
-  if (pods === 0 && running === 0 && up === 0 && finished === 0) return;
   const tally = tallyOf(rows, service, pod);
   rows.tallies.put(tallyKey(service, pod), {
     ...tally,
-    pods: tally.pods + pods,
-    running: tally.running + running,
-    up: tally.up + up,
-    finished: tally.finished + finished,
+    pods: tally.pods + is.pods - was.pods,
+    running: tally.running + is.running - was.running,
+    up: tally.up + is.up - was.up,
+    finished: tally.finished + is.finished - was.finished,
   });
+}
+
+/** What one pod adds to the tally of its type: one of four values. */
+function countsOf(row: PodRow): TallyRow {
+  if (row.status === 'finished') return FINISHED;
+  if (isUp(row)) return UP;
+  return isRunning(row) ? RUNNING : PRESENT;
 }
 
 function firstOf<Row extends object>(rows: Rows<string, Row>, index: string, value: string): Row | undefined {

@@ -10,7 +10,7 @@ import { finishUninstall, leaveBehind } from './uninstall.js';
 import { runsRecipe } from './wanted.js';
 
 /** Steps that one decision starts; a larger plan goes on by `continue`. */
-export const STEPS_PER_DECISION_MAX = 2048;
+export const STEPS_PER_DECISION_MAX = 1024;
 
 /**
  * Lets a service go on after something about these pods has changed: each pod does what comes next, steps that are done

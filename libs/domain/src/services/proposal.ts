@@ -1,4 +1,4 @@
-import { Table, type DecisionContext, type IndexKeys } from '@orrery/kernel';
+import type { DecisionContext, IndexKeys, Table } from '@orrery/kernel';
 import type { ServicesEvent } from '@orrery/contracts';
 import { evolve } from './evolve.js';
 import { indexes, type Rows, type ServicesRows, type ServicesState } from './state.js';
@@ -33,13 +33,13 @@ export class Proposal {
   }
 }
 
-/** Changed rows over unchanged ones, in one order. */
+/** Changed rows over unchanged ones, in one order. What is looked up by an index is indexed on the first question. */
 class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row> {
   readonly #below: Table<Key, Row>;
   readonly #indexes: Readonly<Record<string, IndexKeys<Row>>>;
-  /** Every key that was put or deleted; a deleted one has no row in `#above`. */
-  readonly #touched = new Set<Key>();
-  #above: Table<Key, Row> | undefined;
+  /** Every key that was put or deleted; deleted ones have no row. */
+  readonly #above = new Map<Key, Row | undefined>();
+  readonly #filed = new Map<string, Map<string, Set<Key>>>();
 
   constructor(below: Table<Key, Row>, indexes: Readonly<Record<string, IndexKeys<Row>>>) {
     this.#below = below;
@@ -47,7 +47,7 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
   }
 
   get(key: Key): Row | undefined {
-    return this.#touched.has(key) ? this.#above!.get(key) : this.#below.get(key);
+    return this.#above.get(key) ?? (this.#above.has(key) ? undefined : this.#below.get(key));
   }
 
   has(key: Key): boolean {
@@ -55,51 +55,66 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
   }
 
   put(key: Key, row: Row): void {
-    this.#touch(key).put(key, row);
+    this.#write(key, row);
   }
 
   delete(key: Key): void {
-    this.#touch(key).delete(key);
+    this.#write(key, undefined);
   }
 
-  *entries(from?: string): IterableIterator<[Key, Row]> {
-    yield* this.#merged(this.#below.entries(from), this.#above?.entries(from));
+  *entries(from = ''): IterableIterator<[Key, Row]> {
+    yield* this.#merged(
+      this.#below.entries(from),
+      [...this.#above.keys()].filter((key) => key >= from),
+    );
   }
 
   *by(index: string, value: string): IterableIterator<[Key, Row]> {
-    yield* this.#merged(this.#below.by(index, value), this.#above?.by(index, value));
+    const above = this.#above.size === 0 ? undefined : this.#index(index).get(value);
+    yield* this.#merged(this.#below.by(index, value), above === undefined ? [] : [...above]);
   }
 
-  countBy(index: string, value: string): number {
-    if (this.#above === undefined) return this.#below.countBy(index, value);
-    let count = this.#below.countBy(index, value) + this.#above.countBy(index, value);
-    for (const key of this.#touched) {
-      const row = this.#below.get(key);
-      if (row === undefined) continue;
-      const filed = this.#indexes[index]!(row);
-      if (typeof filed === 'string' ? filed === value : filed?.includes(value)) count -= 1;
-    }
-    return count;
-  }
-
-  #touch(key: Key): Table<Key, Row> {
-    this.#above ??= new Table<Key, Row>(this.#below.name, this.#indexes);
-    this.#touched.add(key);
-    return this.#above;
-  }
-
-  *#merged(
-    below: IterableIterator<[Key, Row]>,
-    above: IterableIterator<[Key, Row]> | undefined,
-  ): IterableIterator<[Key, Row]> {
-    let upper = above?.next();
+  *#merged(below: IterableIterator<[Key, Row]>, above: Key[]): IterableIterator<[Key, Row]> {
+    above.sort();
+    let next = 0;
     for (const entry of below) {
-      if (this.#touched.has(entry[0])) continue;
-      for (; upper !== undefined && upper.done !== true && upper.value[0] < entry[0]; upper = above!.next()) {
-        yield upper.value;
-      }
+      if (this.#above.has(entry[0])) continue;
+      for (; next < above.length && above[next]! < entry[0]; next += 1) yield* this.#entry(above[next]!);
       yield entry;
     }
-    for (; upper !== undefined && upper.done !== true; upper = above!.next()) yield upper.value;
+    for (; next < above.length; next += 1) yield* this.#entry(above[next]!);
   }
+
+  *#entry(key: Key): IterableIterator<[Key, Row]> {
+    const row = this.#above.get(key);
+    if (row !== undefined) yield [key, row];
+  }
+
+  #write(key: Key, row: Row | undefined): void {
+    const before = this.#above.get(key);
+    this.#above.set(key, row);
+    for (const [index, filed] of this.#filed) {
+      for (const value of this.#valuesOf(index, before)) filed.get(value)?.delete(key);
+      for (const value of this.#valuesOf(index, row)) file(filed, value, key);
+    }
+  }
+
+  #index(name: string): Map<string, Set<Key>> {
+    let filed = this.#filed.get(name);
+    if (filed !== undefined) return filed;
+    this.#filed.set(name, (filed = new Map()));
+    for (const [key, row] of this.#above) for (const value of this.#valuesOf(name, row)) file(filed, value, key);
+    return filed;
+  }
+
+  #valuesOf(index: string, row: Row | undefined): readonly string[] {
+    const values = row === undefined ? undefined : this.#indexes[index]!(row);
+    return typeof values === 'string' ? [values] : (values ?? []);
+  }
+}
+
+function file<Key>(filed: Map<string, Set<Key>>, value: string, key: Key): void {
+  const keys = filed.get(value);
+  if (keys === undefined) filed.set(value, new Set([key]));
+  else keys.add(key);
 }

@@ -47,7 +47,7 @@ export interface ServicesState {
 /** Rows of a table, or of a proposal over it: all that rules and fold may use. */
 export type Rows<Key extends string, Row extends object> = Pick<
   Table<Key, Row>,
-  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by' | 'countBy'
+  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by'
 >;
 export type ServicesRows = {
   readonly [Part in keyof ServicesState]: ServicesState[Part] extends Table<infer Key, infer Row>
@@ -274,7 +274,10 @@ export function deadlineKey(at: EpochMs | undefined): string | undefined {
 
 export function launchesOf(row: PodRow): LaunchId[] {
   const launches: LaunchId[] = [];
-  for (const task of Object.values(row.tasks)) if (task.launch !== undefined) launches.push(task.launch);
+  for (const name in row.tasks) {
+    const { launch } = row.tasks[name]!;
+    if (launch !== undefined) launches.push(launch);
+  }
   return launches;
 }
 

@@ -1,0 +1,92 @@
+import type { DecisionContext } from '@orrery/kernel';
+import type { PlacementRequest, ServicesEvent } from '@orrery/contracts';
+import { services } from './decide.js';
+import {
+  apply,
+  dataOf,
+  ended,
+  goOn,
+  grantFor,
+  launchesIn,
+  placed,
+  running,
+  scale,
+  seen,
+  tick,
+  webs,
+} from './examples.js';
+import type { ServicesInput } from './input.js';
+import { servicesViolations } from './invariants.js';
+import { STEPS_PER_DECISION_MAX } from './progress.js';
+
+const DECISION_CHARACTERS_MAX = 256 * 1024;
+
+/** An owner that decides and folds, and holds every decision to its limit. */
+function newOwner() {
+  const state = services.initialState();
+  let seq = 0;
+  const decide = (input: ServicesInput): readonly ServicesEvent[] => {
+    seq += 1;
+    let ordinal = 0;
+    const context: DecisionContext = { at: seq, seq, seed: 1, nextId: () => `${seq}.${ordinal++}` };
+    const decision = services.decide(input, state, context);
+    if (!decision.accepted) throw new Error(decision.refusal.message);
+    expect(JSON.stringify(decision.events).length).toBeLessThan(DECISION_CHARACTERS_MAX);
+    for (const event of decision.events) services.evolve(state, event);
+    return decision.events;
+  };
+  const goOnWhileDue = (): ServicesEvent[] => {
+    const events: ServicesEvent[] = [];
+    while (services.continues!(state)) events.push(...decide(goOn));
+    while (services.nextDeadline!(state) !== undefined) events.push(...decide(tick));
+    return events;
+  };
+  return { state, decide, goOnWhileDue };
+}
+
+describe('a large service', () => {
+  it('goes on in slices, with other inputs between, until all of it is asked for', () => {
+    const { state, decide, goOnWhileDue } = newOwner();
+    const first = decide(apply(webs(20_000)));
+    expect(dataOf(first, 'PlacementRequested')[0]!.indexes).toEqual([[0, STEPS_PER_DECISION_MAX - 1]]);
+    expect(services.continues!(state)).toBe(true);
+    const between = decide(apply({ ...webs(2), name: 'other' }));
+    expect(dataOf(between, 'PlacementRequested')).toHaveLength(1);
+    const rest = goOnWhileDue();
+    const asked = [first, rest].flatMap((events) => dataOf(events, 'PlacementRequested'));
+    expect(asked.map(({ indexes }) => indexes[0]![0])).toEqual(
+      Array.from({ length: Math.ceil(20_000 / STEPS_PER_DECISION_MAX) }, (_, slice) => slice * STEPS_PER_DECISION_MAX),
+    );
+    expect(servicesViolations(state)).toEqual([]);
+  });
+
+  it('comes up and goes down again within the limits of a decision', () => {
+    const { state, decide, goOnWhileDue } = newOwner();
+    const asked = [...decide(apply(webs(6000))), ...goOnWhileDue()];
+    for (const request of dataOf(asked, 'PlacementRequested')) {
+      const launched = [...decide(placed(request, (index) => `a${index % 500}`)), ...goOnWhileDue()];
+      decide(running(launchesIn(launched)));
+    }
+    expect(state.tallies.get('hello/web')).toMatchObject({ pods: 6000, up: 6000 });
+    const down = [...decide(scale(10)), ...goOnWhileDue()];
+    const killed = dataOf(down, 'KillOrdered').flatMap(({ launches }) => launches);
+    expect(killed).toHaveLength(5990);
+    for (let at = 0; at < killed.length; at += 1000) decide(ended(killed.slice(at, at + 1000), 'KILLED'));
+    expect(state.tallies.get('hello/web')).toMatchObject({ pods: 10, up: 10, slots: 10 });
+    expect(state.services.get('hello')).toMatchObject({ settled: true });
+    expect(servicesViolations(state)).toEqual([]);
+  });
+
+  it('keeps places that it can not launch on in one piece, and launches on them next', () => {
+    const { state, decide, goOnWhileDue } = newOwner();
+    const cmd = `exec run ${'x'.repeat(8000)}`;
+    const [request] = dataOf(decide(apply(webs(100, cmd))), 'PlacementRequested') as [PlacementRequest];
+    const grants = Array.from({ length: 100 }, (_, index) => grantFor(request, index, `a${index}`));
+    const { service, generation, role, pod, needs } = request;
+    const data = { request: request.request, service, generation, role, pod, needs, grants };
+    const first = decide(seen({ type: 'Placed', data }));
+    expect(first.map(({ type }) => type)).toEqual(['GrantsTaken']);
+    expect(launchesIn(goOnWhileDue())).toHaveLength(100);
+    expect(servicesViolations(state)).toEqual([]);
+  });
+});
