@@ -4,7 +4,7 @@ import { toyGuest } from './src/toy-guest.js';
 
 const SEEDS = 200;
 const STEPS = 120;
-const MUTANT_SEEDS = 60;
+const MUTANT_SEEDS = 150;
 
 describe('the journal protocol, in a storm of faults', () => {
   it(`keeps its promises over ${SEEDS} seeds`, async () => {

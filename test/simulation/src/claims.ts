@@ -19,6 +19,11 @@ export class Claims {
     return this.#journal(domain, cell).onOwning(process, term);
   }
 
+  /** Whether anybody has accepted this seq before. */
+  isKnown(domain: DomainName, cell: number, seq: number): boolean {
+    return this.#journal(domain, cell).isKnown(seq);
+  }
+
   onAccepted(
     process: string,
     domain: DomainName,
@@ -56,6 +61,10 @@ class JournalClaims {
 
   constructor(name: string) {
     this.#name = name;
+  }
+
+  isKnown(seq: number): boolean {
+    return this.#bySeq.has(seq);
   }
 
   onOwning(process: string, term: number): string[] {

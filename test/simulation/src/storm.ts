@@ -1,32 +1,11 @@
 import { createHash } from 'node:crypto';
-import { commandTopic, journalTopic, type DomainName, type JournalRecord } from '@orrery/contracts';
-import {
-  hostDecider,
-  journalProtocol,
-  judge,
-  provisionJournal,
-  ShardFold,
-  startOf,
-  type AcceptedCommit,
-  type ControlLoop,
-  type LoopSignal,
-  type OutgoingMessage,
-  type SnapshotStore,
-} from '@orrery/control-loop';
-import {
-  InMemoryLog,
-  InMemoryRegistry,
-  InMemorySnapshots,
-  ManualClock,
-  ManualHint,
-  noFaults,
-  SeededRandom,
-  type LogFaults,
-} from '@orrery/testing';
-import { Claims } from './claims.js';
-import type { AnyHosting, Guest } from './guest.js';
-import type { Mutant } from './mutants.js';
-import { SimulatedProcess } from './simulated-process.js';
+import { commandTopic, journalTopic } from '@orrery/contracts';
+import { provisionJournal, type OutgoingMessage } from '@orrery/control-loop';
+import { noFaults, SeededRandom, type LogFaults } from '@orrery/testing';
+import { ActorSlot, killOrStart, pauseOrResume, revive } from './lives.js';
+import { OwnerSlot } from './owner-slot.js';
+import { unrestOf } from './rest.js';
+import { World, type StormOptions } from './world.js';
 
 export interface StormResult {
   readonly seed: number;
@@ -34,95 +13,72 @@ export interface StormResult {
   readonly violations: readonly string[];
   /** Digest of everything that was written: equal for equal seeds. */
   readonly fingerprint: string;
-  readonly commits: number;
-}
-
-export type Trace = (process: string, nowMs: number, signal: LoopSignal) => void;
-
-interface Slot {
-  readonly name: string;
-  readonly hosting: AnyHosting;
-  incarnation: number;
-  process: SimulatedProcess;
-  loop: ControlLoop;
-  hint: ManualHint;
-  /** Of the latest hint that is under way: an older one that comes later says nothing. */
-  hintNumber: number;
+  readonly records: number;
 }
 
 const INSTANCES = 2;
-const STEP_MS_MAX = 120;
-const REST_MS_MAX = 240_000;
+const REST_MS_MAX = 300_000;
+const REST_LOOK_MS = 2_000;
+const COMMANDS_KEPT_MAX = 30;
 
 /** One run: a storm of everything that goes wrong, from one seed, then calm, then a look at what is left. */
 export class Storm {
-  readonly #guest: Guest;
-  readonly #mutant: Mutant | undefined;
-  readonly #trace: Trace | undefined;
-  readonly #steps: number;
   readonly #random: SeededRandom;
-  readonly #clock = new ManualClock();
-  readonly #log: InMemoryLog;
-  readonly #snapshots = new InMemorySnapshots();
-  readonly #registry = new InMemoryRegistry();
-  readonly #claims = new Claims();
-  readonly #violations = new Set<string>();
+  readonly #world: World;
   readonly #sent: { readonly topic: string; readonly partition: number; readonly message: OutgoingMessage }[] = [];
-  #slots: Slot[] = [];
+  #owners: readonly OwnerSlot[] = [];
+  #actors: readonly ActorSlot[] = [];
   #commands = 0;
 
-  constructor(options: {
-    readonly seed: number;
-    readonly steps: number;
-    readonly guest: Guest;
-    readonly mutant?: Mutant;
-    /** Told every signal of every process, for whoever looks into a seed. */
-    readonly trace?: Trace;
-  }) {
-    this.#guest = options.guest;
-    this.#mutant = options.mutant;
-    this.#trace = options.trace;
-    this.#steps = options.steps;
+  constructor(options: StormOptions) {
     this.#random = new SeededRandom(options.seed);
-    const durability = options.mutant?.belowHighWatermark === false ? 'leader' : 'replicated';
-    this.#log = new InMemoryLog(this.#clock, { random: this.#random.fork('log'), faults: { ...noFaults }, durability });
+    this.#world = new World(options, this.#random);
   }
 
   async run(): Promise<StormResult> {
-    for (const { domain } of this.#guest.hostings) {
-      for (let cell = 0; cell < this.#guest.cells; cell += 1) {
-        const ports = { log: this.#log, registry: this.#registry, clock: this.#clock, random: this.#random };
-        await this.#clock.advanceWhile(provisionJournal(ports, { domain, cell, cells: this.#guest.cells }));
-      }
-    }
-    this.#slots = this.#guest.hostings.flatMap((hosting) =>
-      Array.from({ length: INSTANCES }, (_, index) => this.#startSlot(`${hosting.domain}-${index}`, hosting, 0)),
-    );
-    Object.assign(this.#log.faults, this.#drawFaults());
-    const snapshotsFail = this.#random.chance(0.3) ? 0.5 : 0;
-    const failing = this.#random.fork('snapshots');
-    this.#snapshots.failing = () => failing.chance(snapshotsFail);
-    this.#moveHints();
-
+    const { clock, options, violations } = this.#world;
+    await this.#begin();
     let step = 0;
-    for (; step < this.#steps && this.#violations.size === 0; step += 1) {
+    for (; step < options.steps && violations.size === 0; step += 1) {
       this.#act();
-      await this.#clock.advance(this.#random.below(STEP_MS_MAX));
+      await clock.advance(this.#random.below(options.guest.stepMsMax));
     }
-    if (this.#violations.size === 0) await this.#calm();
+    if (violations.size === 0) await this.#calm();
     return this.#result(step);
   }
 
+  async #begin(): Promise<void> {
+    const world = this.#world;
+    const { clock, log, snapshots, options } = world;
+    for (const { domain, cell } of world.shards) {
+      const provisioned = provisionJournal(
+        { ...world, random: this.#random },
+        { domain, cell, cells: options.guest.cells },
+      );
+      await clock.advanceWhile(provisioned);
+    }
+    this.#owners = options.guest.domains.flatMap((domain) =>
+      Array.from({ length: INSTANCES }, (_, index) => new OwnerSlot(world, domain, index)),
+    );
+    this.#actors = world.run.actors.map((actor) => new ActorSlot(world, actor));
+    Object.assign(log.faults, this.#drawFaults());
+    const snapshotsFail = this.#random.chance(0.3) ? 0.5 : 0;
+    const failing = this.#random.fork('snapshots');
+    snapshots.failing = () => failing.chance(snapshotsFail);
+    this.#moveHints();
+  }
+
   #act(): void {
+    const living = [...this.#owners, ...this.#actors];
     const drawn = this.#random.fraction();
     if (drawn < 0.5) this.#sendCommand();
     else if (drawn < 0.58) this.#sendAgain();
     else if (drawn < 0.6) this.#sendGarbage();
     else if (drawn < 0.68) this.#moveHints();
-    else if (drawn < 0.76) this.#pauseOrResume();
-    else if (drawn < 0.82) this.#killOrStart();
-    else if (drawn < 0.84)
-      this.#log.changeLeader({ topic: journalTopic(this.#random.pick(this.#guest.hostings).domain), partition: 0 });
+    else if (drawn < 0.76) pauseOrResume(this.#random.pick(living));
+    else if (drawn < 0.82) killOrStart(this.#random.pick(living));
+    else if (drawn < 0.84) this.#changeLeader();
+    else if (drawn < 0.9 && this.#actors.length > 0) this.#random.pick(this.#actors).mishap(this.#random);
   }
 
   #drawFaults(): Partial<LogFaults> {
@@ -140,260 +96,84 @@ export class Storm {
   }
 
   #sendCommand(): void {
+    const { clock, options } = this.#world;
     this.#commands += 1;
-    const { domain, cell, message } = this.#guest.command(this.#random, this.#clock.nowMs(), this.#commands);
+    const { domain, cell, message } = options.guest.command(this.#random, clock.nowMs(), this.#commands);
     this.#send(commandTopic(domain), cell, message);
     this.#sent.push({ topic: commandTopic(domain), partition: cell, message });
-    if (this.#sent.length > 30) this.#sent.shift();
+    if (this.#sent.length > COMMANDS_KEPT_MAX) this.#sent.shift();
   }
 
   #sendAgain(): void {
     if (this.#sent.length === 0) return;
     const { topic, partition, message } = this.#random.pick(this.#sent);
-    const other = this.#random.chance(0.2)
-      ? { ...message, value: Buffer.concat([message.value, Buffer.from(' ')]) }
-      : message;
-    this.#send(topic, partition, other);
+    const reused = { ...message, value: Buffer.concat([message.value, Buffer.from(' ')]) };
+    this.#send(topic, partition, this.#random.chance(0.2) ? reused : message);
   }
 
   #sendGarbage(): void {
-    this.#send(commandTopic(this.#random.pick(this.#guest.hostings).domain), 0, { value: Buffer.from([0xff, 0x00]) });
+    const { domain, cell } = this.#random.pick(this.#world.shards);
+    this.#send(commandTopic(domain), cell, { value: Buffer.from([0xff, 0x00]) });
   }
 
   /** A client's own retries do not matter here: what is in the topic counts. */
   #send(topic: string, partition: number, message: OutgoingMessage): void {
-    this.#log.append({ topic, partition }, message).catch(() => undefined);
+    this.#world.log.append({ topic, partition }, message).catch(() => undefined);
   }
 
+  #changeLeader(): void {
+    const { domain, cell } = this.#random.pick(this.#world.shards);
+    this.#world.log.changeLeader({ topic: journalTopic(domain), partition: cell });
+  }
+
+  /** Mostly one process is named for a domain, sometimes all, sometimes none. */
   #moveHints(): void {
-    for (const { domain } of this.#guest.hostings) {
-      const slots = this.#slots.filter((slot) => slot.hosting.domain === domain);
+    for (const { domain } of this.#world.options.guest.domains) {
+      const owners = this.#ownersOf(domain);
       const drawn = this.#random.fraction();
-      const named = drawn < 0.75 ? [this.#random.pick(slots)] : drawn < 0.9 ? slots : [];
-      this.#nameOwners(slots, named);
+      this.#nameOwners(owners, drawn < 0.75 ? [this.#random.pick(owners)] : drawn < 0.9 ? owners : []);
     }
   }
 
-  #nameOwners(slots: readonly Slot[], named: readonly Slot[]): void {
-    const cells = Array.from({ length: this.#guest.cells }, (_, cell) => cell);
-    for (const slot of slots) {
-      slot.hintNumber += 1;
-      const number = slot.hintNumber;
-      slot.process.clock.after(this.#random.below(50), () => {
-        if (number === slot.hintNumber) slot.hint.name(...(named.includes(slot) ? cells : []));
-      });
-    }
+  #nameOwners(owners: readonly OwnerSlot[], named: readonly OwnerSlot[]): void {
+    for (const owner of owners) owner.hintAt(named.includes(owner) ? this.#world.cells : []);
   }
 
-  #pauseOrResume(): void {
-    const { process } = this.#random.pick(this.#slots);
-    if (process.paused) process.resume();
-    else process.pause();
-  }
-
-  #killOrStart(): void {
-    const index = this.#random.below(this.#slots.length);
-    const slot = this.#slots[index]!;
-    if (slot.process.dead) this.#slots[index] = this.#startSlot(slot.name, slot.hosting, slot.incarnation + 1);
-    else slot.process.kill();
-  }
-
-  #startSlot(name: string, hosting: AnyHosting, incarnation: number): Slot {
-    const identity = `${name}.${incarnation}`;
-    const process = new SimulatedProcess(
-      identity,
-      { clock: this.#clock, log: this.#log },
-      {
-        skewMs: this.#random.below(2_000) - 1_000,
-        onAppend: (_, hash) => this.#claims.onAppend(identity, hash),
-      },
-    );
-    const hint = new ManualHint();
-    const parts = {
-      protocol: journalProtocol,
-      log: process.log,
-      random: this.#random.fork(identity),
-      snapshots: this.#snapshotsOf(process),
-    };
-    const { protocol, ...ports } = this.#mutant?.mutate?.(parts) ?? parts;
-    const loop = hostDecider(
-      this.#watched(identity, hosting),
-      {
-        ...ports,
-        clock: process.clock,
-        registry: {
-          get: (...address) => process.through(this.#registry.get(...address)),
-          put: (registration) => this.#registry.put(registration),
-        },
-        hint,
-        observe: (signal) => this.#onSignal(identity, signal),
-      },
-      {
-        instance: identity,
-        cells: this.#guest.cells,
-        groupInputsMax: 8,
-        saveEveryInputs: 20,
-        saveEveryMs: 3_000,
-        snapshotEveryEvents: 25,
-        snapshotEveryMs: 4_000,
-        protocol,
-      },
-    );
-    void loop.start();
-    return { name, hosting, incarnation, process, loop, hint, hintNumber: 0 };
-  }
-
-  #watched(identity: string, hosting: AnyHosting): AnyHosting {
-    const { domain } = hosting;
-    return {
-      ...hosting,
-      relay: (commit: AcceptedCommit<never>, state: unknown) => {
-        const fingerprint = this.#guest.fingerprint(domain, state);
-        // A record names no cell of its own: its journal does, and that is known by the id.
-        const cell = this.#cellOf(domain, commit.journalId);
-        this.#note(this.#claims.onAccepted(identity, domain, cell, commit, fingerprint));
-        return hosting.relay?.(commit, state) ?? [];
-      },
-      owning: (shard) => {
-        this.#note(this.#claims.onOwning(identity, domain, shard.cell, shard.term));
-        return hosting.owning?.(shard) ?? { stop: () => undefined };
-      },
-    };
-  }
-
-  #cellOf(domain: DomainName, journalId: string): number {
-    return this.#registry.cellOf(domain, journalId) ?? 0;
-  }
-
-  #snapshotsOf(process: SimulatedProcess): SnapshotStore {
-    const store = this.#snapshots;
-    return {
-      putSlice: (...args) => process.through(store.putSlice(...args)),
-      getSlice: (...args) => process.through(store.getSlice(...args)),
-      putManifest: (...args) => process.through(store.putManifest(...args)),
-      listManifests: (...args) => process.through(store.listManifests(...args)),
-      deleteManifest: (...args) => process.through(store.deleteManifest(...args)),
-    };
-  }
-
-  #onSignal(identity: string, signal: LoopSignal): void {
-    this.#trace?.(identity, this.#clock.nowMs(), signal);
-    if (signal.kind === 'stopped') this.#note([`STOP: ${identity} stopped: ${signal.message.slice(0, 300)}`]);
-    if (
-      signal.kind === 'alarm' &&
-      ['digest-differs', 'snapshot-damaged', 'fact-refused', 'idle-tick', 'clock-ahead'].includes(signal.code)
-    ) {
-      this.#note([`ALARM: ${identity}: ${signal.code}, ${signal.message}`]);
-    }
-  }
-
-  #note(violations: readonly string[]): void {
-    for (const violation of violations) this.#violations.add(violation);
+  #ownersOf(domain: string): OwnerSlot[] {
+    return this.#owners.filter((owner) => owner.domain === domain);
   }
 
   /** Nothing goes wrong any more, everybody runs, one is named: everything must come to rest and agree. */
   async #calm(): Promise<void> {
-    Object.assign(this.#log.faults, { ...noFaults, latencyMsMax: 5 });
-    this.#snapshots.failing = () => false;
-    this.#slots = this.#slots.map((slot) => {
-      slot.process.resume();
-      return slot.process.dead ? this.#startSlot(slot.name, slot.hosting, slot.incarnation + 1) : slot;
-    });
-    for (const { domain } of this.#guest.hostings) {
-      const slots = this.#slots.filter((slot) => slot.hosting.domain === domain);
-      this.#nameOwners(slots, [this.#random.pick(slots)]);
+    const world = this.#world;
+    Object.assign(world.log.faults, { ...noFaults, latencyMsMax: 5 });
+    world.snapshots.failing = () => false;
+    revive([...this.#owners, ...this.#actors]);
+    for (const { domain } of world.options.guest.domains) {
+      const owners = this.#ownersOf(domain);
+      this.#nameOwners(owners, [this.#random.pick(owners)]);
     }
     let unrest: string[] = ['nothing was looked at'];
-    for (
-      let passedMs = 0;
-      passedMs < REST_MS_MAX && unrest.length > 0 && this.#violations.size === 0;
-      passedMs += 2_000
-    ) {
-      await this.#clock.advance(2_000);
-      unrest = this.#unrest();
-    }
-    this.#note(unrest.map((what) => `REST: after ${REST_MS_MAX / 1000} s of calm, ${what}`));
-  }
-
-  /** What keeps the world from being at rest and in agreement with its journals. */
-  #unrest(): string[] {
-    const checker = this.#guest.checker();
-    const found = this.#guest.hostings.flatMap((hosting) =>
-      Array.from({ length: this.#guest.cells }, (_, cell) => cell).flatMap((cell) =>
-        this.#unrestOf(hosting, cell, checker),
-      ),
-    );
-    return found.length > 0 ? found : checker.atRest();
-  }
-
-  #unrestOf(hosting: AnyHosting, cell: number, checker: ReturnType<Guest['checker']>): string[] {
-    const { domain } = hosting;
-    const truth = this.#truthOf(hosting, cell, (record) => this.#note(checker.onRecord(domain, cell, record)));
-    const slots = this.#slots.filter((slot) => slot.hosting.domain === domain);
-    const owners = slots.filter(({ loop }) => loop.status()[cell]!.state === 'owning');
-    const apart = slots.filter(({ loop }) => loop.digests()[cell]?.digest !== truth.digest);
-    const undecided = this.#undecided(domain, cell, truth.outcomes);
-    return [
-      ...(owners.length === 1 ? [] : [`${domain}/${cell} has ${owners.length} owners`]),
-      ...apart.map(
-        ({ name, loop }) =>
-          `${name} is apart from the journal at seq ${truth.seq}: ${JSON.stringify(loop.status()[cell])}`,
-      ),
-      ...(undecided.length === 0
-        ? []
-        : [`${undecided.length} commands of ${domain}/${cell} are undecided: ${undecided.slice(0, 3).join(' ')}`]),
-    ];
-  }
-
-  /** The fold from zero by the rules themselves, from what is in the log. */
-  #truthOf(hosting: AnyHosting, cell: number, onRecord: (record: JournalRecord) => void) {
-    const registration = this.#registry.registered(hosting.domain, cell)!;
-    const fold = new ShardFold<object, never>(hosting.decider as never);
-    const outcomes = new Set<string>();
-    let cursor = startOf(registration.journalId);
-    const rules = { ...registration, inputsFault: fold.loop.inputsFault.bind(fold.loop) };
-    for (const message of this.#log.messagesOf({ topic: journalTopic(hosting.domain), partition: cell })) {
-      const verdict = judge(cursor, message, rules);
-      if (verdict.kind === 'stop') {
-        this.#note([`P3: ${verdict.reason}: ${verdict.message}`]);
-        break;
+    for (let passedMs = 0; unrest.length > 0 && world.violations.size === 0; passedMs += REST_LOOK_MS) {
+      if (passedMs >= REST_MS_MAX) {
+        return world.note(unrest.map((what) => `REST: after ${REST_MS_MAX / 1000} s of calm, ${what}`));
       }
-      cursor = verdict.cursor;
-      if (verdict.kind === 'void') continue;
-      fold.fold(verdict.record);
-      onRecord(verdict.record);
-      for (const id of commandsOf(verdict.record)) outcomes.add(id);
+      await world.clock.advance(REST_LOOK_MS);
+      unrest = unrestOf(world, this.#owners);
     }
-    return { seq: cursor.seq, digest: fold.digest(cursor), outcomes };
   }
 
-  #undecided(domain: DomainName, cell: number, outcomes: ReadonlySet<string>): string[] {
-    return this.#log
-      .messagesOf({ topic: commandTopic(domain), partition: cell })
-      .flatMap(({ headers }) => (headers['ce_id'] === undefined ? [] : [headers['ce_id']]))
-      .filter((id) => !outcomes.has(id));
-  }
-
-  #result(step: number): StormResult {
-    const journals = this.#guest.hostings.map(({ domain }) =>
-      this.#log.messagesOf({ topic: journalTopic(domain), partition: 0 }),
-    );
+  #result(steps: number): StormResult {
+    const { shards, log, violations } = this.#world;
     const digest = createHash('sha256');
-    for (const messages of journals) for (const { value } of messages) digest.update(value ?? '');
-    const commits = journals.reduce((sum, messages) => sum + messages.length, 0);
-    return {
-      seed: this.#random.seed,
-      steps: step,
-      violations: [...this.#violations],
-      fingerprint: digest.digest('hex'),
-      commits,
-    };
+    let records = 0;
+    for (const { domain, cell } of shards) {
+      for (const { value } of log.messagesOf({ topic: journalTopic(domain), partition: cell })) {
+        digest.update(value ?? '');
+        records += 1;
+      }
+    }
+    const fingerprint = digest.digest('hex');
+    return { seed: this.#random.seed, steps, violations: [...violations], fingerprint, records };
   }
-}
-
-function commandsOf(record: JournalRecord): string[] {
-  if (record.kind !== 'Commit') return [];
-  return record.events.flatMap(({ type, data }) =>
-    type.startsWith('Command') ? [(data as { command: string }).command] : [],
-  );
 }

@@ -7,25 +7,28 @@ import {
   type ToyCommand,
   type ToyState,
 } from '@orrery/testing';
-import type { AnyHosting, Guest, GuestChecker, SimulatedCommand } from './guest.js';
+import type { AnyHosting, Guest, GuestRun, SimulatedCommand } from './guest.js';
 
 const counters = ['a', 'b', 'c', 'd'];
 
 /** Two domains of counters: what `services` sends, `allocation` adds, told by the journal alone. */
 export const toyGuest: Guest = {
   cells: 1,
-  hostings: [toyHostingOf('services', () => []), toyHostingOf('allocation', (cell) => [{ domain: 'services', cell }])],
+  stepMsMax: 120,
+  domains: [
+    { domain: 'services', host: () => toyHostingOf('services', () => []) },
+    { domain: 'allocation', host: () => toyHostingOf('allocation', (cell) => [{ domain: 'services', cell }]) },
+  ],
   command(random, nowMs, number): SimulatedCommand {
     const domain = random.chance(0.7) ? 'services' : 'allocation';
-    const command = toyCommand(random, nowMs);
-    const id = `command-${number}`;
-    return { domain, cell: 0, id, message: commandMessage(id, command, { nowMs, domain }) };
+    const message = commandMessage(`command-${number}`, toyCommand(random, nowMs), { nowMs, domain });
+    return { domain, cell: 0, message };
   },
   fingerprint: (_domain, state) =>
     [...(state as ToyState).counters.entries()]
       .map(([name, { value, changes }]) => `${name}:${value}/${changes}`)
       .join(' '),
-  checker: () => new ToyChecker(),
+  begin: () => new ToyRun(),
 };
 
 function toyHostingOf(domain: DomainName, foreign: NonNullable<AnyHosting['foreign']>): AnyHosting {
@@ -49,12 +52,13 @@ function toyCommand(random: SeededRandom, nowMs: number): ToyCommand {
   }
 }
 
-/** What was sent arrives once: at rest, the sums agree; and never more arrives than was sent. */
-class ToyChecker implements GuestChecker {
+/** What was sent arrives once: never more has arrived than was sent, and at rest the sums agree. */
+class ToyRun implements GuestRun {
+  readonly actors = [];
   #sent = 0;
   #arrived = 0;
 
-  onRecord(domain: DomainName, _cell: number, record: JournalRecord): string[] {
+  onAccepted(domain: DomainName, record: JournalRecord): string[] {
     if (record.kind !== 'Commit') return [];
     for (const { type, data, cause } of record.events) {
       const { amount } = data as { amount: number };
@@ -64,7 +68,7 @@ class ToyChecker implements GuestChecker {
     return [];
   }
 
-  atRest(): string[] {
+  unrest(): string[] {
     return this.#sent === this.#arrived ? [] : [`${this.#sent} were sent, ${this.#arrived} arrived`];
   }
 }
