@@ -1,6 +1,13 @@
 import type { TopicPartition } from '@orrery/control-loop';
 import { clusterOptions, type KafkaOptions } from './kafka-options.js';
-import { openCluster, type KafkajsBroker, type KafkajsCluster, type WireExchange } from './kafkajs-internals.js';
+import {
+  dropConnection,
+  openCluster,
+  type KafkajsBroker,
+  type KafkajsCluster,
+  type KafkajsConnection,
+  type WireExchange,
+} from './kafkajs-internals.js';
 
 /** The broker that should answer could not be asked, or nobody leads the partition now: ask again, later. */
 export class BrokerAway extends Error {
@@ -50,11 +57,7 @@ export class ClusterSession {
    * is called when the request may have left this process.
    */
   async send<T>(nodeId: number, connectionIndex: 0 | 1, exchange: WireExchange<T>, sent?: () => void): Promise<T> {
-    const broker = await this.#broker(nodeId);
-    const connection = await broker.connectionPool.getConnection(connectionIndex).catch((error: unknown) => {
-      this.#lost(nodeId, error);
-      throw new BrokerAway(`no connection to broker ${nodeId}`, error);
-    });
+    const connection = await this.#connection(nodeId, connectionIndex);
     try {
       sent?.();
       const answer = await connection.send(exchange);
@@ -63,7 +66,7 @@ export class ClusterSession {
     } catch (error) {
       if (brokerErrorType(error) !== undefined) throw error;
       this.#lost(nodeId, error);
-      connection.disconnect().catch((reason: unknown) => this.#note('a connection did not close', reason));
+      dropConnection(connection, error instanceof Error ? error : new Error(String(error)));
       throw new BrokerAway(`no answer from broker ${nodeId} to ${exchange.request.apiName}`, error);
     }
   }
@@ -73,7 +76,7 @@ export class ClusterSession {
     await this.#refresh(topic);
     try {
       const cluster = await this.#connected();
-      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      const coordinator = await this.#kept(cluster, () => cluster.findGroupCoordinator({ groupId }));
       this.#report(true);
       return await use(coordinator);
     } catch (error) {
@@ -90,10 +93,13 @@ export class ClusterSession {
     await cluster?.disconnect();
   }
 
-  async #broker(nodeId: number): Promise<KafkajsBroker> {
+  async #connection(nodeId: number, index: 0 | 1): Promise<KafkajsConnection> {
     const cluster = await this.#connected();
     try {
-      return await cluster.findBroker({ nodeId: String(nodeId) });
+      return await this.#kept(cluster, async () => {
+        const broker = await cluster.findBroker({ nodeId: String(nodeId) });
+        return broker.connectionPool.getConnection(index);
+      });
     } catch (error) {
       this.#lost(nodeId, error);
       throw new BrokerAway(`broker ${nodeId} can't be reached`, error);
@@ -104,7 +110,7 @@ export class ClusterSession {
     if (this.#closed) throw new BrokerAway('the session is closed');
     const cluster = (this.#cluster ??= openCluster(clusterOptions(this.#options)));
     try {
-      await cluster.connect();
+      await this.#kept(cluster, () => cluster.connect());
       return cluster;
     } catch (error) {
       this.#drop(error);
@@ -127,7 +133,7 @@ export class ClusterSession {
   async #askForLeaders(topic: string): Promise<void> {
     const cluster = await this.#connected();
     try {
-      await cluster.brokerPool.refreshMetadata([topic]);
+      await this.#kept(cluster, () => cluster.brokerPool.refreshMetadata([topic]));
     } catch (error) {
       if (brokerErrorType(error) === undefined) this.#drop(error);
       throw new BrokerAway(`no metadata of ${topic}`, error);
@@ -136,6 +142,19 @@ export class ClusterSession {
     const led = (metadata?.partitionMetadata ?? []).filter(({ leader }) => leader >= 0);
     this.#leaders.set(topic, new Map(led.map(({ partitionId, leader }) => [partitionId, leader])));
     this.#report(true);
+  }
+
+  /** What is opened in a cluster that was dropped meanwhile would stay open for ever. */
+  async #kept<T>(cluster: KafkajsCluster | undefined, open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } finally {
+      if (cluster !== undefined && cluster !== this.#cluster) this.#discard(cluster);
+    }
+  }
+
+  #discard(cluster: KafkajsCluster): void {
+    cluster.disconnect().catch((error: unknown) => this.#note('a session did not close', error));
   }
 
   #lost(nodeId: number, reason: unknown): void {
@@ -149,7 +168,7 @@ export class ClusterSession {
     const cluster = this.#cluster;
     this.#cluster = undefined;
     this.#leaders.clear();
-    cluster?.disconnect().catch((error: unknown) => this.#note('a session did not close', error));
+    if (cluster !== undefined) this.#discard(cluster);
     this.#report(false, reason);
   }
 

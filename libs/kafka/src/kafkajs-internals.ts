@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import type { KafkaConfig, logLevel } from 'kafkajs';
 
 /**
@@ -62,7 +63,6 @@ export interface SyncGroupRequest {
 
 export interface KafkajsConnection {
   isConnected(): boolean;
-  disconnect(): Promise<boolean>;
   send<T>(exchange: WireExchange<T>): Promise<T>;
 }
 
@@ -83,20 +83,34 @@ export interface WireExchange<T> {
   readonly logResponseError?: boolean;
 }
 
-interface ConnectionLike {
-  isConnected(): boolean;
+interface ConnectionState extends KafkajsConnection {
   connect(): Promise<boolean>;
   connecting?: Promise<boolean> | undefined;
+  connectionStatus: string;
+  socket?: Socket;
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  readonly requestQueue: { rejectAll(error: Error): void; destroy(): void };
 }
 
 interface TopicMetadata {
   readonly topicMetadata: readonly { readonly topicErrorCode: number }[];
 }
 
+/** Before each answer. */
+const LENGTH_BYTES = 4;
+
 const load = createRequire(import.meta.url);
 const Cluster = load('kafkajs/src/cluster') as new (options: object) => KafkajsCluster;
 const ConnectionPool = load('kafkajs/src/network/connectionPool') as {
-  prototype: { getConnection(this: { pool: ConnectionLike[] }, index?: number): Promise<ConnectionLike> };
+  prototype: { getConnection(this: { pool: ConnectionState[] }, index?: number): Promise<ConnectionState> };
+};
+const Connection = load('kafkajs/src/network/connection') as {
+  prototype: { connect(this: ConnectionState): Promise<boolean> };
+};
+const { CONNECTION_STATUS } = load('kafkajs/src/network/connectionStatus') as {
+  CONNECTION_STATUS: { readonly DISCONNECTED: string };
 };
 const RequestQueue = load('kafkajs/src/network/requestQueue') as {
   prototype: { scheduleCheckPendingRequests(this: { pending: unknown[] }): void };
@@ -113,6 +127,7 @@ const loggers = load('kafkajs/src/loggers') as {
   createLogger(options: { level: logLevel; logCreator: KafkaConfig['logCreator'] }): unknown;
 };
 
+patchConnection();
 patchConnectionPool();
 patchRequestQueue();
 patchMetadata();
@@ -138,6 +153,39 @@ export function openCluster(options: ClusterOptions): KafkajsCluster {
 /** Bytes made by us in the wrapper that kafkajs frames. */
 export function encoded(bytes: Buffer): unknown {
   return new Encoder(bytes.length + 64).writeBuffer(bytes);
+}
+
+/** Gives a connection up at once: whoever waits for an answer is told, and the next request opens it anew. */
+export function dropConnection(connection: KafkajsConnection, reason: Error): void {
+  const state = connection as ConnectionState;
+  state.connectionStatus = CONNECTION_STATUS.DISCONNECTED;
+  state.requestQueue.rejectAll(reason);
+  state.requestQueue.destroy();
+  abandon(state.socket);
+}
+
+/**
+ * A connection that is opened again still holds the beginning of the answer that was cut off, and still listens to its former
+ * socket: the next answers are then read from the middle of others.
+ */
+function patchConnection(): void {
+  const connect = Connection.prototype.connect;
+  Connection.prototype.connect = function () {
+    if (!this.isConnected()) {
+      abandon(this.socket);
+      this.chunks = [];
+      this.bytesBuffered = 0;
+      this.bytesNeeded = LENGTH_BYTES;
+    }
+    return connect.call(this);
+  };
+}
+
+function abandon(socket: Socket | undefined): void {
+  if (socket === undefined) return;
+  for (const event of ['data', 'end', 'error', 'timeout']) socket.removeAllListeners(event);
+  socket.on('error', () => undefined);
+  socket.destroy();
 }
 
 /**

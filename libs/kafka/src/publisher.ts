@@ -25,7 +25,7 @@ export class Publisher {
   readonly #note: (message: string, error: unknown) => void;
   readonly #queues = new Map<string, Queue>();
   readonly #sending = new Set<number>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = [];
   #pendingBytes = 0;
 
   constructor(session: ClusterSession, closing: AbortSignal, note: (message: string, error: unknown) => void) {
@@ -49,9 +49,8 @@ export class Publisher {
     const queue = this.#queue(target);
     const settled: Promise<void>[] = [];
     for (const chunk of chunks(messages)) {
-      await this.#room();
+      await this.#room(chunk.bytes);
       if (this.#closing.aborted) throw new BrokerAway('the publisher is closed');
-      this.#pendingBytes += chunk.bytes;
       const done = new Promise<void>((resolve, reject) => {
         queue.entries.push({ ...chunk, since: Date.now(), resolve, reject });
       });
@@ -63,9 +62,12 @@ export class Publisher {
   }
 
   /** First come, first served: a caller that arrives later must not overtake one that waits for room. */
-  async #room(): Promise<void> {
-    if (this.#pendingBytes < PENDING_BYTES && this.#waiting.length === 0) return;
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  async #room(bytes: number): Promise<void> {
+    if (this.#pendingBytes >= PENDING_BYTES || this.#waiting.length > 0) {
+      await new Promise<void>((resolve) => this.#waiting.push({ bytes, resolve }));
+    } else {
+      this.#pendingBytes += bytes;
+    }
   }
 
   #queue(target: TopicPartition): Queue {
@@ -171,7 +173,11 @@ export class Publisher {
 
   #release(entries: readonly Entry[]): void {
     for (const { bytes } of entries) this.#pendingBytes -= bytes;
-    while (this.#waiting.length > 0 && this.#pendingBytes < PENDING_BYTES) this.#waiting.shift()!();
+    while (this.#waiting.length > 0 && this.#pendingBytes < PENDING_BYTES) {
+      const next = this.#waiting.shift()!;
+      this.#pendingBytes += next.bytes;
+      next.resolve();
+    }
   }
 }
 
