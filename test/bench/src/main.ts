@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { failover } from './failover.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { smoke } from './smoke.js';
 
-const benchmarks: Readonly<Record<string, () => Promise<BenchmarkResult>>> = { smoke };
+const benchmarks: Readonly<Record<string, () => Promise<BenchmarkResult>>> = { smoke, failover };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { commandHeaders, commandTopic, commandTypeName, journalTopic, type JournalRecord } from '@orrery/contracts';
+import { journalTopic, type JournalRecord } from '@orrery/contracts';
 import { KafkajsLog } from '@orrery/kafka';
 import { eventually, RealCluster } from '@orrery/testing';
+import { acceptCommands } from './commands.js';
 import { JournalTail } from './journal-tail.js';
 import type { BenchmarkResult } from './report.js';
 import { percentile, round, spreadOf } from './statistics.js';
 
+const WARM_UP_COMMANDS = 2_000;
 const COMMANDS = 20_000;
 const SINGLE_COMMANDS = 300;
 const TASKS = 30;
@@ -17,10 +19,11 @@ export async function smoke(): Promise<BenchmarkResult> {
   const cluster = await RealCluster.start();
   const log = new KafkajsLog({ brokers: [...cluster.endpoints.kafka], clientId: 'bench' });
   try {
-    await acceptCommands(log, 2000);
+    await acceptCommands(log, WARM_UP_COMMANDS);
     const accepted: number[] = [];
-    for (let run = 0; run < RUNS; run += 1) accepted.push(await acceptCommands(log, COMMANDS));
-    const commitMs = await commitLatencies(log);
+    for (let run = 0; run < RUNS; run += 1) accepted.push((COMMANDS / (await acceptCommands(log, COMMANDS))) * 1000);
+    const commitMs: number[] = [];
+    for (let count = 0; count < SINGLE_COMMANDS; count += 1) commitMs.push(await acceptCommands(log, 1));
     const starts: number[][] = [];
     for (let run = 0; run < RUNS; run += 1) starts.push(await startLatencies(cluster, log));
     const folded: number[] = [];
@@ -47,48 +50,6 @@ export async function smoke(): Promise<BenchmarkResult> {
     await log.close();
     await cluster.stop();
   }
-}
-
-/** Commands a second, from the first send to the last outcome in the journal. */
-async function acceptCommands(log: KafkajsLog, count: number): Promise<number> {
-  const tail = await JournalTail.from(log, 'allocation');
-  const waiting = new Set(Array.from({ length: count }, () => randomUUID() as string));
-  const done = new Promise<void>((resolve) => {
-    tail.on(({ record }) => {
-      for (const event of record.events) {
-        if (event.type === 'CommandAccepted') waiting.delete((event.data as { command: string }).command);
-      }
-      if (waiting.size === 0) resolve();
-    });
-  });
-  const began = performance.now();
-  const ids = [...waiting];
-  for (let from = 0; from < count; from += 1000)
-    await log.publish(commandTopic('allocation'), ids.slice(from, from + 1000).map(setRole));
-  await done;
-  await tail.stop();
-  return round((count / (performance.now() - began)) * 1000);
-}
-
-/** Milliseconds from the send of a lone command to the sight of its commit, one after the other. */
-async function commitLatencies(log: KafkajsLog): Promise<number[]> {
-  const tail = await JournalTail.from(log, 'allocation');
-  const samples: number[] = [];
-  for (let count = 0; count < SINGLE_COMMANDS; count += 1) {
-    const id = randomUUID();
-    const began = performance.now();
-    const seen = new Promise<number>((resolve) => {
-      const off = tail.on(({ record, seenMs }) => {
-        if (!record.events.some((event) => (event.data as { command?: string }).command === id)) return;
-        off();
-        resolve(seenMs);
-      });
-    });
-    await log.publish(commandTopic('allocation'), [setRole(id)]);
-    samples.push((await seen) - began);
-  }
-  await tail.stop();
-  return samples;
 }
 
 /** Milliseconds from the commit that accepted the scaling to the commit that says RUNNING, by the broker's clock, a task each. */
@@ -158,21 +119,6 @@ async function readJournal(log: KafkajsLog): Promise<number> {
     );
   });
   return round((events / (performance.now() - began)) * 1000);
-}
-
-function setRole(id: string) {
-  return {
-    partition: 0,
-    key: 'bench',
-    headers: {
-      [commandHeaders.specversion]: '1.0',
-      [commandHeaders.id]: id,
-      [commandHeaders.type]: commandTypeName('allocation', 'SetRole'),
-      [commandHeaders.source]: 'bench',
-      [commandHeaders.time]: new Date().toISOString(),
-    },
-    value: Buffer.from(JSON.stringify({ role: 'bench', weight: 1 + (parseInt(id.slice(0, 4), 16) % 1000) })),
-  };
 }
 
 async function wanted(cluster: RealCluster, method: string, path: string, body?: unknown): Promise<void> {
