@@ -3,9 +3,11 @@
 // beginnings and ends of everything that it does to disk, tasks and log).
 import { createConnection } from 'node:net';
 import { createInterface } from 'node:readline';
-import { systemClock } from '@orrery/control-loop';
+import { systemClock, systemRandom } from '@orrery/control-loop';
 import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import { Agent } from '../../apps/agent/dist/agent.js';
+import { agentFacts } from '../../apps/agent/dist/agent-facts.js';
+import { makeAgentId } from '../../apps/agent/dist/agent-id.js';
 import { CheckpointFile } from '../../apps/agent/dist/checkpoint-file.js';
 import { readSettings } from '../../apps/agent/dist/settings.js';
 
@@ -26,9 +28,9 @@ async function between(name, work) {
 }
 
 const append = CheckpointFile.prototype.append;
-CheckpointFile.prototype.append = function (facts, state) {
+CheckpointFile.prototype.append = function (facts) {
   const name = `write ${facts.map(({ type }) => type).join(' ')}`;
-  return facts.length === 0 ? undefined : between(name, () => append.call(this, facts, state));
+  return facts.length === 0 ? undefined : between(name, () => append.call(this, facts));
 };
 
 class SocketLogClient {
@@ -78,7 +80,10 @@ runtime.start = (task) => between('start', () => start.call(runtime, task));
 runtime.stop = (launch, graceMs) => between('stop', () => stop.call(runtime, launch, graceMs));
 
 const agent = await Agent.begin({
-  settings,
+  sizes: settings,
+  facts: agentFacts(settings, runtime.isolation),
+  checkpoint: await CheckpointFile.open(settings.folder, () => makeAgentId(settings, 'host', 'beef')),
+  random: systemRandom,
   log: new SocketLogClient(process.env.TEST_LOG),
   clock: systemClock,
   runtime,

@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaunchId, VolumeId } from '@orrery/contracts';
-import { systemClock } from '@orrery/control-loop';
+import { systemClock, systemRandom } from '@orrery/control-loop';
 import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import { InMemoryLog } from '@orrery/testing';
 import { Agent } from '../../apps/agent/src/agent.js';
+import { agentFacts } from '../../apps/agent/src/agent-facts.js';
+import { makeAgentId } from '../../apps/agent/src/agent-id.js';
+import { CheckpointFile } from '../../apps/agent/src/checkpoint-file.js';
 import { readSettings } from '../../apps/agent/src/settings.js';
 import { FakeMaster } from './fake-master.js';
 import { until } from './until.js';
@@ -23,13 +26,17 @@ describe('an agent with real processes', () => {
 
   const begin = async () => {
     runtime = new ExecRuntime({ folder, cgroups, pollMs: 50 });
+    const settings = readSettings({
+      ORRERY_KAFKA: 'none',
+      ORRERY_AGENT_NAME: 'spec',
+      ORRERY_AGENT_DIR: folder,
+      ORRERY_AGENT_LANES: '1',
+    });
     agent = await Agent.begin({
-      settings: readSettings({
-        ORRERY_KAFKA: 'none',
-        ORRERY_AGENT_NAME: 'spec',
-        ORRERY_AGENT_DIR: folder,
-        ORRERY_AGENT_LANES: '1',
-      }),
+      sizes: settings,
+      facts: agentFacts(settings, runtime.isolation),
+      checkpoint: await CheckpointFile.open(folder, () => makeAgentId(settings, 'host', 'beef')),
+      random: systemRandom,
       log,
       clock: systemClock,
       runtime,
@@ -61,7 +68,7 @@ describe('an agent with real processes', () => {
   });
 
   it('registers, runs what is ordered and ends what is killed', async () => {
-    expect(agent.state.agent).toMatch(/^spec-[0-9a-f]{4}$/);
+    expect(agent.state.agent).toBe('spec-beef');
     await master.launch({}, { launch: '1.0' });
     await until(() => master.runningOf('1.0') !== undefined);
     process.kill(master.runningOf('1.0')!.pid, 0);

@@ -254,11 +254,11 @@ function runs(folder: string, { launch }: TaskLaunch): number {
   return existsSync(file) ? readFileSync(file, 'latin1').split('\n').length - 1 : 0;
 }
 
-function hasChild(runtime: Runtime, { launch }: TaskLaunch): boolean {
+function hasChild(runtime: ExecRuntime, { launch }: TaskLaunch): boolean {
   return existsSync(runtime.sandboxOf(launch)) && childrenOf(runtime, launch).length > 0;
 }
 
-function childrenOf(runtime: Runtime, launch: string): string[] {
+function childrenOf(runtime: ExecRuntime, launch: string): string[] {
   const text = readFileSync(join(runtime.sandboxOf(launch), '..', 'pid'), 'latin1');
   const pid = /task \S+ (\d+)/.exec(text)?.[1];
   return pid === undefined

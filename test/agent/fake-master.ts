@@ -1,6 +1,7 @@
 import {
   agentCommandsTopic,
   agentReportsTopic,
+  decodeAgentReport,
   type AgentId,
   type AgentOrder,
   type AgentReport,
@@ -50,7 +51,11 @@ export class FakeMaster {
       { topic: agentReportsTopic, partition },
       0,
       async ({ messages }) => {
-        for (const { value } of messages) await this.#take(JSON.parse(Buffer.from(value!).toString()) as AgentReport);
+        for (const { value } of messages) {
+          const decoded = decodeAgentReport(JSON.parse(Buffer.from(value!).toString()));
+          if (decoded.ok) await this.#take(decoded.report);
+          else this.problems.push(decoded.refusal.message);
+        }
       },
       (error) => this.problems.push(error.message),
     );

@@ -18,6 +18,7 @@ import type { AgentFact } from '../../apps/agent/src/agent-state/agent-fact.js';
 import { evolve } from '../../apps/agent/src/agent-state/agent-fact.js';
 import { Streams } from '../../apps/agent/src/streams.js';
 import { rotateOutput } from '../../libs/runtimes/src/exec/output-rotation.js';
+import { realPlaceIn } from '../../libs/runtimes/src/exec/sandbox.js';
 import { until } from './until.js';
 
 let folder: string;
@@ -28,15 +29,15 @@ describe('the checkpoint', () => {
   const newId = () => 'ada-0001' as AgentId;
   const obeyed = (n: number): AgentFact => ({ type: 'Obeyed', n });
   const write = async (...facts: AgentFact[]) => {
-    const { file, state } = await CheckpointFile.open(folder, newId);
-    for (const fact of facts) evolve(state, fact);
-    await file.append(facts, state);
+    const file = await CheckpointFile.open(folder, newId);
+    for (const fact of facts) evolve(file.state, fact);
+    await file.append(facts);
     await file.close();
   };
   const read = async () => {
-    const { file, state } = await CheckpointFile.open(folder, () => 'eve-0001' as AgentId);
+    const file = await CheckpointFile.open(folder, () => 'eve-0001' as AgentId);
     await file.close();
-    return state;
+    return file.state;
   };
 
   it('keeps the id and every fact', async () => {
@@ -91,8 +92,7 @@ describe('a stream', () => {
     const sent: { offset: number; text: string; end: boolean; error: string | undefined }[] = [];
     const streams = new Streams({
       clock: systemClock,
-      sandboxOf: () => join(folder, 'sandbox'),
-      volumesFolder: join(folder, 'volumes'),
+      placeOf: (_, path) => realPlaceIn(join(folder, 'sandbox'), path, join(folder, 'volumes')),
       send: async (_, headers, value) => {
         const text = Buffer.from(value).toString();
         const end = headers['orrery-end'] === 'true';

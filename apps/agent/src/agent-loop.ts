@@ -1,13 +1,11 @@
 import type { Clock } from '@orrery/control-loop';
-import type { AgentFact } from './agent-state/agent-fact.js';
 import type { AgentState } from './agent-state/agent-state.js';
 import { nextTickAt, step, type AgentInput } from './agent-state/step.js';
 import type { Effect } from './agent-state/turn.js';
+import type { Checkpoint } from './checkpoint.js';
 
 export interface AgentLoopOptions {
-  readonly state: AgentState;
-  /** Resolves once the facts would survive a crash. */
-  readonly persist: (facts: readonly AgentFact[], state: AgentState) => Promise<void>;
+  readonly checkpoint: Checkpoint;
   readonly act: (effect: Effect) => void;
   readonly clock: Clock;
   /** The loop has stopped: what is on disk is all that counts now. */
@@ -32,7 +30,7 @@ export class AgentLoop {
   }
 
   get state(): AgentState {
-    return this.#options.state;
+    return this.#options.checkpoint.state;
   }
 
   submit(input: Untimed<AgentInput>): void {
@@ -66,20 +64,17 @@ export class AgentLoop {
   }
 
   async #takeGroup(group: readonly AgentInput[]): Promise<void> {
-    const { state, persist, act } = this.#options;
-    const steps = group.map((input) => step(state, input));
-    await persist(
-      steps.flatMap(({ facts }) => facts),
-      state,
-    );
+    const { checkpoint, act } = this.#options;
+    const steps = group.map((input) => step(checkpoint.state, input));
+    await checkpoint.append(steps.flatMap(({ facts }) => facts));
     for (const effect of steps.flatMap(({ effects }) => effects)) act(effect);
   }
 
   #scheduleTick(): void {
     this.#cancelTick?.();
     this.#cancelTick = undefined;
-    const { clock, state } = this.#options;
-    const at = nextTickAt(state);
+    const { clock } = this.#options;
+    const at = nextTickAt(this.state);
     if (at === undefined || this.#stopped) return;
     this.#cancelTick = clock.after(Math.max(1, at - clock.nowMs()), () => this.submit({ type: 'tick' }));
   }

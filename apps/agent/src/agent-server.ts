@@ -1,13 +1,17 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import type { Server as LockServer } from 'node:net';
+import { hostname } from 'node:os';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import { systemClock } from '@orrery/control-loop';
+import { systemClock, systemRandom } from '@orrery/control-loop';
 import { KafkajsLog } from '@orrery/kafka';
 import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
+import { agentFacts } from './agent-facts.js';
+import { makeAgentId } from './agent-id.js';
 import { agentMetrics } from './agent-metrics.js';
+import { CheckpointFile } from './checkpoint-file.js';
 import { lockFolder } from './folder-lock.js';
 import type { Settings } from './settings.js';
 
@@ -57,8 +61,12 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onReachable: (reachable, reason) => this.#brokersAre(reachable, reason),
     });
     this.#runtime = this.#openRuntime();
+    const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
     this.#agent = await Agent.begin({
-      settings,
+      sizes: settings,
+      facts: agentFacts(settings, this.#runtime.isolation),
+      checkpoint: await CheckpointFile.open(settings.folder, newId),
+      random: systemRandom,
       log: this.#log,
       clock: systemClock,
       runtime: this.#runtime,

@@ -1,28 +1,25 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { agentPartition, cellOfAgent, type LaunchId } from '@orrery/contracts';
-import type { Clock, Log } from '@orrery/control-loop';
+import { agentPartition, cellOfAgent, type AgentFacts, type LaunchId, type TopicSizes } from '@orrery/contracts';
+import type { Clock, Log, Random } from '@orrery/control-loop';
 import type { Observation, Runtime } from '@orrery/runtimes';
 import { AgentLoop } from './agent-loop.js';
-import { agentFacts } from './agent-facts.js';
-import { makeAgentId } from './agent-id.js';
 import { isLive, type AgentState } from './agent-state/agent-state.js';
 import type { Effect } from './agent-state/turn.js';
 import { BrokerLink } from './broker-link.js';
-import { CheckpointFile, discardCheckpoint } from './checkpoint-file.js';
+import type { Checkpoint } from './checkpoint.js';
 import { Checks } from './checks.js';
-import type { Settings } from './settings.js';
 import { Slots } from './slots.js';
 import { Streams } from './streams.js';
 import { taskEnvironment, taskLaunchOf } from './task-launch.js';
 
+/** All of the world that an agent touches, so that a simulation can be that world. */
 export interface AgentParts {
-  readonly settings: Settings;
+  readonly sizes: TopicSizes;
+  readonly facts: AgentFacts;
+  readonly checkpoint: Checkpoint;
+  readonly runtime: Runtime;
   readonly log: Log;
   readonly clock: Clock;
-  readonly runtime: Runtime;
+  readonly random: Random;
   readonly say: (level: 'info' | 'warn', message: string) => void;
   /** Nothing that is in memory may be believed any more: the process is to end. */
   readonly onFailure: (error: unknown) => void;
@@ -39,7 +36,6 @@ const PROBES_MAX = 16;
 /** One life of an agent process: what it judges is in agent-state/, what it does is here. */
 export class Agent {
   readonly #parts: AgentParts;
-  readonly #checkpoint: CheckpointFile;
   readonly #loop: AgentLoop;
   readonly #link: BrokerLink;
   readonly #checks: Checks;
@@ -49,33 +45,34 @@ export class Agent {
   #stopHeartbeat: (() => void) | undefined;
   #onLeave: ((told: boolean) => void) | undefined;
 
+  /** Resolves once the agent looks after its tasks; whether a broker is there does not matter. */
   static async begin(parts: AgentParts): Promise<Agent> {
-    const { settings } = parts;
-    mkdirSync(settings.folder, { recursive: true });
-    const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
-    const { file, state } = await CheckpointFile.open(settings.folder, newId);
-    const agent = new Agent(parts, file, state);
+    const agent = new Agent(parts);
     await agent.#begin();
     return agent;
   }
 
-  private constructor(parts: AgentParts, checkpoint: CheckpointFile, state: AgentState) {
-    const { settings, clock, log, runtime, say } = parts;
+  private constructor(parts: AgentParts) {
+    const { checkpoint, clock, facts, log, runtime, say, sizes } = parts;
+    const { agent } = checkpoint.state;
+    const warn = (message: string) => say('warn', message);
     this.#parts = parts;
-    this.#checkpoint = checkpoint;
     this.#loop = new AgentLoop({
-      state,
+      checkpoint,
       clock,
-      persist: (facts, now) => checkpoint.append(facts, now),
       act: (effect) => this.#act(effect),
       onFailure: parts.onFailure,
     });
-    const partition = agentPartition(state.agent, cellOfAgent(state.agent), settings);
-    const warn = (message: string) => say('warn', message);
-    this.#link = new BrokerLink({ log, clock, agent: state.agent, partition, warn });
+    this.#link = new BrokerLink({
+      log,
+      clock,
+      agent,
+      partition: agentPartition(agent, cellOfAgent(agent), sizes),
+      warn,
+    });
     this.#checks = new Checks({
       clock,
-      address: settings.address,
+      address: facts.address,
       probe: (launch, probe) => this.#probes.run(() => runtime.probe(launch, probe)),
       environmentOf: (row, template) => taskEnvironment(row, template, this.#identity),
       onReady: (launch) => this.#loop.submit({ type: 'ready', launch }),
@@ -83,8 +80,7 @@ export class Agent {
     });
     this.#streams = new Streams({
       clock,
-      sandboxOf: (launch) => runtime.sandboxOf(launch),
-      volumesFolder: join(settings.folder, 'volumes'),
+      placeOf: (launch, path) => runtime.placeOf(launch, path),
       send: (stream, headers, value) => this.#link.chunk(stream, headers, value),
       warn,
     });
@@ -102,22 +98,24 @@ export class Agent {
     this.#streams.close();
     await this.#loop.stop();
     await this.#link.close();
-    await this.#checkpoint.close();
+    await this.#parts.checkpoint.close();
   }
 
   /** The last ends are told too, unless nobody takes them: then the next life tells them. */
   async #endTasks(): Promise<void> {
+    let giveUp: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       this.#onLeave = (told) => {
         if (told) resolve();
-        else this.#parts.clock.after(LAST_REPORTS_MS_MAX, resolve);
+        else giveUp ??= this.#parts.clock.after(LAST_REPORTS_MS_MAX, resolve);
       };
       this.#loop.submit({ type: 'leave', killTasks: true });
     });
+    giveUp?.();
   }
 
   async #begin(): Promise<void> {
-    const { settings, runtime, say } = this.#parts;
+    const { facts, random, runtime, say } = this.#parts;
     const { state } = this.#loop;
     const live = [...state.launches.values()].filter(isLive).map(({ launch }) => launch.launch);
     const observed = await Promise.all(
@@ -129,8 +127,7 @@ export class Agent {
       for (const order of orders) this.#loop.submit({ type: 'order', order });
       await this.#loop.settled();
     });
-    const session = randomBytes(8).toString('hex');
-    this.#loop.submit({ type: 'boot', session, facts: agentFacts(settings, runtime.isolation), observed });
+    this.#loop.submit({ type: 'boot', session: random.id(), facts, observed });
     await this.#loop.settled();
     this.#beat();
     say('info', `agent ${state.agent} with ${live.length} tasks, isolation ${runtime.isolation}`);
@@ -153,7 +150,7 @@ export class Agent {
   }
 
   get #identity() {
-    return { id: this.state.agent, address: this.#parts.settings.address };
+    return { id: this.state.agent, address: this.#parts.facts.address };
   }
 
   #act(effect: Effect): void {
@@ -161,7 +158,7 @@ export class Agent {
   }
 
   async #carryOut(effect: Effect): Promise<void> {
-    const { runtime, say, settings, onRejoin } = this.#parts;
+    const { checkpoint, runtime, say, onRejoin } = this.#parts;
     switch (effect.type) {
       case 'start':
         return this.#start(effect);
@@ -189,7 +186,7 @@ export class Agent {
       case 'leave':
         return this.#onLeave?.(effect.told);
       case 'rejoin':
-        await discardCheckpoint(settings.folder);
+        await checkpoint.discard();
         return onRejoin();
       case 'say':
         return say(effect.level, effect.message);

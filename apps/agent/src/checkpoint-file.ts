@@ -3,6 +3,7 @@ import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentId } from '@orrery/contracts';
 import { evolve, type AgentFact } from './agent-state/agent-fact.js';
+import type { Checkpoint } from './checkpoint.js';
 import { newState, restoreState, saveState, type AgentState, type SavedState } from './agent-state/agent-state.js';
 
 /**
@@ -10,21 +11,23 @@ import { newState, restoreState, saveState, type AgentState, type SavedState } f
  * once it is synced; a torn last line was never acted on. Numbers tie the two: a log that a crash left behind its state is
  * skipped line by line.
  */
-export class CheckpointFile {
+export class CheckpointFile implements Checkpoint {
+  readonly state: AgentState;
   readonly #folder: string;
-  #log: FileHandle;
+  readonly #log: FileHandle;
   #logBytes: number;
   #number: number;
 
-  private constructor(folder: string, log: FileHandle, logBytes: number, number: number) {
+  private constructor(folder: string, state: AgentState, log: FileHandle, logBytes: number, number: number) {
     this.#folder = folder;
+    this.state = state;
     this.#log = log;
     this.#logBytes = logBytes;
     this.#number = number;
   }
 
   /** Opens what is there, or begins anew under the id that `newId` makes. */
-  static async open(folder: string, newId: () => AgentId): Promise<{ file: CheckpointFile; state: AgentState }> {
+  static async open(folder: string, newId: () => AgentId): Promise<CheckpointFile> {
     const saved = await readSaved(folder);
     const state = saved === undefined ? newState(newId()) : restoreState(saved.state);
     let number = saved?.number ?? 0;
@@ -38,29 +41,34 @@ export class CheckpointFile {
     }
     const log = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
     await log.truncate(bytes);
-    const file = new CheckpointFile(folder, log, bytes, number);
-    if (saved === undefined) await file.#compact(state);
-    return { file, state };
+    const file = new CheckpointFile(folder, state, log, bytes, number);
+    if (saved === undefined) await file.#compact();
+    return file;
   }
 
-  /** Resolves once the facts would survive a crash. */
-  async append(facts: readonly AgentFact[], state: AgentState): Promise<void> {
+  async append(facts: readonly AgentFact[]): Promise<void> {
     if (facts.length === 0) return;
     const text = facts.map((fact) => `${JSON.stringify([++this.#number, fact])}\n`).join('');
     await this.#log.appendFile(text);
     await this.#log.datasync();
     this.#logBytes += Buffer.byteLength(text);
-    if (this.#logBytes > LOG_BYTES_MAX) await this.#compact(state);
+    if (this.#logBytes > LOG_BYTES_MAX) await this.#compact();
+  }
+
+  /** Volumes and sandboxes stay on disk. */
+  async discard(): Promise<void> {
+    await rm(join(this.#folder, 'checkpoint.json'), { force: true });
+    await rm(join(this.#folder, 'checkpoint.log'), { force: true });
   }
 
   async close(): Promise<void> {
     await this.#log.close();
   }
 
-  async #compact(state: AgentState): Promise<void> {
+  async #compact(): Promise<void> {
     const path = join(this.#folder, 'checkpoint.json');
     const next = await open(`${path}.new`, 'w');
-    await next.writeFile(JSON.stringify({ version: VERSION, number: this.#number, state: saveState(state) }));
+    await next.writeFile(JSON.stringify({ version: VERSION, number: this.#number, state: saveState(this.state) }));
     await next.sync();
     await next.close();
     await rename(`${path}.new`, path);
@@ -109,10 +117,4 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   await handle.sync();
   await handle.close();
-}
-
-/** Forgets who this agent was: it joins under a new id. Volumes and sandboxes stay on disk. */
-export async function discardCheckpoint(folder: string): Promise<void> {
-  await rm(join(folder, 'checkpoint.json'), { force: true });
-  await rm(join(folder, 'checkpoint.log'), { force: true });
 }

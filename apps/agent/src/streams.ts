@@ -2,13 +2,10 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { streamHeaders, type StreamOrder } from '@orrery/contracts';
 import type { Clock } from '@orrery/control-loop';
-import { realPlaceIn } from '@orrery/runtimes';
 
 export interface StreamsOptions {
   readonly clock: Clock;
-  readonly sandboxOf: (launch: string) => string;
-  /** Besides the sandbox, what its links may lead to. */
-  readonly volumesFolder: string;
+  readonly placeOf: (launch: string, path: string) => string;
   readonly send: (stream: string, headers: Readonly<Record<string, string>>, value: Uint8Array) => Promise<void>;
   readonly warn: (message: string) => void;
 }
@@ -94,10 +91,8 @@ export class Streams {
     return value.length;
   }
 
-  #placeOf({ launch, kind, path }: StreamOrder): string {
-    const sandbox = this.#options.sandboxOf(launch);
-    if (kind === 'stdout' || kind === 'stderr') return join(sandbox, kind);
-    return realPlaceIn(sandbox, path ?? '.', [this.#options.volumesFolder]);
+  #placeOf({ launch, kind, path = '.' }: StreamOrder): string {
+    return this.#options.placeOf(launch, kind === 'stdout' || kind === 'stderr' ? kind : path);
   }
 
   #isOver({ untilMs }: StreamOrder): boolean {

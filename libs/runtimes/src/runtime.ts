@@ -29,8 +29,8 @@ export interface Runtime {
   /** Every launch that has files here. */
   launches(): string[];
 
-  /** Where the task's files are. */
-  sandboxOf(launch: string): string;
+  /** The real place of a file of the task, by its path in the sandbox; throws for one that leads elsewhere. */
+  placeOf(launch: string, path: string): string;
 
   /** Forgets an ended launch; its files stay until room is needed (`sandboxesKept`). */
   release(launch: string): Promise<void>;

@@ -11,7 +11,7 @@ import { inheritedEnvironment } from './inherited-environment.js';
 import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
-import { makeSandbox, volumeFolder } from './sandbox.js';
+import { makeSandbox, realPlaceIn, volumeFolder } from './sandbox.js';
 import { installShim } from './shim.js';
 
 export interface ExecRuntimeOptions {
@@ -137,6 +137,10 @@ export class ExecRuntime implements Runtime {
 
   launches(): string[] {
     return readdirSync(this.#launches);
+  }
+
+  placeOf(launch: string, path: string): string {
+    return realPlaceIn(this.sandboxOf(launch), path, this.#volumes);
   }
 
   sandboxOf(launch: string): string {

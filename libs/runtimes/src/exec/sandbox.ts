@@ -39,11 +39,13 @@ function placeIn(sandbox: string, path: string): string {
 }
 
 /** The real place of a file that a task may have linked anywhere: only the sandbox and the volumes may be read. */
-export function realPlaceIn(sandbox: string, path: string, alsoAllowed: readonly string[]): string {
+export function realPlaceIn(sandbox: string, path: string, volumes: string): string {
   const named = resolve(sandbox, path);
   if (named !== sandbox) placeIn(sandbox, path);
   const place = realpathSync(named);
-  const allowed = [realpathSync(sandbox), ...alsoAllowed].some((folder) => place === folder || isWithin(folder, place));
+  const allowed = [realpathSync(sandbox), realpathSync(volumes)].some(
+    (folder) => place === folder || isWithin(folder, place),
+  );
   if (!allowed) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
   return place;
 }
