@@ -15,7 +15,7 @@ export interface Log {
 
   /**
    * Follows a partition from an offset on, in order, without end. `onBatch` is awaited before the next batch of this
-   * partition is fetched: a slow reader slows nobody else. Only what all in-sync replicas have is delivered. `onError` is told when the
+   * partition is handed over, and reading ahead is bounded: a slow reader slows nobody else. Only what all in-sync replicas have is delivered. `onError` is told when the
    * reader can't go on (offset out of range, an `onBatch` that threw); the reader is stopped then.
    */
   follow(
