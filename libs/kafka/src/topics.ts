@@ -68,21 +68,23 @@ export class KafkajsTopics {
   async #waitForLeaders(layout: readonly TopicDeclaration[]): Promise<void> {
     const session = new ClusterSession(this.#options);
     const deadline = AbortSignal.timeout(LEADERS_WITHIN_MS);
-    const backoff = new Backoff(deadline);
     try {
-      for (const { name: topic } of layout) {
-        for (;;) {
-          try {
-            await session.leaderOf({ topic, partition: 0 });
-            break;
-          } catch (error) {
-            if (deadline.aborted) throw error;
-            await backoff.wait();
-          }
-        }
-      }
+      for (const { name } of layout) await waitForLeader(session, name, deadline);
     } finally {
       await session.close();
+    }
+  }
+}
+
+async function waitForLeader(session: ClusterSession, topic: string, deadline: AbortSignal): Promise<void> {
+  const backoff = new Backoff(deadline);
+  for (;;) {
+    try {
+      await session.leaderOf({ topic, partition: 0 });
+      return;
+    } catch (error) {
+      if (deadline.aborted) throw error;
+      await backoff.wait();
     }
   }
 }
