@@ -1,12 +1,7 @@
-import { specificationOf, type Outcome } from '@orrery/testing';
-import type { ServicesEvent } from '@orrery/contracts';
+import { specificationOf } from '@orrery/testing';
 import { services } from './decide.js';
 import * as example from './examples.js';
-import { apply, dataOf, launchesIn, placed, ready, running, typesOf, webs } from './examples.js';
-import type { ServicesInput } from './input.js';
-import type { ServicesState } from './state.js';
-
-type Story = Outcome<ServicesInput, ServicesState, ServicesEvent>;
+import { apply, dataOf, launchesIn, placeAll, placed, ready, running, typesOf, webs } from './examples.js';
 
 describe('a service that is applied', () => {
   const story = () => specificationOf(services).when(apply(webs(3)), { seq: 7 });
@@ -135,9 +130,3 @@ describe('a service that is scaled', () => {
     expect(dataOf(late.events, 'GrantReturned')[0]!.grants).toHaveLength(2);
   });
 });
-
-/** Answers every request of the last decision. */
-function placeAll(outcome: Story, agentOf: (index: number) => string = () => 'a1'): Story {
-  const requests = dataOf(outcome.events, 'PlacementRequested');
-  return requests.reduce((story, request) => story.when(placed(request, agentOf)), outcome);
-}

@@ -63,7 +63,7 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
     if (row === undefined) continue;
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
     if (over) deletePod(rows, row);
-    else putPod(rows, withoutStep(row));
+    else putPod(rows, data.forced === true ? withoutStep(row) : asWanted(withoutStep(row)));
   }
   if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
 }
@@ -170,6 +170,11 @@ function resume<Element extends PlanRow | PhaseRow>(element: Element): Element {
   if (element.paused) return { ...element, paused: false };
   const { released, ...rest } = element;
   return released === 0 ? { ...element, released: 1 } : (rest as Element);
+}
+
+/** What it runs is what its recipe asks for, whichever version it was launched at. */
+function asWanted(row: PodRow): PodRow {
+  return row.launched === undefined ? row : { ...row, launched: row.recipe };
 }
 
 function withForce(plan: PlanRow, forced: boolean | undefined): PlanRow {

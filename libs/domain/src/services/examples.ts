@@ -161,3 +161,15 @@ export const HELLO = 'hello' as ServiceName;
 
 export const scale = (count: number, pod = 'web'): ServicesInput =>
   command('ScaleService', { name: HELLO, pod, count });
+
+/** A story about this domain, as `specificationOf` tells it. */
+interface Story {
+  readonly events: readonly ServicesEvent[];
+  when(input: ServicesInput): this;
+}
+
+/** Answers every request of the last decision; what is launched then is that of the last answer. */
+export function placeAll<Told extends Story>(story: Told, agentOf: (index: number) => string = () => 'a1'): Told {
+  const requests = dataOf(story.events, 'PlacementRequested');
+  return requests.reduce((told, request) => told.when(placed(request, agentOf)), story);
+}

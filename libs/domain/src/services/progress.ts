@@ -1,13 +1,13 @@
 import type { ServicesEvent, StepRef } from '@orrery/contracts';
 import { continueDrains } from './drain.js';
 import { orderKills } from './launch.js';
-import { isUp, podAt } from './pods.js';
+import { podAt } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type PodRow, type ServiceRow } from './state.js';
 import { inTurn, openPhases, openSteps, positionOf } from './steps.js';
 import { finishUninstall, leaveBehind } from './uninstall.js';
-import { runsRecipe } from './wanted.js';
+import { isAsWanted, runsRecipe } from './wanted.js';
 
 /** Steps that one decision starts; a larger plan goes on by `continue`. */
 export const STEPS_PER_DECISION_MAX = 1024;
@@ -144,12 +144,12 @@ function isDoneBefore(proposal: Proposal, service: ServiceRow, phase: PhaseRow, 
   if (phase.action === 'decommission') return row === undefined;
   if (row === undefined) return false;
   const recipe = service.recipes[phase.pod];
-  return isUp(row) && recipe !== undefined && runsRecipe(proposal.state, service, row, recipe);
+  return recipe !== undefined && isAsWanted(proposal.state, service, row, recipe);
 }
 
 function isDone(proposal: Proposal, service: ServiceRow, phase: PhaseRow, row: PodRow): boolean {
   if (phase.action === 'decommission') return row.seat === undefined && row.request === undefined;
-  return isUp(row) && runsRecipe(proposal.state, service, row);
+  return isAsWanted(proposal.state, service, row);
 }
 
 function completePlan(proposal: Proposal, service: ServiceRow, plan: PlanRow): void {

@@ -5,7 +5,7 @@ import { hasPredecessor } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
-import { fitsSeat, holdsData, isWanted, replacementPolicy, runsRecipe, targetSpec } from './wanted.js';
+import { fitsSeat, holdsData, isAsWanted, isWanted, replacementPolicy, runsRecipe, targetSpec } from './wanted.js';
 
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
 
@@ -96,11 +96,10 @@ export function mayBePlaced(rows: ServicesRows, service: ServiceRow, row: PodRow
 
 function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {
   if (!wanted) return row.seat === undefined ? { kind: 'rest' } : { kind: 'leave', again: false, destroyVolumes: true };
-  if (row.step !== undefined && !runsRecipe(proposal.state, service, row)) {
-    const goals = recipeFor(proposal.state, service, row)?.tasks ?? [];
-    const again = goals.some(({ name, goal }) => goal !== 'ONCE' || row.tasks[name]?.status !== 'finished');
-    if (again && row.seat === undefined) return { kind: 'place' };
-    if (again && fitsSeat(proposal.state, service, row)) return launchMove(proposal, service, row, true);
+  if (row.step !== undefined && !isAsWanted(proposal.state, service, row)) {
+    if (row.seat === undefined) return { kind: 'place' };
+    if (fitsSeat(proposal.state, service, row)) return launchMove(proposal, service, row, true);
+    return { kind: 'leave', again: true, destroyVolumes: false };
   }
   // What needs nothing any more gives its place back; data stays.
   const done = row.seat !== undefined && row.seat.volumes.length === 0;

@@ -1,5 +1,6 @@
 import type { ServiceSpec } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
+import { isUp } from './pods.js';
 import { recipeAt, recipeFor, specAt } from './recipe.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
@@ -26,6 +27,18 @@ export function runsRecipe(rows: ServicesRows, service: ServiceRow, row: PodRow,
   const ran = recipeAt(rows, row.service, row.launched, row.pod);
   const wanted = recipeFor(rows, service, { ...row, recipe });
   return ran !== undefined && ran.runDigest === wanted?.runDigest;
+}
+
+/** Whether nothing is left to do for a pod: it is up, with what its recipe asks for. */
+export function isAsWanted(rows: ServicesRows, service: ServiceRow, row: PodRow, recipe = row.recipe): boolean {
+  if (!isUp(row)) return false;
+  return runsRecipe(rows, service, row, recipe) || (row.status === 'finished' && ranOnce(rows, service, row, recipe));
+}
+
+/** What runs once in the life of a pod is not run again by a change. */
+function ranOnce(rows: ServicesRows, service: ServiceRow, row: PodRow, recipe: number): boolean {
+  const tasks = recipeFor(rows, service, { ...row, recipe })?.tasks ?? [];
+  return tasks.every(({ name, goal }) => goal === 'ONCE' && row.tasks[name]?.status === 'finished');
 }
 
 /** Whether what a pod holds is what its recipe needs. */

@@ -1,0 +1,260 @@
+import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
+import { services } from './decide.js';
+import {
+  activated,
+  agent,
+  apply,
+  command,
+  dataOf,
+  draining,
+  ended,
+  gone,
+  HELLO,
+  hello,
+  launchesIn,
+  placeAll,
+  placed,
+  refused,
+  returned,
+  running,
+  scale,
+  seen,
+  stores,
+  tick,
+  typesOf,
+  unreachable,
+  webs,
+} from './examples.js';
+
+/** Pods that run, index 0 on a1, 1 on a2 and so on. */
+function spread(spec = webs(2)) {
+  let story = specificationOf(services).when(apply(spec));
+  const launches = [];
+  while (dataOf(story.events, 'PlacementRequested').length > 0) {
+    story = placeAll(story, (index) => `a${index + 1}`);
+    const ordered = launchesIn(story.events);
+    launches.push(...ordered);
+    story = story.when(running(ordered));
+  }
+  return { story, launches };
+}
+
+describe('an agent that is lost (row 13)', () => {
+  it('has its pods without volumes replaced at once, in one commit, while the old grant stays', () => {
+    const { story, launches } = spread();
+    const lost = story.when(unreachable('a1'));
+    expect(typesOf(lost.events)).toEqual(['AgentNoted', 'ReplaceStarted', 'KillOrdered', 'PlacementRequested']);
+    expect(dataOf(lost.events, 'ReplaceStarted')).toMatchObject([{ indexes: [0], cause: 'agent-unreachable' }]);
+    expect(dataOf(lost.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'replaced' }]);
+    expect(dataOf(lost.events, 'PlacementRequested')).toMatchObject([
+      { indexes: [[0, 0]], avoid: ['a1'], replaces: [{ index: 0, grant: 'g1.1.0' }], attempt: 1 },
+    ]);
+    lost.thenState((state) => expect(state.leaving.get('g1.1.0')).toMatchObject({ launches: [launches[0]] }));
+  });
+
+  it('returns the old grant when the agent is back and the old task has ended (row 19)', () => {
+    const { story, launches } = spread();
+    const replaced = placeAll(story.when(unreachable('a1')), () => 'a2');
+    const back = replaced.when(running(launchesIn(replaced.events))).when(returned('a1'));
+    expect(typesOf(back.events)).toEqual(['AgentNoted']);
+    const over = back.when(ended([launches[0]!], 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'GrantReturned']);
+    expect(dataOf(over.events, 'GrantReturned')[0]).toEqual({ service: HELLO, generation: 1, grants: ['g1.1.0'] });
+    over.when(ended([launches[0]!], 'KILLED')).thenNothing();
+  });
+
+  it('has its pods with volumes waited for, and they go on where they were', () => {
+    const { story, launches } = spread(stores(2));
+    const lost = story.when(unreachable('a1'));
+    expect(typesOf(lost.events)).toEqual(['AgentNoted', 'RecoveryWaiting']);
+    expect(dataOf(lost.events, 'RecoveryWaiting')[0]).toEqual({
+      service: HELLO,
+      generation: 1,
+      pod: 'node',
+      index: 0,
+      agent: 'a1',
+    });
+    const back = lost.when(returned('a1'));
+    expect(typesOf(back.events)).toEqual(['AgentNoted', 'RecoveryEnded']);
+    const died = back.when(seenLost([launches[0]!]));
+    expect(dataOf(died.events, 'LaunchOrdered')[0]!.launches[0]).toMatchObject({ grant: 'g1.1.0', incarnation: 2 });
+  });
+
+  it('is waited for, too, by a pod with a volume whose launch was never seen running: it may run', () => {
+    const launched = placeAll(specificationOf(services).when(apply(stores(1))));
+    expect(typesOf(launched.when(unreachable('a1')).events)).toEqual(['AgentNoted', 'RecoveryWaiting']);
+  });
+
+  it('is waited for so long as the spec says by pods without volumes', () => {
+    const { story } = spread({ ...webs(2), 'replacement-failure-policy': { 'unreachable-replace-secs': 30 } });
+    const lost = story.when(unreachable('a1'));
+    expect(dataOf(lost.events, 'RecoveryWaiting')).toMatchObject([{ until: START + 30_000 }]);
+    const due = lost.when(tick, { at: START + 30_000 });
+    expect(typesOf(due.events)).toEqual(['ReplaceStarted', 'KillOrdered', 'PlacementRequested']);
+  });
+
+  it('keeps data waiting even after the deadline, unless an operator speaks', () => {
+    const policy = { 'replacement-failure-policy': { 'permanent-failure-timeout-secs': 60 } };
+    const { story } = spread(stores(2, policy));
+    const lost = story.when(unreachable('a1'));
+    expect(dataOf(lost.events, 'RecoveryWaiting')).toMatchObject([{ until: START + 60_000 }]);
+    const due = lost.when(tick, { at: START + 60_000 });
+    expect(typesOf(due.events)).toEqual(['RecoveryWaiting']);
+    due.thenState((state) => expect(services.nextDeadline!(state)).toBeUndefined());
+    const replace = (fenced: boolean) => command('ReplacePod', { name: HELLO, pod: 'node-0', fenced });
+    due.when(replace(false)).thenRefused('agent-unreachable', ({ remedy }) => expect(remedy).toContain('--fenced'));
+  });
+
+  it('is given up for a pod with data when an operator vouches for the machine', () => {
+    const { story } = spread(stores(2));
+    const replaced = story
+      .when(unreachable('a1'))
+      .when(command('ReplacePod', { name: HELLO, pod: 'node-0', fenced: true }));
+    expect(typesOf(replaced.events)).toEqual(['ReplaceStarted', 'KillOrdered', 'PlacementRequested']);
+  });
+
+  it('that nothing is held on is of no interest', () => {
+    spread().story.when(unreachable('a9')).thenNothing();
+  });
+
+  it('has what it was told to end for a scale-down left behind, and the plan goes on', () => {
+    const { story, launches } = spread();
+    const lost = story.when(scale(1)).when(unreachable('a2'));
+    expect(typesOf(lost.events)).toEqual(['AgentNoted', 'LeftBehind', 'StepCompleted', 'PlanCompleted']);
+    const over = lost.when(returned('a2')).when(ended([launches[1]!], 'KILLED'));
+    expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ destroyVolumes: true }]);
+  });
+
+  it('keeps the next life of a pod with a volume waiting while the last may still run there', () => {
+    const { story, launches } = spread(stores(2));
+    const shrunk = story.when(unreachable('a2')).when(scale(1, 'node'));
+    expect(typesOf(shrunk.events)).toContain('LeftBehind');
+    const grown = shrunk.when(scale(2, 'node'));
+    expect(typesOf(grown.events)).not.toContain('PlacementRequested');
+    const over = grown.when(returned('a2')).when(ended([launches[1]!], 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'GrantReturned', 'PlacementRequested']);
+  });
+});
+
+describe('a place on an agent that was lost meanwhile', () => {
+  it('is returned without a launch when that is known (race 1)', () => {
+    const { story } = spread();
+    const wished = story.when(unreachable('a1'));
+    const [request] = dataOf(wished.events, 'PlacementRequested');
+    const crossed = wished.when(placed(request!, () => 'a1'));
+    expect(typesOf(crossed.events)).toEqual(['GrantReturned', 'PlacementRequested']);
+    expect(dataOf(crossed.events, 'PlacementRequested')).toMatchObject([{ attempt: 2, avoid: ['a1'] }]);
+  });
+
+  it('never moves a pod from its data: it is launched there again in the epoch of today', () => {
+    const { story, launches } = spread(stores(1));
+    const registered = story.when(seen({ type: 'AgentRegistered', data: { agent: agent('a1'), epoch: 2 } } as never));
+    expect(typesOf(registered.events)).toEqual(['AgentNoted']);
+    const again = registered.when(ended(launches, 'FAILED'));
+    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agent: 'a1', epoch: 2 }]);
+    const away = again.when(refused(launchesIn(again.events), 'epoch-passed'));
+    expect(typesOf(away.events)).toEqual(['TasksObserved', 'RetryScheduled']);
+  });
+});
+
+describe('an agent that is gone (race 9)', () => {
+  it('has its grants returned at once, and all its pods placed elsewhere, data or not', () => {
+    for (const spec of [webs(2), stores(2)]) {
+      const { story } = spread(spec);
+      const over = story.when(unreachable('a9')).when(gone('a1'));
+      expect(typesOf(over.events)).toEqual(['AgentNoted', 'ReplaceStarted', 'GrantReturned', 'PlacementRequested']);
+      expect(dataOf(over.events, 'ReplaceStarted')).toMatchObject([{ cause: 'agent-gone' }]);
+      over.thenState((state) => expect(state.agents.size).toBe(0));
+    }
+  });
+
+  it('has what was left behind there returned as well', () => {
+    const { story, launches } = spread();
+    const over = story.when(unreachable('a1')).when(gone('a1'));
+    expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ grants: ['g1.1.0'] }]);
+    over.when(seenLost([launches[0]!])).thenNothing();
+  });
+});
+
+describe('an agent that is drained (race 11)', () => {
+  it('has one pod of a service moved at a time: ended first, then placed elsewhere, then the next', () => {
+    const launched = placeAll(specificationOf(services).when(apply(webs(2))));
+    const launches = launchesIn(launched.events);
+    const first = launched.when(running(launches)).when(draining('a1'));
+    expect(typesOf(first.events)).toEqual(['AgentNoted', 'KillOrdered']);
+    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'drained' }]);
+    const over = first.when(ended([launches[0]!], 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'ReplaceStarted', 'GrantReturned', 'PlacementRequested']);
+    expect(dataOf(over.events, 'PlacementRequested')).toMatchObject([{ avoid: ['a1'], replaces: [] }]);
+    const moved = placeAll(over, () => 'a2');
+    const next = moved.when(running(launchesIn(moved.events)));
+    expect(dataOf(next.events, 'KillOrdered')).toMatchObject([{ launches: [launches[1]] }]);
+  });
+
+  it('has a pod that the deadline ended moved, not started again there', () => {
+    const { story, launches } = spread(webs(1));
+    const over = story.when(draining('a1')).when(ended(launches, 'KILLED'));
+    expect(dataOf(over.events, 'LaunchOrdered')).toEqual([]);
+    expect(dataOf(over.events, 'PlacementRequested')).toMatchObject([{ avoid: ['a1'] }]);
+  });
+
+  it('keeps data where it is until it is active again, unless the spec allows to leave it', () => {
+    const { story, launches } = spread(stores(1));
+    const over = story.when(draining('a1')).when(ended(launches, 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'RecoveryWaiting']);
+    const again = over.when(activated('a1'));
+    expect(typesOf(again.events)).toEqual(['AgentNoted', 'RecoveryEnded', 'LaunchOrdered']);
+    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches[0]).toMatchObject({ grant: 'g1.1.0', incarnation: 2 });
+
+    const policy = { 'replacement-failure-policy': { 'permanent-failure-timeout-secs': 60 } };
+    const free = spread(stores(1, policy));
+    const moved = free.story.when(draining('a1')).when(ended(free.launches, 'KILLED'));
+    expect(typesOf(moved.events)).toContain('PlacementRequested');
+  });
+
+  it('keeps the rest when it is cancelled', () => {
+    const launched = placeAll(specificationOf(services).when(apply(webs(2))));
+    const launches = launchesIn(launched.events);
+    const cancelled = launched.when(running(launches)).when(draining('a1')).when(activated('a1'));
+    expect(typesOf(cancelled.events)).toEqual(['AgentNoted']);
+    const over = cancelled.when(ended([launches[0]!], 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
+  });
+});
+
+describe('an operator', () => {
+  it('restarts a pod in place', () => {
+    const { story, launches } = spread(webs(1));
+    const ordered = story.when(command('RestartPod', { name: HELLO, pod: 'web-0' }));
+    expect(dataOf(ordered.events, 'KillOrdered')).toMatchObject([{ reason: 'restarted', launches }]);
+    const again = ordered.when(ended(launches, 'KILLED'));
+    expect(typesOf(again.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
+  });
+
+  it('starts a pod at once that waits for its next try', () => {
+    const { story, launches } = spread(webs(1));
+    const second = story.when(ended(launches, 'FAILED'));
+    const third = second.when(ended(launchesIn(second.events), 'FAILED'));
+    const now = third.when(command('RestartPod', { name: HELLO, pod: 'web-0' }));
+    expect(launchesIn(now.events)).toHaveLength(1);
+  });
+
+  it('replaces a pod: the old one ends before the new one is placed', () => {
+    const { story, launches } = spread(stores(1));
+    const ordered = story.when(command('ReplacePod', { name: HELLO, pod: 'node-0' }));
+    expect(typesOf(ordered.events)).toEqual(['KillOrdered']);
+    const over = ordered.when(ended(launches, 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'ReplaceStarted', 'GrantReturned', 'PlacementRequested']);
+    expect(dataOf(over.events, 'GrantReturned')[0]).not.toHaveProperty('destroyVolumes');
+  });
+
+  it('is told which pods there are when he names another', () => {
+    spread(hello())
+      .story.when(command('RestartPod', { name: HELLO, pod: 'wob-0' }))
+      .thenRefused('unknown-pod', ({ remedy }) => expect(remedy).toContain('web'));
+  });
+});
+
+function seenLost(launches: ReturnType<typeof launchesIn>) {
+  return seen({ type: 'TasksLost', data: { agent: agent('a1'), epoch: 1, launches, reason: 'not-there' } });
+}
