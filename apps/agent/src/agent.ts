@@ -95,7 +95,7 @@ export class Agent {
     if (endTasks) await this.#endTasks();
     this.#stopHeartbeat?.();
     this.#checks.close();
-    this.#streams.close();
+    await this.#streams.close();
     await this.#loop.stop();
     await this.#link.close();
     await this.#parts.checkpoint.close();

@@ -13,6 +13,7 @@ export interface StreamsOptions {
 const STREAMS_MAX = 64;
 const CHUNK_BYTES_MAX = 64 * 1024;
 const LOOK_AGAIN_MS = 200;
+const CLOSE_MS_MAX = 1000;
 /** Over all streams of this agent: what people look at must not slow what the cluster decides on. */
 const BYTES_PER_SECOND_MAX = 4 * 1024 * 1024;
 const ENTRIES_MAX = 1000;
@@ -20,7 +21,7 @@ const ENTRIES_MAX = 1000;
 /** Sends files of tasks through the log topic while somebody wants to see them: bounded in bytes, time, number and pace. */
 export class Streams {
   readonly #options: StreamsOptions;
-  readonly #open = new Set<string>();
+  readonly #open = new Map<string, Promise<void>>();
   #freeAt = 0;
   #closed = false;
 
@@ -30,17 +31,23 @@ export class Streams {
 
   open(order: StreamOrder): void {
     if (this.#open.has(order.stream) || this.#closed) return;
-    this.#open.add(order.stream);
-    void this.#serve(order).finally(() => this.#open.delete(order.stream));
+    const served = this.#serve(order).finally(() => this.#open.delete(order.stream));
+    this.#open.set(order.stream, served);
   }
 
-  close(): void {
+  /** Ends the open ones, and waits a moment for them to say so. */
+  async close(): Promise<void> {
     this.#closed = true;
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(CLOSE_MS_MAX, resolve);
+      void Promise.all(this.#open.values()).then(cancel).then(resolve);
+    });
   }
 
   async #serve(order: StreamOrder): Promise<void> {
     try {
-      if (this.#open.size > STREAMS_MAX) throw new Error(`${STREAMS_MAX} streams of this agent are open`);
+      if (this.#open.size >= STREAMS_MAX) throw new Error(`${STREAMS_MAX} streams of this agent are open`);
       const end = order.kind === 'files' ? await this.#sendListing(order) : await this.#sendFile(order);
       await this.#send(order, end, new Uint8Array(), { [streamHeaders.end]: 'true' });
     } catch (error) {
