@@ -1,3 +1,4 @@
+import type { StreamedEvent } from './answers.js';
 import { CliError, errorOfProblem, type Problem } from './cli-error.js';
 import type { Installation } from './find-gateway.js';
 
@@ -93,6 +94,26 @@ export class GatewayClient {
       for (const line of lines) if (line !== '') yield JSON.parse(line) as Item;
     }
     if (rest !== '') yield JSON.parse(rest) as Item;
+  }
+
+  /**
+   * Events as they happen. A stream that was cut off, because the gateway was restarted or this client was slow, goes on at
+   * the last event seen: nothing is missed.
+   */
+  async *events(query: Query, signal: AbortSignal): AsyncGenerator<StreamedEvent> {
+    for (let from = query['from']; ;) {
+      try {
+        for await (const event of this.lines<StreamedEvent>('/v1/events', { ...query, from }, signal)) {
+          from = event.position;
+          if (event.type !== 'stream-ended') yield event;
+        }
+        if (query['follow'] !== true || signal.aborted) return;
+      } catch (error) {
+        if (!(error instanceof CliError) || error.code !== 'stream-lost') throw error;
+        // Cut off before its first event: the answer had said where it begins.
+        from ??= this.#position;
+      }
+    }
   }
 
   async *bytes(path: string, query: Query, accept: string, signal?: AbortSignal): AsyncGenerator<string> {

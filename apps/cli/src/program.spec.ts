@@ -141,6 +141,28 @@ describe('orrery', () => {
     expect(seen[1]!.headers['idempotency-key']).toBe(seen[0]!.headers['idempotency-key']);
   });
 
+  it('goes on with events where a stream was cut off', async () => {
+    const event = (number: number) =>
+      `{"position":"at-${number}","at":"t","type":"E${number}","journal":"services-0","seq":${number}}\n`;
+    answer = ({ url }, response) => {
+      if (url.includes('from=at-2')) {
+        response.write(event(3));
+        response.end('{"position":"at-3","type":"stream-ended"}\n');
+      } else if (url.includes('from=at-3')) response.writeHead(404).end('{}');
+      else {
+        response.write(event(1) + event(2));
+        setTimeout(() => response.destroy(), 20);
+      }
+    };
+    const { out } = await orrery('events -f -o json');
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { type: string }).type),
+    ).toEqual(['E1', 'E2', 'E3']);
+  });
+
   it('destroys nothing without a yes', async () => {
     const { code, err } = await orrery('service uninstall hello');
     expect(code).toBe(2);

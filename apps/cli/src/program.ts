@@ -244,6 +244,12 @@ function addPast(program: Command, add: Add): void {
     load: verb('state'),
     options: [at(), output()],
   });
+  add(program, {
+    usage: 'diff <from> [to]',
+    says: 'Show what came, went and changed between two moments (default: until now)',
+    load: verb('diff'),
+    options: [output()],
+  });
   const audit = noun(program, 'audit', 'Who did what, when, why, and what followed');
   add(audit, {
     usage: 'log',

@@ -6,9 +6,13 @@ import type { Listing } from './output/output.js';
 /** `--at`: a duration means so long ago; the gateway understands the rest. */
 export function atOf(call: Call): { at?: string } {
   const { at } = call.options;
-  if (at === undefined) return {};
-  const agoMs = /[a-z]$/i.test(at) ? parseDurationMs(at.replace(/^-/, '')) : undefined;
-  return { at: agoMs === undefined ? at : new Date(Date.now() - agoMs).toISOString() };
+  return at === undefined ? {} : { at: momentOf(at) };
+}
+
+/** A moment as the gateway understands it: `5m` is five minutes ago. */
+export function momentOf(text: string): string {
+  const agoMs = /\d[a-z]+$/i.test(text) ? parseDurationMs(text.replace(/^-/, '')) : undefined;
+  return agoMs === undefined ? text : new Date(Date.now() - agoMs).toISOString();
 }
 
 /** Reads a list and prints it; with `--watch` again whenever something happens. */
@@ -43,7 +47,7 @@ async function watching(call: Call, service: string | undefined, show: () => Pro
   if (options.watch !== true || options.at !== undefined) return;
   const query = { follow: true, from: gateway.position, service };
   let due: Promise<void> | undefined;
-  for await (const _event of gateway.lines('/v1/events', query, surroundings.interrupted)) {
+  for await (const _event of gateway.events(query, surroundings.interrupted)) {
     due ??= new Promise<void>((done) => setTimeout(done, REDRAW_MS)).then(again).finally(() => (due = undefined));
   }
   await due;

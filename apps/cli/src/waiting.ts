@@ -52,15 +52,12 @@ function listen(call: Call, service: string | undefined) {
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, call.surroundings.interrupted]);
   let happened = false;
-  let wake: (() => void) | undefined;
+  let wake = (): void => undefined;
+  signal.addEventListener('abort', () => wake());
   const follow = async () => {
-    for await (const _ of call.gateway.lines(
-      '/v1/events',
-      { follow: true, from: call.gateway.position, service },
-      signal,
-    )) {
+    for await (const _ of call.gateway.events({ follow: true, from: call.gateway.position, service }, signal)) {
       happened = true;
-      wake?.();
+      wake();
     }
   };
   // Without the stream the waiter still looks once a second.
@@ -69,18 +66,17 @@ function listen(call: Call, service: string | undefined) {
   });
   return {
     async next(timeoutMs: number): Promise<void> {
-      if (!happened) {
+      if (!happened && !signal.aborted) {
         await new Promise<void>((done) => {
           const timer = setTimeout(done, timeoutMs);
           wake = () => {
             clearTimeout(timer);
             setTimeout(done, EVENTS_PAUSE_MS);
           };
-          signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
         });
       }
       happened = false;
-      wake = undefined;
+      wake = () => undefined;
     },
     stop(): void {
       ended.abort();

@@ -18,6 +18,7 @@ const gatewayStatus = {
   'too-many-streams': 429,
   'too-many-reads-of-the-past': 429,
   'no-such-verb': 404,
+  'other-site': 403,
   'stream-failed': 502,
   internal: 500,
 } as const;

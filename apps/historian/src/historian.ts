@@ -10,6 +10,7 @@ import {
   type Positions,
 } from '@orrery/control-loop';
 import { allocation, cluster, services, type ClusterState } from '@orrery/domain';
+import { CheckpointPace, checkpointOf } from './checkpoints.js';
 import type { HistoryWriter } from './history-writer.js';
 import { rowsOf } from './rows.js';
 import { statesTold, type ToldState } from './told.js';
@@ -51,6 +52,7 @@ export class Historian {
   readonly #sources: readonly Source[];
   /** What cluster events tell of single tasks, looked up right before they are folded. */
   readonly #told = new WeakMap<object, readonly ToldState[]>();
+  readonly #witness = new CheckpointPace();
   #follower: JournalFollower<Source> | undefined;
   #ready = false;
   #stopped = false;
@@ -73,6 +75,7 @@ export class Historian {
         onCommit: ({ source, record, position }) => {
           const { rows } = this.#options.writer;
           if (record.kind === 'Commit') rowsOf(source, record, (event) => this.#told.get(event) ?? [], rows);
+          if (this.#witness.isDue(position)) this.#options.writer.witness(checkpointOf(source, position));
           return this.#options.writer.reached(`${source.domain}/${source.cell}`, position);
         },
         onVoid: (shard, reason, offset) => this.#options.observe({ kind: 'void-record', shard, reason, offset }),

@@ -13,6 +13,7 @@ class StoreDouble implements HistoryStore {
   saveOutcomes = async () => this.#answer();
   saveServiceVersions = async () => this.#answer();
   saveAgentHistory = async () => this.#answer();
+  saveCheckpoints = async () => this.#answer();
 
   async saveAudit(rows: readonly AuditRow[]): Promise<void> {
     await this.#answer();

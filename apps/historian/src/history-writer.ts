@@ -1,12 +1,15 @@
 import type { CassandraHistory } from '@orrery/cassandra';
-import type { JournalPosition } from '@orrery/contracts';
+import type { Checkpoint, JournalPosition } from '@orrery/contracts';
 import type { Clock } from '@orrery/control-loop';
 import { countOf, noRows, type HistoryRows } from './rows.js';
 
-export type HistoryStore = Pick<
+export interface HistoryStore extends Pick<
   CassandraHistory,
   'append' | 'saveOutcomes' | 'saveServiceVersions' | 'saveAgentHistory' | 'saveAudit' | 'savePosition'
->;
+> {
+  /** Into the log, not into Cassandra: they witness the journals. */
+  saveCheckpoints(checkpoints: readonly Checkpoint[]): Promise<void>;
+}
 
 export interface HistoryWriterOptions {
   readonly store: HistoryStore;
@@ -26,6 +29,7 @@ interface Batch {
   readonly rows: HistoryRows;
   /** `services/0` → where the journal stands once these rows are written. */
   readonly positions: Map<string, JournalPosition>;
+  readonly checkpoints: Checkpoint[];
 }
 
 /**
@@ -46,6 +50,11 @@ export class HistoryWriter {
   /** Where rows of the commit at hand are put. */
   get rows(): HistoryRows {
     return this.#filling.rows;
+  }
+
+  /** Goes out with the rows of its commit. */
+  witness(checkpoint: Checkpoint): void {
+    this.#filling.checkpoints.push(checkpoint);
   }
 
   /** The rows so far reach up to this position. Resolves when there is room for more. */
@@ -101,7 +110,7 @@ export class HistoryWriter {
     }
   }
 
-  async #tryToWrite({ rows, positions }: Batch): Promise<void> {
+  async #tryToWrite({ rows, positions, checkpoints }: Batch): Promise<void> {
     const { store } = this.#options;
     await Promise.all([
       store.append(rows.states),
@@ -109,6 +118,7 @@ export class HistoryWriter {
       store.saveServiceVersions(rows.versions),
       store.saveAgentHistory(rows.agents),
       store.saveAudit(rows.audit),
+      store.saveCheckpoints(checkpoints),
     ]);
     for (const [journal, position] of positions) {
       await store.savePosition(PROJECTOR, { journal, seq: position.seq, cursor: JSON.stringify(position) });
@@ -117,5 +127,5 @@ export class HistoryWriter {
 }
 
 function emptyBatch(): Batch {
-  return { rows: noRows(), positions: new Map() };
+  return { rows: noRows(), positions: new Map(), checkpoints: [] };
 }

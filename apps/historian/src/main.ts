@@ -7,6 +7,7 @@ import { processSettings, Telemetry } from '@orrery/telemetry';
 import { Historian, type HistorianStatus } from './historian.js';
 import { HistorianMetrics } from './historian-metrics.js';
 import { HistorianServer } from './historian-server.js';
+import { HistoryStores } from './history-stores.js';
 import { HistoryWriter, PROJECTOR } from './history-writer.js';
 
 const STATUS_EVERY_MS = 2_000;
@@ -30,7 +31,7 @@ const cassandra = cassandraOfOwner(settings, telemetry.lines('cassandra'));
 const history = new CassandraHistory({ contactPoints, datacenter, keyspace, logger: telemetry.lines('cassandra') });
 
 const writer = new HistoryWriter({
-  store: history,
+  store: new HistoryStores(history, log),
   clock: systemClock,
   onWritten: ({ rows, ms }) => metrics.written(rows, ms),
   onTrouble: (error, attempt) => {

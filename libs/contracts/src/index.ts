@@ -1,5 +1,6 @@
 export * from './agent-protocol.js';
 export * from './allocation.js';
+export * from './checkpoint.js';
 export * from './cluster.js';
 export * from './command.js';
 export * from './decode-command.js';

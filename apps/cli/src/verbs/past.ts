@@ -1,8 +1,8 @@
 import type { Agent, Service, StreamedEvent, Task } from '../answers.js';
-import type { Call } from '../call.js';
+import { argument, type Call } from '../call.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import { fields, table } from '../output/table.js';
-import { atOf, showList } from '../reading.js';
+import { atOf, momentOf, showList } from '../reading.js';
 
 interface State {
   readonly at: string;
@@ -46,6 +46,34 @@ function stateText({ at, position, counts, services, agents, tasks }: State): st
       tasks,
     ),
   ].join('\n');
+}
+
+interface StateChange {
+  readonly kind: string;
+  readonly name: string;
+  readonly change: string;
+  readonly fields?: Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
+}
+
+export async function diff(call: Call): Promise<void> {
+  const [from, to] = [momentOf(argument(call, 0)), call.args[1]];
+  const query = { from, to: to === undefined ? undefined : momentOf(to) };
+  const { changes } = await call.gateway.get<{ changes: StateChange[] }>('/v1/diff', query);
+  await call.output.list(changes, {
+    name: ({ kind, name }) => `${kind}/${name}`,
+    columns: [
+      { title: 'KIND', cell: ({ kind }) => kind },
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'CHANGE', cell: ({ change }) => change },
+      { title: 'FIELDS', cell: ({ fields: changed }) => fieldsText(changed) },
+    ],
+  });
+}
+
+function fieldsText(changed: StateChange['fields']): string {
+  return Object.entries(changed ?? {})
+    .map(([field, { before, after }]) => `${field} ${JSON.stringify(before)} → ${JSON.stringify(after)}`)
+    .join(', ');
 }
 
 interface AuditEntry {
@@ -110,7 +138,7 @@ export async function events(call: Call): Promise<void> {
   // Without a start, what is to come is followed, and what has been is read from its beginning.
   const start = from ?? (follows ? undefined : 'beginning');
   const query = { from: start, service, type, follow: follows };
-  for await (const event of call.gateway.lines<StreamedEvent>('/v1/events', query, call.surroundings.interrupted)) {
+  for await (const event of call.gateway.events(query, call.surroundings.interrupted)) {
     await call.output.item(event, eventText);
   }
 }

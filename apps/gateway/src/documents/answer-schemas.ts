@@ -108,6 +108,12 @@ export const state = Type.Object({
   tasks: Type.Array(task),
 });
 
+export const stateDifference = Type.Object({
+  from: time,
+  to: time,
+  changes: Type.Array(Type.Object({ kind: text, name: text, change: oneOf('added', 'removed', 'changed') })),
+});
+
 export const auditEntry = Type.Object({
   commandId: text,
   at: time,

@@ -129,6 +129,7 @@ export const operations: readonly Operation[] = [
   list('agents', '/v1/agents/{id}/history', 'What happened to it', answers.anything, ['limit', 'cursor']),
   write('agents', 'post', '/v1/agents/{id}/{verb}', 'drain, activate, gone, confirm-lapse', cluster.DrainAgent),
   read('past', '/v1/state', 'Services, agents and tasks at once', answers.state, ['at', 'limit']),
+  read('past', '/v1/diff', 'What came, went and changed between two moments', answers.stateDifference, ['from', 'to']),
   list('past', '/v1/audit', 'Who did what, when, why, and what followed', answers.auditEntry, [
     ...(['limit', 'cursor', 'service', 'subject', 'actor', 'since', 'until'] as const),
   ]),

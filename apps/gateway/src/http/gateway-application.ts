@@ -4,6 +4,7 @@ import { GatewayModule, type GatewayParts } from '../gateway.module.js';
 import { GatewayMetrics } from '../metrics.js';
 import { addBodyParsers } from './body-parsers.js';
 import { ProblemFilter } from './problem-filter.js';
+import { refuseOtherSites } from './same-site.js';
 
 export type UnexpectedLogger = (error: unknown) => void;
 
@@ -25,6 +26,7 @@ export async function gatewayApplication(
   app.useGlobalFilters(new ProblemFilter(logUnexpected));
   const fastify = adapter.getInstance();
   addBodyParsers(fastify);
+  refuseOtherSites(fastify);
   const metrics = app.get(GatewayMetrics);
   fastify.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none';

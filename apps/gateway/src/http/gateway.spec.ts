@@ -430,6 +430,8 @@ describe('the gateway', () => {
     expect(await problem('GET', '/v1/tasks?at=soon')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?at=2001-01-01')).toEqual([404, 'before-the-beginning']);
     expect(await problem('GET', '/v1/events?from=soon')).toEqual([400, 'invalid-parameter']);
+    const fromElsewhere = { 'sec-fetch-site': 'cross-site' };
+    expect(await problem('POST', '/v1/agents/ada/drain', undefined, fromElsewhere)).toEqual([403, 'other-site']);
   });
 
   it('pages through a list without loss and without repeat', async () => {
@@ -463,6 +465,12 @@ describe('the gateway', () => {
       2, 2, 5,
     ]);
     expect(await tasksAt('services-0:1')).toBe(0);
+    const { changes } = (await ask('GET', `/v1/diff?from=${position}`)).json as {
+      changes: { kind: string; name: string; change: string }[];
+    };
+    expect(changes.filter(({ kind }) => kind === 'task').map(({ name, change }) => [name, change])).toEqual(
+      [2, 3, 4].map((index) => [`hello.web-${index}.server`, 'added']),
+    );
     const old = await ask('GET', `/v1/services/hello?at=${position}`);
     expect(old).toMatchObject({
       json: { version: 1, pods: { web: { count: 2 } } },

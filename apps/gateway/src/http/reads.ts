@@ -22,15 +22,19 @@ export class Reads {
     add: (value: unknown) => Promise<unknown>,
   ): Promise<void> {
     const answered = await this.ask(request, query, at);
-    const value = await add(JSON.parse(Buffer.from(answered.body).toString()));
+    const value = await add(parse(answered));
     send(reply, { ...answered, body: Buffer.from(JSON.stringify(value)) });
+  }
+
+  /** An answer that this process itself works with. */
+  async value(request: FastifyRequest, query: Query, at: string | undefined): Promise<unknown> {
+    return parse(await this.ask(request, query, at));
   }
 
   /** Where a service lives; nothing when nobody knows it. */
   async whereabouts(request: FastifyRequest, service: string): Promise<Whereabouts | undefined> {
     try {
-      const { body } = await this.ask(request, { ask: 'whereabouts', service }, undefined);
-      return JSON.parse(Buffer.from(body).toString()) as Whereabouts;
+      return (await this.value(request, { ask: 'whereabouts', service }, undefined)) as Whereabouts;
     } catch (error) {
       if (error instanceof Problem && error.code === 'unknown-service') return undefined;
       throw error;
@@ -53,4 +57,8 @@ function send(reply: FastifyReply, { body, position, etag }: Answered): void {
   void reply
     .header('content-type', 'application/json; charset=utf-8')
     .send(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+}
+
+function parse({ body }: Answered): unknown {
+  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
 }

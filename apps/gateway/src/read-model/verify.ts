@@ -1,5 +1,6 @@
 import { auditJournal, type AuditReport, type PastPorts } from '@orrery/control-loop';
 import { journalName } from '../position.js';
+import { Checkpoints } from './checkpoints.js';
 import { journalsOf } from './followed-journals.js';
 import { breathe } from './past-worlds.js';
 import type { AuditLine } from './read-model.js';
@@ -8,6 +9,7 @@ const PROGRESS_EVERY_MS = 500;
 
 /** The audit walk over all journals, as lines: progress on the way, what was found, one result. */
 export async function* verifyJournals(cells: number, ports: PastPorts, signal: AbortSignal): AsyncGenerator<AuditLine> {
+  const checkpoints = await Checkpoints.read(ports.log);
   let [clean, records, events] = [true, 0, 0];
   for (const { domain, cell, folding } of journalsOf(cells)) {
     const journal = journalName(domain, cell);
@@ -16,7 +18,10 @@ export async function* verifyJournals(cells: number, ports: PastPorts, signal: A
       domain,
       cell,
       folding,
-      onRecord: ({ seq }) => (walk.seq = seq),
+      onRecord: ({ seq }, position) => {
+        walk.seq = seq;
+        checkpoints.check(position);
+      },
       breathe: async () => {
         signal.throwIfAborted();
         await breathe();
@@ -27,7 +32,11 @@ export async function* verifyJournals(cells: number, ports: PastPorts, signal: A
     }
     const report = await walking;
     yield* linesOf(journal, report);
-    clean &&= report.clean;
+    const witnessed = checkpoints.resultOf(report.journalId);
+    for (const { seq, message: found } of witnessed.findings) yield { kind: 'finding', journal, message: found, seq };
+    if (witnessed.confirmed > 0)
+      yield { kind: 'journal', journal, message: `${witnessed.confirmed} checkpoints confirmed` };
+    clean &&= report.clean && witnessed.findings.length === 0;
     records += report.accepted;
     events += report.events;
   }

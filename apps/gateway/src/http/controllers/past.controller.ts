@@ -2,9 +2,13 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReadModel } from '../../read-model/read-model.js';
 import { HistoryReads } from '../history-reads.js';
-import { pageOf, parametersOf } from '../parameters.js';
+import { differenceOfStates, type ShownState } from '../../state-difference.js';
+import { invalid, pageOf, parametersOf } from '../parameters.js';
 import { Reads } from '../reads.js';
 import { ResponseSink } from '../response-sink.js';
+
+/** Of each of the lists of a state. */
+const STATE_LIMIT = 10_000;
 
 @Controller('v1')
 export class PastController {
@@ -18,8 +22,21 @@ export class PastController {
   @Get('state')
   async state(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const parameters = parametersOf(request, ['at', 'limit']);
-    const page = pageOf({ limit: '10000', ...parameters });
+    const page = pageOf({ limit: String(STATE_LIMIT), ...parameters });
     await this.reads.answer(request, reply, { ask: 'state', page }, parameters);
+  }
+
+  /** What came, went and changed from one moment to another. */
+  @Get('diff')
+  async diff(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { from, to } = parametersOf(request, ['from', 'to']);
+    if (from === undefined) throw invalid('from', 'from is missing', 'such as from=2026-01-31T12:00:00Z');
+    const page = { limit: STATE_LIMIT };
+    const before = await this.reads.value(request, { ask: 'state', page }, from);
+    await this.reads.answerWith(request, reply, { query: { ask: 'state', page }, at: to }, async (after) => {
+      const [old, now] = [before as ShownState, after as ShownState];
+      return { from: old.at, to: now.at, changes: differenceOfStates(old, now) };
+    });
   }
 
   @Get('audit')
