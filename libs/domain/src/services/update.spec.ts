@@ -1,0 +1,162 @@
+import { specificationOf } from '@orrery/testing';
+import type { LaunchId, ServiceSpec } from '@orrery/contracts';
+import { services } from './decide.js';
+import { differenceOf } from './difference.js';
+import {
+  apply,
+  command,
+  dataOf,
+  ended,
+  HELLO,
+  hello,
+  launchesIn,
+  placeAll,
+  running,
+  scale,
+  stores,
+  typesOf,
+  webs,
+} from './examples.js';
+import { withDefaults } from './spec.js';
+import { previewApply } from './views.js';
+
+function up(spec: ServiceSpec) {
+  let story = specificationOf(services).when(apply(spec));
+  const launches: LaunchId[] = [];
+  while (dataOf(story.events, 'PlacementRequested').length > 0) {
+    story = placeAll(story);
+    launches.push(...launchesIn(story.events));
+    story = story.when(running(launchesIn(story.events)));
+  }
+  return { story, launches };
+}
+
+const withCpus = (cpus: number) =>
+  hello({ pods: { web: { count: 1, tasks: { server: { cmd: 'sleep 1000', cpus } } } } });
+
+describe('a service that changes', () => {
+  it('relaunches its pods one after the other, each on the grant that it has', () => {
+    const { story, launches } = up(webs(2));
+    const first = story.when(apply(webs(2, 'sleep 2000')));
+    expect(typesOf(first.events)).toEqual(['ServiceApplied', 'PlanStarted', 'StepStarted', 'KillOrdered']);
+    expect(dataOf(first.events, 'PlanStarted')).toMatchObject([{ plan: 'update', version: 2 }]);
+    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'updated' }]);
+    const over = first.when(ended([launches[0]!], 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
+    const [order] = dataOf(over.events, 'LaunchOrdered');
+    expect(order).toMatchObject({ version: 2, launches: [{ index: 0, incarnation: 2, grant: 'g1.1.0' }] });
+    const next = over.when(running(launchesIn(over.events)));
+    expect(typesOf(next.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'KillOrdered']);
+  });
+
+  it('moves a pod to another grant when it needs something else', () => {
+    const { story, launches } = up(withCpus(0.1));
+    const over = story.when(apply(withCpus(0.2))).when(ended(launches, 'KILLED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'GrantReturned', 'PlacementRequested']);
+    expect(dataOf(over.events, 'PlacementRequested')).toMatchObject([{ needs: { cpusMilli: 200 }, attempt: 1 }]);
+  });
+
+  it('adds what is new before it touches what is there, and takes down at last', () => {
+    const pods = { web: webs(3, 'sleep 2000').pods['web']!, extra: { count: 1, tasks: { t: { cmd: 't' } } } };
+    const { story } = up(hello({ pods: { web: webs(2).pods['web']!, old: { count: 1, tasks: { t: { cmd: 't' } } } } }));
+    const changed = story.when(apply(hello({ pods })));
+    const [plan] = dataOf(changed.events, 'PlanStarted');
+    expect(plan!.phases).toEqual([
+      { name: 'web-add', pod: 'web', strategy: 'parallel', action: 'deploy', indexes: [[2, 2]] },
+      { name: 'web', pod: 'web', strategy: 'serial', action: 'deploy', indexes: [[0, 1]] },
+      { name: 'extra', pod: 'extra', strategy: 'parallel', action: 'deploy', indexes: [[0, 0]] },
+      { name: 'old-decommission', pod: 'old', strategy: 'parallel', action: 'decommission', indexes: [[0, 0]] },
+    ]);
+  });
+
+  it('restarts nothing for a change that no running task sees', () => {
+    const { story } = up(webs(2));
+    const spec = webs(2);
+    const placed = { ...spec, pods: { web: { ...spec.pods['web']!, placement: [['zone', 'GROUP_BY']] } } };
+    const changed = story.when(apply(placed));
+    expect(typesOf(changed.events)).toEqual([
+      'ServiceApplied',
+      'PlanStarted',
+      'StepStarted',
+      'StepCompleted',
+      'PlanCompleted',
+    ]);
+  });
+
+  it('supersedes a plan under way, and starts from what is true', () => {
+    const { story, launches } = up(webs(2));
+    const first = story.when(apply(webs(2, 'sleep 2000')));
+    const second = first.when(apply(webs(2, 'sleep 3000')));
+    expect(typesOf(second.events)).toEqual(['PlanStopped', 'ServiceApplied', 'PlanStarted', 'StepStarted']);
+    const over = second.when(ended([launches[0]!], 'KILLED'));
+    expect(dataOf(over.events, 'LaunchOrdered')).toMatchObject([{ version: 3 }]);
+  });
+
+  it('goes back to an earlier version as a new one, and leaves alone what never left it', () => {
+    const { story } = up(webs(2));
+    const first = story.when(apply(webs(2, 'sleep 2000')));
+    const back = first.when(command('RollBackService', { name: HELLO, version: 1 }));
+    expect(dataOf(back.events, 'ServiceApplied')).toMatchObject([{ version: 3, recipes: { web: 1 } }]);
+    expect(dataOf(back.events, 'KillOrdered')).toEqual([]);
+    back.when(command('RollBackService', { name: HELLO, version: 9 })).thenRefused('unknown-version');
+  });
+
+  it('gives a pod that is scaled up again a new life: new grant, next incarnation (race 4)', () => {
+    const { story, launches } = up(webs(2));
+    const down = story.when(scale(1)).when(ended([launches[1]!], 'KILLED'));
+    const again = placeAll(down.when(scale(2)));
+    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches).toMatchObject([{ index: 1, incarnation: 2 }]);
+    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches[0]!.grant).not.toBe('g1.1.1');
+  });
+
+  it('lets a pod that is scaled up again while it ends come back on its grant once it has ended (race 3)', () => {
+    const { story, launches } = up(webs(2));
+    const again = story.when(scale(1)).when(scale(2));
+    expect(dataOf(again.events, 'GrantReturned')).toEqual([]);
+    const over = again.when(ended([launches[1]!], 'KILLED'));
+    expect(dataOf(over.events, 'LaunchOrdered')[0]!.launches).toMatchObject([{ index: 1, incarnation: 2 }]);
+  });
+
+  it.each<[string, ServiceSpec, ServiceSpec]>([
+    ['/role', webs(1), { ...webs(1), role: 'eng' }],
+    ['/pods/node/volumes', stores(1), resized(128)],
+  ])('refuses to change %s', (field, before, after) => {
+    const refusal = up(before).story.when(apply(after));
+    refusal.thenRefused('spec-change-not-allowed', (found) => expect(found.field).toBe(field));
+  });
+});
+
+describe('a preview', () => {
+  it('tells what would change and the plan that would run, and changes nothing', () => {
+    const { story } = up(webs(2));
+    story.thenState((state) => {
+      const preview = previewApply(state, webs(3), 0);
+      expect(preview).toMatchObject({
+        ok: true,
+        difference: { changes: [{ path: '/pods/web/count', before: 2, after: 3 }] },
+        plan: { name: 'update', phases: [{ name: 'web', indexes: [[2, 2]] }] },
+      });
+      expect(previewApply(state, webs(2), 0)).not.toHaveProperty('plan');
+      expect(previewApply(state, { ...webs(2), role: 'eng' }, 0)).toMatchObject({ ok: false });
+    });
+  });
+});
+
+describe('the difference between two versions', () => {
+  const difference = (before: ServiceSpec, after: ServiceSpec) =>
+    differenceOf(withDefaults(before), withDefaults(after));
+
+  it('names each field that changed, and what that means for the pods that stay', () => {
+    expect(difference(webs(2), webs(2, 'sleep 2000'))).toEqual({
+      changes: [{ path: '/pods/web/tasks/server/cmd', before: 'sleep 1000', after: 'sleep 2000' }],
+      pods: [{ pod: 'web', countBefore: 2, countAfter: 2, effect: 'relaunch' }],
+    });
+    expect(difference(withCpus(0.1), withCpus(0.2)).pods).toMatchObject([{ effect: 'move' }]);
+    expect(difference(webs(2), webs(2))).toMatchObject({ changes: [], pods: [{ effect: 'none' }] });
+  });
+});
+
+function resized(size: number): ServiceSpec {
+  const spec = stores(1);
+  return { ...spec, pods: { node: { ...spec.pods['node']!, volumes: { data: { path: 'data', size } } } } };
+}
