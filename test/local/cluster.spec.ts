@@ -68,7 +68,7 @@ describe('the local cluster', () => {
     const second = await run('up');
     expect(second.code).toBe(4);
     expect(second.said).toContain(`already run by process ${launcher.pid}`);
-    expect(JSON.parse((await run('status', '-o', 'json')).said)).toMatchObject({ launcher: launcher.pid, ready: true });
+    expect(JSON.parse((await run('status -o json')).said)).toMatchObject({ launcher: launcher.pid, ready: true });
   });
 
   it('leaves neither a process nor a task when its launcher is killed', async () => {
@@ -99,6 +99,14 @@ describe('the local cluster', () => {
     expect((await run('status')).code).toBe(3);
   });
 
+  it('does not start with another number of cells than its topics were made for', async () => {
+    const { code, said } = await run('up', { ORRERY_CELLS: '2', ORRERY_KAFKA: '', ORRERY_CASSANDRA: '' });
+    expect(code).toBe(1);
+    expect(said).toContain('partitions is 1, must be 2');
+    expect(said).toContain('ORRERY_CELLS');
+    expect(home.recorded()).toEqual([]);
+  });
+
   function up(): ChildProcess {
     return spawn(process.execPath, [main, 'up', '--home', folder, '--while-stdin-is-open'], {
       env: { ...process.env, ORRERY_KAFKA: '', ORRERY_CASSANDRA: '', ORRERY_PORT: '0' },
@@ -106,9 +114,10 @@ describe('the local cluster', () => {
     });
   }
 
-  function run(...words: string[]): Promise<{ readonly code: number; readonly said: string }> {
+  function run(words: string, env: NodeJS.ProcessEnv = {}): Promise<{ readonly code: number; readonly said: string }> {
+    const args = [main, ...words.split(' '), '--home', folder];
     return new Promise((resolve) => {
-      const child = execFile(process.execPath, [main, ...words, '--home', folder], (_, stdout, stderr) =>
+      const child = execFile(process.execPath, args, { env: { ...process.env, ...env } }, (_, stdout, stderr) =>
         resolve({ code: child.exitCode ?? 1, said: `${stdout}${stderr}` }),
       );
     });

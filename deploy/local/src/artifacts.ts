@@ -19,13 +19,16 @@ export interface JarSet {
 }
 
 /** The folder of a jar set, fetched once for all checkouts: a folder appears by rename, so it is whole or not there. */
-export async function jarFolder(set: JarSet, cache: string, progress: Progress): Promise<string> {
+export async function jarFolder(
+  set: JarSet,
+  { cache, progress, signal }: { readonly cache: string; readonly progress: Progress; readonly signal: AbortSignal },
+): Promise<string> {
   const folder = join(cache, set.name);
   if (existsSync(join(folder, 'jars'))) return folder;
   mkdirSync(cache, { recursive: true });
   const partial = mkdtempSync(join(cache, `${set.name}.partial-`));
   try {
-    await progress.during(`fetching ${set.name} with Maven`, () => fetchJars(set, partial));
+    await progress.during(`fetching ${set.name} with Maven`, () => fetchJars(set, partial, signal));
     renameIfFirst(partial, folder);
   } finally {
     rmSync(partial, { recursive: true, force: true });
@@ -42,13 +45,14 @@ export function classPath(folder: string): string {
     .join(':');
 }
 
-async function fetchJars(set: JarSet, folder: string): Promise<void> {
+async function fetchJars(set: JarSet, folder: string, signal: AbortSignal): Promise<void> {
   const pom = join(folder, 'pom.xml');
   writeFileSync(pom, pomOf(set));
   const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${join(folder, 'jars')}`];
   try {
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 600_000, maxBuffer: 16 * 1024 * 1024 });
+    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 600_000, signal, maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {
+    signal.throwIfAborted();
     const said = String((error as { stdout?: string }).stdout ?? '').trim() || String(error);
     const line = said.split('\n').find((text) => text.includes('ERROR')) ?? said;
     throw new Error(

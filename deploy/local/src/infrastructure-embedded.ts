@@ -29,7 +29,7 @@ export function embeddedInfrastructure(
   const waiting = { withinMs: READY_WITHIN_MS, signal, stillWorthIt: () => supervisor.assertStarting() };
   return {
     kafka: async () => {
-      const jars = await jarFolder(kafkaJars, settings.cache, progress);
+      const jars = await jarFolder(kafkaJars, { cache: settings.cache, progress, signal });
       const { kafka: port, kafkaController: controllerPort } = await chosen;
       const folder = join(settings.home, 'kafka');
       const heapMib = KAFKA_HEAP_MIB;
@@ -43,7 +43,7 @@ export function embeddedInfrastructure(
       return { addresses, stop };
     },
     cassandra: async () => {
-      const jars = await jarFolder(cassandraJars, settings.cache, progress);
+      const jars = await jarFolder(cassandraJars, { cache: settings.cache, progress, signal });
       const { cassandra: port, cassandraStorage: storagePort } = await chosen;
       const folder = join(settings.home, 'cassandra');
       const heapMib = CASSANDRA_HEAP_MIB;

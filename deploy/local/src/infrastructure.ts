@@ -46,16 +46,24 @@ export interface Provisioning {
 
 /** Both at once, since together they take as long as the slower one. What was given an address is never started. */
 export async function startInfrastructure(
-  surroundings: InfrastructureSurroundings,
+  asked: InfrastructureSurroundings,
   provision?: Provisioning,
 ): Promise<Infrastructure> {
-  const { settings } = surroundings;
+  const { settings } = asked;
+  // When one has failed, nobody waits for the other.
+  const failed = new AbortController();
+  const surroundings = { ...asked, signal: AbortSignal.any([asked.signal, failed.signal]) };
   const given = givenInfrastructure(surroundings);
   const own = settings.kafka && settings.cassandra ? given : await ownInfrastructure(surroundings);
   const served = async (name: keyof InfrastructureProvider) => {
-    const one = await (settings[name] ? given : own)[name]();
-    await provision?.[name](one.addresses);
-    return one;
+    try {
+      const one = await (settings[name] ? given : own)[name]();
+      await provision?.[name](one.addresses);
+      return one;
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
   };
   const [kafka, cassandra] = await Promise.all([served('kafka'), served('cassandra')]);
   return {
