@@ -17,8 +17,14 @@ export class ByteWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #length = 0;
+  readonly #sorts: boolean;
 
-  constructor(capacityBytes = 4096) {
+  /**
+   * `canonical`: equal values give equal bytes, however they were built. `as-built`: fields keep their order, so what is read
+   * back behaves as what was written even where somebody walks its fields.
+   */
+  constructor(capacityBytes = 4096, fields: 'canonical' | 'as-built' = 'canonical') {
+    this.#sorts = fields === 'canonical';
     this.#bytes = new Uint8Array(capacityBytes);
     this.#view = new DataView(this.#bytes.buffer);
   }
@@ -114,9 +120,8 @@ export class ByteWriter {
   }
 
   #object(value: { readonly [field: string]: Plain | undefined }): void {
-    const fields = Object.keys(value)
-      .filter((field) => value[field] !== undefined)
-      .sort();
+    const fields = Object.keys(value).filter((field) => value[field] !== undefined);
+    if (this.#sorts) fields.sort();
     this.byte(7);
     this.varint(fields.length);
     for (const field of fields) {

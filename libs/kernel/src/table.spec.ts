@@ -63,6 +63,14 @@ describe('Table', () => {
     );
   });
 
+  it('loads rows whose fields stand in the order in which they were put', () => {
+    const lived = new Table<string, { readonly phases: Readonly<Record<string, number>> }>('rows');
+    lived.put('plan', { phases: { second: 1, first: 2 } });
+    const loaded = new Table<string, { readonly phases: Readonly<Record<string, number>> }>('rows');
+    for (const { slice } of slicesOf({ lived })) loaded.load(slice);
+    expect(Object.keys(loaded.get('plan')!.phases)).toEqual(['second', 'first']);
+  });
+
   it('walks the rows as they were when the walk began, though the table goes on changing', () => {
     fc.assert(
       fc.property(fc.array(change), fc.array(fc.array(change, { maxLength: 4 })), (kept, meanwhile) => {

@@ -215,7 +215,8 @@ class TableWalk<Key extends string, Row extends object> implements StateSlices {
   /** Rows as they were when the walk began, of those that changed since; `undefined`: not there then. */
   readonly #kept = new Map<Key, Row | undefined>();
   readonly #gone = new SortedKeys<Key>();
-  readonly #writer = new ByteWriter(SLICE_BYTES_MAX + 64 * 1024);
+  /** A fold builds equal rows alike, and some mean something by the order of their fields, such as the phases of a plan. */
+  readonly #writer = new ByteWriter(SLICE_BYTES_MAX + 64 * 1024, 'as-built');
   #after: Key | undefined;
 
   constructor(rows: ReadonlyMap<Key, Row>, keys: SortedKeys<Key>, end: () => void) {
