@@ -291,6 +291,12 @@ function addTools(program: Command, add: Add): void {
     load: async () => (await import('./verbs/service.js')).endpoints,
     options: reading(),
   });
+  add(program, {
+    usage: 'doctor',
+    says: 'Compare journals, snapshots, history and agents; name each difference and what to do',
+    load: async () => (await import('./verbs/doctor.js')).doctor,
+    options: [output()],
+  });
   const completion = add(program, {
     usage: 'completion',
     says: 'Print the completion script of a shell',

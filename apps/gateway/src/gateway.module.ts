@@ -13,6 +13,7 @@ import { OperationsController } from './http/controllers/operations.controller.j
 import { PastController } from './http/controllers/past.controller.js';
 import { ServicesController } from './http/controllers/services.controller.js';
 import { TasksController } from './http/controllers/tasks.controller.js';
+import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
 import { HistoryReads } from './http/history-reads.js';
 import { Reads } from './http/reads.js';
@@ -60,7 +61,7 @@ export class GatewayModule {
         OperationsController,
         DocumentsController,
       ],
-      providers: [...given, Reads, Writes, HistoryReads, TaskLogs, EventStreams, GatewayMetrics],
+      providers: [...given, Reads, Writes, HistoryReads, Doctor, TaskLogs, EventStreams, GatewayMetrics],
     };
   }
 }

@@ -11,7 +11,7 @@ import type {
 
 /** What the gateway reads of the past beside the journals: written by the historian, kept in Cassandra. */
 export abstract class History {
-  abstract readTask(task: TaskKey): Promise<TaskStateRow[]>;
+  abstract readTask(task: TaskKey, options?: { readonly newest?: number }): Promise<TaskStateRow[]>;
   abstract agentHistory(agent: string, limit?: number): Promise<AgentHistoryRow[]>;
   abstract outcome(commandId: string): Promise<CommandOutcomeRow | undefined>;
   abstract serviceVersions(service: string, generation?: number): Promise<ServiceVersionRow[]>;

@@ -123,6 +123,7 @@ export const auditEntry = Type.Object({
   status: text,
 });
 export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'snapshot', 'finding', 'result') });
+export const diagnosis = Type.Object({ check: text, ok: Type.Boolean(), message: text });
 export const event = Type.Object({ position: text, at: time, journal: text, seq: count, type: text, data: anything });
 export const readiness = Type.Object({ ready: Type.Boolean(), problems: Type.Array(text) });
 

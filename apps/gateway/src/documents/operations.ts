@@ -137,6 +137,10 @@ export const operations: readonly Operation[] = [
     ...read('past', '/v1/audit/verify', 'Walk all journals from zero', answers.auditLine, []),
     contentType: 'application/x-ndjson',
   },
+  {
+    ...read('past', '/v1/doctor', 'Compare what should agree, and name each difference', answers.diagnosis, []),
+    contentType: 'application/x-ndjson',
+  },
   read('commands', '/v1/commands/{id}', 'What became of a command', answers.outcome, []),
   {
     ...read('events', '/v1/events', 'What happens, as it happens; resumes from Last-Event-ID', answers.event, [

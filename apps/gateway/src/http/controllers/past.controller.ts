@@ -1,6 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReadModel } from '../../read-model/read-model.js';
+import { Doctor } from '../doctor.js';
 import { HistoryReads } from '../history-reads.js';
 import { differenceOfStates, type ShownState } from '../../state-difference.js';
 import { invalid, pageOf, parametersOf } from '../parameters.js';
@@ -16,6 +17,7 @@ export class PastController {
     private readonly reads: Reads,
     private readonly history: HistoryReads,
     private readonly model: ReadModel,
+    private readonly doctor: Doctor,
   ) {}
 
   /** Services, agents and tasks at once; `limit` bounds each of the three lists. */
@@ -48,15 +50,27 @@ export class PastController {
   @Get('audit/verify')
   async verify(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     parametersOf(request, []);
-    const sink = new ResponseSink(reply, 'application/x-ndjson');
-    try {
-      for await (const line of this.model.verify(sink.gone)) {
-        if (!(await sink.write(`${JSON.stringify(line)}\n`))) return;
-      }
-    } catch (error) {
-      await sink.write(`${JSON.stringify({ kind: 'result', ok: false, message: (error as Error).message })}\n`);
-    } finally {
-      sink.end();
+    await sendLines(reply, (gone) => this.model.verify(gone));
+  }
+
+  /** Lines of JSON: each check and its finding, one result at the end. */
+  @Get('doctor')
+  async examine(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    parametersOf(request, []);
+    await sendLines(reply, (gone) => this.doctor.examine(gone));
+  }
+}
+
+async function sendLines(reply: FastifyReply, lines: (gone: AbortSignal) => AsyncIterable<object>): Promise<void> {
+  const sink = new ResponseSink(reply, 'application/x-ndjson');
+  try {
+    for await (const line of lines(sink.gone)) {
+      if (!(await sink.write(`${JSON.stringify(line)}\n`))) return;
     }
+  } catch (error) {
+    const message = (error as Error).message;
+    await sink.write(`${JSON.stringify({ kind: 'result', check: 'result', ok: false, message })}\n`);
+  } finally {
+    sink.end();
   }
 }

@@ -1,5 +1,5 @@
 import type { AgentId, Capacity, Resources } from '@orrery/contracts';
-import { agentView, usedOnAgent, type AgentView } from '@orrery/domain';
+import { agentStateOf, usedOn, usedOnAgent } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -23,30 +23,26 @@ function* agentsOf(cell: Cell, from: string | undefined): Generator<Keyed<{ cell
   for (const id of cell.cluster.agents.keys(from)) yield [id, { cell, id }];
 }
 
-function agentJson(cell: Cell, id: AgentId): object | undefined {
-  const view = agentView(cell.cluster, id);
-  if (view === undefined) return undefined;
-  const { hostname, state, capacity, attributes, faultDomain, address, tasks, epoch, drainDeadline } = view;
+function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | undefined {
+  const row = cluster.agents.get(id);
+  if (row === undefined) return undefined;
+  const { hostname, capacity, attributes, faultDomain, address, epoch, drainDeadline } = row;
   return {
     id,
     hostname,
-    state,
+    state: agentStateOf(row),
     resources: amounts(totalOf(capacity)),
-    used: amounts(heldOn(cell, view)),
+    // What is granted there; before the allocator knows the agent, what runs there.
+    used: amounts(usedOnAgent(allocation, id) ?? usedOn(cluster, id)),
     attributes,
     domain: faultDomain,
     address,
     ports: capacity.ports,
-    tasks,
+    tasks: cluster.launches.countBy('liveOn', id),
     epoch,
-    cell: cell.cell,
+    cell,
     ...(drainDeadline === undefined ? {} : { drainDeadline: new Date(drainDeadline).toISOString() }),
   };
-}
-
-/** What is granted there; before the allocator knows the agent, what runs there. */
-function heldOn({ allocation }: Cell, { id, used }: AgentView): Resources {
-  return usedOnAgent(allocation, id) ?? used;
 }
 
 function totalOf({ cpusMilli, memoryMib, diskMib, gpuIds }: Capacity): Resources {
