@@ -3,12 +3,17 @@ import { path, type Call } from './call.js';
 import type { Outcome } from './gateway-client.js';
 import { waitUntil } from './waiting.js';
 
+/** Enough to see whether anything is stuck; the counts are told anyway. */
+const STEPS_LOOKED_AT = 100;
+
 /** Waits for the plans that a command started; prints each step of the way on stderr. */
 export async function waitForPlans(call: Call, outcome: Outcome): Promise<void> {
   if (call.options.detach === true) return;
   for (const { service, plan } of outcome.plans ?? []) {
     await waitUntil(call, { service, waitsFor: `plan ${plan} of ${service}` }, async () => {
-      const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`);
+      const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`, {
+        steps: STEPS_LOOKED_AT,
+      });
       return { done: shown.status === 'COMPLETE', progress: planProgress(shown) };
     });
   }

@@ -31,6 +31,7 @@ export const queryParameters = {
   follow: 'Whether to go on with what comes',
   type: 'Of one type',
   stream: 'stdout or stderr',
+  steps: 'At most so many steps of each phase',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
   since: 'From this time on (RFC 3339)',
@@ -100,7 +101,7 @@ export const operations: readonly Operation[] = [
   write('services', 'post', `${service}/scale`, 'Set the number of pods of one type', services.ScaleService),
   write('services', 'post', `${service}/rollback`, 'Apply an earlier version again', services.RollBackService),
   list('plans', `${service}/plans`, 'List its plans', answers.plan),
-  read('plans', `${service}/plans/{plan}`, 'Show phases and steps of a plan', answers.plan),
+  read('plans', `${service}/plans/{plan}`, 'Show phases and steps of a plan', answers.plan, ['at', 'steps']),
   write(
     'plans',
     'post',

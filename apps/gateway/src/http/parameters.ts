@@ -33,6 +33,13 @@ export function pageOf({ limit, cursor }: Parameters): Page {
   return { limit: size, ...(cursor === undefined ? {} : { after: decodeCursor(cursor) }) };
 }
 
+/** A number from 0 to `max`, which is also what is meant when it is left out. */
+export function countOf(name: string, text: string | undefined, max: number): number {
+  const count = text === undefined ? max : Number(text);
+  if (Number.isInteger(count) && count >= 0 && count <= max) return count;
+  throw invalid(name, `${name} is a number from 0 to ${max}, found ${text}`, `use ${name}=${max}`);
+}
+
 /** A cursor is the key of the last item of the page before, wrapped so that nobody builds one. */
 export function encodeCursor(key: string): string {
   return Buffer.from(`1${key}`).toString('base64url');

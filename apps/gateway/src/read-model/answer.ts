@@ -34,7 +34,7 @@ export function answer(world: World, query: Query): Answer {
     case 'plans':
       return { value: listPlans(world, query.name, query.page) };
     case 'plan':
-      return showPlan(world, query.name, query.plan);
+      return showPlan(world, query.name, query.plan, query.steps);
     case 'pods':
       return { value: listPods(world, query.name, query.page) };
     case 'pod':

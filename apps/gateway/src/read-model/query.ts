@@ -6,7 +6,7 @@ export type Query =
   | { readonly ask: 'service-diff'; readonly name: string; readonly from: number; readonly to: number }
   | { readonly ask: 'endpoints'; readonly name: string; readonly page: Page }
   | { readonly ask: 'plans'; readonly name: string; readonly page: Page }
-  | { readonly ask: 'plan'; readonly name: string; readonly plan: string }
+  | { readonly ask: 'plan'; readonly name: string; readonly plan: string; readonly steps: number }
   | { readonly ask: 'pods'; readonly name: string; readonly page: Page }
   | { readonly ask: 'pod'; readonly name: string; readonly pod: string }
   | {

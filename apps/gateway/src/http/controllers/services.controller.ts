@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Param, Post, Put, Req, Res } from '@nest
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../../problem.js';
 import { HistoryReads } from '../history-reads.js';
-import { invalid, pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { countOf, invalid, pageOf, pageParameters, parametersOf } from '../parameters.js';
 import { Reads } from '../reads.js';
 import { objectOf } from '../request-body.js';
 import { Writes } from '../writes.js';
@@ -125,7 +125,9 @@ export class ServicesController {
     @Param('name') name: string,
     @Param('plan') plan: string,
   ): Promise<void> {
-    await this.reads.answer(request, reply, { ask: 'plan', name, plan }, parametersOf(request, ['at']));
+    const parameters = parametersOf(request, ['at', 'steps']);
+    const steps = countOf('steps', parameters['steps'], 10_000);
+    await this.reads.answer(request, reply, { ask: 'plan', name, plan, steps }, parameters);
   }
 
   @Post(':name/plans/:plan/:verb')

@@ -48,9 +48,10 @@ export function listPlans(world: World, name: string, page: Page): ListAnswer {
   return pageOfEntries(plans, page, (plan) => plan);
 }
 
-export function showPlan(world: World, name: string, plan: string): Answer {
+/** `steps`: at most so many of each phase. */
+export function showPlan(world: World, name: string, plan: string, steps: number): Answer {
   const { services } = cellOf(world, name);
-  const value = planView(services, name, plan);
+  const value = planView(services, name, plan, steps);
   if (value !== undefined) return { value };
   const known = planViews(services, name, 0).map((view) => view.name);
   throw Problem.of('unknown-plan', `${name} has no plan ${plan} that has run`, {
