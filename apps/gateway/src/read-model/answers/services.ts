@@ -4,6 +4,9 @@ import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js
 import type { Answer, Page, Whereabouts } from '../query.js';
 import type { Cell, World } from '../world.js';
 
+/** Of each phase in a list of plans; one plan alone is shown whole. */
+const STEPS_LISTED = 100;
+
 export function listServices({ cells }: World, page: Page): ListAnswer {
   const named = merged(cells.map((cell) => namesOf(cell, page.after)));
   return pageOfEntries(named, page, ({ cell, name }) => serviceJson(cell, name));
@@ -43,7 +46,7 @@ export function diffVersions(world: World, name: string, from: number, to: numbe
 
 export function listPlans(world: World, name: string, page: Page): ListAnswer {
   const { services } = cellOf(world, name);
-  const plans = planViews(services, name).map((plan): Keyed<typeof plan> => [plan.name, plan]);
+  const plans = planViews(services, name, STEPS_LISTED).map((plan): Keyed<typeof plan> => [plan.name, plan]);
   plans.sort(([left], [right]) => (left < right ? -1 : 1));
   return pageOfEntries(plans, page, (plan) => plan);
 }
