@@ -32,7 +32,7 @@ export class PrivateInfrastructure {
       createInterface({ input: launcher.stdout! }).once('line', (line) =>
         resolve(JSON.parse(line) as PrivateInfrastructure['addresses']),
       );
-      ended.then((code) => reject(new Error(`Kafka and Cassandra did not start (exit code ${String(code)})`)));
+      void ended.then((code) => reject(new Error(`Kafka and Cassandra did not start (exit code ${String(code)})`)));
     });
     return new PrivateInfrastructure(home, launcher, ended, addresses);
   }

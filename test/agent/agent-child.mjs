@@ -94,7 +94,6 @@ const agent = await Agent.begin({
   },
   onRejoin: () => process.exit(3),
 });
-process.on('SIGTERM', async () => {
-  await agent.stop({ endTasks: settings.stopTasks });
-  process.exit(0);
+process.on('SIGTERM', () => {
+  void agent.stop({ endTasks: settings.stopTasks }).then(() => process.exit(0));
 });

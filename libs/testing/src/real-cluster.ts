@@ -57,12 +57,13 @@ export class RealCluster {
       [
         join(checkout, 'deploy/local/dist/main.js'),
         'up',
+        '--while-stdin-is-open',
         ...(options.agents === undefined ? [] : ['--agents', String(options.agents)]),
       ],
       {
         cwd: checkout,
         env: { ...process.env, ORRERY_PORT: '0', ...options.environment, ORRERY_HOME: home },
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
       },
     );
     const cluster = new RealCluster(home, options.home === undefined, launcher);
