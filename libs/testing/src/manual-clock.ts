@@ -25,7 +25,7 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), number: (this.#made += 1), run };
+    const timer = { dueMs: this.#nowMs + Math.ceil(Math.max(0, delayMs)), number: (this.#made += 1), run };
     this.#timers.splice(this.#placeOf(timer), 0, timer);
     return () => {
       const index = this.#placeOf(timer) - 1;

@@ -127,7 +127,10 @@ export class JournalWriter {
     this.#options.onInDoubt(record.seq, record.attempts, error);
     record.cancelTimer();
     const backOffMs = Math.min(RESEND_MS_MIN * 2 ** (record.attempts - 1), RESEND_MS_MAX);
-    record.cancelTimer = clock.after(backOffMs * (0.5 + random.fraction()), () => void this.#resend(record));
+    record.cancelTimer = clock.after(
+      Math.floor(backOffMs * (0.5 + random.fraction())),
+      () => void this.#resend(record),
+    );
   }
 
   /** W4: the same bytes again, once the last accepted record was seen to be still there. */

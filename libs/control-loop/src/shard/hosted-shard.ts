@@ -87,7 +87,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   /** Digest of accepted state and its position; nothing while a decision is open or a snapshot walks the state. */
   digest(): { readonly seq: number; readonly digest: string } | undefined {
     const position = this.#acceptedPosition();
-    if (position === undefined || this.#snapshotter.underWay) return undefined;
+    if (position === undefined || this.#snapshotter.walking) return undefined;
     return { seq: position.seq, digest: this.#fold.digest(position) };
   }
 
@@ -256,7 +256,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   #takeOverSoon(withinMs: number): void {
     if (this.#state !== 'standby' || !this.#hinted) return;
     this.#cancelTakeOver?.();
-    const delayMs = withinMs * this.#ports.random.fraction();
+    const delayMs = Math.floor(withinMs * this.#ports.random.fraction());
     this.#cancelTakeOver = this.#ports.clock.after(delayMs, () => void this.#takeOver(this.#journal!));
   }
 

@@ -31,6 +31,7 @@ export interface SnapshotterOptions {
 interface UnderWay {
   readonly position: JournalPosition;
   readonly walks: readonly { readonly part: string; readonly slices: StateSlices }[];
+  walked: boolean;
   cancelled: boolean;
 }
 
@@ -62,8 +63,9 @@ export class Snapshotter {
     this.#lastMs = options.clock.nowMs();
   }
 
-  get underWay(): boolean {
-    return this.#underWay !== undefined;
+  /** The parts of the state are being walked. What follows, writing and waiting for relays, leaves them alone. */
+  get walking(): boolean {
+    return this.#underWay?.walked === false;
   }
 
   /** A record was accepted and folded. */
@@ -106,7 +108,7 @@ export class Snapshotter {
 
   #begin(position: JournalPosition): void {
     const walks = this.#options.parts.map((part) => ({ part: part.name, slices: part.walk() }));
-    this.#underWay = { position, walks, cancelled: false };
+    this.#underWay = { position, walks, walked: false, cancelled: false };
     this.#eventsSince = 0;
     this.#movedSince = false;
     this.#lastMs = this.#options.clock.nowMs();
@@ -143,6 +145,7 @@ export class Snapshotter {
         written += 1;
       }
     }
+    underWay.walked = true;
     const cursor = encodePosition(underWay.position);
     const { journalId, seq, at } = underWay.position;
     const digests = slices.map(({ digest }) => digest);
