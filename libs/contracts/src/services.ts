@@ -148,6 +148,8 @@ export type ServicesEvent =
         readonly agent: AgentId;
         readonly epoch: number;
         readonly state: 'ACTIVE' | 'UNREACHABLE' | 'DRAINING' | 'GONE';
+        /** UNREACHABLE: there are more pods on it than one decision deals with; the rest follows. */
+        readonly more?: boolean;
       };
     }
   /** The allocator has released grants whose end an uninstall waits for. */
@@ -172,6 +174,8 @@ export type ServicesEvent =
         readonly pod: string;
         readonly indexes: readonly number[];
         readonly cause: 'agent-unreachable' | 'agent-gone' | 'drain' | 'operator';
+        /** Pods with data after the loss of a machine: no place is asked for before (`min-replace-delay-secs`). */
+        readonly from?: EpochMs;
       };
     }
   /** A pod with volumes on a lost agent waits for its return, the deadline, or the operator. */

@@ -65,7 +65,7 @@ class World {
   readonly machines = new Map<string, Machine>();
   readonly runs = new Map<LaunchId, Run>();
   readonly grants = new Map<GrantId, Granted>();
-  readonly wishes: { request: PlacementRequest; index: number }[] = [];
+  readonly wishes: { request: PlacementRequest; index: number; told?: boolean }[] = [];
   readonly toAllocator: ServicesEvent[] = [];
   readonly toCluster: ServicesEvent[] = [];
   readonly fromAllocator: AllocationEvent[] = [];
@@ -153,12 +153,11 @@ class World {
     const wish = this.pick(this.wishes);
     if (wish === undefined) return;
     const { request } = wish;
-    const open = [...this.machines].filter(([name, machine]) => {
-      const avoided = request.avoid.includes(name as AgentId) && !this.calm;
-      return machine.reachable && !machine.gone && machine.standing === 'ACTIVE' && !avoided;
-    });
-    const chosen = this.pick(open);
-    if (chosen === undefined) return;
+    const open = [...this.machines].filter(
+      ([, machine]) => machine.reachable && !machine.gone && machine.standing === 'ACTIVE',
+    );
+    const chosen = this.pick(open.filter(([name]) => !request.avoid.includes(name as AgentId)));
+    if (chosen === undefined) return this.tellPending(wish, request);
     const alike = this.wishes.filter((other) => other.request === request && this.random() < 0.7);
     const served = alike.includes(wish) ? alike : [...alike, wish];
     const grants = served.map(({ index }) => {
@@ -175,6 +174,15 @@ class World {
       type: 'Placed',
       data: { request: request.request, service, generation, role, pod, needs, grants },
     });
+  }
+
+  /** Told once. */
+  tellPending(wish: { index: number; told?: boolean }, { request, service, generation, pod }: PlacementRequest): void {
+    if (wish.told === true) return;
+    wish.told = true;
+    const reasons = { agents: 0, funnel: [], examples: [], remedy: 'more agents' };
+    const data = { request, service, generation, pod, indexes: [wish.index], reasons };
+    this.fromAllocator.push({ type: 'PlacementPending', data });
   }
 
   clusterReads(): void {
@@ -373,7 +381,10 @@ class World {
     this.calm = true;
     for (let round = 0; round < 4000; round += 1) {
       for (const queue of [this.toAllocator, this.toCluster]) {
-        while (queue.length > 0) queue === this.toAllocator ? this.allocatorReads() : this.clusterReads();
+        while (queue.length > 0) {
+          if (queue === this.toAllocator) this.allocatorReads();
+          else this.clusterReads();
+        }
       }
       while (this.fromAllocator.length + this.fromCluster.length > 0) this.ownerReads();
       if (this.wishes.length > 0) this.allocatorPlaces();
@@ -437,7 +448,13 @@ function anySpec(world: World): ServiceSpec {
     name: HELLO,
     pods: { web, node, ...(random() < 0.5 ? { job } : {}) },
     ...(random() < 0.3
-      ? { 'replacement-failure-policy': { 'unreachable-replace-secs': 30, 'permanent-failure-timeout-secs': 60 } }
+      ? {
+          'replacement-failure-policy': {
+            'unreachable-replace-secs': 30,
+            'permanent-failure-timeout-secs': 60,
+            'min-replace-delay-secs': 90,
+          },
+        }
       : {}),
     ...(random() < 0.5 ? { plans: { deploy: { phases: { web: phase('web'), node: phase('node') } } } } : {}),
   };

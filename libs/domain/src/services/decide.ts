@@ -1,5 +1,5 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
-import type { AllocationEvent, ClusterEvent, GrantId, ServicesEvent } from '@orrery/contracts';
+import type { AgentId, AllocationEvent, ClusterEvent, GrantId, ServicesEvent } from '@orrery/contracts';
 import * as commands from './commands.js';
 import { evolve } from './evolve.js';
 import type { ServicesInput } from './input.js';
@@ -25,7 +25,7 @@ export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   decide,
   evolve,
   nextDeadline,
-  continues: (state) => state.plans.countBy('open', 'open') > 0,
+  continues: (state) => state.plans.countBy('open', 'open') > 0 || state.agents.countBy('more', 'more') > 0,
 };
 
 function decide(input: ServicesInput, state: ServicesState, context: DecisionContext): Decision<ServicesEvent> {
@@ -86,6 +86,8 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
   switch (event.type) {
     case 'Placed':
       return placed(proposal, event.data);
+    case 'PlacementPending':
+      return machines.placementPending(proposal, event.data);
     case 'GrantReleased':
       return grantsReleased(proposal, event.data.grants);
     case 'LaunchRefused':
@@ -148,13 +150,20 @@ function wakeDue(state: ServicesState, proposal: Proposal): void {
     }
   }
   for (const [name, keys] of keysByService(due)) {
-    const waiting = due.filter((row) => row.service === name && row.status === 'waiting');
+    const waiting = due.filter((row) => row.service === name && isWaiting(row));
     machines.waitedLongEnough(proposal, proposal.state.services.get(name)!, waiting);
     pursue(proposal, name, keys);
   }
 }
 
-/** The first plan with steps that may start goes on with as many as one decision takes. */
+function isWaiting({ status }: PodRow): boolean {
+  return status === 'waiting' || status === 'placing';
+}
+
+/** What was more than one decision takes: pods of a lost machine first, then the first plan with steps that may start. */
 function goOn(state: ServicesState, proposal: Proposal): void {
+  for (const [agent, { more }] of state.agents.by('more', 'more')) {
+    return machines.agentUnreachable(proposal, { agent: agent as AgentId, epoch: more! });
+  }
   for (const [, plan] of state.plans.by('open', 'open')) return pursue(proposal, plan.service, []);
 }

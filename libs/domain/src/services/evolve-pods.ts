@@ -18,7 +18,9 @@ export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRe
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
     const { request, attempt } = data;
-    putPod(rows, { ...row, status: 'placing', request, asked: row.recipe, attempt });
+    const avoid = data.avoid.length === 0 ? {} : { avoid: data.avoid };
+    const { until: _, ...rest } = withoutRequest(row);
+    putPod(rows, { ...rest, status: 'placing', request, asked: row.recipe, attempt, ...avoid });
   }
 }
 
@@ -124,8 +126,12 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
     if (row === undefined) continue;
     const vouched = data.cause === 'operator';
     if (row.seat !== undefined) rows.leaving.put(row.seat.grant, { ...leavingOf(rows, row, row.seat), vouched });
-    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0 });
+    const later = data.from === undefined ? {} : { until: data.from };
+    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later });
   }
+  const service = rows.services.get(data.service);
+  if (data.from === undefined || service === undefined) return;
+  rows.services.put(data.service, { ...service, replacedAt: data.from });
 }
 
 export function leftBehind(rows: ServicesRows, { grants }: DataOf<'LeftBehind'>): void {
@@ -148,16 +154,18 @@ export function recoveryWaiting(rows: ServicesRows, data: DataOf<'RecoveryWaitin
 export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>): void {
   for (const index of data.indexes) {
     const row = podAt(rows, data.service, data.pod, index);
-    if (row?.status !== 'waiting') continue;
+    if (row === undefined) continue;
     const { until: _, ...rest } = row;
+    if (row.status === 'placing') putPod(rows, rest);
+    if (row.status !== 'waiting') continue;
     const stopping = row.stopReason !== undefined && launchesOf(row).length > 0;
     putPod(rows, { ...rest, status: stopping ? 'stopping' : 'live' });
   }
 }
 
-export function agentNoted(rows: ServicesRows, { agent, epoch, state }: DataOf<'AgentNoted'>): void {
+export function agentNoted(rows: ServicesRows, { agent, epoch, state, more }: DataOf<'AgentNoted'>): void {
   if (state === 'ACTIVE') rows.agents.delete(agent);
-  else rows.agents.put(agent, { state });
+  else rows.agents.put(agent, more === true ? { state, more: epoch } : { state });
   for (const row of podsOn(rows, agent)) {
     if (row.seat!.epoch !== epoch) putPod(rows, { ...row, seat: { ...row.seat!, epoch } });
   }
@@ -232,7 +240,7 @@ function inOrder(tasks: PodRow['tasks']): PodRow['tasks'] {
 }
 
 function withoutRequest(row: PodRow): PodRow {
-  const { request: _, asked: __, ...rest } = row;
+  const { request: _, asked: __, avoid: ___, ...rest } = row;
   return rest;
 }
 

@@ -2,7 +2,7 @@ import { unreachable } from '@orrery/kernel';
 import type { ServicesEvent, ServicesEventOf } from '@orrery/contracts';
 import * as plans from './evolve-plans.js';
 import * as pods from './evolve-pods.js';
-import { ownerKey, planKey, versionKey, type ServicesRows } from './state.js';
+import { ownerKey, versionKey, type ServicesRows } from './state.js';
 
 /** Versions of a service that can be rolled back to; older ones go, unless a pod type still runs one. */
 export const VERSIONS_KEPT_MAX = 100;

@@ -13,6 +13,7 @@ import {
   scale,
   seen,
   tick,
+  unreachable,
   webs,
 } from './examples.js';
 import type { ServicesInput } from './input.js';
@@ -74,6 +75,20 @@ describe('a large service', () => {
     for (let at = 0; at < killed.length; at += 1000) decide(ended(killed.slice(at, at + 1000), 'KILLED'));
     expect(state.tallies.get('hello/web')).toMatchObject({ pods: 10, up: 10, slots: 10 });
     expect(state.services.get('hello')).toMatchObject({ settled: true });
+    expect(servicesViolations(state)).toEqual([]);
+  });
+
+  it('loses sight of a machine with very many pods in slices', () => {
+    const { state, decide, goOnWhileDue } = newOwner();
+    const asked = [...decide(apply(webs(2500))), ...goOnWhileDue()];
+    for (const request of dataOf(asked, 'PlacementRequested')) {
+      decide(placed(request, () => 'a1'));
+      goOnWhileDue();
+    }
+    const lost = [...decide(unreachable('a1')), ...goOnWhileDue()];
+    expect(dataOf(lost, 'AgentNoted').map(({ more }) => more ?? false)).toEqual([true, true, false]);
+    expect(dataOf(lost, 'ReplaceStarted').flatMap(({ indexes }) => indexes)).toHaveLength(2500);
+    expect(state.leaving.size).toBe(2500);
     expect(servicesViolations(state)).toEqual([]);
   });
 

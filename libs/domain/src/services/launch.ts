@@ -13,23 +13,21 @@ export interface Start {
   readonly tasks: readonly TaskRecipe[];
 }
 
-/** Characters of launches in one decision: what is beyond follows with the next tick, which is due at once. */
-const LAUNCHES_LENGTH_MAX = 192 * 1024;
-const SET_LENGTH = 380;
+const SET_LENGTH = 580;
 const LAUNCH_LENGTH = 115;
 const PORT_LENGTH = 16;
 const GPU_LENGTH = 44;
 const VOLUME_LENGTH = 110;
 
-/** Whether the launches of all these pods fit into one decision. */
-export function fitsDecision(starts: readonly Start[]): boolean {
-  return portionOf(starts).length === starts.length;
+/** Whether the launches of all these pods fit into this decision. */
+export function fitsDecision(proposal: Proposal, starts: readonly Start[]): boolean {
+  return portionOf(proposal, starts).length === starts.length;
 }
 
-/** Orders as many as fit, one set a task and agent. */
+/** Orders as many as fit, one set a task and agent; the rest follows with the next tick, which is due at once. */
 export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: readonly Start[]): void {
   const sets = new Map<string, { set: Omit<LaunchSet, 'launches'>; task: TaskRecipe; launches: Launch[] }>();
-  for (const start of portionOf(starts)) {
+  for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
       const key = setKey(start, task);
       const filed = sets.get(key) ?? { set: headOf(service, start, task), task, launches: [] };
@@ -46,8 +44,8 @@ function setKey({ row, seat }: Start, task: TaskRecipe): string {
   return `${row.pod}/${task.name}/${seat.agent}/${seat.epoch}/${row.recipe}`;
 }
 
-/** The first of these pods, at least one, whose launches fit into one decision. */
-function portionOf(starts: readonly Start[]): readonly Start[] {
+/** The first of these pods whose launches fit into this decision; one always does while nothing else is in it. */
+function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start[] {
   const sets = new Set<string>();
   let length = 0;
   for (const [at, start] of starts.entries()) {
@@ -58,7 +56,7 @@ function portionOf(starts: readonly Start[]): readonly Start[] {
       length += LAUNCH_LENGTH + PORT_LENGTH * task.ports.length + GPU_LENGTH * task.gpus;
       length += VOLUME_LENGTH * start.seat.volumes.length;
     }
-    if (length > LAUNCHES_LENGTH_MAX && at > 0) return starts.slice(0, at);
+    if (length > proposal.room && (at > 0 || proposal.events.length > 0)) return starts.slice(0, at);
   }
   return starts;
 }

@@ -1,4 +1,5 @@
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
+import type { PlacementRequest } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
   activated,
@@ -25,6 +26,7 @@ import {
   unreachable,
   webs,
 } from './examples.js';
+import { indexesOf } from './steps.js';
 
 /** Pods that run, index 0 on a1, 1 on a2 and so on. */
 function spread(spec = webs(2)) {
@@ -176,6 +178,45 @@ describe('an agent that is gone (race 9)', () => {
   });
 });
 
+describe('a place that is asked for elsewhere', () => {
+  it('may be on the lost agent again once that is back', () => {
+    const { story } = spread();
+    const back = story.when(unreachable('a1')).when(returned('a1'));
+    expect(typesOf(back.events)).toEqual(['AgentNoted', 'PlacementWithdrawn', 'PlacementRequested']);
+    expect(dataOf(back.events, 'PlacementRequested')).toMatchObject([
+      { avoid: [], replaces: [{ index: 0, grant: 'g1.1.0' }] },
+    ]);
+  });
+
+  it('may be on the same agent when there is no other and nothing against it', () => {
+    const { story, launches } = spread(webs(1));
+    const over = story.when(command('ReplacePod', { name: HELLO, pod: 'web-0' })).when(ended(launches, 'KILLED'));
+    const [request] = dataOf(over.events, 'PlacementRequested');
+    expect(request!.avoid).toEqual(['a1']);
+    const again = over.when(pending(request!));
+    expect(dataOf(again.events, 'PlacementRequested')).toMatchObject([{ avoid: [] }]);
+    again.when(pending(request!)).thenNothing();
+  });
+
+  it('stays elsewhere while the agent is lost', () => {
+    const lost = spread().story.when(unreachable('a1'));
+    lost.when(pending(dataOf(lost.events, 'PlacementRequested')[0]!)).thenNothing();
+  });
+
+  it('is asked for one pod with data after the other, where the spec says how long between', () => {
+    const policy = { 'replacement-failure-policy': { 'min-replace-delay-secs': 240 } };
+    const story = specificationOf(services).when(apply(stores(2, policy)));
+    const first = placeAll(story);
+    const second = placeAll(first.when(running(launchesIn(first.events))));
+    const over = second.when(running(launchesIn(second.events))).when(gone('a1'));
+    expect(dataOf(over.events, 'ReplaceStarted').map(({ from }) => from)).toEqual([START, START + 240_000]);
+    expect(dataOf(over.events, 'PlacementRequested').map(({ indexes }) => indexes)).toEqual([[[0, 0]]]);
+    over.when(tick, { at: START + 239_999 }).thenNothing();
+    const due = over.when(tick, { at: START + 240_000 });
+    expect(dataOf(due.events, 'PlacementRequested').map(({ indexes }) => indexes)).toEqual([[[1, 1]]]);
+  });
+});
+
 describe('an agent that is drained (race 11)', () => {
   it('has one pod of a service moved at a time: ended first, then placed elsewhere, then the next', () => {
     const launched = placeAll(specificationOf(services).when(apply(webs(2))));
@@ -254,6 +295,14 @@ describe('an operator', () => {
       .thenRefused('unknown-pod', ({ remedy }) => expect(remedy).toContain('web'));
   });
 });
+
+function pending({ request, service, generation, pod, indexes }: PlacementRequest) {
+  const reasons = { agents: 1, funnel: [], examples: [], remedy: 'more agents' };
+  return seen({
+    type: 'PlacementPending',
+    data: { request, service, generation, pod, indexes: indexesOf(indexes), reasons },
+  });
+}
 
 function seenLost(launches: ReturnType<typeof launchesIn>) {
   return seen({ type: 'TasksLost', data: { agent: agent('a1'), epoch: 1, launches, reason: 'not-there' } });

@@ -1,7 +1,7 @@
-import type { AgentId, ClusterEventOf, GrantId, ServicesEventOf } from '@orrery/contracts';
+import type { AgentId, AllocationEventOf, ClusterEventOf, GrantId, ServicesEventOf } from '@orrery/contracts';
 import { orderKills } from './launch.js';
-import { keysByService, podsOn } from './pods.js';
-import { requestPlaces } from './placement.js';
+import { keysByService, podAt, podsAvoiding, podsOn } from './pods.js';
+import { askWithoutAvoiding, requestPlaces } from './placement.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { keyOf, pursueOwner } from './recovery.js';
@@ -12,37 +12,49 @@ import { holdsData, isWanted, replacementPolicy, targetSpec } from './wanted.js'
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
 type Standing = ServicesEventOf<'AgentNoted'>['data']['state'];
 
+/** Pods of one machine that one decision deals with. */
+const PODS_PER_DECISION_MAX = 1000;
+
 /** Row 13: what can't be reached may still run. Pods without data get another place, the others wait. */
 export function agentUnreachable(
   proposal: Proposal,
-  { agent, epoch }: ClusterEventOf<'AgentUnreachable'>['data'],
+  { agent, epoch }: Pick<ClusterEventOf<'AgentUnreachable'>['data'], 'agent' | 'epoch'>,
 ): void {
-  const pods = podsOn(proposal.state, agent);
   const leaving = leavingOn(proposal, agent);
-  if (pods.length === 0 && leaving.length === 0) return;
-  note(proposal, agent, epoch, 'UNREACHABLE');
+  const all = podsOn(proposal.state, agent);
+  if (all.length === 0 && leaving.length === 0) return;
+  const seated = all.filter(({ status }) => status === 'live' || status === 'stopping');
+  const pods = seated.slice(0, PODS_PER_DECISION_MAX);
+  note(proposal, agent, epoch, 'UNREACHABLE', seated.length > pods.length);
   for (const [name, keys] of keysByService(pods)) {
-    const service = proposal.state.services.get(name)!;
-    const rows = keys.map((key) => proposal.state.pods.get(key)!).filter(({ status }) => isSeated(status));
-    const living = rows.filter((row) => launchesOf(row).length > 0);
-    abandon(
-      proposal,
-      service,
-      living.filter((row) => !isWanted(proposal.state, service, row)),
-    );
-    const wanted = rows.filter((row) => isWanted(proposal.state, service, row));
-    const delay = replacementPolicy(targetSpec(proposal.state, service))['unreachable-replace-secs'] ?? 0;
-    const movable = wanted.filter((row) => delay === 0 && !holdsData(row) && launchesOf(row).length > 0);
-    wait(
-      proposal,
-      service,
-      agent,
-      wanted.filter((row) => delay > 0 || holdsData(row)),
-    );
-    replace(proposal, service, movable, 'agent-unreachable');
+    loseSight(proposal, proposal.state.services.get(name)!, agent, keys);
     pursue(proposal, name, keys);
   }
   for (const row of distinctOwners(leaving)) pursueOwner(proposal, row, []);
+}
+
+function loseSight(proposal: Proposal, service: ServiceRow, agent: AgentId, keys: readonly string[]): void {
+  const rows = keys.map((key) => proposal.state.pods.get(key)!);
+  const living = rows.filter((row) => launchesOf(row).length > 0);
+  const wanted = rows.filter((row) => isWanted(proposal.state, service, row));
+  const delay = replacementPolicy(targetSpec(proposal.state, service))['unreachable-replace-secs'] ?? 0;
+  abandon(
+    proposal,
+    service,
+    living.filter((row) => !wanted.includes(row)),
+  );
+  const [waiting, movable] = split(wanted, (row) => delay > 0 || holdsData(row));
+  wait(proposal, service, agent, waiting);
+  replace(
+    proposal,
+    service,
+    movable.filter((row) => launchesOf(row).length > 0),
+    'agent-unreachable',
+  );
+}
+
+function split<Item>(items: readonly Item[], left: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(left), items.filter((item) => !left(item))];
 }
 
 /** The agent told what it still has; what ended meanwhile is told in the facts that follow. */
@@ -54,9 +66,13 @@ export function agentReturned(
   const noted = proposal.state.agents.get(agent)?.state;
   const state = standing === undefined ? 'ACTIVE' : 'DRAINING';
   const changed = (noted ?? 'ACTIVE') !== state || pods.some(({ seat }) => seat!.epoch !== epoch);
-  if (!changed || (noted === undefined && pods.length === 0)) return;
+  if (!changed || (noted === undefined && pods.length === 0)) {
+    if (state === 'ACTIVE') stopAvoiding(proposal, agent);
+    return;
+  }
   note(proposal, agent, epoch, state);
   endWaiting(proposal, pods);
+  if (state === 'ACTIVE') stopAvoiding(proposal, agent);
 }
 
 /** Final: nothing that ran there runs any more, and what was stored there is lost. */
@@ -98,12 +114,42 @@ export function agentActivated(proposal: Proposal, { agent, epoch }: ClusterEven
   if (proposal.state.agents.get(agent)?.state !== 'DRAINING') return;
   note(proposal, agent, epoch, 'ACTIVE');
   endWaiting(proposal, podsOn(proposal.state, agent));
+  stopAvoiding(proposal, agent);
 }
 
-/** A pod's time to wait for its machine is over. */
+/** Nowhere else: better the same machine again than none, if there is nothing against it. */
+export function placementPending(
+  proposal: Proposal,
+  { request, service: name, generation, pod, indexes }: AllocationEventOf<'PlacementPending'>['data'],
+): void {
+  const service = proposal.state.services.get(name);
+  if (service?.generation !== generation) return;
+  const rows = indexes.flatMap((index) => podAt(proposal.state, name, pod, index) ?? []);
+  const free = (agent: AgentId) => !proposal.state.agents.has(agent);
+  askWithoutAvoiding(
+    proposal,
+    service,
+    rows.filter((row) => row.request === request && row.avoid !== undefined && row.avoid.every(free)),
+  );
+}
+
+/** An agent that is back is as good as any other. */
+function stopAvoiding(proposal: Proposal, agent: AgentId): void {
+  const pods = podsAvoiding(proposal.state, agent);
+  for (const [name, keys] of keysByService(pods)) {
+    const rows = keys.map((key) => proposal.state.pods.get(key)!);
+    askWithoutAvoiding(proposal, proposal.state.services.get(name)!, rows);
+  }
+}
+
+/** A pod's time to wait is over: for its machine, or for its turn to be placed anew. */
 export function waitedLongEnough(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
   for (const row of rows) {
-    const agent = row.seat!.agent;
+    if (row.seat === undefined) {
+      endRecovery(proposal, service, [row]);
+      continue;
+    }
+    const { agent } = row.seat;
     // Data on a machine that may still run is given up only on an operator's word: replace --fenced, or agent gone.
     if (holdsData(row)) wait(proposal, service, agent, [row], false);
     else if (launchesOf(row).length > 0) replace(proposal, service, [row], 'agent-unreachable');
@@ -130,10 +176,6 @@ export function replace(proposal: Proposal, service: ServiceRow, rows: readonly 
     replaces: seat!.grant,
   }));
   requestPlaces(proposal, service, wishes);
-}
-
-function isSeated(status: PodRow['status']): boolean {
-  return status === 'live' || status === 'stopping';
 }
 
 function abandon(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
@@ -190,16 +232,33 @@ function giveUp(proposal: Proposal, service: ServiceRow, agent: AgentId, rows: r
   const { name, generation } = service;
   const grants = rows.map(({ seat }) => seat!.grant);
   const again = rows.filter((row) => row.status !== 'finished' && isWanted(proposal.state, service, row));
-  for (const [pod, group] of byPodType(again)) {
+  const delaySecs = replacementPolicy(targetSpec(proposal.state, service))['min-replace-delay-secs'] ?? 0;
+  const [paced, free] = split(again, (row) => delaySecs > 0 && row.seat!.volumes.length > 0);
+  for (const [pod, group] of byPodType(free)) {
     const indexes = group.map(({ index }) => index);
     proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause: 'agent-gone' } });
   }
+  for (const { pod, index } of paced) replaceInTurn(proposal, name, pod, index, delaySecs);
   proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants } });
-  const wishes = again.map(({ pod, index }) => ({
-    row: proposal.state.pods.get(podKey(name, pod, index))!,
-    avoid: [agent],
-  }));
-  requestPlaces(proposal, service, wishes);
+  const due = again
+    .map(({ pod, index }) => proposal.state.pods.get(podKey(name, pod, index))!)
+    .filter(({ until }) => (until ?? 0) <= proposal.context.at);
+  requestPlaces(
+    proposal,
+    service,
+    due.map((row) => ({ row, avoid: [agent] })),
+  );
+}
+
+/** One pod with data after the other gets a new place, so that each can fetch its data from those that are left. */
+function replaceInTurn(proposal: Proposal, name: string, pod: string, index: number, delaySecs: number): void {
+  const { name: service, generation, replacedAt } = proposal.state.services.get(name)!;
+  const { at } = proposal.context;
+  const from = replacedAt === undefined ? at : Math.max(at, replacedAt + Math.round(delaySecs * 1000));
+  proposal.emit({
+    type: 'ReplaceStarted',
+    data: { service, generation, pod, indexes: [index], cause: 'agent-gone', from },
+  });
 }
 
 function returnLeaving(
@@ -212,8 +271,8 @@ function returnLeaving(
   proposal.emit({ type: 'GrantReturned', data: { service, generation, grants } });
 }
 
-function note(proposal: Proposal, agent: AgentId, epoch: number, state: Standing): void {
-  proposal.emit({ type: 'AgentNoted', data: { agent, epoch, state } });
+function note(proposal: Proposal, agent: AgentId, epoch: number, state: Standing, more = false): void {
+  proposal.emit({ type: 'AgentNoted', data: { agent, epoch, state, ...(more ? { more } : {}) } });
 }
 
 function leavingOn(proposal: Proposal, agent: AgentId): (LeavingRow & { grant: GrantId })[] {

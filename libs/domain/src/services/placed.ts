@@ -43,7 +43,7 @@ export function placed(proposal: Proposal, data: Placed): void {
     known,
     lost.map(({ row, grant }) => ({ row, avoid: [grant.agent] })),
   );
-  if (fitsDecision(starts)) orderLaunches(proposal, known, starts);
+  if (fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
   else keepForLater(proposal, data, starts);
   pursue(proposal, data.service, []);
 }

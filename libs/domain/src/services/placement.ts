@@ -1,4 +1,5 @@
 import type { AgentId, GrantId, RequestId } from '@orrery/contracts';
+import { podAt, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import type { PodRow, ServiceRow } from './state.js';
@@ -44,6 +45,17 @@ export function requestPlaces(proposal: Proposal, service: ServiceRow, wishes: r
       },
     });
   }
+}
+
+/** Asks anew for pods whose request leaves out an agent for no good reason any more. */
+export function askWithoutAvoiding(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
+  withdrawWishes(proposal, service, rows);
+  const wishes = rows.map(({ pod, index }): Wish => {
+    const row = podAt(proposal.state, service.name, pod, index)!;
+    const replaces = predecessorOf(proposal.state, row);
+    return { row, avoid: [], ...(replaces === undefined ? {} : { replaces }) };
+  });
+  requestPlaces(proposal, service, wishes);
 }
 
 export function withdrawWishes(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {

@@ -29,13 +29,18 @@ export function podsOn(rows: ServicesRows, agent: AgentId): PodRow[] {
   return Array.from(rows.pods.by('agent', agent), ([, row]) => row);
 }
 
-/** Whether a former life of this pod may still run somewhere. */
-export function hasPredecessor(rows: ServicesRows, { service, pod, index }: PodRow): boolean {
+/** The grant on which a former life of this pod may still run. */
+export function predecessorOf(rows: ServicesRows, { service, pod, index }: PodRow): GrantId | undefined {
   const generation = rows.services.get(service)?.generation;
-  for (const [, row] of rows.leaving.by('pod', podKey(service, pod, index))) {
-    if (row.generation === generation) return true;
+  for (const [grant, row] of rows.leaving.by('pod', podKey(service, pod, index))) {
+    if (row.generation === generation) return grant as GrantId;
   }
-  return false;
+  return undefined;
+}
+
+/** Pods whose open request leaves this agent out. */
+export function podsAvoiding(rows: ServicesRows, agent: AgentId): PodRow[] {
+  return Array.from(rows.pods.by('avoid', agent), ([, row]) => row);
 }
 
 export function leavingOfLaunch(rows: ServicesRows, launch: LaunchId): [GrantId, LeavingRow] | undefined {

@@ -3,6 +3,11 @@ import type { ServicesEvent } from '@orrery/contracts';
 import { evolve } from './evolve.js';
 import { indexes, type Rows, type ServicesRows, type ServicesState } from './state.js';
 
+/** A decision may take 256 KiB; the rest is for what can't wait. */
+const ROOM_MAX = 208 * 1024;
+/** Type, version, cause and sender of an event. */
+const HEAD_LENGTH = 200;
+
 /**
  * The events of a decision in the making, and the state as it will be after them: each event is folded as soon as it is
  * proposed, into rows that lie over the real ones. So a rule reads what the rules before it decided, and nothing changes
@@ -11,6 +16,7 @@ import { indexes, type Rows, type ServicesRows, type ServicesState } from './sta
 export class Proposal {
   readonly events: ServicesEvent[] = [];
   readonly state: ServicesRows;
+  #length = 0;
 
   constructor(
     state: ServicesState,
@@ -27,8 +33,14 @@ export class Proposal {
     };
   }
 
+  /** Characters that the journal still takes of this decision; what can wait is left for the next one. */
+  get room(): number {
+    return ROOM_MAX - this.#length;
+  }
+
   emit(event: ServicesEvent): void {
     this.events.push(event);
+    this.#length += JSON.stringify(event.data).length + HEAD_LENGTH;
     evolve(this.state, event);
   }
 }

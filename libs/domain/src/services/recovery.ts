@@ -11,6 +11,9 @@ import { holdsData, targetSpec } from './wanted.js';
 /** A task that ran at least so long, and as long as it had waited before, starts with a clean slate. */
 const STEADY_MS = 60_000;
 
+/** Characters of a decision that retries leave for the launches and kills that follow. */
+const RETRIES_ROOM_MIN = 96 * 1024;
+
 /** `ended`: for no fault of the task's. `refused`: the agent turned the launch away, it never ran. */
 type Outcome = 'exited' | 'failed' | 'ended' | 'refused';
 
@@ -76,13 +79,13 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
   observe(proposal, service, 'ENDED', over);
   const refused = new Set<string>();
   const restart = new Map<string, 'restarted' | 'replaced'>();
-  for (const { end, row, name, task, failed, essential, goalReached } of judged) {
+  for (const { end, row, name, failed, essential, goalReached } of judged) {
     if (row.status !== 'live') continue;
     const key = podKey(row.service, row.pod, row.index);
     const turnedAway = end.outcome === 'refused';
     if (turnedAway) refused.add(key);
     // A pod whose data is there has to come back to the same machine, at its own pace.
-    if (failed || (turnedAway && holdsData(row))) scheduleRetry(proposal, service, row, name, task, essential);
+    if (failed || (turnedAway && holdsData(row))) scheduleRetry(proposal, service, row, name, essential);
     if (turnedAway && !holdsData(row)) restart.set(key, 'replaced');
     else if (essential && !goalReached && !restart.has(key)) restart.set(key, 'restarted');
   }
@@ -99,12 +102,12 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
 }
 
 function judge(proposal: Proposal, { launch, outcome }: End, row: PodRow) {
-  const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
+  const [name] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
   const recipe = taskRecipeOf(proposal, row, name);
   const goal = recipe?.goal ?? 'RUNNING';
   const goalReached = outcome === 'exited' && goal !== 'RUNNING';
   const failed = outcome === 'failed' || (outcome === 'exited' && !goalReached);
-  return { name, task, goalReached, failed, essential: recipe?.essential ?? true };
+  return { name, goalReached, failed, essential: recipe?.essential ?? true };
 }
 
 function taskRecipeOf(proposal: Proposal, row: PodRow, task: string): TaskRecipe | undefined {
@@ -115,12 +118,14 @@ function taskRecipeOf(proposal: Proposal, row: PodRow, task: string): TaskRecipe
 function scheduleRetry(
   proposal: Proposal,
   service: ServiceRow,
-  { pod, index }: PodRow,
+  { pod, index, tasks }: PodRow,
   task: string,
-  row: TaskRow,
   wholePod: boolean,
 ): void {
+  // Of very many failures told at once the last are not counted: better than not to decide at all.
+  if (proposal.room < RETRIES_ROOM_MIN) return;
   const { at } = proposal.context;
+  const row = tasks[task]!;
   const spec = targetSpec(proposal.state, service);
   const failures = wasSteady(spec, row, at) ? 1 : row.failures + 1;
   const { name, generation } = service;

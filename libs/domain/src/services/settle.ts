@@ -1,7 +1,7 @@
 import type { AgentId, GrantId, ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
-import { hasPredecessor } from './pods.js';
+import { predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
@@ -66,7 +66,7 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
   const wanted = isWanted(proposal.state, service, row);
   switch (row.status) {
     case 'placing':
-      return wishOf(proposal.state, service, row, wanted);
+      return wishOf(proposal, service, row, wanted);
     case 'waiting':
       return { kind: 'rest' };
     case 'finished':
@@ -78,9 +78,12 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
   }
 }
 
-function wishOf(rows: ServicesRows, service: ServiceRow, row: PodRow, wanted: boolean): Move {
-  if (row.request === undefined)
-    return wanted && mayBePlaced(rows, service, row) ? { kind: 'place' } : { kind: 'rest' };
+function wishOf(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {
+  const rows = proposal.state;
+  if (row.request === undefined) {
+    const due = (row.until ?? 0) <= proposal.context.at;
+    return wanted && due && mayBePlaced(rows, service, row) ? { kind: 'place' } : { kind: 'rest' };
+  }
   if (!wanted) return { kind: 'withdraw', again: false };
   if (row.asked === undefined || row.asked === row.recipe) return { kind: 'rest' };
   const asked = recipeFor(rows, service, { ...row, recipe: row.asked });
@@ -91,7 +94,7 @@ function wishOf(rows: ServicesRows, service: ServiceRow, row: PodRow, wanted: bo
 /** Two lives of a pod with a volume never overlap, so the next one waits until the last is known to be over. */
 export function mayBePlaced(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
   const needs = recipeFor(rows, service, row)?.needs;
-  return needs === undefined || needs.volumes.length === 0 || !hasPredecessor(rows, row);
+  return needs === undefined || needs.volumes.length === 0 || predecessorOf(rows, row) === undefined;
 }
 
 function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {

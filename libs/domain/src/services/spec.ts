@@ -4,7 +4,8 @@ import { refusalOfPlacement } from './constraints.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
-const TEMPLATE_LENGTH_MAX = 128 * 1024;
+/** The launch of a pod has to fit into one decision. */
+const TASKS_LENGTH_MAX = 128 * 1024;
 /** Files that the runtime itself writes into a sandbox. */
 const RESERVED_PATHS = new Set(['stdout', 'stderr']);
 const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
@@ -64,7 +65,11 @@ function portKey(name: string): string {
 export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, pod] of Object.entries(spec.pods)) {
     const path = `/pods/${name}`;
-    const refusal = refusalOfPlacement(pod, path) ?? refusalOfPaths(pod, path) ?? refusalOfPorts(pod, path);
+    const refusal =
+      refusalOfPlacement(pod, path) ??
+      refusalOfPaths(pod, path) ??
+      refusalOfPorts(pod, path) ??
+      refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
     for (const [taskName, task] of Object.entries(pod.tasks)) {
       const taskRefusal = refusalOfTask(task, `${path}/tasks/${taskName}`);
@@ -136,6 +141,13 @@ function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined
   return undefined;
 }
 
+function refusalOfLength({ tasks }: PodSpec, path: string): Decision<never> | undefined {
+  const length = JSON.stringify(tasks).length;
+  if (length <= TASKS_LENGTH_MAX) return undefined;
+  const message = `is ${length} characters long, at most ${TASKS_LENGTH_MAX} fit`;
+  return invalid(`${path}/tasks`, message, 'shorter cmd, env or configs');
+}
+
 function refusalOfTask(task: TaskSpec, path: string): Decision<never> | undefined {
   const keys = new Map<string, string>();
   for (const key of Object.keys(task.env ?? {})) {
@@ -152,14 +164,6 @@ function refusalOfTask(task: TaskSpec, path: string): Decision<never> | undefine
     if (key.startsWith('ORRERY_'))
       return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
     keys.set(key, field);
-  }
-  const length = JSON.stringify(task).length;
-  if (length > TEMPLATE_LENGTH_MAX) {
-    return invalid(
-      path,
-      `is ${length} characters long, at most ${TEMPLATE_LENGTH_MAX} fit`,
-      'shorter cmd, env or configs',
-    );
   }
   return refusalOfCheck(task, 'readiness-check', path) ?? refusalOfCheck(task, 'health-check', path);
 }

@@ -74,6 +74,8 @@ export interface ServiceRow {
   readonly uninstalling: boolean;
   /** A volume was given away for destruction: the uninstall can't be cancelled any more. */
   readonly destroyed: boolean;
+  /** When a place was last asked for in the stead of one with data. */
+  readonly replacedAt?: EpochMs;
 }
 
 export interface VersionRow {
@@ -136,13 +138,15 @@ export interface PodRow {
   readonly request?: RequestId;
   /** The recipe that the open request was made for. */
   readonly asked?: number;
+  /** Agents that the open request leaves out. */
+  readonly avoid?: readonly AgentId[];
   readonly attempt: number;
   readonly seat?: Seat;
   /** The version of the last launches. */
   readonly launched?: number;
   readonly tasks: Readonly<Record<string, TaskRow>>;
   readonly stopReason?: StopReason;
-  /** waiting: its deadline. Otherwise: when the whole pod is launched again. */
+  /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
   readonly until?: EpochMs;
 }
 
@@ -208,6 +212,8 @@ export interface LeavingRow {
 /** An agent that is not simply ACTIVE while something is held there. */
 export interface AgentRow {
   readonly state: 'UNREACHABLE' | 'DRAINING' | 'GONE';
+  /** Registration that was lost: there are pods on it that were not yet dealt with. */
+  readonly more?: number;
 }
 
 export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
@@ -218,6 +224,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
     launch: (row) => oneOrMany(launchesOf(row)),
     grant: (row) => row.seat?.grant,
     agent: (row) => row.seat?.agent,
+    avoid: (row) => row.avoid,
     due: (row) => deadlineKey(dueAt(row)),
   },
   tallies: {},
@@ -228,7 +235,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
     // Who may still run as this pod.
     pod: (row) => (row.launches.length > 0 && !row.vouched ? podKey(row.service, row.pod, row.index) : undefined),
   },
-  agents: { state: (row) => row.state },
+  agents: { state: (row) => row.state, more: (row) => (row.more === undefined ? undefined : 'more') },
 };
 
 type RowOf<Part extends keyof ServicesState> = ServicesState[Part] extends Table<string, infer Row> ? Row : never;
@@ -283,7 +290,7 @@ export function launchesOf(row: PodRow): LaunchId[] {
 
 /** When time alone gives this pod something to do; 0: at once. */
 export function dueAt(row: PodRow): EpochMs | undefined {
-  if (row.status === 'waiting') return row.until;
+  if (row.status === 'waiting' || row.status === 'placing') return row.until;
   if (row.seat === undefined || (row.status !== 'live' && row.status !== 'stopping')) return undefined;
   if (launchesOf(row).length === 0) return row.until ?? earliestRetry(row) ?? 0;
   return row.status === 'live' ? earliestRetry(row) : undefined;

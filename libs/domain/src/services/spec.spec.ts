@@ -1,0 +1,129 @@
+import type { PodSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import { parseConstraint } from './constraints.js';
+import { hello } from './examples.js';
+import { recipeOf } from './recipe.js';
+import { refusalOfSpec, withDefaults } from './spec.js';
+
+const task = (more: Partial<TaskSpec>): ServiceSpec =>
+  hello({ pods: { web: { tasks: { server: { cmd: 'serve', ...more } } } } });
+const pod = (more: Partial<PodSpec>): ServiceSpec =>
+  hello({ pods: { web: { tasks: { server: { cmd: 'serve' } }, ...more } } });
+
+describe('a spec', () => {
+  it('has its defaults written out', () => {
+    expect(withDefaults(task({ ports: { 'web-ui': {} }, 'readiness-check': { cmd: './ready.sh' } }))).toMatchObject({
+      role: '*',
+      pods: {
+        web: {
+          count: 1,
+          policy: 'spread',
+          tasks: {
+            server: {
+              goal: 'RUNNING',
+              essential: true,
+              cpus: 0.1,
+              memory: 64,
+              'kill-grace-period': 5,
+              ports: { 'web-ui': { port: 0, 'env-key': 'PORT_WEB_UI', advertise: false } },
+              'readiness-check': { cmd: './ready.sh', interval: 1, timeout: 5, delay: 0 },
+            },
+          },
+        },
+      },
+      'replacement-failure-policy': { 'unreachable-replace-secs': 0 },
+      backoff: { 'initial-secs': 1, factor: 2, 'max-secs': 300 },
+    });
+  });
+
+  it('has the same meaning when its defaults are written out twice', () => {
+    const once = withDefaults(task({ ports: { http: {} }, 'health-check': { tcp: { port: 'http' } } }));
+    expect(withDefaults(once)).toEqual(once);
+  });
+
+  it.each<[string, ServiceSpec]>([
+    ['/pods/web/tasks/server/readiness-check', task({ 'readiness-check': {} })],
+    ['/pods/web/tasks/server/readiness-check', task({ 'readiness-check': { cmd: 'a', tcp: { port: 'http' } } })],
+    ['/pods/web/tasks/server/health-check/http/port', task({ 'health-check': { http: { port: 'http' } } })],
+    ['/pods/web/tasks/server/ports/b/env-key', task({ ports: { a: { 'env-key': 'P' }, b: { 'env-key': 'P' } } })],
+    ['/pods/web/tasks/server/ports/http/env-key', task({ env: { PORT_HTTP: '1' }, ports: { http: {} } })],
+    ['/pods/web/tasks/server/env/ORRERY_POD', task({ env: { ORRERY_POD: 'x' } })],
+    ['/pods/web/tasks/server/ports/b/port', task({ ports: { a: { port: 80 }, b: { port: 80 } } })],
+    ['/pods/web/tasks/server/configs/c/dest', task({ configs: { c: { template: '', dest: '../out' } } })],
+    ['/pods/web/tasks/server/configs/c/dest', task({ configs: { c: { template: '', dest: 'stdout' } } })],
+    ['/pods/web/tasks', task({ env: { A: 'x'.repeat(65_000), B: 'x'.repeat(65_000), C: 'x'.repeat(2000) } })],
+    ['/pods/web/volumes/b/path', pod({ volumes: { a: { path: 'data', size: 1 }, b: { path: 'data/b', size: 1 } } })],
+    ['/pods/web/placement/0', pod({ placement: [['hostname', 'NEAR', 'x']] })],
+    [
+      '/pods/web/placement/1',
+      pod({
+        placement: [
+          ['hostname', 'UNIQUE'],
+          ['hostname', 'UNIQUE', 'x'],
+        ],
+      }),
+    ],
+    ['/pods/web/placement/0', pod({ placement: [['hostname', 'MAX_PER', 'two']] })],
+    ['/pods/web/placement/0', pod({ placement: [['hostname', 'MAX_PER', 0]] })],
+    ['/pods/web/placement/0', pod({ placement: [['zone', 'GROUP_BY', 'x']] })],
+    ['/pods/web/placement/0', pod({ placement: [['rack', 'LIKE', '(']] })],
+    ['/pods/web/placement/0', pod({ placement: [['rack', 'IS']] })],
+    ['/plans/deploy/phases/x/pod', { ...hello(), plans: { deploy: { phases: { x: { pod: 'db' } } } } }],
+    ['/plans/uninstall', { ...hello(), plans: { uninstall: { phases: { x: { pod: 'web' } } } } }],
+  ])('is refused with the field %s and a way out', (field, spec) => {
+    const decision = refusalOfSpec(withDefaults(spec));
+    expect(decision).toMatchObject({ accepted: false, refusal: { code: 'invalid-spec', field } });
+    expect(decision !== undefined && !decision.accepted && decision.refusal.remedy).toBeTruthy();
+  });
+
+  it('may say all that the operators of Marathon take', () => {
+    const placement = [
+      ['hostname', 'UNIQUE'],
+      ['rack', 'CLUSTER'],
+      ['rack', 'CLUSTER', 'r1'],
+      ['zone', 'GROUP_BY'],
+      ['zone', 'group_by', 3],
+      ['hostname', 'MAX_PER', '2'],
+      ['rack', 'LIKE', 'r-[1-3]'],
+      ['rack', 'UNLIKE', 'r-9'],
+      ['rack', 'IS', 'r1'],
+    ];
+    expect(refusalOfSpec(withDefaults(pod({ placement })))).toBeUndefined();
+    expect(placement.map(parseConstraint)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
+  });
+});
+
+describe('a recipe', () => {
+  it('sums up what the tasks of a pod need, and says how each of them runs', () => {
+    const spec = withDefaults(
+      hello({
+        pods: {
+          web: {
+            image: 'web:1',
+            placement: [['hostname', 'UNIQUE']],
+            volumes: { data: { path: 'data', size: 10 } },
+            tasks: {
+              server: { cmd: 'serve', cpus: 0.25, memory: 100, gpus: 1, ports: { http: { port: 80 } } },
+              side: { cmd: 'watch', cpus: 0.1, memory: 20, 'kill-grace-period': 0.5 },
+            },
+          },
+        },
+      }),
+    );
+    const recipe = recipeOf(spec, 'web')!;
+    expect(recipe.needs).toEqual({
+      cpusMilli: 350,
+      memoryMib: 120,
+      diskMib: 0,
+      gpus: 1,
+      ports: [{ name: 'server.http', port: 80 }],
+      volumes: [{ name: 'data', path: 'data', type: 'ROOT', sizeMib: 10 }],
+    });
+    expect(recipe).toMatchObject({ constraints: [{ field: 'hostname', operator: 'UNIQUE' }], policy: 'spread' });
+    expect(recipe.tasks[0]).toMatchObject({
+      name: 'server',
+      template: { cmd: 'serve', image: 'web:1', cpusMilli: 250, portEnv: { http: 'PORT_HTTP' }, killGraceMs: 5000 },
+    });
+    expect(recipe.tasks[1]!.template.killGraceMs).toBe(500);
+    expect(recipe.tasks[0]!.templateDigest).toMatch(/^[0-9a-f]{16}$/);
+  });
+});
