@@ -60,7 +60,11 @@ function podViolations(state: ServicesState): string[] {
     if (service === undefined) continue;
     const plan = service.plan === undefined ? undefined : state.plans.get(planKey(service.name, service.plan));
     const started = plan?.status === 'running' && row.step === plan.run;
-    const wanted = started && mayBePlaced(state, service, row) && row.index < wantedCount(state, service, row.pod);
+    const wanted =
+      started &&
+      row.until === undefined &&
+      mayBePlaced(state, service, row) &&
+      row.index < wantedCount(state, service, row.pod);
     if (row.status === 'placing' && row.request === undefined && wanted)
       found.push(`pod ${key} is wanted and asks for no place`);
     if (row.index >= tallyOf(state, row.service, row.pod).slots)
