@@ -53,7 +53,7 @@ export {
 } from './allocation/views.js';
 export { services } from './services/decide.js';
 export type { ServicesInput } from './services/input.js';
-export { servicesViolations } from './services/invariants.js';
+export { servicesEventViolations, servicesViolations } from './services/invariants.js';
 export { differenceOf, type Difference, type FieldChange, type PodDifference } from './services/difference.js';
 export { planView, planViews, type PhaseView, type PlanView, type StepView } from './services/plan-view.js';
 export type {
