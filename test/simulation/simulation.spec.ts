@@ -1,20 +1,21 @@
 import type { Guest } from './src/guest.js';
 import { mutants } from './src/mutants.js';
-import { orreryGuest } from './src/orrery/orrery-guest.js';
+import { orreryGuestOf } from './src/orrery/orrery-guest.js';
 import { Storm } from './src/storm.js';
 import { toyGuest } from './src/toy-guest.js';
 
 const SEEDS = 200;
 const STEPS = 120;
+const CELLS_SEEDS = 25;
 const TOY_SEEDS = 50;
 const MUTANT_SEEDS = 150;
 
 /** What was violated over so many seeds, and how to see it again. */
-async function storms(guest: Guest, name: string, seeds: number): Promise<string[]> {
+async function storms(guest: Guest, options: string, seeds: number): Promise<string[]> {
   const found: string[] = [];
   for (let seed = 1; seed <= seeds; seed += 1) {
     const { violations } = await new Storm({ seed, steps: STEPS, guest }).run();
-    const reproduce = `reproduce: npm run sim -- --guest ${name} --seed ${seed} --steps ${STEPS}`;
+    const reproduce = `reproduce: npm run sim -- ${options} --seed ${seed} --steps ${STEPS}`;
     found.push(...violations.map((what) => `${what}; ${reproduce}`));
   }
   return found;
@@ -22,18 +23,22 @@ async function storms(guest: Guest, name: string, seeds: number): Promise<string
 
 describe('three owners with standbys, and agents on three machines, in a storm of faults', () => {
   it(`keep every promise over ${SEEDS} seeds`, async () => {
-    expect(await storms(orreryGuest, 'orrery', SEEDS)).toEqual([]);
+    expect(await storms(orreryGuestOf(1), '--cells 1', SEEDS)).toEqual([]);
+  }, 600_000);
+
+  it(`keep every promise in two cells over ${CELLS_SEEDS} seeds`, async () => {
+    expect(await storms(orreryGuestOf(2), '--cells 2', CELLS_SEEDS)).toEqual([]);
   }, 600_000);
 
   it('play the same story again from the same seed', async () => {
-    const play = () => new Storm({ seed: 7, steps: STEPS, guest: orreryGuest }).run();
+    const play = () => new Storm({ seed: 7, steps: STEPS, guest: orreryGuestOf(1) }).run();
     expect((await play()).fingerprint).toBe((await play()).fingerprint);
   });
 });
 
 describe('the journal protocol, in a storm of faults', () => {
   it(`keeps its promises over ${TOY_SEEDS} seeds`, async () => {
-    expect(await storms(toyGuest, 'toy', TOY_SEEDS)).toEqual([]);
+    expect(await storms(toyGuest, '--guest toy', TOY_SEEDS)).toEqual([]);
   });
 
   it.each(mutants)('is not kept when a rule is left out: $name', async (mutant) => {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { mutants } from './mutants.js';
-import { orreryGuest } from './orrery/orrery-guest.js';
+import { orreryGuestOf } from './orrery/orrery-guest.js';
 import { Storm } from './storm.js';
 import { toyGuest } from './toy-guest.js';
 
@@ -12,9 +12,10 @@ const { values } = parseArgs({
     mutants: { type: 'boolean', default: false },
     /** `orrery`: the three domains and agents; `toy`: the protocol alone, faster. */
     guest: { type: 'string', default: 'orrery' },
+    cells: { type: 'string', default: '1' },
   },
 });
-const guest = values.guest === 'toy' ? toyGuest : orreryGuest;
+const guest = values.guest === 'toy' ? toyGuest : orreryGuestOf(Number(values.cells));
 const first = Number(values.seed);
 const seeds = Number(values.seeds);
 const steps = Number(values.steps);
@@ -27,7 +28,9 @@ for (let seed = first; seed < first + seeds; seed += 1) {
   if (violations.length === 0) continue;
   failed.push({ seed, violations: violations.slice(0, VIOLATIONS_SHOWN_MAX) });
   for (const violation of violations.slice(0, VIOLATIONS_SHOWN_MAX)) console.error(`seed ${seed}: ${violation}`);
-  console.error(`reproduce: npm run sim -- --guest ${values.guest} --seed ${seed} --steps ${steps}`);
+  console.error(
+    `reproduce: npm run sim -- --guest ${values.guest} --cells ${values.cells} --seed ${seed} --steps ${steps}`,
+  );
 }
 
 const caught: Record<string, string> = {};

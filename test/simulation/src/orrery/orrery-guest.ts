@@ -1,4 +1,4 @@
-import type { DomainName, JournalRecord } from '@orrery/contracts';
+import { cellOfAgent, type DomainName, type JournalRecord, type TopicSizes } from '@orrery/contracts';
 import { allocationHosting } from '@orrery/allocator/hosting';
 import { type DomainState } from '@orrery/kernel';
 import { clusterHosting } from '@orrery/master/hosting';
@@ -15,34 +15,48 @@ import { commandMessage, type SeededRandom } from '@orrery/testing';
 import type { Guest, GuestRun, SimulatedCommand } from '../guest.js';
 import { SimulatedMachine } from './simulated-machine.js';
 
-const layout = { cells: 1, lanes: 1 };
 const names = ['hello', 'store'];
-const machines = ['m-1', 'm-2', 'm-3'];
+const MACHINES_A_CELL = 3;
 
-/** The product itself: the three domains, hosted as their apps host them, and three machines with the real agent. */
-export const orreryGuest: Guest = {
-  cells: layout.cells,
-  stepMsMax: 1_500,
-  domains: [
-    { domain: 'services', host: () => servicesHosting(layout) },
-    { domain: 'allocation', host: () => allocationHosting() },
-    {
-      domain: 'cluster',
-      host: ({ log, clock }) =>
-        clusterHosting(layout, { log, clock, onTrouble: () => undefined, onLapsesHeld: () => undefined }),
+/** The product itself: the three domains, hosted as their apps host them, and machines with the real agent. */
+export function orreryGuestOf(cells: number): Guest {
+  const sizes: TopicSizes = { cells, lanes: 1 };
+  return {
+    cells,
+    stepMsMax: 1_500,
+    domains: [
+      { domain: 'services', host: () => servicesHosting(sizes) },
+      { domain: 'allocation', host: () => allocationHosting() },
+      {
+        domain: 'cluster',
+        host: ({ log, clock }) =>
+          clusterHosting(sizes, { log, clock, onTrouble: () => undefined, onLapsesHeld: () => undefined }),
+      },
+    ],
+    command(random, nowMs, number): SimulatedCommand {
+      const { type, key, ...body } = ordersOf(random);
+      const message = { ...commandMessage(`command-${number}`, { type, ...body }, { nowMs, domain: 'services' }), key };
+      // Any partition will do: it is forwarded to where it belongs.
+      return { domain: 'services', cell: random.below(cells), message };
     },
-  ],
-  command(random, nowMs, number): SimulatedCommand {
-    const { type, key, ...body } = ordersOf(random);
-    const message = { ...commandMessage(`command-${number}`, { type, ...body }, { nowMs, domain: 'services' }), key };
-    return { domain: 'services', cell: 0, message };
-  },
-  fingerprint: (_domain, state) => {
-    const parts = Object.values(state as DomainState) as { size?: number; name: string }[];
-    return parts.map(({ name, size }) => `${name}:${size}`).join(' ');
-  },
-  begin: (world) => new OrreryRun(machines.map((machine) => new SimulatedMachine(machine, layout, world))),
-};
+    fingerprint: (_domain, state) => {
+      const parts = Object.values(state as DomainState) as { size?: number; name: string }[];
+      return parts.map(({ name, size }) => `${name}:${size}`).join(' ');
+    },
+    begin: (world) =>
+      new OrreryRun(
+        cells,
+        machineNames(cells).map((name) => new SimulatedMachine(name, sizes, world)),
+      ),
+  };
+}
+
+function machineNames(cells: number): string[] {
+  return Array.from({ length: cells * MACHINES_A_CELL }, (_, index) => {
+    const cell = index % cells;
+    return `m-${index}${cell === 0 ? '' : `.c${cell}`}`;
+  });
+}
 
 function ordersOf(random: SeededRandom): { type: string; key: string } & Record<string, unknown> {
   const name = random.pick(names);
@@ -80,9 +94,11 @@ function specOf(name: string, random: SeededRandom): Record<string, unknown> {
 /** P5 and P6 at every commit; at rest, what runs is what is wanted. */
 class OrreryRun implements GuestRun {
   readonly actors: readonly SimulatedMachine[];
+  readonly #cells: readonly number[];
 
-  constructor(actors: readonly SimulatedMachine[]) {
+  constructor(cells: number, actors: readonly SimulatedMachine[]) {
     this.actors = actors;
+    this.#cells = Array.from({ length: cells }, (_, cell) => cell);
   }
 
   onAccepted(domain: DomainName, record: JournalRecord, state: unknown): string[] {
@@ -91,29 +107,24 @@ class OrreryRun implements GuestRun {
   }
 
   unrest(stateOf: (domain: DomainName, cell: number) => unknown): string[] {
-    const services = stateOf('services', 0) as ServicesState;
-    const cluster = stateOf('cluster', 0) as ClusterState;
+    const pods = this.#cells.flatMap((cell) => [...(stateOf('services', cell) as ServicesState).pods.values()]);
+    const agents = this.#cells.flatMap((cell) => [...(stateOf('cluster', cell) as ClusterState).agents.values()]);
     const running = this.actors.flatMap((machine) => machine.running);
-    const wanted = [...services.pods.values()].length;
-    const away = [...cluster.agents.values()].filter(({ reachable }) => !reachable);
+    const wanted = pods.map((row) => `${row.service}/${row.pod} ${row.status}`);
     return [
       ...this.#begunTwice(),
-      ...away.map(({ agent }) => `agent ${agent} is away`),
-      ...(running.length === wanted
-        ? []
-        : [`${wanted} pods are wanted, ${running.length} tasks run: ${podsOf(services)}`]),
+      ...agents.filter(({ reachable }) => !reachable).map(({ agent }) => `agent ${agent} is away`),
+      ...(running.length === pods.length ? [] : [`${running.length} tasks run, wanted are ${wanted.join(', ')}`]),
     ];
   }
 
-  /** P6. */
+  /** P6. Launches are numbered by the services journal of their cell. */
   #begunTwice(): string[] {
-    const begun = this.actors.flatMap((machine) => machine.begun);
+    const begun = this.actors.flatMap((machine) =>
+      machine.begun.map((launch) => `${cellOfAgent(machine.name)}/${launch}`),
+    );
     return new Set(begun).size === begun.length ? [] : ['P6: a launch has begun twice'];
   }
-}
-
-function podsOf(services: ServicesState): string {
-  return [...services.pods.values()].map((row) => `${row.service}/${row.pod} ${row.status}`).join(', ');
 }
 
 function violationsOf(domain: DomainName, state: unknown): string[] {
