@@ -63,6 +63,13 @@ export type {
   OwnedShardGuest,
   RelayedMessage,
 } from './shard/hosting.js';
+export {
+  redecideJournal,
+  type Difference,
+  type RedecideOptions,
+  type RedecidePorts,
+  type RedecideReport,
+} from './redecide.js';
 export type { LoopPorts, LoopSettings } from './shard/settings.js';
 export type { ShardState, ShardStatus } from './shard/shard-state.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { commandTopic, journalTopic } from '@orrery/contracts';
-import { provisionJournal, type OutgoingMessage } from '@orrery/control-loop';
+import { provisionJournal, redecideJournal, type OutgoingMessage } from '@orrery/control-loop';
 import { noFaults, SeededRandom, type LogFaults } from '@orrery/testing';
 import { ActorSlot, killOrStart, pauseOrResume, revive } from './lives.js';
 import { OwnerSlot } from './owner-slot.js';
@@ -44,6 +44,7 @@ export class Storm {
       await clock.advance(this.#random.below(options.guest.stepMsMax));
     }
     if (violations.size === 0) await this.#calm();
+    if (violations.size === 0) await this.#decideAgain();
     return this.#result(step);
   }
 
@@ -160,6 +161,20 @@ export class Storm {
       }
       await world.clock.advance(REST_LOOK_MS);
       unrest = unrestOf(world, this.#owners);
+    }
+  }
+
+  /** P9: what every commit recorded is enough to decide it again, to the same events. */
+  async #decideAgain(): Promise<void> {
+    const { clock, log, registry, options, cells } = this.#world;
+    Object.assign(log.faults, noFaults);
+    for (const guestDomain of options.guest.domains) {
+      for (const cell of cells) {
+        const { domain } = guestDomain;
+        const redecided = redecideJournal(guestDomain.host(this.#world), cell, { log, registry });
+        const { differences } = await clock.advanceWhile(redecided);
+        this.#world.note(differences.map(({ seq, what }) => `P9: seq ${seq} of ${domain}/${cell}: ${what}`));
+      }
     }
   }
 
