@@ -28,6 +28,8 @@ export default {
     kind('architecture'),
     // The real deciders, control loop and agents on an in-memory log with a virtual clock.
     kind('simulation'),
+    // Histories that older versions recorded.
+    kind('replay'),
     // Our ports on a real Kafka and a real Cassandra, which are started once for all specs.
     kind('adapters', {
       globalSetup: '<rootDir>/test/adapters/start-infrastructure.mjs',

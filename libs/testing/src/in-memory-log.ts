@@ -140,6 +140,14 @@ export class InMemoryLog implements Log {
     return messages.slice(0, high);
   }
 
+  /** Puts a message at the end, replicated and with the time that it had, as a recorded history has it. */
+  place(target: TopicPartition, { timestampMs, key, headers, value }: Omit<LogMessage, 'offset'>): void {
+    const partition = this.#partition(target);
+    partition.messages.push({ offset: partition.messages.length, timestampMs, key, headers, value });
+    partition.high = partition.messages.length;
+    for (const follower of partition.followers) follower.poke();
+  }
+
   /** A new leader that has only what was replicated: the rest is gone, whoever wrote it. */
   changeLeader(source: TopicPartition): void {
     const partition = this.#partition(source);

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { mutants } from './mutants.js';
-import { orreryGuestOf } from './orrery/orrery-guest.js';
+import { guestNamed } from './guests.js';
 import { Storm } from './storm.js';
 import { toyGuest } from './toy-guest.js';
 
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     cells: { type: 'string', default: '1' },
   },
 });
-const guest = values.guest === 'toy' ? toyGuest : orreryGuestOf(Number(values.cells));
+const guest = guestNamed(values.guest, Number(values.cells));
 const first = Number(values.seed);
 const seeds = Number(values.seeds);
 const steps = Number(values.steps);

@@ -24,7 +24,7 @@ const COMMANDS_KEPT_MAX = 30;
 /** One run: a storm of everything that goes wrong, from one seed, then calm, then a look at what is left. */
 export class Storm {
   readonly #random: SeededRandom;
-  readonly #world: World;
+  readonly world: World;
   readonly #sent: { readonly topic: string; readonly partition: number; readonly message: OutgoingMessage }[] = [];
   #owners: readonly OwnerSlot[] = [];
   #actors: readonly ActorSlot[] = [];
@@ -32,11 +32,11 @@ export class Storm {
 
   constructor(options: StormOptions) {
     this.#random = new SeededRandom(options.seed);
-    this.#world = new World(options, this.#random);
+    this.world = new World(options, this.#random);
   }
 
   async run(): Promise<StormResult> {
-    const { clock, options, violations } = this.#world;
+    const { clock, options, violations } = this.world;
     await this.#begin();
     let step = 0;
     for (; step < options.steps && violations.size === 0; step += 1) {
@@ -49,7 +49,7 @@ export class Storm {
   }
 
   async #begin(): Promise<void> {
-    const world = this.#world;
+    const world = this.world;
     const { clock, log, snapshots, options } = world;
     for (const { domain, cell } of world.shards) {
       const provisioned = provisionJournal(
@@ -97,7 +97,7 @@ export class Storm {
   }
 
   #sendCommand(): void {
-    const { clock, options } = this.#world;
+    const { clock, options } = this.world;
     this.#commands += 1;
     const { domain, cell, message } = options.guest.command(this.#random, clock.nowMs(), this.#commands);
     this.#send(commandTopic(domain), cell, message);
@@ -113,23 +113,23 @@ export class Storm {
   }
 
   #sendGarbage(): void {
-    const { domain, cell } = this.#random.pick(this.#world.shards);
+    const { domain, cell } = this.#random.pick(this.world.shards);
     this.#send(commandTopic(domain), cell, { value: Buffer.from([0xff, 0x00]) });
   }
 
   /** A client's own retries do not matter here: what is in the topic counts. */
   #send(topic: string, partition: number, message: OutgoingMessage): void {
-    this.#world.log.append({ topic, partition }, message).catch(() => undefined);
+    this.world.log.append({ topic, partition }, message).catch(() => undefined);
   }
 
   #changeLeader(): void {
-    const { domain, cell } = this.#random.pick(this.#world.shards);
-    this.#world.log.changeLeader({ topic: journalTopic(domain), partition: cell });
+    const { domain, cell } = this.#random.pick(this.world.shards);
+    this.world.log.changeLeader({ topic: journalTopic(domain), partition: cell });
   }
 
   /** Mostly one process is named for a domain, sometimes all, sometimes none. */
   #moveHints(): void {
-    for (const { domain } of this.#world.options.guest.domains) {
+    for (const { domain } of this.world.options.guest.domains) {
       const owners = this.#ownersOf(domain);
       const drawn = this.#random.fraction();
       this.#nameOwners(owners, drawn < 0.75 ? [this.#random.pick(owners)] : drawn < 0.9 ? owners : []);
@@ -137,7 +137,7 @@ export class Storm {
   }
 
   #nameOwners(owners: readonly OwnerSlot[], named: readonly OwnerSlot[]): void {
-    for (const owner of owners) owner.hintAt(named.includes(owner) ? this.#world.cells : []);
+    for (const owner of owners) owner.hintAt(named.includes(owner) ? this.world.cells : []);
   }
 
   #ownersOf(domain: string): OwnerSlot[] {
@@ -146,7 +146,7 @@ export class Storm {
 
   /** Nothing goes wrong any more, everybody runs, one is named: everything must come to rest and agree. */
   async #calm(): Promise<void> {
-    const world = this.#world;
+    const world = this.world;
     Object.assign(world.log.faults, { ...noFaults, latencyMsMax: 5 });
     world.snapshots.failing = () => false;
     revive([...this.#owners, ...this.#actors]);
@@ -166,20 +166,20 @@ export class Storm {
 
   /** P9: what every commit recorded is enough to decide it again, to the same events. */
   async #decideAgain(): Promise<void> {
-    const { clock, log, registry, options, cells } = this.#world;
+    const { clock, log, registry, options, cells } = this.world;
     Object.assign(log.faults, noFaults);
     for (const guestDomain of options.guest.domains) {
       for (const cell of cells) {
         const { domain } = guestDomain;
-        const redecided = redecideJournal(guestDomain.host(this.#world), cell, { log, registry });
+        const redecided = redecideJournal(guestDomain.host(this.world), cell, { log, registry });
         const { differences } = await clock.advanceWhile(redecided);
-        this.#world.note(differences.map(({ seq, what }) => `P9: seq ${seq} of ${domain}/${cell}: ${what}`));
+        this.world.note(differences.map(({ seq, what }) => `P9: seq ${seq} of ${domain}/${cell}: ${what}`));
       }
     }
   }
 
   #result(steps: number): StormResult {
-    const { shards, log, violations } = this.#world;
+    const { shards, log, violations } = this.world;
     const digest = createHash('sha256');
     let records = 0;
     for (const { domain, cell } of shards) {
