@@ -19,7 +19,9 @@ export async function runInForeground(
     progress,
     stopped: stopSignals(options),
     ready: ({ gateway }, supervisor) => {
-      progress.say(`Orrery is ready: ${gateway} is the console, \`npx orrery task list\` shows what runs`);
+      progress.say(
+        `Orrery is ready: ${gateway} serves REST and its documentation, \`npx orrery task list\` shows what runs`,
+      );
       tell({ ready: gateway });
       if (process.connected) process.disconnect();
       line.follow(gateway, supervisor);
