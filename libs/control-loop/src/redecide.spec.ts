@@ -12,7 +12,8 @@ async function lived() {
   await world.host({ instance: 's' });
   await world.host({ instance: 'a', hosting: reading, groupInputsMax: 3 });
   world.send('1', { type: 'Add', counter: 'a', amount: 9 });
-  for (let index = 2; index < 12; index += 1) world.send(`${index}`, { type: 'Send', counter: 'a', amount: 1, to: 'b' });
+  for (let index = 2; index < 12; index += 1)
+    world.send(`${index}`, { type: 'Send', counter: 'a', amount: 1, to: 'b' });
   world.send('5', { type: 'Send', counter: 'a', amount: 1, to: 'b' });
   world.send('timer', { type: 'Schedule', counter: 'c', dueMs: world.clock.nowMs() + 5_000 });
   world.send('count', { type: 'Count', counter: 'd', times: 10 });

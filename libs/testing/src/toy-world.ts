@@ -23,14 +23,7 @@ import { InMemorySnapshots } from './in-memory-snapshots.js';
 import { ManualClock } from './manual-clock.js';
 import { ManualHint } from './manual-hint.js';
 import { SeededRandom } from './seeded-random.js';
-import {
-  decodeToyCommand,
-  toyDecider,
-  type ToyCommand,
-  type ToyEvent,
-  type ToyInput,
-  type ToyState,
-} from './toy-decider.js';
+import { decodeToyCommand, toyDecider, type ToyCommand, type ToyEvent, type ToyState } from './toy-decider.js';
 
 export type ToyHosting = Hosting<ToyCommand, ToyEvent, never, never, ToyState, ToyEvent>;
 
@@ -40,7 +33,6 @@ export const toyHosting: ToyHosting = {
   decider: toyDecider as unknown as ToyHosting['decider'],
   decodeCommand: decodeToyCommand,
 };
-export type { ToyInput };
 
 /** A command as any Kafka client would publish it. */
 export function commandMessage(
