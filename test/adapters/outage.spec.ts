@@ -64,17 +64,21 @@ describe('when servers go away and come back', () => {
     const topic = await freshTopic(3, kafka);
     const told: string[] = [];
     const hint = new KafkajsOwnershipHint(kafka, { groupId: `${topic}-owners`, topic, cells: 3 });
-    await hint.start((cells) => told.push([...cells].join()));
-    await eventually(() => told.length === 1, { withinMs: 10_000, what: 'all cells are given' });
-    infrastructure.signal('kafka', 'SIGKILL');
-    const other: string[] = [];
     const second = new KafkajsOwnershipHint(kafka, { groupId: `${topic}-owners`, topic, cells: 3 });
-    await second.start((cells) => other.push([...cells].join()));
-    await eventually(() => other.length > 0, { withinMs: 90_000, what: 'a second instance gets its share' });
-    await eventually(() => told.at(-1)!.length === 3, { withinMs: 10_000, what: 'the first one gave it up' });
-    expect(`${told.at(-1)},${other.at(-1)}`.split(',').sort()).toEqual(['0', '1', '2']);
-    expect(told[0]).toBe('0,1,2');
-    await Promise.all([hint.stop(), second.stop()]);
+    try {
+      await hint.start((cells) => told.push([...cells].join()));
+      await eventually(() => told.length === 1, { withinMs: 10_000, what: 'all cells are given' });
+      expect(told).toEqual(['0,1,2']);
+      infrastructure.signal('kafka', 'SIGKILL');
+      const other: string[] = [];
+      await second.start((cells) => other.push([...cells].join()));
+      // Which of them keeps two cells depends on who joined the group of the new broker first.
+      const shares = () => [told.at(-1), other.at(-1)].map((cells) => (cells ?? '').split(',').filter(Boolean));
+      const isShared = () => shares().every((cells) => cells.length > 0) && shares().flat().sort().join() === '0,1,2';
+      await eventually(isShared, { withinMs: 90_000, what: 'both have a share, and together every cell once' });
+    } finally {
+      await Promise.all([hint.stop(), second.stop()]);
+    }
   }, 180_000);
 
   it('history and snapshots say that Cassandra is away, and go on with the same clients when it is back', async () => {
