@@ -89,14 +89,16 @@ describe('the output of a task', () => {
 
 describe('a stream', () => {
   const open = (order: Partial<StreamOrder>) => {
-    const sent: { offset: number; text: string; end: boolean; error: string | undefined }[] = [];
+    const sent: { offset: number; text: string; end: boolean; error: string | undefined; code?: string | undefined }[] =
+      [];
     const streams = new Streams({
       clock: systemClock,
       placeOf: (_, path) => realPlaceIn(join(folder, 'sandbox'), path, join(folder, 'volumes')),
       send: async (_, headers, value) => {
         const text = Buffer.from(value).toString();
         const end = headers['orrery-end'] === 'true';
-        sent.push({ offset: Number(headers['orrery-offset']), text, end, error: headers['orrery-error'] });
+        const [error, code] = [headers['orrery-error'], headers['orrery-code']];
+        sent.push({ offset: Number(headers['orrery-offset']), text, end, error, code });
       },
       warn: (message) => sent.push({ offset: -1, text: message, end: true, error: message }),
     });
@@ -157,7 +159,29 @@ describe('a stream', () => {
     const stream = open({ kind: 'file', path });
     await stream.ended();
     expect(stream.text()).toBe('');
-    expect(stream.sent.at(-1)!.error).toMatch(/leads out of the sandbox/);
+    expect(stream.sent.at(-1)).toMatchObject({
+      error: expect.stringMatching(/leads out of the sandbox/),
+      code: 'outside-sandbox',
+    });
+  });
+
+  it.each([
+    ['file', 'nowhere', 'unknown-path'],
+    ['files', 'conf/app/x', 'unknown-path'],
+    ['file', 'conf', 'not-a-file'],
+    ['files', '..', 'outside-sandbox'],
+    ['files', 'trick', 'outside-sandbox'],
+  ] as const)('refuses a stream of kind %s of %s: %s', async (kind, path, code) => {
+    const stream = open({ kind, path });
+    await stream.ended();
+    expect(stream.sent.at(-1)).toMatchObject({ text: '', code });
+    expect(stream.sent.at(-1)!.error).not.toContain(folder);
+  });
+
+  it('lists a file as itself', async () => {
+    const stream = open({ kind: 'files', path: 'conf/app' });
+    await stream.ended();
+    expect(JSON.parse(stream.text())).toMatchObject({ entries: [{ name: 'app', kind: 'file', size: 3 }], more: false });
   });
 
   it('lists a folder', async () => {

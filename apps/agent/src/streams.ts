@@ -1,7 +1,8 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { streamHeaders, type StreamOrder } from '@orrery/contracts';
 import type { Clock } from '@orrery/control-loop';
+import { failureOf, StreamFailure } from './stream-failure.js';
 
 export interface StreamsOptions {
   readonly clock: Clock;
@@ -47,14 +48,16 @@ export class Streams {
 
   async #serve(order: StreamOrder): Promise<void> {
     try {
-      if (this.#open.size >= STREAMS_MAX) throw new Error(`${STREAMS_MAX} streams of this agent are open`);
+      if (this.#open.size >= STREAMS_MAX)
+        throw new StreamFailure('busy', `${STREAMS_MAX} streams of this agent are open`);
       const end = order.kind === 'files' ? await this.#sendListing(order) : await this.#sendFile(order);
       await this.#send(order, end, new Uint8Array(), { [streamHeaders.end]: 'true' });
     } catch (error) {
-      const { message } = error as Error;
+      const { message, code } = failureOf(error, order.path);
       await this.#send(order, 0, new Uint8Array(), {
         [streamHeaders.end]: 'true',
         [streamHeaders.error]: message,
+        [streamHeaders.code]: code,
       }).catch((failure: Error) => this.#options.warn(`stream ${order.stream}: ${message}; ${failure.message}`));
     }
   }
@@ -62,9 +65,13 @@ export class Streams {
   /** Resolves with the offset after the last byte that was sent. */
   async #sendFile(order: StreamOrder): Promise<number> {
     const path = this.#placeOf(order);
-    let { size } = await stat(path);
+    const found = await stat(path);
+    if (!found.isFile()) throw new StreamFailure('not-a-file', `${order.path ?? order.kind} is no file`);
+    let { size } = found;
     let offset = order.from < 0 ? Math.max(0, size + order.from) : Math.min(order.from, size);
     let left = order.limitBytes;
+    // Tells that it is served, before the first byte may come.
+    await this.#send(order, offset, new Uint8Array());
     while (left > 0 && !this.#isOver(order)) {
       ({ size } = await stat(path));
       // The file was rotated: what follows begins at its start.
@@ -82,17 +89,15 @@ export class Streams {
     return offset;
   }
 
+  /** A folder's entries; of a file, itself. */
   async #sendListing(order: StreamOrder): Promise<number> {
-    const folder = this.#placeOf(order);
-    const entries = await readdir(folder, { withFileTypes: true });
-    const listed = await Promise.all(
-      entries.slice(0, ENTRIES_MAX).map(async (entry) => {
-        const { size, mtimeMs } = await stat(join(folder, entry.name)).catch(() => ({ size: 0, mtimeMs: 0 }));
-        const kind = entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'file';
-        return { name: entry.name, kind, size, modifiedAt: new Date(mtimeMs).toISOString() };
-      }),
-    );
-    const text = JSON.stringify({ path: order.path ?? '.', entries: listed, more: entries.length > ENTRIES_MAX });
+    const place = this.#placeOf(order);
+    const isFolder = (await stat(place)).isDirectory();
+    const names = isFolder ? (await readdir(place)).sort() : [basename(place)];
+    const folder = isFolder ? place : dirname(place);
+    const listed = await Promise.all(names.slice(0, ENTRIES_MAX).map((name) => entryOf(folder, name)));
+    const entries = listed.filter((entry) => entry !== undefined);
+    const text = JSON.stringify({ path: order.path ?? '.', entries, more: names.length > ENTRIES_MAX });
     const value = Buffer.from(text);
     await this.#send(order, 0, value);
     return value.length;
@@ -125,6 +130,17 @@ export class Streams {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(ms, resolve));
   }
+}
+
+/** Nothing for an entry that was removed meanwhile. A link is described as itself: where it leads may be out of bounds. */
+async function entryOf(folder: string, name: string) {
+  const found = await lstat(join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  const kind = found.isDirectory() ? 'folder' : found.isSymbolicLink() ? 'link' : found.isFile() ? 'file' : 'other';
+  return { name, kind, size: found.size, modifiedAt: found.mtime.toISOString() };
 }
 
 async function readAt(path: string, offset: number, length: number): Promise<Uint8Array> {

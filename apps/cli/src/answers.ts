@@ -110,3 +110,15 @@ export interface StreamedEvent {
   readonly reason?: string;
   readonly data?: unknown;
 }
+
+/** A folder of a sandbox. */
+export interface Folder {
+  readonly path: string;
+  readonly entries: readonly {
+    readonly name: string;
+    readonly kind: 'folder' | 'file' | 'link' | 'other';
+    readonly size: number;
+    readonly modifiedAt: string;
+  }[];
+  readonly more: boolean;
+}

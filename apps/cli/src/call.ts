@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly actor: string;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** What a task wrote, byte for byte. */
+  readonly bytes: (to: 'stdout' | 'stderr', bytes: Uint8Array) => void;
   /** Asks on the terminal; nothing when there is none to ask. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
   readonly readInput: () => Promise<string>;

@@ -88,7 +88,7 @@ export class GatewayClient {
   /** The lines of a stream of NDJSON, until it ends or `signal` aborts it. */
   async *lines<Item>(path: string, query: Query = {}, signal?: AbortSignal): AsyncGenerator<Item> {
     let rest = '';
-    for await (const chunk of this.bytes(path, query, 'application/x-ndjson', signal)) {
+    for await (const chunk of this.text(path, query, 'application/x-ndjson', signal)) {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop()!;
       for (const line of lines) if (line !== '') yield JSON.parse(line) as Item;
@@ -116,13 +116,17 @@ export class GatewayClient {
     }
   }
 
-  async *bytes(path: string, query: Query, accept: string, signal?: AbortSignal): AsyncGenerator<string> {
+  async *text(path: string, query: Query, accept: string, signal?: AbortSignal): AsyncGenerator<string> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.bytes(path, query, accept, signal)) yield decoder.decode(chunk, { stream: true });
+  }
+
+  async *bytes(path: string, query: Query, accept: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const headers = { ...this.#reading(query), accept };
     const response = await this.#fetch(path, query, { headers, ...(signal === undefined ? {} : { signal }) });
     if (response.body === null) return;
-    const decoder = new TextDecoder();
     try {
-      for await (const chunk of response.body) yield decoder.decode(chunk as Uint8Array, { stream: true });
+      for await (const chunk of response.body) yield chunk as Uint8Array;
     } catch {
       if (signal?.aborted === true) return;
       throw new CliError('stream-lost', 'the stream was cut off: the connection to the gateway is lost', {

@@ -41,6 +41,7 @@ function surroundingsOf(process: NodeJS.Process, interrupted: AbortSignal): Surr
     actor: actorOf(process.env),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    bytes: (to, bytes) => void process[to].write(bytes),
     ask: process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined,
     readInput: async () => {
       const chunks: Buffer[] = [];

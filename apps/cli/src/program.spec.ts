@@ -49,6 +49,7 @@ describe('orrery', () => {
       actor: 'ann',
       out: (text) => (said.out += text),
       err: (text) => (said.err += text),
+      bytes: (to, bytes) => (said[to === 'stdout' ? 'out' : 'err'] += Buffer.from(bytes).toString('latin1')),
       ask: undefined,
       readInput: async () => '',
       redraws: false,
@@ -161,6 +162,22 @@ describe('orrery', () => {
         .split('\n')
         .map((line) => (JSON.parse(line) as { type: string }).type),
     ).toEqual(['E1', 'E2', 'E3']);
+  });
+
+  it('lists the files of a task, and prints one byte for byte', async () => {
+    const entry = { name: 'data', kind: 'folder', size: 40, modifiedAt: '2026-01-01T00:00:00.000Z' };
+    const folder = JSON.stringify({ path: '.', entries: [entry], more: true });
+    answer = ({ url }, response) => response.end(url.includes('/content') ? Buffer.from([0, 255, 10]) : folder);
+    const listed = await orrery('task files hello.web-0.server');
+    expect(listed.out).toBe('NAME  KIND    SIZE  MODIFIED\ndata  folder    40  2026-01-01T00:00:00.000Z\n');
+    expect(listed.err).toBe('only the first 1 entries are shown\n');
+    expect(JSON.parse((await orrery('task files hello.web-0.server data -o json')).out)).toEqual([entry]);
+    expect((await orrery('task files hello.web-0.server data/x --from -3')).out).toBe('\u0000\u00ff\n');
+    expect(seen.map(({ url }) => url)).toEqual([
+      '/v1/tasks/hello.web-0.server/files?path=.',
+      '/v1/tasks/hello.web-0.server/files?path=data',
+      '/v1/tasks/hello.web-0.server/files/content?path=data%2Fx&from=-3',
+    ]);
   });
 
   it('destroys nothing without a yes', async () => {

@@ -202,6 +202,19 @@ function addTasks(task: Command, add: Add): void {
     ],
   });
   add(task, {
+    usage: 'files <task> [path]',
+    says: 'List the files in the sandbox of a task, or print one with --cat',
+    load: verb('files'),
+    options: [
+      new Option('--cat', 'print the bytes of the file instead'),
+      new Option('-f, --follow', 'with --cat: go on with what is written').implies({ cat: true }),
+      new Option('--from <byte>', 'with --cat: begin at this byte; negative: so many before the end')
+        .argParser(integer)
+        .implies({ cat: true }),
+      output(),
+    ],
+  });
+  add(task, {
     usage: 'kill <task>',
     says: 'End the running incarnation; its service decides what follows',
     load: verb('kill'),

@@ -17,7 +17,9 @@ import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
 import { HistoryReads } from './http/history-reads.js';
 import { Reads } from './http/reads.js';
+import { TaskFiles } from './http/task-files.js';
 import { TaskLogs } from './http/task-logs.js';
+import { TaskStreams } from './http/task-streams.js';
 import { Writes } from './http/writes.js';
 import { GatewayMetrics } from './metrics.js';
 import { ReadModel } from './read-model/read-model.js';
@@ -61,7 +63,18 @@ export class GatewayModule {
         OperationsController,
         DocumentsController,
       ],
-      providers: [...given, Reads, Writes, HistoryReads, Doctor, TaskLogs, EventStreams, GatewayMetrics],
+      providers: [
+        ...given,
+        Reads,
+        Writes,
+        HistoryReads,
+        Doctor,
+        TaskStreams,
+        TaskLogs,
+        TaskFiles,
+        EventStreams,
+        GatewayMetrics,
+      ],
     };
   }
 }

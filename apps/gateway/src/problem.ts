@@ -20,6 +20,9 @@ const gatewayStatus = {
   'no-such-verb': 404,
   'other-site': 403,
   'stream-failed': 502,
+  'unknown-path': 404,
+  'outside-sandbox': 422,
+  'not-a-file': 422,
   internal: 500,
 } as const;
 

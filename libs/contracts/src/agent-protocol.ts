@@ -143,6 +143,8 @@ export const streamHeaders = {
   offset: 'orrery-offset',
   end: 'orrery-end',
   error: 'orrery-error',
+  /** Beside `error`: a stable code for it. */
+  code: 'orrery-code',
 } as const;
 
 export type { Launch };

@@ -2,4 +2,5 @@ export { detectCgroups } from './cgroups/detect-cgroups.js';
 export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './cgroups/cgroups.js';
 export { ExecRuntime, type ExecRuntimeOptions } from './exec/exec-runtime.js';
 export { isSafeName } from './exec/launch-folder.js';
+export { OutsideSandbox } from './exec/sandbox.js';
 export type { Ended, Observation, Probe, ProbeResult, Running, Runtime, TaskLaunch } from './runtime.js';

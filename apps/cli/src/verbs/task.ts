@@ -1,4 +1,4 @@
-import type { HistoryRow, Task } from '../answers.js';
+import type { Folder, HistoryRow, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { ageText } from '../duration.js';
 import type { Listing } from '../output/output.js';
@@ -60,14 +60,38 @@ export async function logs(call: Call): Promise<void> {
     from: call.options['from'] as number | undefined,
   };
   const { gateway, surroundings, output } = call;
-  const chunks = gateway.bytes(
-    path`/v1/tasks/${argument(call, 0)}/logs`,
-    query,
-    'text/plain',
-    surroundings.interrupted,
-  );
+  const chunks = gateway.text(path`/v1/tasks/${argument(call, 0)}/logs`, query, 'text/plain', surroundings.interrupted);
   for await (const chunk of chunks) output.raw(chunk);
 }
+
+export async function files(call: Call): Promise<void> {
+  const { options, gateway, output, surroundings } = call;
+  const [task, file] = [argument(call, 0), call.args[1] ?? '.'];
+  if (options['cat'] !== true) {
+    const folder = await gateway.get<Folder>(path`/v1/tasks/${task}/files`, { path: file });
+    await output.list(folder.entries, entries);
+    if (folder.more) output.remark(`only the first ${folder.entries.length} entries are shown`);
+    return;
+  }
+  const query = {
+    path: file,
+    from: options['from'] as number | undefined,
+    follow: options['follow'] === true ? true : undefined,
+  };
+  const address = path`/v1/tasks/${task}/files/content`;
+  const chunks = gateway.bytes(address, query, 'application/octet-stream', surroundings.interrupted);
+  for await (const chunk of chunks) surroundings.bytes('stdout', chunk);
+}
+
+const entries: Listing<Folder['entries'][number]> = {
+  name: ({ name }) => name,
+  columns: [
+    { title: 'NAME', cell: ({ name }) => name },
+    { title: 'KIND', cell: ({ kind }) => kind },
+    { title: 'SIZE', cell: ({ size }) => size, right: true },
+    { title: 'MODIFIED', cell: ({ modifiedAt }) => modifiedAt },
+  ],
+};
 
 export async function kill(call: Call): Promise<void> {
   const id = argument(call, 0);

@@ -8,6 +8,19 @@ const oneOf = (...values: string[]) => Type.Enum(values);
 const optional = Type.Optional<TSchema>;
 const amounts = Type.Object({ cpus: Type.Number(), memory: count, disk: count, gpus: count });
 
+export const folder = Type.Object({
+  path: Type.String(),
+  entries: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      kind: Type.Union(['folder', 'file', 'link', 'other'].map((kind) => Type.Literal(kind))),
+      size: Type.Integer(),
+      modifiedAt: Type.String(),
+    }),
+  ),
+  /** Whether there are more entries than are shown. */
+  more: Type.Boolean(),
+});
 export const anything = Type.Object({}, { additionalProperties: true });
 export { text };
 

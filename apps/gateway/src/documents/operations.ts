@@ -31,6 +31,7 @@ export const queryParameters = {
   follow: 'Whether to go on with what comes',
   type: 'Of one type',
   stream: 'stdout or stderr',
+  path: 'In the sandbox of the task; default its root',
   steps: 'At most so many steps of each phase',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
@@ -123,6 +124,17 @@ export const operations: readonly Operation[] = [
   {
     ...read('tasks', '/v1/tasks/{id}/logs', 'What it wrote', answers.text, ['from', 'follow', 'stream']),
     contentType: 'text/plain',
+  },
+  read('tasks', '/v1/tasks/{id}/files', 'List a folder of its sandbox', answers.folder, ['path']),
+  {
+    ...read(
+      'tasks',
+      '/v1/tasks/{id}/files/content',
+      'Read a file of its sandbox, at most 64 MiB at once',
+      answers.text,
+      [...(['path', 'from', 'follow'] as const)],
+    ),
+    contentType: 'application/octet-stream',
   },
   write('tasks', 'post', '/v1/tasks/{id}/kill', 'End the running incarnation', cluster.KillTask),
   list('agents', '/v1/agents', 'List agents', answers.agent),

@@ -94,11 +94,12 @@ class Plane {
       this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
     }
     if (order.type === 'OpenStream') {
-      const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1' };
-      void this.log.append(
-        { topic: agentLogsTopic, partition: 0 },
-        { key: order.stream, headers, value: Buffer.from('it said this\n') },
-      );
+      const failure = order.path === '../x' ? { 'orrery-error': 'it leads out', 'orrery-code': 'outside-sandbox' } : {};
+      const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1', ...failure };
+      const said =
+        order.kind === 'files' ? JSON.stringify({ path: order.path, entries: [], more: false }) : 'it said this\n';
+      const value = Buffer.from('orrery-error' in headers ? '' : said);
+      void this.log.append({ topic: agentLogsTopic, partition: 0 }, { key: order.stream, headers, value });
     }
   }
 
@@ -558,6 +559,18 @@ describe('the gateway', () => {
     const logs = await ask('GET', '/v1/tasks/hello.web-0.server/logs?stream=stdout');
     expect(logs).toMatchObject({ status: 200, text: 'it said this\n' });
     expect((await ask('GET', '/v1/tasks/hello.web-7.server/logs')).status).toBe(404);
+  });
+
+  it('lists and reads the sandbox of a task', async () => {
+    await runs(1);
+    const files = '/v1/tasks/hello.web-0.server/files';
+    expect(await ask('GET', `${files}?path=data`)).toMatchObject({ status: 200, json: { path: 'data', entries: [] } });
+    expect(await ask('GET', `${files}/content?path=stdout`)).toMatchObject({ status: 200, text: 'it said this\n' });
+    for (const address of [`${files}?path=../x`, `${files}/content?path=../x`]) {
+      expect(await ask('GET', address)).toMatchObject({ status: 422, json: { code: 'outside-sandbox' } });
+    }
+    expect(await ask('GET', `${files}/content`)).toMatchObject({ status: 400, json: { field: 'path' } });
+    expect((await ask('GET', '/v1/tasks/hello.web-7.server/files')).status).toBe(404);
   });
 
   it('kills a task, and its service starts it again', async () => {

@@ -1,29 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { agentLogsTopic, agentPartition, cellOfAgent } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { randomUUID } from 'node:crypto';
-import { checkCommand, CommandSender } from '../commands/command-sender.js';
-import { Outcomes } from '../commands/outcomes.js';
-import { LogTail, type StreamChunks } from '../streams/log-tail.js';
-import { Problem } from '../problem.js';
-import { ReadModel } from '../read-model/read-model.js';
-import { GatewaySettings } from '../settings.js';
-import { actorOf, invalid, minPositionOf, parametersOf } from './parameters.js';
+import { invalid, parametersOf } from './parameters.js';
 import { ResponseSink } from './response-sink.js';
-import { serviceOfTask } from './writes.js';
+import { TaskStreams, type OpenedStream, type Whereabouts } from './task-streams.js';
 
 const LIMIT_BYTES = 16 * 1024 * 1024;
 const FOLLOW_SECS = 900;
 const READ_SECS = 60;
-const OPENED_WITHIN_MS = 10_000;
 
 interface Wanted {
   readonly task: string;
   readonly kind: 'stdout' | 'stderr';
   readonly follow: boolean;
-  readonly agent: string;
-  readonly cell: number;
-  readonly actor: string;
+  readonly place: Whereabouts;
 }
 
 /**
@@ -32,13 +21,7 @@ interface Wanted {
  */
 @Injectable()
 export class TaskLogs {
-  constructor(
-    private readonly model: ReadModel,
-    private readonly sender: CommandSender,
-    private readonly outcomes: Outcomes,
-    private readonly tail: LogTail,
-    private readonly settings: GatewaySettings,
-  ) {}
+  constructor(private readonly streams: TaskStreams) {}
 
   async stream(request: FastifyRequest, reply: FastifyReply, task: string): Promise<void> {
     const { from, follow, stream } = parametersOf(request, ['from', 'follow', 'stream']);
@@ -52,8 +35,7 @@ export class TaskLogs {
       task,
       kind: stream ?? 'stdout',
       follow: follow === 'true',
-      actor: actorOf(request),
-      ...(await this.whereabouts(request, task)),
+      place: await this.streams.whereabouts(request, task),
     };
     const first = await this.open(wanted, start);
     const sink = new ResponseSink(reply, 'text/plain; charset=utf-8');
@@ -64,66 +46,24 @@ export class TaskLogs {
     }
   }
 
-  private async forward(wanted: Wanted, first: StreamChunks, sink: ResponseSink): Promise<void> {
-    for (let chunks = first; ;) {
+  private async forward(wanted: Wanted, first: OpenedStream, sink: ResponseSink): Promise<void> {
+    for (let opened = first; ;) {
       let next: number | undefined;
       let failed: string | undefined;
-      for await (const chunk of chunks.read(sink.gone)) {
+      for await (const chunk of opened.chunks.read(sink.gone)) {
         if (chunk.bytes.byteLength > 0 && !(await sink.write(chunk.bytes))) break;
         next = chunk.offset + chunk.bytes.byteLength;
         failed = chunk.error;
       }
-      chunks.close();
+      opened.close();
       if (failed !== undefined) await sink.write(`\n[orrery: ${failed}]\n`);
       if (!wanted.follow || sink.gone.aborted || failed !== undefined || next === undefined) return;
-      chunks = await this.open(wanted, next);
+      opened = await this.open(wanted, next);
     }
   }
 
-  /** Listens first, then asks the agent: its first bytes must not be missed. */
-  private async open({ task, kind, follow, agent, cell, actor }: Wanted, from: number): Promise<StreamChunks> {
-    const stream = randomUUID();
-    const chunks = await this.tail.listen(
-      { topic: agentLogsTopic, partition: agentPartition(agent, cell, this.settings) },
-      stream,
-    );
-    try {
-      const body = {
-        stream,
-        task,
-        kind,
-        from,
-        follow,
-        'limit-bytes': LIMIT_BYTES,
-        'ttl-secs': follow ? FOLLOW_SECS : READ_SECS,
-      };
-      const command = {
-        domain: 'cluster',
-        name: 'OpenStream',
-        key: serviceOfTask(task),
-        cell,
-        body,
-        id: stream,
-        actor,
-      } as const;
-      checkCommand(command);
-      const next = this.outcomes.next(stream);
-      await this.sender.send(command);
-      const outcome = await next.within(OPENED_WITHIN_MS);
-      if (outcome?.status === 'accepted') return chunks;
-      if (outcome?.refusal !== undefined) throw Problem.refused(outcome.refusal);
-      throw Problem.of('not-ready', 'the master did not open the stream in time', { remedy: 'try again' });
-    } catch (error) {
-      chunks.close();
-      throw error;
-    }
-  }
-
-  private async whereabouts(request: FastifyRequest, task: string): Promise<{ agent: string; cell: number }> {
-    const minPosition = minPositionOf(request);
-    const query = { ask: 'task', id: task } as const;
-    const { body } = await this.model.ask({ query, ...(minPosition === undefined ? {} : { minPosition }) });
-    const { agent } = JSON.parse(Buffer.from(body).toString()) as { agent: string };
-    return { agent, cell: cellOfAgent(agent) };
+  private open({ task, kind, follow, place }: Wanted, from: number): Promise<OpenedStream> {
+    const ttl = follow ? FOLLOW_SECS : READ_SECS;
+    return this.streams.open(place, { task, kind, from, follow, 'limit-bytes': LIMIT_BYTES, 'ttl-secs': ttl });
   }
 }

@@ -9,6 +9,8 @@ export interface StreamChunk {
   readonly bytes: Uint8Array;
   readonly end: boolean;
   readonly error?: string;
+  /** Stable, beside an error. */
+  readonly code?: string;
 }
 
 const STREAMS_MAX = 256;
@@ -94,12 +96,14 @@ class TailedPartition {
 
 function chunkOf({ headers, value }: LogMessage): StreamChunk {
   const error = headers[streamHeaders.error];
+  const code = headers[streamHeaders.code];
   return {
     offset: Number(headers[streamHeaders.offset] ?? 0),
     // The bytes are a view into what was fetched for everybody.
     bytes: value === null ? new Uint8Array() : Uint8Array.from(value),
     end: headers[streamHeaders.end] !== undefined || error !== undefined,
     ...(error === undefined ? {} : { error }),
+    ...(code === undefined ? {} : { code }),
   };
 }
 

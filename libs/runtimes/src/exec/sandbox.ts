@@ -4,6 +4,14 @@ import Mustache from 'mustache';
 import type { TaskLaunch } from '../runtime.js';
 import { isSafeName } from './launch-folder.js';
 
+/** A path that a task or a person named leads to what is neither the task's sandbox nor one of its volumes. */
+export class OutsideSandbox extends RangeError {
+  constructor(path: string) {
+    super(`the path ${JSON.stringify(path)} leads out of the sandbox`);
+    this.name = 'OutsideSandbox';
+  }
+}
+
 /** Makes the working directory of a task: links to its volumes, its configuration files, empty output files. */
 export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string): void {
   mkdirSync(sandbox, { recursive: true });
@@ -34,7 +42,7 @@ function renderConfig(template: string, environment: Readonly<Record<string, str
 /** A path below the sandbox; one that leads out of it is refused. */
 function placeIn(sandbox: string, path: string): string {
   const place = resolve(sandbox, path);
-  if (!isWithin(sandbox, place)) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
+  if (!isWithin(sandbox, place)) throw new OutsideSandbox(path);
   return place;
 }
 
@@ -46,7 +54,7 @@ export function realPlaceIn(sandbox: string, path: string, volumes: string): str
   const allowed = [realpathSync(sandbox), realpathSync(volumes)].some(
     (folder) => place === folder || isWithin(folder, place),
   );
-  if (!allowed) throw new RangeError(`the path ${JSON.stringify(path)} leads out of the sandbox`);
+  if (!allowed) throw new OutsideSandbox(path);
   return place;
 }
 
