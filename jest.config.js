@@ -41,5 +41,7 @@ export default {
     kind('local'),
     // The whole cluster, as `npm start` runs it.
     kind('e2e'),
+    // What takes minutes by its nature: `npm test -- long`, not part of `npm test`.
+    kind('long'),
   ],
 };

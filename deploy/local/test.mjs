@@ -1,4 +1,5 @@
-// `npm test [-- KIND …]`: the same set-up as `npm start`, then every kind of test, or those named, one after the other.
+// `npm test [-- KIND …]`: the same set-up as `npm start`, then every kind of test but the long ones, or those named, one
+// after the other.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,9 @@ import { setUp } from './setup.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const KIND_WITHIN_MS = 12 * 60 * 1000;
 /** Kinds that start processes of their own share two cores badly, so their specs run one by one. */
-const ONE_BY_ONE = new Set(['local', 'e2e']);
+const ONE_BY_ONE = new Set(['local', 'e2e', 'long']);
+/** Run only when they are named. */
+const LONG = new Set(['long']);
 
 await setUp();
 const { default: config } = await import('../../jest.config.js');
@@ -34,7 +37,7 @@ if (unknown !== undefined) {
 const results = mkdtempSync(join(tmpdir(), 'orrery-test-'));
 let passed = 0;
 let failed = 0;
-for (const kind of runs.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
+for (const kind of runs.filter(({ name }) => (asked.length === 0 ? !LONG.has(name) : asked.includes(name)))) {
   const counted = await run(kind);
   passed += counted.passed;
   failed += counted.failed;
