@@ -100,6 +100,8 @@ describe('a stream', () => {
         const [error, code] = [headers['orrery-error'], headers['orrery-code']];
         sent.push({ offset: Number(headers['orrery-offset']), text, end, error, code });
       },
+      begin: async () => Promise.reject(new Error('no commands here')),
+      input: async () => async () => undefined,
       warn: (message) => sent.push({ offset: -1, text: message, end: true, error: message }),
     });
     streams.open({

@@ -122,6 +122,9 @@ export class SimulatedMachine {
         await this.#pause(clock, 20);
         return { passed: this.#random.chance(0.9), message: 'simulated' };
       },
+      exec: () => {
+        throw new Error('no commands run on a simulated machine');
+      },
       placeOf: (_, path) => path,
       launches: () => [...this.tasks.keys()],
       release: async (launch) => {

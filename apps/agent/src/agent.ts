@@ -1,6 +1,13 @@
-import { agentPartition, cellOfAgent, type AgentFacts, type LaunchId, type TopicSizes } from '@orrery/contracts';
+import {
+  agentPartition,
+  cellOfAgent,
+  type AgentFacts,
+  type LaunchId,
+  type StreamOrder,
+  type TopicSizes,
+} from '@orrery/contracts';
 import type { Clock, Log, Random } from '@orrery/control-loop';
-import type { Observation, Runtime } from '@orrery/runtimes';
+import type { Observation, RunningCommand, Runtime, TaskCommand } from '@orrery/runtimes';
 import { AgentLoop } from './agent-loop.js';
 import { isLive, type AgentState } from './agent-state/agent-state.js';
 import type { Effect } from './agent-state/turn.js';
@@ -8,6 +15,7 @@ import { BrokerLink } from './broker-link.js';
 import type { Checkpoint } from './checkpoint.js';
 import { Checks } from './checks.js';
 import { Slots } from './slots.js';
+import { StreamFailure } from './stream-failure.js';
 import { Streams } from './streams.js';
 import { taskEnvironment, taskLaunchOf } from './task-launch.js';
 
@@ -82,6 +90,8 @@ export class Agent {
       clock,
       placeOf: (launch, path) => runtime.placeOf(launch, path),
       send: (stream, headers, value) => this.#link.chunk(stream, headers, value),
+      input: (stream, onMessage, onError) => this.#link.input(stream, onMessage, onError),
+      begin: (order, onOutput) => this.#beginCommand(order, onOutput),
       warn,
     });
   }
@@ -206,9 +216,19 @@ export class Agent {
     this.#loop.submit({ type: 'observed', launch, observation });
   }
 
+  async #beginCommand({ launch, cmd = [] }: StreamOrder, onOutput: TaskCommand['onOutput']): Promise<RunningCommand> {
+    const row = this.state.launches.get(launch);
+    const template = row && this.state.templates.get(row.kind.templateDigest);
+    const { runtime } = this.#parts;
+    if (row === undefined || template === undefined || (await runtime.observe(launch)).state !== 'running')
+      throw new StreamFailure('task-ended', 'the task does not run');
+    return runtime.exec(launch, { words: cmd, environment: taskEnvironment(row, template, this.#identity), onOutput });
+  }
+
   #watch(launch: LaunchId): void {
     this.#parts.runtime.watch(launch, (observation) => {
       this.#checks.end(launch);
+      this.#streams.endCommandsOf(launch);
       this.#loop.submit({ type: 'observed', launch, observation });
     });
   }

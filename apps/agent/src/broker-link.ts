@@ -1,11 +1,13 @@
 import {
   agentCommandsTopic,
   agentHeartbeatsTopic,
+  agentInputTopic,
   agentLogsTopic,
   agentReportsTopic,
   type AgentId,
   type AgentOrder,
   type AgentReport,
+  streamHeaders,
   type Heartbeat,
 } from '@orrery/contracts';
 import type { Clock, Log, LogMessage, LogReader } from '@orrery/control-loop';
@@ -57,6 +59,22 @@ export class BrokerLink {
   async chunk(stream: string, headers: Readonly<Record<string, string>>, value: Uint8Array): Promise<void> {
     const { log, partition } = this.#options;
     await log.publish(agentLogsTopic, [{ key: stream, headers, value, partition }]);
+  }
+
+  /** From now on what is sent to a stream comes to `onMessage`; resolves with what ends that. */
+  async input(
+    stream: string,
+    onMessage: (message: LogMessage) => void,
+    onError: (error: Error) => void,
+  ): Promise<() => Promise<void>> {
+    const { log, partition } = this.#options;
+    const source = { topic: agentInputTopic, partition };
+    const { high } = await log.bounds(source);
+    const onBatch = ({ messages }: { readonly messages: readonly LogMessage[] }) => {
+      for (const message of messages) if (message.headers[streamHeaders.stream] === stream) onMessage(message);
+    };
+    const reader = log.follow(source, high, onBatch, onError);
+    return async () => reader.stop();
   }
 
   /**

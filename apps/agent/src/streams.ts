@@ -2,9 +2,10 @@ import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { streamHeaders, type StreamOrder } from '@orrery/contracts';
 import type { Clock } from '@orrery/control-loop';
+import { CommandStream, type CommandWorld } from './command-stream.js';
 import { failureOf, StreamFailure } from './stream-failure.js';
 
-export interface StreamsOptions {
+export interface StreamsOptions extends Pick<CommandWorld, 'begin' | 'input'> {
   readonly clock: Clock;
   readonly placeOf: (launch: string, path: string) => string;
   readonly send: (stream: string, headers: Readonly<Record<string, string>>, value: Uint8Array) => Promise<void>;
@@ -12,6 +13,7 @@ export interface StreamsOptions {
 }
 
 const STREAMS_MAX = 64;
+const COMMANDS_MAX = 16;
 const CHUNK_BYTES_MAX = 64 * 1024;
 const LOOK_AGAIN_MS = 200;
 const CLOSE_MS_MAX = 1000;
@@ -23,6 +25,7 @@ const ENTRIES_MAX = 1000;
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #open = new Map<string, Promise<void>>();
+  readonly #commands = new Set<CommandStream>();
   #freeAt = 0;
   #closed = false;
 
@@ -36,9 +39,17 @@ export class Streams {
     this.#open.set(order.stream, served);
   }
 
+  /** The task has ended, and with it what runs in it. */
+  endCommandsOf(launch: string): void {
+    for (const command of this.#commands) {
+      if (command.launch === launch) command.end('task-ended', 'the task has ended, and the command with it');
+    }
+  }
+
   /** Ends the open ones, and waits a moment for them to say so. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const command of this.#commands) command.end('agent-stopped', 'the agent stops');
     if (this.#open.size === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#options.clock.after(CLOSE_MS_MAX, resolve);
@@ -50,8 +61,9 @@ export class Streams {
     try {
       if (this.#open.size >= STREAMS_MAX)
         throw new StreamFailure('busy', `${STREAMS_MAX} streams of this agent are open`);
-      const end = order.kind === 'files' ? await this.#sendListing(order) : await this.#sendFile(order);
-      await this.#send(order, end, new Uint8Array(), { [streamHeaders.end]: 'true' });
+      const { offset, exit } = await this.#serveKind(order);
+      const told = exit === undefined ? {} : { [streamHeaders.exit]: `${exit}` };
+      await this.#send(order, offset, new Uint8Array(), { [streamHeaders.end]: 'true', ...told });
     } catch (error) {
       const { message, code } = failureOf(error, order.path);
       await this.#send(order, 0, new Uint8Array(), {
@@ -60,6 +72,21 @@ export class Streams {
         [streamHeaders.code]: code,
       }).catch((failure: Error) => this.#options.warn(`stream ${order.stream}: ${message}; ${failure.message}`));
     }
+  }
+
+  async #serveKind(order: StreamOrder): Promise<{ readonly offset: number; readonly exit?: number }> {
+    if (order.kind === 'exec') return this.#runCommand(order);
+    return { offset: order.kind === 'files' ? await this.#sendListing(order) : await this.#sendFile(order) };
+  }
+
+  async #runCommand(order: StreamOrder): Promise<{ readonly offset: number; readonly exit: number }> {
+    if (this.#commands.size >= COMMANDS_MAX)
+      throw new StreamFailure('busy', `${COMMANDS_MAX} commands of this agent are open`);
+    const { clock, begin, input } = this.#options;
+    const send: CommandWorld['send'] = (offset, bytes, headers) => this.#send(order, offset, bytes, headers);
+    const command = new CommandStream(order, { clock, begin, input, send });
+    this.#commands.add(command);
+    return command.run().finally(() => this.#commands.delete(command));
   }
 
   /** Resolves with the offset after the last byte that was sent. */

@@ -122,3 +122,9 @@ export interface Folder {
   }[];
   readonly more: boolean;
 }
+
+/** A line of what a command in a task tells. */
+export type ExecLine =
+  | { readonly stream: 'stdout' | 'stderr'; readonly data: string }
+  | { readonly exit: number }
+  | { readonly error: string; readonly code: string };

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CliError } from './cli-error.js';
-import { exitCodes, type ExitCode } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { findGateway, type Environment } from './find-gateway.js';
 import { GatewayClient } from './gateway-client.js';
 import { Output, type OutputFormat } from './output/output.js';
@@ -43,7 +43,8 @@ export interface Call {
   readonly surroundings: Surroundings;
 }
 
-export type Verb = (call: Call) => Promise<ExitCode | void>;
+/** Ends with one of the exit codes, or with that of what it ran. */
+export type Verb = (call: Call) => Promise<number | void>;
 
 const PATIENCE_MS = 10_000;
 

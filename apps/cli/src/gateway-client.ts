@@ -87,13 +87,22 @@ export class GatewayClient {
 
   /** The lines of a stream of NDJSON, until it ends or `signal` aborts it. */
   async *lines<Item>(path: string, query: Query = {}, signal?: AbortSignal): AsyncGenerator<Item> {
-    let rest = '';
-    for await (const chunk of this.text(path, query, 'application/x-ndjson', signal)) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) if (line !== '') yield JSON.parse(line) as Item;
+    yield* itemsIn<Item>(this.bytes(path, query, 'application/x-ndjson', signal));
+  }
+
+  /** Runs something once and hands on what it tells: never tried again, since nobody knows whether it ran. */
+  async *once<Item>(path: string, body: unknown, signal: AbortSignal): AsyncGenerator<Item> {
+    const headers = { ...this.#reading({}), 'content-type': 'application/json', accept: 'application/x-ndjson' };
+    const tried = await this.#try(path, {}, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    if (tried.response?.ok !== true) throw await tried.error();
+    try {
+      if (tried.response.body !== null) yield* itemsIn<Item>(tried.response.body as AsyncIterable<Uint8Array>);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw new CliError('stream-lost', `the connection to the gateway is lost: ${(error as Error).message}`, {
+        remedy: 'what was begun is ended; look at what it did before you try again',
+      });
     }
-    if (rest !== '') yield JSON.parse(rest) as Item;
   }
 
   /**
@@ -201,4 +210,15 @@ async function problemOf(response: Response): Promise<CliError> {
     return new CliError(`http-${response.status}`, `the gateway answered ${response.status}: ${text.slice(0, 200)}`);
   }
   return errorOfProblem({ ...(JSON.parse(text) as Problem), status: response.status });
+}
+
+async function* itemsIn<Item>(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Item> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== '') yield JSON.parse(line) as Item;
+  }
+  if (rest !== '') yield JSON.parse(rest) as Item;
 }

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { userInfo } from 'node:os';
 import type { Surroundings } from './call.js';
 import { describeError, CliError } from './cli-error.js';
-import { exitCodes, type ExitCode } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { programOf } from './program.js';
 
 /** The `orrery` bin: runs one call and sets the exit code; the process ends when its output is written. */
@@ -20,8 +20,8 @@ export async function run(process: NodeJS.Process): Promise<void> {
   process.exitCode = interrupted.signal.aborted ? 130 : code;
 }
 
-export async function runCall(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
-  const done: { code: ExitCode } = { code: exitCodes.done };
+export async function runCall(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  const done: { code: number } = { code: exitCodes.done };
   const program = programOf(surroundings, (code) => (done.code = code));
   try {
     await program.parseAsync([...words], { from: 'user' });

@@ -164,6 +164,27 @@ describe('orrery', () => {
     ).toEqual(['E1', 'E2', 'E3']);
   });
 
+  it('runs a command in a task once, with its outputs and its exit code', async () => {
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const lines = [
+      { stream: 'stdout', data: base64('out\n') },
+      { stream: 'stderr', data: base64('bad\n') },
+      { exit: 42 },
+    ];
+    answer = (_, response) => response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const done = await orrery('task exec hello.web-0.server -i -- ls -l', { readInput: async () => 'in' });
+    expect(done).toEqual({ code: 42, out: 'out\n', err: 'bad\n' });
+    expect(JSON.parse(seen[0]!.body)).toEqual({ cmd: ['ls', '-l'], 'ttl-secs': 60, stdin: 'in' });
+    answer = (_, response) => response.end(JSON.stringify({ error: 'its time is over', code: 'time-over' }));
+    expect(await orrery('task exec hello.web-0.server -- ls')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('time-over'),
+    });
+    answer = (_, response) => response.writeHead(503).end('{}');
+    expect((await orrery('task exec hello.web-0.server -- ls')).code).toBe(1);
+    expect(seen).toHaveLength(3);
+  });
+
   it('lists the files of a task, and prints one byte for byte', async () => {
     const entry = { name: 'data', kind: 'folder', size: 40, modifiedAt: '2026-01-01T00:00:00.000Z' };
     const folder = JSON.stringify({ path: '.', entries: [entry], more: true });

@@ -1,7 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
-import type { ExitCode } from './exit-codes.js';
 import { outputFormats } from './output/output.js';
 
 interface VerbDefinition {
@@ -13,7 +12,7 @@ interface VerbDefinition {
 }
 
 /** The grammar: every noun, verb, argument and option. */
-export function programOf(surroundings: Surroundings, ended: (code: ExitCode) => void): Command {
+export function programOf(surroundings: Surroundings, ended: (code: number) => void): Command {
   const program = new Command('orrery')
     .description('A control plane for containers and the stateful services that hold their data')
     .version('0.1.0', '-V, --version')
@@ -199,6 +198,15 @@ function addTasks(task: Command, add: Add): void {
       new Option('-f, --follow', 'go on with what it writes'),
       new Option('--stderr', 'its stderr instead of its stdout'),
       new Option('--from <byte>', 'begin at this byte; negative: so many before the end').argParser(integer),
+    ],
+  });
+  add(task, {
+    usage: 'exec <task> <command...>',
+    says: 'Run a command inside a task, and end with its exit code: exec TASK -- COMMAND',
+    load: verb('exec'),
+    options: [
+      new Option('-i, --stdin', 'give it the text on stdin, at most 64 KiB'),
+      new Option('--ttl <duration>', 'end it after so long, at most 1h').argParser(duration).default(60_000, '60s'),
     ],
   });
   add(task, {

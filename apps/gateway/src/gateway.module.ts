@@ -11,12 +11,14 @@ import { DocumentsController } from './http/controllers/documents.controller.js'
 import { EventsController } from './http/controllers/events.controller.js';
 import { OperationsController } from './http/controllers/operations.controller.js';
 import { PastController } from './http/controllers/past.controller.js';
+import { SandboxesController } from './http/controllers/sandboxes.controller.js';
 import { ServicesController } from './http/controllers/services.controller.js';
 import { TasksController } from './http/controllers/tasks.controller.js';
 import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
 import { HistoryReads } from './http/history-reads.js';
 import { Reads } from './http/reads.js';
+import { TaskExec } from './http/task-exec.js';
 import { TaskFiles } from './http/task-files.js';
 import { TaskLogs } from './http/task-logs.js';
 import { TaskStreams } from './http/task-streams.js';
@@ -25,6 +27,7 @@ import { GatewayMetrics } from './metrics.js';
 import { ReadModel } from './read-model/read-model.js';
 import { GatewaySettings } from './settings.js';
 import { LogTail } from './streams/log-tail.js';
+import { StreamInput } from './streams/stream-input.js';
 
 /** What the gateway stands on: real ones in a process, in-memory ones in specs. */
 export interface GatewayParts {
@@ -34,7 +37,7 @@ export interface GatewayParts {
   readonly outcomes: Outcomes;
   readonly sender: CommandSender;
   readonly history: History;
-  readonly log: Pick<Log, 'follow' | 'bounds'>;
+  readonly log: Pick<Log, 'follow' | 'bounds' | 'append'>;
   readonly registry: Registry;
 }
 
@@ -49,6 +52,7 @@ export class GatewayModule {
       { provide: CommandSender, useValue: sender },
       { provide: History, useValue: history },
       { provide: LogTail, useValue: new LogTail(log) },
+      { provide: StreamInput, useValue: new StreamInput(log) },
       { provide: Registry, useValue: registry },
     ];
     return {
@@ -56,6 +60,7 @@ export class GatewayModule {
       controllers: [
         ServicesController,
         TasksController,
+        SandboxesController,
         AgentsController,
         CommandsController,
         EventsController,
@@ -72,6 +77,7 @@ export class GatewayModule {
         TaskStreams,
         TaskLogs,
         TaskFiles,
+        TaskExec,
         EventStreams,
         GatewayMetrics,
       ],

@@ -23,6 +23,7 @@ const gatewayStatus = {
   'unknown-path': 404,
   'outside-sandbox': 422,
   'not-a-file': 422,
+  'time-over': 422,
   internal: 500,
 } as const;
 

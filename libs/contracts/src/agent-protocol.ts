@@ -38,8 +38,10 @@ export type AgentOrder = AgentOrderHead &
 export interface StreamOrder {
   readonly stream: string;
   readonly launch: LaunchId;
-  readonly kind: 'stdout' | 'stderr' | 'file' | 'files';
+  readonly kind: 'stdout' | 'stderr' | 'file' | 'files' | 'exec';
   readonly path?: string;
+  /** Of kind exec: the program and its arguments. */
+  readonly cmd?: readonly string[];
   readonly from: number;
   readonly follow: boolean;
   readonly limitBytes: number;
@@ -137,7 +139,10 @@ export interface HeartbeatMarker {
   readonly marker: { readonly writer: string; readonly number: number };
 }
 
-/** A chunk of a stream: value = raw bytes; these stand in its headers. Key = stream id. */
+/**
+ * A chunk of a stream: value = raw bytes; these stand in its headers. Key = stream id. Chunks on the input topic feed a
+ * command: `end` closes its stdin, `error` says that nobody waits for it any more.
+ */
 export const streamHeaders = {
   stream: 'orrery-stream',
   offset: 'orrery-offset',
@@ -145,6 +150,10 @@ export const streamHeaders = {
   error: 'orrery-error',
   /** Beside `error`: a stable code for it. */
   code: 'orrery-code',
+  /** Of kind exec: stdout or stderr, of what the bytes are. */
+  output: 'orrery-output',
+  /** Of kind exec, at its end: the exit code; 128 and the number of the signal that ended it. */
+  exit: 'orrery-exit',
 } as const;
 
 export type { Launch };

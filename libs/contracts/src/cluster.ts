@@ -34,8 +34,21 @@ export const clusterCommandSchemas = {
     {
       stream: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
       task: Type.String({ minLength: 1, maxLength: 255 }),
-      kind: Type.Union([Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('file'), Type.Literal('files')]),
+      kind: Type.Union([
+        Type.Literal('stdout'),
+        Type.Literal('stderr'),
+        Type.Literal('file'),
+        Type.Literal('files'),
+        Type.Literal('exec'),
+      ]),
       path: Type.Optional(Type.String({ maxLength: 1024 })),
+      /** Of kind exec: a line for the shell, or a program and its arguments. */
+      cmd: Type.Optional(
+        Type.Union([
+          Type.String({ minLength: 1, maxLength: 16_384 }),
+          Type.Array(Type.String({ maxLength: 16_384 }), { minItems: 1, maxItems: 256 }),
+        ]),
+      ),
       /** Byte offset to begin at; negative: so many bytes before the end. */
       from: Type.Optional(Type.Integer()),
       follow: Type.Optional(Type.Boolean()),
@@ -270,8 +283,9 @@ export type ClusterEvent =
         readonly epoch: number;
         readonly n: number;
         readonly launch: LaunchId;
-        readonly kind: 'stdout' | 'stderr' | 'file' | 'files';
+        readonly kind: 'stdout' | 'stderr' | 'file' | 'files' | 'exec';
         readonly path?: string;
+        readonly cmd?: readonly string[];
         readonly from: number;
         readonly follow: boolean;
         readonly limitBytes: number;

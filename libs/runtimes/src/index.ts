@@ -3,4 +3,14 @@ export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './
 export { ExecRuntime, type ExecRuntimeOptions } from './exec/exec-runtime.js';
 export { isSafeName } from './exec/launch-folder.js';
 export { OutsideSandbox } from './exec/sandbox.js';
-export type { Ended, Observation, Probe, ProbeResult, Running, Runtime, TaskLaunch } from './runtime.js';
+export type {
+  Ended,
+  Observation,
+  Probe,
+  ProbeResult,
+  Running,
+  RunningCommand,
+  Runtime,
+  TaskCommand,
+  TaskLaunch,
+} from './runtime.js';

@@ -26,6 +26,9 @@ export interface Runtime {
   /** Runs one check of a running task. */
   probe(launch: string, probe: Probe): Promise<ProbeResult>;
 
+  /** Runs a command as part of a running task: in its sandbox, within its limits, reached by whatever ends it. */
+  exec(launch: string, command: TaskCommand): RunningCommand;
+
   /** Every launch that has files here. */
   launches(): string[];
 
@@ -92,4 +95,20 @@ export interface ProbeResult {
   readonly passed: boolean;
   /** What was found, in a few words. */
   readonly message: string;
+}
+
+export interface TaskCommand {
+  /** The program and its arguments. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Awaited before more of the same output is read. */
+  readonly onOutput: (output: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;
+}
+
+export interface RunningCommand {
+  readonly write: (bytes: Uint8Array) => void;
+  readonly endInput: () => void;
+  readonly kill: () => void;
+  /** The exit code, 128 and its number for a signal, once all output was taken; rejects when there is none to tell. */
+  readonly ended: Promise<number>;
 }

@@ -58,9 +58,10 @@ function carryOut(turn: Turn, order: Exclude<AgentOrder, { type: 'Sync' | 'Stand
     case 'DestroyVolumes':
       return doomVolumes(turn, order.volumes);
     case 'OpenStream': {
-      const { stream, launch, kind, path, from, follow, limitBytes, untilMs } = order;
-      const opened = { stream, launch, kind, from, follow, limitBytes, untilMs, ...(path !== undefined && { path }) };
-      return turn.then({ type: 'open-stream', stream: opened });
+      const { stream, launch, kind, path, cmd, from, follow, limitBytes, untilMs } = order;
+      const opened = { stream, launch, kind, from, follow, limitBytes, untilMs };
+      const more = { ...(path !== undefined && { path }), ...(cmd !== undefined && { cmd }) };
+      return turn.then({ type: 'open-stream', stream: { ...opened, ...more } });
     }
     default:
       return unreachable(order);

@@ -136,6 +136,18 @@ export const operations: readonly Operation[] = [
     ),
     contentType: 'application/octet-stream',
   },
+  {
+    ...read(
+      'tasks',
+      '/v1/tasks/{id}/exec',
+      'Run a command inside it; the last line tells its exit',
+      answers.execLine,
+      [],
+    ),
+    method: 'post',
+    body: answers.execBody,
+    contentType: 'application/x-ndjson',
+  },
   write('tasks', 'post', '/v1/tasks/{id}/kill', 'End the running incarnation', cluster.KillTask),
   list('agents', '/v1/agents', 'List agents', answers.agent),
   read('agents', '/v1/agents/{id}', 'Show an agent', answers.agent),

@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AuditRow, CommandOutcomeRow } from '@orrery/cassandra';
 import {
   agentCommandsTopic,
+  agentInputTopic,
   agentLogsTopic,
   agentPartition,
   agentReportsTopic,
@@ -50,6 +51,8 @@ class Plane {
   readonly registry = new InMemoryRegistry();
   readonly snapshots = new InMemorySnapshots();
   readonly #loops: ControlLoop[] = [];
+  readonly input: { readonly text: string; readonly headers: Readonly<Record<string, string>> }[] = [];
+  readonly #inputs: LogReader[] = [];
   #orders: LogReader | undefined;
   #m = 0;
   #obeyed = 0;
@@ -73,7 +76,11 @@ class Plane {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#orders?.stop(), ...this.#loops.map((loop) => loop.stop())]);
+    await Promise.all([
+      this.#orders?.stop(),
+      ...this.#inputs.map((reader) => reader.stop()),
+      ...this.#loops.map((loop) => loop.stop()),
+    ]);
   }
 
   #obey(order: AgentOrder): void {
@@ -94,6 +101,7 @@ class Plane {
       this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
     }
     if (order.type === 'OpenStream') {
+      if (order.kind === 'exec') return this.#execute(order);
       const failure = order.path === '../x' ? { 'orrery-error': 'it leads out', 'orrery-code': 'outside-sandbox' } : {};
       const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1', ...failure };
       const said =
@@ -101,6 +109,32 @@ class Plane {
       const value = Buffer.from('orrery-error' in headers ? '' : said);
       void this.log.append({ topic: agentLogsTopic, partition: 0 }, { key: order.stream, headers, value });
     }
+  }
+
+  /** Says hello in two outputs, then what it was given, and ends with 3. */
+  #execute({ stream }: Extract<AgentOrder, { type: 'OpenStream' }>): void {
+    const say = (text: string, more: Readonly<Record<string, string>>) => {
+      const headers = { 'orrery-stream': stream, 'orrery-offset': '0', ...more };
+      const value = Buffer.from(text);
+      void this.log.append({ topic: agentLogsTopic, partition: 0 }, { key: stream, headers, value });
+    };
+    const reader = this.log.follow(
+      { topic: agentInputTopic, partition: 0 },
+      0,
+      ({ messages }) => {
+        for (const { headers, value } of messages.filter((message) => message.headers['orrery-stream'] === stream)) {
+          this.input.push({ text: Buffer.from(value ?? []).toString(), headers });
+          if (headers['orrery-end'] === undefined) continue;
+          say(Buffer.from(value ?? []).toString(), { 'orrery-output': 'stderr' });
+          say('', { 'orrery-end': 'true', 'orrery-exit': '3' });
+        }
+      },
+      (error) => {
+        throw error;
+      },
+    );
+    this.#inputs.push(reader);
+    say('hello', { 'orrery-output': 'stdout' });
   }
 
   #report(report: Readonly<Record<string, unknown>> & { readonly epoch: number }): void {
@@ -571,6 +605,33 @@ describe('the gateway', () => {
     }
     expect(await ask('GET', `${files}/content`)).toMatchObject({ status: 400, json: { field: 'path' } });
     expect((await ask('GET', '/v1/tasks/hello.web-7.server/files')).status).toBe(404);
+  });
+
+  it('runs a command in a task', async () => {
+    await runs(1);
+    const exec = '/v1/tasks/hello.web-0.server/exec';
+    const { status, text } = await ask('POST', exec, { cmd: ['cat'], stdin: 'given' });
+    expect(status).toBe(200);
+    expect(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { stream: 'stdout', data: Buffer.from('hello').toString('base64') },
+      { stream: 'stderr', data: Buffer.from('given').toString('base64') },
+      { exit: 3 },
+    ]);
+    for (const [body, field] of [
+      [{}, '/cmd'],
+      [{ cmd: 'ls', stdin: 'x'.repeat(65_537) }, '/stdin'],
+      [{ cmd: 'ls', tty: true }, '/tty'],
+      [{ cmd: 'ls', 'ttl-secs': 4000 }, '/ttl-secs'],
+      [{ cmd: [''] }, '/cmd'],
+    ] as const) {
+      expect(await ask('POST', exec, body)).toMatchObject({ status: 400, json: { field } });
+    }
+    expect((await ask('POST', '/v1/tasks/hello.web-7.server/exec', { cmd: 'ls' })).status).toBe(404);
   });
 
   it('kills a task, and its service starts it again', async () => {

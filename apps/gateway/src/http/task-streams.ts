@@ -24,6 +24,8 @@ export interface Whereabouts {
 
 export interface OpenedStream {
   readonly stream: string;
+  /** The lane of its agent. */
+  readonly partition: number;
   readonly chunks: StreamChunks;
   readonly close: () => void;
 }
@@ -58,10 +60,8 @@ export class TaskStreams {
     const key = serviceOfTask(wish.task);
     const command = { domain: 'cluster', name: 'OpenStream', key, cell, body, id: stream, actor } as const;
     checkCommand(command);
-    const chunks = await this.tail.listen(
-      { topic: agentLogsTopic, partition: agentPartition(agent, cell, this.settings) },
-      stream,
-    );
+    const partition = agentPartition(agent, cell, this.settings);
+    const chunks = await this.tail.listen({ topic: agentLogsTopic, partition }, stream);
     try {
       const next = this.outcomes.next(stream);
       await this.sender.send(command);
@@ -78,7 +78,7 @@ export class TaskStreams {
       clearTimeout(timer);
       chunks.close();
     };
-    return { stream, chunks, close };
+    return { stream, partition, chunks, close };
   }
 }
 

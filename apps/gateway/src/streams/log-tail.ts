@@ -9,6 +9,9 @@ export interface StreamChunk {
   readonly bytes: Uint8Array;
   readonly end: boolean;
   readonly error?: string;
+  /** Of a command: which of its outputs this is, and at its end the exit code. */
+  readonly output?: string;
+  readonly exit?: number;
   /** Stable, beside an error. */
   readonly code?: string;
 }
@@ -97,6 +100,8 @@ class TailedPartition {
 function chunkOf({ headers, value }: LogMessage): StreamChunk {
   const error = headers[streamHeaders.error];
   const code = headers[streamHeaders.code];
+  const output = headers[streamHeaders.output];
+  const exit = headers[streamHeaders.exit];
   return {
     offset: Number(headers[streamHeaders.offset] ?? 0),
     // The bytes are a view into what was fetched for everybody.
@@ -104,6 +109,8 @@ function chunkOf({ headers, value }: LogMessage): StreamChunk {
     end: headers[streamHeaders.end] !== undefined || error !== undefined,
     ...(error === undefined ? {} : { error }),
     ...(code === undefined ? {} : { code }),
+    ...(output === undefined ? {} : { output }),
+    ...(exit === undefined ? {} : { exit: Number(exit) }),
   };
 }
 

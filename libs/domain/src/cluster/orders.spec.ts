@@ -194,6 +194,28 @@ describe('a stream', () => {
     first.when(open(), { at: AT + 60_000 }).thenEvents((events) => expect(events).toHaveLength(1));
   });
 
+  it('of kind exec carries its command to the agent once: a Sync does not tell it again', () => {
+    const opened = given(...runningThere('10.0')).when(open('s', { kind: 'exec', cmd: 'ls | wc' }));
+    opened.thenState((state) => {
+      expect(ordersOf(opened.events, state, journal)).toMatchObject([
+        { kind: 'exec', cmd: ['/bin/sh', '-c', 'ls | wc'] },
+      ]);
+      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ type: 'Sync', streams: [] }]);
+    });
+  });
+
+  it('of kind exec needs a command that can be run, and a task that runs', () => {
+    const running = given(...runningThere('10.0'));
+    for (const more of [{}, { cmd: [''] }, { cmd: ['a\0b'] }, { cmd: ['a'.repeat(9000), 'b'.repeat(9000)] }]) {
+      running.when(open('s', { kind: 'exec', ...more })).thenRefused('invalid-field');
+    }
+    running.when(open('s', { kind: 'stdout', cmd: 'ls' })).thenRefused('invalid-field');
+    const ended = event('TasksEnded', { ...one, m: 2, tasks: [{ launch: id('10.0'), state: 'FAILED', reason: 'x' }] });
+    given(...runningThere('10.0'), ended)
+      .when(open('s', { kind: 'exec', cmd: ['ls'] }))
+      .thenRefused('task-ended');
+  });
+
   it('is refused when too many are open, and ended ones do not count', () => {
     let outcome = given(...runningThere('10.0')).when(open('s0'));
     for (let index = 1; index < 64; index += 1) outcome = outcome.when(open(`s${index}`));

@@ -125,14 +125,19 @@ function openStreams(state: ClusterState, agent: AgentId, at: EpochMs): StreamOr
   const open: StreamOrder[] = [];
   for (const [, row] of state.streams.by('agent', agent)) {
     const { agent: _, ...stream }: StreamRow = row;
-    if (stream.untilMs > at) open.push(stream);
+    // A command that was told once and may have run must not run again.
+    if (stream.untilMs > at && stream.kind !== 'exec') open.push(stream);
   }
   return open;
 }
 
 function streamOrderOf(data: ClusterEventOf<'StreamOpened'>['data']): StreamOrder {
-  const { stream, launch, kind, path, from, follow, limitBytes, until } = data;
-  return { stream, launch, kind, from, follow, limitBytes, untilMs: until, ...(path === undefined ? {} : { path }) };
+  const { stream, launch, kind, path, cmd, from, follow, limitBytes, until } = data;
+  return {
+    ...{ stream, launch, kind, from, follow, limitBytes, untilMs: until },
+    ...(path === undefined ? {} : { path }),
+    ...(cmd === undefined ? {} : { cmd }),
+  };
 }
 
 /** Two processes under one id: the one before is told to stop; its tasks belong to the one that registered now. */

@@ -5,8 +5,18 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { CgroupOfLaunch, Cgroups, CpuLimit } from '../cgroups/cgroups.js';
 import { bootId, isAlive, membersOf, signal, type ProcessIdentity } from '../process-identity.js';
-import { probeOnce } from '../probes.js';
-import type { Ended, Observation, Probe, ProbeResult, Runtime, TaskLaunch } from '../runtime.js';
+import { probeOnce, type ProbePlace } from '../probes.js';
+import type {
+  Ended,
+  Observation,
+  Probe,
+  ProbeResult,
+  RunningCommand,
+  Runtime,
+  TaskCommand,
+  TaskLaunch,
+} from '../runtime.js';
+import { runInTask } from '../task-commands.js';
 import { inheritedEnvironment } from './inherited-environment.js';
 import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
@@ -130,9 +140,11 @@ export class ExecRuntime implements Runtime {
   }
 
   async probe(launch: string, probe: Probe): Promise<ProbeResult> {
-    const { sandbox } = launchFolder(this.#launches, launch);
-    const environment = { ...inheritedEnvironment(), ORRERY_SANDBOX: sandbox };
-    return probeOnce(probe, { sandbox, environment, procsFiles: this.#groupOf(launch)?.procsFiles ?? [] });
+    return probeOnce(probe, this.#insideOf(launch));
+  }
+
+  exec(launch: string, command: TaskCommand): RunningCommand {
+    return runInTask(command, this.#insideOf(launch));
   }
 
   launches(): string[] {
@@ -175,6 +187,12 @@ export class ExecRuntime implements Runtime {
     if (group === undefined) return undefined;
     writeFileSync(join(launchFolder(this.#launches, task.launch).path, 'cgroups'), group.folders.join('\n'));
     return group;
+  }
+
+  #insideOf(launch: string): ProbePlace {
+    const { sandbox } = launchFolder(this.#launches, launch);
+    const environment = { ...inheritedEnvironment(), ORRERY_SANDBOX: sandbox };
+    return { sandbox, environment, procsFiles: this.#groupOf(launch)?.procsFiles ?? [] };
   }
 
   #groupOf(launch: string): CgroupOfLaunch | undefined {

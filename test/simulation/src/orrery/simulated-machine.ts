@@ -98,6 +98,9 @@ export class SimulatedMachine implements GuestActor {
       watch: (launch, onEnded) => this.#watch(launch, process, onEnded),
       probe: () => Promise.resolve({ passed: true, message: 'simulated' }),
       launches: () => [...this.#tasks.keys()].filter((launch) => !this.#released.has(launch)),
+      exec: () => {
+        throw new Error('no commands run on a simulated machine');
+      },
       placeOf: (_, path) => path,
       release: (launch) => Promise.resolve(void this.#released.add(launch)),
       destroyVolumes: () => Promise.resolve(),

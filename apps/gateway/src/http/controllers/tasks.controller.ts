@@ -1,8 +1,6 @@
 import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HistoryReads } from '../history-reads.js';
-import { TaskFiles } from '../task-files.js';
-import { TaskLogs } from '../task-logs.js';
 import { pageOf, pageParameters, parametersOf } from '../parameters.js';
 import { Reads } from '../reads.js';
 import { objectOf } from '../request-body.js';
@@ -14,8 +12,6 @@ export class TasksController {
     private readonly reads: Reads,
     private readonly writes: Writes,
     private readonly history: HistoryReads,
-    private readonly logs: TaskLogs,
-    private readonly files: TaskFiles,
   ) {}
 
   @Get()
@@ -43,21 +39,6 @@ export class TasksController {
   @Get(':id/history')
   async story(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
     await this.history.task(request, reply, id);
-  }
-
-  @Get(':id/logs')
-  async read(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
-    await this.logs.stream(request, reply, id);
-  }
-
-  @Get(':id/files')
-  async folder(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
-    await this.files.list(request, reply, id);
-  }
-
-  @Get(':id/files/content')
-  async content(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
-    await this.files.content(request, reply, id);
   }
 
   @Post(':id/kill')
