@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { CassandraAway, type AuditRow, type CommandOutcomeRow, type TaskStateRow } from '@orrery/cassandra';
+import type { AuditRow, CommandOutcomeRow, TaskStateRow } from '@orrery/cassandra';
 import { parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventRing } from '../events/event-ring.js';
 import { History } from '../history.js';
 import { covers, encodePosition, type Position } from '../position.js';
 import { Problem, statusOfCode } from '../problem.js';
+import { problemOfAway } from '../servers-away.js';
 import { encodeCursor, minPositionOf, pageOf, pageParameters, parametersOf, timeParameter } from './parameters.js';
 import { Reads } from './reads.js';
 
@@ -133,15 +134,11 @@ interface VersionPage {
   readonly next: string | null;
 }
 
-/** Cassandra away is no fault of the client, and passes. */
 async function asking<Value>(ask: () => Promise<Value>): Promise<Value> {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof CassandraAway)) throw error;
-    throw Problem.of('history-away', `the history can't be read: ${error.message}`, {
-      remedy: 'try again when Cassandra is back',
-    });
+    throw problemOfAway(error) ?? error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
+import { CassandraAway } from '@orrery/cassandra';
 import { Problem } from '../problem.js';
 import { LinkClient, serveLink } from './worker-link.js';
 
@@ -17,6 +18,9 @@ describe('the link between two threads', () => {
         double: (number: number) => number * 2,
         refuse: async () => {
           throw Problem.of('unknown-task', 'no task', { remedy: 'look' });
+        },
+        away: async () => {
+          throw new CassandraAway(new Error('refused'));
         },
         push: () => push('topic', 'value'),
       },
@@ -45,6 +49,7 @@ describe('the link between two threads', () => {
       code: 'unknown-task',
       details: { remedy: 'look' },
     });
+    await expect(client.call('away', null)).rejects.toMatchObject({ code: 'history-away' });
     await client.call('push', null);
     expect(pushed).toEqual([['topic', 'value']]);
   });

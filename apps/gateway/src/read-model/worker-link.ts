@@ -1,4 +1,5 @@
 import { Problem, type ProblemDetails } from '../problem.js';
+import { problemOfAway } from '../servers-away.js';
 
 /**
  * The seam between two threads: calls with one answer, streams that are pulled item by item (so the reader sets the pace),
@@ -36,7 +37,8 @@ export function serveLink(port: LinkPort, { calls, streams }: LinkHandlers): (to
   const open = new Map<number, { readonly iterator: AsyncIterator<unknown>; readonly ended: AbortController }>();
   const send = (message: ToClient) => port.postMessage(message);
   const fail = (id: number, error: unknown): void => {
-    const problem = error instanceof Problem ? error : Problem.of('internal', (error as Error).stack ?? String(error));
+    const known = error instanceof Problem ? error : problemOfAway(error);
+    const problem = known ?? Problem.of('internal', (error as Error).stack ?? String(error));
     send({ kind: 'problem', id, code: problem.code, message: problem.message, details: problem.details });
   };
   const call = async (id: number, method: string, argument: unknown): Promise<void> => {
