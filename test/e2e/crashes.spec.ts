@@ -105,7 +105,7 @@ describe(`kill -9 of every part while a service scales (${cells} cells, ${instan
     const { code, stdout, stderr } = await eventually(
       async () => {
         const verified = await cluster.cli('audit', 'verify');
-        return verified.stderr.includes('history-away') ? undefined : verified;
+        return verified.stdout.includes('history-away') ? undefined : verified;
       },
       { withinMs: 60_000, everyMs: 1_000, what: 'Cassandra answers again' },
     );

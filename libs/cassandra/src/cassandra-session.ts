@@ -6,7 +6,9 @@ export class CassandraAway extends Error {
   readonly code = 'cassandra-away';
 
   constructor(cause: unknown) {
-    super(`Cassandra does not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    // The driver's message goes on with the dump of an error, which is kept as the cause.
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    super(`Cassandra does not answer: ${why}`, { cause });
     this.name = 'CassandraAway';
   }
 }

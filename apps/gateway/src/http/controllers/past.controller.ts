@@ -5,6 +5,7 @@ import { Doctor } from '../doctor.js';
 import { HistoryReads } from '../history-reads.js';
 import { differenceOfStates, type ShownState } from '../../state-difference.js';
 import { invalid, pageOf, parametersOf } from '../parameters.js';
+import { problemOf } from '../problem-filter.js';
 import { Reads } from '../reads.js';
 import { ResponseSink } from '../response-sink.js';
 
@@ -68,8 +69,9 @@ async function sendLines(reply: FastifyReply, lines: (gone: AbortSignal) => Asyn
       if (!(await sink.write(`${JSON.stringify(line)}\n`))) return;
     }
   } catch (error) {
-    const message = (error as Error).message;
-    await sink.write(`${JSON.stringify({ kind: 'result', check: 'result', ok: false, message })}\n`);
+    const { code, message } = problemOf(error);
+    const result = { kind: 'result', check: 'result', ok: false, code, message: `${message} (${code})` };
+    await sink.write(`${JSON.stringify(result)}\n`);
   } finally {
     sink.end();
   }
