@@ -1,25 +1,10 @@
-import { lacking, nameOf, noEffect, type Constraint, type Peer, type Rule } from './constraint.js';
-import { fieldOf } from './field.js';
+import { lacking, nameOf, type Constraint, type Peer, type Rule } from './constraint.js';
 import { Groups } from './groups.js';
+import { is } from './is.js';
 
 /** All pods of the set on nodes of one value: the given one, else that of the first pod. */
 export function cluster(rule: Rule, peers: readonly Peer[]): Constraint {
-  return rule.value === undefined ? clusterOfPeers(rule, peers) : clusterOfValue(rule, rule.value);
-}
-
-function clusterOfValue(rule: Rule, wanted: string): Constraint {
-  return {
-    name: nameOf(rule),
-    effect: 'fixed',
-    field: rule.field,
-    placed: noEffect,
-    passes: (node) => fieldOf(rule.field, node) === wanted,
-    explain(node) {
-      const value = fieldOf(rule.field, node);
-      return value === undefined ? lacking(rule) : `${rule.field} is ${value}, not ${wanted}`;
-    },
-    remedy: () => `add an agent with ${rule.field} ${wanted}`,
-  };
+  return rule.value === undefined ? clusterOfPeers(rule, peers) : is(rule);
 }
 
 function clusterOfPeers(rule: Rule, peers: readonly Peer[]): Constraint {
