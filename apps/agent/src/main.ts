@@ -11,7 +11,7 @@ const telemetry = new Telemetry(
   { ...settings, app: 'agent', instance: settings.name, cassandra: [], datacenter: '', keyspace: '' },
   process.env,
 );
-for (const kind of ['uncaughtException', 'unhandledRejection'] as const) process.on(kind, (error) => end(error, kind));
+telemetry.endOnBugs();
 
 const app = await NestFactory.createMicroservice(AgentModule, {
   strategy: new AgentServer(settings, telemetry),

@@ -18,12 +18,7 @@ class HistorianModule {}
 
 const settings = processSettings('historian', process.env);
 const telemetry = new Telemetry(settings, process.env);
-for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(kind, (error: unknown) => {
-    telemetry.log.fatal({ err: error }, kind);
-    process.exit(1);
-  });
-}
+telemetry.endOnBugs();
 const metrics = new HistorianMetrics(telemetry.registry);
 const { cells, cassandra: contactPoints, datacenter, keyspace } = settings;
 const log = new KafkajsLog({ brokers: settings.kafka, clientId: settings.instance, logger: telemetry.lines('kafka') });

@@ -33,7 +33,7 @@ export async function runOwner<Command, Foreign, Report, Internal, State extends
   hosting: Hosting<Command, Foreign, Report, Internal, State, Event>,
   { kafka, cassandra }: OwnerAdapters,
 ): Promise<void> {
-  endOnBugs(telemetry);
+  telemetry.endOnBugs();
   const ports = { ...cassandra, ...kafka, clock: systemClock, random: systemRandom, observe: telemetry.observe };
   const server = new JournalServer(hostDecider(hosting, ports, settings));
   await telemetry.serve(() => ({ ready: server.health.ready, details: server.health }));
@@ -58,15 +58,5 @@ class OwnerModule {
       },
     };
     return { module: OwnerModule, providers: [{ provide: 'closing', useValue: closing }] };
-  }
-}
-
-/** A promise that nobody awaited or an error that nobody caught is a bug: what the process knows may be wrong. */
-function endOnBugs({ log }: Telemetry): void {
-  for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(kind, (error: unknown) => {
-      log.fatal({ err: error }, kind);
-      process.exit(1);
-    });
   }
 }

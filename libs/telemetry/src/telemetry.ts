@@ -43,6 +43,16 @@ export class Telemetry {
     this.log.info({ url }, 'telemetry is served');
   }
 
+  /** A promise that nobody awaited or an error that nobody caught is a bug: what the process knows may be wrong. */
+  endOnBugs(): void {
+    for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.on(kind, (error: unknown) => {
+        this.log.fatal({ err: error }, kind);
+        process.exit(1);
+      });
+    }
+  }
+
   async close(): Promise<void> {
     await this.#server?.stop();
   }
