@@ -1,16 +1,39 @@
 import type { EpochMs } from '@orrery/kernel';
-import type { AgentFacts, ExitStatus, Launch, LaunchSet, TaskTemplate } from './cluster.js';
+import type { AgentFacts, ExitStatus, LaunchSet, TaskEnds, TasksRun, TaskTemplate } from './cluster.js';
 import type { AgentId, LaunchId, VolumeId } from './ids.js';
+import type { IdRuns } from './sets.js';
 
 /**
- * What master and agent say to each other, as JSON values of Kafka messages keyed by agent id.
+ * What master and agent say to each other, as JSON values of Kafka messages.
  * Orders are numbered n = 1, 2, … within an epoch: an agent takes n == last + 1 only, drops lower ones, and asks for a Sync
  * on a gap; journalId and epoch stand in each, so that nothing of a former life is obeyed. Reports are numbered m likewise.
+ *
+ * A lane order is one message for all agents of a lane that a set is about; each agent reads its lane and finds itself by
+ * its number, which the Sync told that answered its first Inventory. Other orders are for one agent and are keyed by its id.
  */
+export type LaneOrder =
+  | {
+      readonly type: 'Launches';
+      readonly journalId: string;
+      /** One for each run of `set.agents`, in their order. */
+      readonly to: readonly LaneOrderHead[];
+      readonly set: LaunchSet;
+      readonly template: TaskTemplate;
+    }
+  | {
+      readonly type: 'Kills';
+      readonly journalId: string;
+      readonly to: readonly LaneOrderHead[];
+      /** One for each of `to`. */
+      readonly launches: readonly IdRuns[];
+      readonly graceMs?: number;
+    };
+
+/** `reported`: as in the head of an order for one agent. */
+export type LaneOrderHead = readonly [agent: number, epoch: number, n: number, reported: number];
+
 export type AgentOrder = AgentOrderHead &
   (
-    | { readonly type: 'Launch'; readonly set: LaunchSet; readonly template: TaskTemplate }
-    | { readonly type: 'Kill'; readonly launches: readonly LaunchId[]; readonly graceMs?: number }
     | {
         /**
          * The whole truth as of order n, made from the state whenever it is sent: keep (and start, where not begun) these,
@@ -19,9 +42,12 @@ export type AgentOrder = AgentOrderHead &
          * reported KILLED (`never-started`): no older order can start it any more.
          */
         readonly type: 'Sync';
-        readonly keep: readonly { readonly set: LaunchSet; readonly templateDigest: string }[];
+        /** Of this agent, in the cluster journal: how lane orders name it. */
+        readonly number: number;
+        readonly keep: readonly LaunchSet[];
+        /** By digest. */
         readonly templates: Readonly<Record<string, TaskTemplate>>;
-        readonly kill: readonly LaunchId[];
+        readonly kill: IdRuns;
         /** To be destroyed, where they still exist. */
         readonly volumes: readonly VolumeId[];
         /** Open ones: those that the agent does not serve yet are opened. */
@@ -82,7 +108,13 @@ export type AgentReport =
       readonly epoch: number;
       readonly m: number;
       readonly obeyed: number;
-      readonly tasks: readonly TaskStateReport[];
+      /** In the checkpoint, not begun; left out when their RUNNING is told at once. */
+      readonly starting?: IdRuns;
+      readonly running?: readonly TasksRun[];
+      /** Whose readiness changed. */
+      readonly ready?: IdRuns;
+      readonly unready?: IdRuns;
+      readonly ended?: readonly TaskEnds[];
     }
   | {
       readonly type: 'VolumesDestroyed';
@@ -92,25 +124,6 @@ export type AgentReport =
       readonly m: number;
       readonly obeyed: number;
       readonly volumes: readonly VolumeId[];
-    };
-
-export type TaskStateReport =
-  | { readonly launch: LaunchId; readonly state: 'STARTING'; readonly agentTime: EpochMs }
-  | {
-      readonly launch: LaunchId;
-      readonly state: 'RUNNING';
-      readonly agentTime: EpochMs;
-      readonly pid: number;
-      readonly ready: boolean;
-    }
-  | { readonly launch: LaunchId; readonly state: 'READY'; readonly agentTime: EpochMs; readonly ready: boolean }
-  | {
-      readonly launch: LaunchId;
-      readonly state: 'FINISHED' | 'FAILED' | 'KILLED' | 'ERROR';
-      readonly agentTime: EpochMs;
-      readonly exit?: ExitStatus;
-      readonly reason: string;
-      readonly message?: string;
     };
 
 /** What the agent has on disk of a launch: running ones, and ended ones until the master acknowledged them by a Sync. */
@@ -155,5 +168,3 @@ export const streamHeaders = {
   /** Of kind exec, at its end: the exit code; 128 and the number of the signal that ended it. */
   exit: 'orrery-exit',
 } as const;
-
-export type { Launch };

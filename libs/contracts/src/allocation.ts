@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
-import type { Capacity, Constraint, FaultDomain, PodNeeds, Volume } from './resources.js';
+import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
+import type { IdRuns, Members, Ranges } from './sets.js';
 
 /** Commands of the allocation domain. Weights are kept from the start; quota and reservations join them here. */
 export const allocationCommandSchemas = {
@@ -19,18 +20,6 @@ export type AllocationCommand = {
     readonly body: Static<(typeof allocationCommandSchemas)[Name]>;
   };
 }[keyof typeof allocationCommandSchemas];
-
-/** What a pod holds on an agent until `GrantReleased`. */
-export interface Grant {
-  readonly grant: GrantId;
-  readonly index: number;
-  readonly agent: AgentId;
-  readonly epoch: number;
-  /** `<task>.<port>` → number. */
-  readonly ports: Readonly<Record<string, number>>;
-  readonly gpuIds: readonly string[];
-  readonly volumes: readonly Volume[];
-}
 
 /**
  * Why indexes of a request wait: how many agents each filter left, in the order of the filters, and examples with exact
@@ -54,6 +43,8 @@ export type AllocationEvent =
       readonly type: 'AgentOpened';
       readonly data: {
         readonly agent: AgentId;
+        /** Of the cluster journal: how sets name this agent. */
+        readonly number: number;
         readonly epoch: number;
         readonly hostname: string;
         readonly capacity: Capacity;
@@ -73,16 +64,17 @@ export type AllocationEvent =
     }
   /** A wish for places is in the queue of its role. Needs and constraints are kept, since no other journal may be needed to understand this one. */
   | { readonly type: 'RequestQueued'; readonly data: PlacementRequest }
+  /** `grants`: what each member holds on its agent until `GrantReleased`. Ports are named `<task>.<port>`. */
   | {
       readonly type: 'Placed';
-      readonly data: {
+      readonly data: Members & {
         readonly request: RequestId;
         readonly service: ServiceName;
         readonly generation: number;
         readonly role: RoleName;
         readonly pod: string;
         readonly needs: PodNeeds;
-        readonly grants: readonly Grant[];
+        readonly grants: IdRuns;
       };
     }
   | {
@@ -92,10 +84,8 @@ export type AllocationEvent =
         readonly service: ServiceName;
         readonly generation: number;
         readonly pod: string;
-        /** The first of those that wait. */
-        readonly indexes: readonly number[];
-        /** How many wait, when more than are listed. */
-        readonly waiting?: number;
+        /** All that wait. */
+        readonly indexes: Ranges;
         readonly reasons: PendingReasons;
       };
     }
@@ -104,12 +94,12 @@ export type AllocationEvent =
   /** Withdrawn before it was placed. */
   | {
       readonly type: 'RequestDropped';
-      readonly data: { readonly request: RequestId; readonly indexes: readonly number[] };
+      readonly data: { readonly request: RequestId; readonly indexes: Ranges };
     }
   /** No longer charged to the role, still to the agent, until it is returned. */
-  | { readonly type: 'GrantSuperseded'; readonly data: { readonly grants: readonly GrantId[] } }
+  | { readonly type: 'GrantSuperseded'; readonly data: { readonly grants: IdRuns } }
   /** The only end of a grant. */
-  | { readonly type: 'GrantReleased'; readonly data: { readonly grants: readonly GrantId[] } }
+  | { readonly type: 'GrantReleased'; readonly data: { readonly grants: IdRuns } }
   | {
       readonly type: 'VolumeDestroying';
       readonly data: {
@@ -131,8 +121,8 @@ export interface PlacementRequest {
   readonly generation: number;
   readonly role: RoleName;
   readonly pod: string;
-  /** Pod indexes that want a place: inclusive ranges, ascending. */
-  readonly indexes: readonly (readonly [number, number])[];
+  /** Pod indexes that want a place. */
+  readonly indexes: Ranges;
   readonly needs: PodNeeds;
   readonly constraints: readonly Constraint[];
   /** Fill agents up, or keep load even. */

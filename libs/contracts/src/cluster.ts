@@ -1,8 +1,9 @@
 import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
-import type { AgentId, GrantId, LaunchId, ServiceName, VolumeId } from './ids.js';
-import type { Capacity, FaultDomain, Volume } from './resources.js';
+import type { AgentId, LaunchId, ServiceName, VolumeId } from './ids.js';
+import type { Capacity, FaultDomain } from './resources.js';
 import { branded } from './schema.js';
+import type { Column, IdRuns, Members } from './sets.js';
 
 // --- Commands -------------------------------------------------------------------------------------------------------
 
@@ -98,20 +99,11 @@ export interface TaskCheck {
   readonly failuresMax: number;
 }
 
-/** One run of one task. `grant` is what its pod holds; `generation` + pod + index + task + incarnation name it for people. */
-export interface Launch {
-  readonly launch: LaunchId;
-  readonly grant: GrantId;
-  readonly index: number;
-  readonly incarnation: number;
-  /** Ports of this task: name → number. */
-  readonly ports: Readonly<Record<string, number>>;
-  readonly gpuIds: readonly string[];
-  readonly volumes: readonly Volume[];
-}
-
-/** A set of launches that differ in little: same task of the same version of one service. */
-export interface LaunchSet {
+/**
+ * A set of launches that differ in little: same task of the same version of one service, same incarnation. A launch is one
+ * run of one task. `launches` and `grants` go member by member; ports are those of this task, by their names.
+ */
+export interface LaunchSet extends Members {
   readonly service: ServiceName;
   /** Seq of the commit that created the service: a re-installed one never meets its predecessor's tasks. */
   readonly generation: number;
@@ -120,10 +112,9 @@ export interface LaunchSet {
   readonly task: string;
   /** sha256 of the canonical template: first 16 hex digits. */
   readonly templateDigest: string;
-  readonly agent: AgentId;
-  /** The registration of the agent that the grants were made on. */
-  readonly epoch: number;
-  readonly launches: readonly Launch[];
+  readonly incarnation: number;
+  readonly launches: IdRuns;
+  readonly grants: IdRuns;
 }
 
 // --- Events ---------------------------------------------------------------------------------------------------------
@@ -154,7 +145,13 @@ export type ClusterEvent =
   /** A first registration, or a later one of another process or after a restart: the epoch rises, n and m start anew. */
   | {
       readonly type: 'AgentRegistered';
-      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly session: string } & AgentFacts &
+      readonly data: {
+        readonly agent: AgentId;
+        /** 1, 2, … in the order of first registrations, for ever: how sets name this agent. */
+        readonly number: number;
+        readonly epoch: number;
+        readonly session: string;
+      } & AgentFacts &
         StillDraining;
     }
   /** An UNREACHABLE agent told its inventory: same session, same epoch. */
@@ -193,25 +190,22 @@ export type ClusterEvent =
     }
   /** The master keeps one copy of each template that a live launch uses. */
   | { readonly type: 'TemplateKept'; readonly data: { readonly digest: string; readonly template: TaskTemplate } }
-  /** STAGING. `n` numbers the order to the agent within its epoch. */
-  | { readonly type: 'LaunchAccepted'; readonly data: LaunchSet & { readonly n: number; readonly at: EpochMs } }
+  /** STAGING. For each agent in it this is the next order of its epoch: its n is one more than the last. */
+  | { readonly type: 'LaunchAccepted'; readonly data: LaunchSet & { readonly at: EpochMs } }
   | {
       readonly type: 'LaunchRefused';
       readonly data: {
         readonly service: ServiceName;
         readonly generation: number;
-        readonly agent: AgentId;
-        readonly launches: readonly LaunchId[];
+        readonly launches: IdRuns;
         readonly code: string;
       };
     }
+  /** For each agent that has any of these launches this is the next order of its epoch. */
   | {
       readonly type: 'KillAccepted';
       readonly data: {
-        readonly agent: AgentId;
-        readonly epoch: number;
-        readonly n: number;
-        readonly launches: readonly LaunchId[];
+        readonly launches: IdRuns;
         readonly graceMs?: number;
         /** Their grants end with them: nobody will look for them here once they ended. */
         readonly final?: true;
@@ -229,34 +223,31 @@ export type ClusterEvent =
       };
     }
   /** In the agent's checkpoint. `m`: the report that said so; reports count 1, 2, … within an epoch. */
-  | { readonly type: 'TasksStarting'; readonly data: TaskReport<{ readonly launch: LaunchId }> }
-  /** The process exists. Does not say that it is ready. */
+  | { readonly type: 'TasksStarting'; readonly data: ReportHead & { readonly launches: IdRuns } }
+  /** The process exists. Says that it is ready only where nothing checks that. */
+  | { readonly type: 'TasksRunning'; readonly data: ReportHead & TasksRun }
   | {
-      readonly type: 'TasksRunning';
-      readonly data: TaskReport<{ readonly launch: LaunchId; readonly pid: number; readonly since: EpochMs }>;
+      readonly type: 'TasksReady';
+      readonly data: ReportHead & { readonly launches: IdRuns; readonly ready: boolean };
     }
-  | { readonly type: 'TasksReady'; readonly data: TaskReport<{ readonly launch: LaunchId; readonly ready: boolean }> }
   /** Terminal, for ever. */
-  | { readonly type: 'TasksEnded'; readonly data: TaskReport<TaskEnd> }
+  | { readonly type: 'TasksEnded'; readonly data: ReportHead & { readonly ends: readonly TaskEnds[] } }
   /** Terminal: the agent is GONE, or came back without them. */
   | {
       readonly type: 'TasksLost';
       readonly data: {
         readonly agent: AgentId;
         readonly epoch: number;
-        readonly launches: readonly LaunchId[];
+        readonly launches: IdRuns;
         readonly reason: string;
       };
     }
   /** A terminal state of launches that had ended before, or are forgotten: changes nothing, is kept in the history. */
-  | { readonly type: 'TasksReportedLate'; readonly data: TaskReport<TaskEnd> }
+  | { readonly type: 'TasksReportedLate'; readonly data: ReportHead & { readonly ends: readonly TaskEnds[] } }
   /** A report that told nothing new: only its number counts. */
-  | {
-      readonly type: 'ReportNoted';
-      readonly data: { readonly agent: AgentId; readonly epoch: number; readonly m: number };
-    }
+  | { readonly type: 'ReportNoted'; readonly data: ReportHead }
   /** The grants were returned: what had ended on them is known no longer. */
-  | { readonly type: 'GrantsForgotten'; readonly data: { readonly grants: readonly GrantId[] } }
+  | { readonly type: 'GrantsForgotten'; readonly data: { readonly grants: IdRuns } }
   /** The service is removed: what had ended of this generation is known no longer. */
   | {
       readonly type: 'ServiceForgotten';
@@ -294,22 +285,32 @@ export type ClusterEvent =
       };
     };
 
-export interface TaskReport<Item> {
+export interface ReportHead {
   readonly agent: AgentId;
   readonly epoch: number;
   /** 0 when no report said so: the master concluded it. */
   readonly m: number;
-  readonly tasks: readonly Item[];
 }
 
-export interface TaskEnd {
-  readonly launch: LaunchId;
+/** Processes that exist. `since`: milliseconds after `sinceFrom`, by the agent's clock. */
+export interface TasksRun {
+  readonly launches: IdRuns;
+  readonly sinceFrom: EpochMs;
+  readonly since: Column;
+  readonly pids: Column;
+  /** Nothing checks their readiness: they are as ready as they will be. */
+  readonly ready?: true;
+}
+
+/** Launches that ended alike. */
+export interface TaskEnds {
+  readonly launches: IdRuns;
   readonly state: TerminalState;
   readonly exit?: ExitStatus;
   /** A constant for programs: `exit-code`, `signal`, `oom`, `killed`, `health-check`, `start-failed`, `agent-gone` … */
   readonly reason: string;
   readonly message?: string;
-  /** The agent's clock: shown, never used for order. */
+  /** The agent's clock when it told of them: shown, never used for order. */
   readonly agentTime?: EpochMs;
 }
 

@@ -40,19 +40,26 @@ const InventoryItem = Type.Object({
   message: Type.Optional(text),
 });
 
-const TaskStateReport = Type.Union([
-  Type.Object({ launch, state: Type.Literal('STARTING'), agentTime: count }),
-  Type.Object({ launch, state: Type.Literal('RUNNING'), agentTime: count, pid: count, ready: Type.Boolean() }),
-  Type.Object({ launch, state: Type.Literal('READY'), agentTime: count, ready: Type.Boolean() }),
-  Type.Object({
-    launch,
-    state: literals('FINISHED', 'FAILED', 'KILLED', 'ERROR'),
-    agentTime: count,
-    exit: Type.Optional(ExitStatus),
-    reason,
-    message: Type.Optional(text),
-  }),
-]);
+/** An entry: seq, then pairs of first and last ordinal. */
+const idRuns = Type.Array(Type.Array(count, { minItems: 3, maxItems: 100_001 }), { maxItems: 100_000 });
+const column = Type.Array(count, { minItems: 1, maxItems: 100_000 });
+
+const TasksRun = Type.Object({
+  launches: idRuns,
+  sinceFrom: count,
+  since: column,
+  pids: column,
+  ready: Type.Optional(Type.Literal(true)),
+});
+
+const TaskEnds = Type.Object({
+  launches: idRuns,
+  state: literals('FINISHED', 'FAILED', 'KILLED', 'ERROR'),
+  exit: Type.Optional(ExitStatus),
+  reason,
+  message: Type.Optional(text),
+  agentTime: Type.Optional(count),
+});
 
 /** Reports of agents by type. Fields that a newer agent adds are let through: what it reports still counts. */
 export const agentReportSchemas = {
@@ -70,7 +77,11 @@ export const agentReportSchemas = {
   TaskStates: Type.Object({
     type: Type.Literal('TaskStates'),
     ...head,
-    tasks: Type.Array(TaskStateReport, { maxItems: 1000 }),
+    starting: Type.Optional(idRuns),
+    running: Type.Optional(Type.Array(TasksRun, { maxItems: 1000 })),
+    ready: Type.Optional(idRuns),
+    unready: Type.Optional(idRuns),
+    ended: Type.Optional(Type.Array(TaskEnds, { maxItems: 1000 })),
   }),
   VolumesDestroyed: Type.Object({ type: Type.Literal('VolumesDestroyed'), ...head, volumes }),
 } as const;

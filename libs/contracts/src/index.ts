@@ -13,4 +13,5 @@ export * from './resources.js';
 export * from './schema.js';
 export * from './service-spec.js';
 export * from './services.js';
+export * from './sets.js';
 export * from './topics.js';

@@ -1,10 +1,11 @@
 import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
-import type { Grant, PlacementRequest } from './allocation.js';
+import type { PlacementRequest } from './allocation.js';
 import type { LaunchSet, TaskTemplate } from './cluster.js';
-import type { AgentId, GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
+import type { AgentId, RequestId, RoleName, ServiceName } from './ids.js';
 import { branded } from './schema.js';
 import { ServiceSpec, type PlanStrategy } from './service-spec.js';
+import type { IdRuns, Members, Ranges } from './sets.js';
 
 const strict = { additionalProperties: false } as const;
 const name = branded<ServiceName>('name of a service');
@@ -52,7 +53,7 @@ export interface PhaseDefinition {
   /** restart: as deploy, but pods that are already as they should be are started again, too. */
   readonly action: 'deploy' | 'restart' | 'decommission';
   /** Pod indexes, inclusive ranges, in the order of work. */
-  readonly indexes: readonly (readonly [number, number])[];
+  readonly indexes: Ranges;
 }
 
 export interface ServiceRef {
@@ -108,21 +109,22 @@ export type ServicesEvent =
       readonly data: ServiceRef & {
         readonly request: RequestId;
         readonly pod: string;
-        readonly indexes: readonly number[];
+        readonly indexes: Ranges;
       };
     }
   /** Places that came in one piece too large to launch on in one commit; the launches follow. */
   | {
       readonly type: 'GrantsTaken';
-      readonly data: ServiceRef & { readonly pod: string; readonly grants: readonly Grant[] };
+      readonly data: ServiceRef & Members & { readonly pod: string; readonly grants: IdRuns };
     }
+  /** The number under which the cluster journal knows an agent: what sets of this journal mean by it. */
+  | { readonly type: 'AgentNamed'; readonly data: { readonly number: number; readonly agent: AgentId } }
   /** `template` stands for all launches of the set. */
   | { readonly type: 'LaunchOrdered'; readonly data: LaunchSet & { readonly template: TaskTemplate } }
   | {
       readonly type: 'KillOrdered';
       readonly data: ServiceRef & {
-        readonly agent: AgentId;
-        readonly launches: readonly LaunchId[];
+        readonly launches: IdRuns;
         readonly reason: 'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained';
         readonly graceMs?: number;
       };
@@ -130,15 +132,18 @@ export type ServicesEvent =
   /** Only when no launch was ever ordered on it, or every launch on it is known to have ended. */
   | {
       readonly type: 'GrantReturned';
-      readonly data: ServiceRef & { readonly grants: readonly GrantId[]; readonly destroyVolumes?: boolean };
+      readonly data: ServiceRef & { readonly grants: IdRuns; readonly destroyVolumes?: boolean };
     }
-  /** What this domain remembers of the cluster's facts about its launches. ENDED: over, and to be run again if still wanted. */
+  /**
+   * What this domain remembers of the cluster's facts about its launches, of any services. ENDED: over, and to be run again
+   * if still wanted.
+   */
   | {
       readonly type: 'TasksObserved';
-      readonly data: ServiceRef & {
+      readonly data: {
         readonly state: 'RUNNING' | 'READY' | 'FINISHED' | 'ENDED';
         readonly at: EpochMs;
-        readonly launches: readonly LaunchId[];
+        readonly launches: IdRuns;
       };
     }
   /** What this domain remembers of the state of an agent on which it holds something. */
@@ -153,7 +158,7 @@ export type ServicesEvent =
       };
     }
   /** The allocator has released grants whose end an uninstall waits for. */
-  | { readonly type: 'ReleaseNoted'; readonly data: ServiceRef & { readonly grants: readonly GrantId[] } }
+  | { readonly type: 'ReleaseNoted'; readonly data: ServiceRef & { readonly grants: IdRuns } }
   /** A task ended by itself and will be started again in place. */
   | {
       readonly type: 'RetryScheduled';
@@ -172,7 +177,7 @@ export type ServicesEvent =
       readonly type: 'ReplaceStarted';
       readonly data: ServiceRef & {
         readonly pod: string;
-        readonly indexes: readonly number[];
+        readonly indexes: Ranges;
         readonly cause: 'agent-unreachable' | 'agent-gone' | 'drain' | 'operator';
         /** Pods with data after the loss of a machine: no place is asked for before (`min-replace-delay-secs`). */
         readonly from?: EpochMs;
@@ -190,13 +195,13 @@ export type ServicesEvent =
     }
   | {
       readonly type: 'RecoveryEnded';
-      readonly data: ServiceRef & { readonly pod: string; readonly indexes: readonly number[] };
+      readonly data: ServiceRef & { readonly pod: string; readonly indexes: Ranges };
     }
   | { readonly type: 'UninstallStarted'; readonly data: ServiceRef }
   /** What stays on agents that can't be reached: collected when they return or are gone. */
   | {
       readonly type: 'LeftBehind';
-      readonly data: ServiceRef & { readonly grants: readonly GrantId[]; readonly agents: readonly AgentId[] };
+      readonly data: ServiceRef & { readonly grants: IdRuns; readonly agents: readonly AgentId[] };
     }
   | { readonly type: 'ServiceRemoved'; readonly data: ServiceRef & { readonly leftOn: readonly AgentId[] } };
 
@@ -204,7 +209,7 @@ export interface StepRef extends ServiceRef {
   readonly plan: string;
   readonly phase: string;
   /** Pod indexes of the phase's pod type that this is about. */
-  readonly indexes: readonly number[];
+  readonly indexes: Ranges;
 }
 
 export type ServicesEventType = ServicesEvent['type'];

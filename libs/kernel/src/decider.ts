@@ -32,6 +32,8 @@ export interface DecisionContext {
   readonly seq: number;
   /** A name unique in this journal for ever: `<seq>.<ordinal>`. */
   nextId(): string;
+  /** So many names that follow each other: the ordinal of the first, of `<seq>.<ordinal>`. */
+  nextIds(count: number): number;
 }
 
 export interface DomainEvent {

@@ -5,10 +5,18 @@ import { assert } from './assert.js';
  * code-unit order and `undefined` fields are left out, so a row that was built in another order encodes the same.
  *
  * tag 0 null · 1 false · 2 true · 3 integer (zigzag varint) · 4 double (8 bytes) · 5 string (length, UTF-8) ·
- * 6 array (count, values) · 7 object (count, key, value …) · 8 bytes (length, bytes)
+ * 6 array (count, values) · 7 object (count, key, value …) · 8 bytes (length, bytes) · 9 column of unsigned integers and
+ * 10 array of integers alone (count, then the difference of each to the one before, zigzag varint)
  */
 export type Plain =
-  null | boolean | number | string | Uint8Array | readonly Plain[] | { readonly [field: string]: Plain | undefined };
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | Uint32Array
+  | readonly Plain[]
+  | { readonly [field: string]: Plain | undefined };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -98,6 +106,10 @@ export class ByteWriter {
           this.byte(8);
           return this.bytes(value);
         }
+        if (value instanceof Uint32Array) {
+          this.byte(9);
+          return this.#differences(value);
+        }
         return this.#object(value as { readonly [field: string]: Plain | undefined });
       default:
         assert(false, 'not a plain value', { type: typeof value });
@@ -114,9 +126,23 @@ export class ByteWriter {
   }
 
   #array(value: readonly Plain[]): void {
+    if (value.length >= INTEGERS_MIN && value.every(isSmallInteger)) {
+      this.byte(10);
+      return this.#differences(value as readonly number[]);
+    }
     this.byte(6);
     this.varint(value.length);
     for (const item of value) this.value(item);
+  }
+
+  #differences(values: ArrayLike<number>): void {
+    this.varint(values.length);
+    let before = 0;
+    for (let index = 0; index < values.length; index += 1) {
+      const difference = values[index]! - before;
+      this.varint(difference >= 0 ? difference * 2 : -difference * 2 - 1);
+      before = values[index]!;
+    }
   }
 
   #object(value: { readonly [field: string]: Plain | undefined }): void {
@@ -187,6 +213,16 @@ export class ByteReader {
     return bytes;
   }
 
+  #differences<Column extends Uint32Array | number[]>(values: Column): Column {
+    let value = 0;
+    for (let index = 0; index < values.length; index += 1) {
+      const zigzag = this.varint();
+      value += zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+      values[index] = value;
+    }
+    return values;
+  }
+
   value(): Plain {
     const tag = this.byte();
     switch (tag) {
@@ -224,10 +260,21 @@ export class ByteReader {
       }
       case 8:
         return this.bytes().slice();
+      case 9:
+        return this.#differences(new Uint32Array(this.varint()));
+      case 10:
+        return this.#differences(new Array<number>(this.varint()));
       default:
         assert(false, 'unknown tag in encoded value', { tag });
     }
   }
+}
+
+/** Shorter arrays take no less room as differences. */
+const INTEGERS_MIN = 4;
+
+function isSmallInteger(value: Plain): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 49 && !Object.is(value, -0);
 }
 
 /** The canonical bytes of one value. */

@@ -153,7 +153,7 @@ function decideAndFold<Input, State extends object, Event extends DomainEvent>(
 
 function contextOf({ at, seq, seed }: Required<Stamp>): DecisionContext {
   let ordinal = 0;
-  return { at, seq, seed, nextId: () => `${seq}.${ordinal++}` };
+  return { at, seq, seed, nextId: () => `${seq}.${ordinal++}`, nextIds: (count) => (ordinal += count) - count };
 }
 
 /** sha256 over all parts of a state, hex: equal for equal states. */

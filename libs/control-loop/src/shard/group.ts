@@ -245,7 +245,13 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
   #context(): DecisionContext {
     const seed = this.#seed();
     this.#decisions += 1;
-    return { at: this.at, seed, seq: this.seq, nextId: () => `${this.seq}.${this.#ordinal++}` };
+    return {
+      at: this.at,
+      seed,
+      seq: this.seq,
+      nextId: () => `${this.seq}.${this.#ordinal++}`,
+      nextIds: (count) => (this.#ordinal += count) - count,
+    };
   }
 
   /** Follows from what the commit records: equal when it is decided again. */

@@ -73,5 +73,11 @@ function placesIn(cell: Cell, event: AllocationEvent, requests: ReadonlySet<stri
 /** Ids that no journal has: they name nothing that stays. */
 function contextOf(at: number, seq: number): DecisionContext {
   let ordinal = 0;
-  return { at, seed: 0, seq, nextId: () => `dry-run.${seq}.${ordinal++}` };
+  return {
+    at,
+    seed: 0,
+    seq,
+    nextId: () => `dry-run.${seq}.${ordinal++}`,
+    nextIds: (count) => (ordinal += count) - count,
+  };
 }

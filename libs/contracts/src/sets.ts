@@ -1,0 +1,248 @@
+import { assert } from '@orrery/kernel';
+import type { Volume } from './resources.js';
+
+/**
+ * The form in which events, orders and reports speak of many things at once. A million tasks are a few thousand sets: what
+ * their members share is said once, what differs stands in columns, and ids that follow each other are a first and a last.
+ */
+
+/** Inclusive ranges of whole numbers, ascending, none touching the next. */
+export type Ranges = readonly (readonly [number, number])[];
+
+/**
+ * A sequence of ids of one journal (`<seq>.<ordinal>`). Each entry is a seq and then pairs of a first and a last ordinal:
+ * `[[812, 0, 499, 510, 510]]` are 812.0 to 812.499 and 812.510. Where it stands beside members, the k-th id is that of
+ * member k.
+ */
+export type IdRuns = readonly (readonly number[])[];
+
+/** One number a member; a single one stands for all. */
+export type Column = readonly number[];
+
+/** So many members, one after the other, on the agent of this number in this registration of it. */
+export type AgentRun = readonly [agent: number, epoch: number, count: number];
+
+/**
+ * Pods of one kind on their agents. Member k is the pod of the k-th index; `agents` says run by run where the members sit,
+ * in order of members, and each agent stands in one run only. Agents go by the number that the cluster journal gave them.
+ */
+export interface Members {
+  readonly indexes: Ranges;
+  readonly agents: readonly AgentRun[];
+  /** Port name → the number that each member has. */
+  readonly ports?: Readonly<Record<string, Column>>;
+  /** Devices of each member. */
+  readonly gpuIds?: readonly (readonly string[])[];
+  /** Volumes of each member. */
+  readonly volumes?: readonly (readonly Volume[])[];
+}
+
+/** A member by itself. */
+export interface Member {
+  readonly index: number;
+  readonly agent: number;
+  readonly epoch: number;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  readonly volumes: readonly Volume[];
+}
+
+// --- Ranges ---------------------------------------------------------------------------------------------------------
+
+/** Sorted, without repeats. */
+export function rangesOf(numbers: Iterable<number>): (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  for (const number of [...numbers].sort((left, right) => left - right)) {
+    const last = ranges.at(-1);
+    if (last === undefined || number > last[1] + 1) ranges.push([number, number]);
+    else last[1] = number;
+  }
+  return ranges;
+}
+
+export function* numbersIn(ranges: Ranges): IterableIterator<number> {
+  for (const [first, last] of ranges) for (let number = first; number <= last; number += 1) yield number;
+}
+
+export function countIn(ranges: Ranges): number {
+  let count = 0;
+  for (const [first, last] of ranges) count += last - first + 1;
+  return count;
+}
+
+export function isIn(ranges: Ranges, number: number): boolean {
+  return ranges.some(([first, last]) => first <= number && number <= last);
+}
+
+// --- Ids ------------------------------------------------------------------------------------------------------------
+
+/** `<seq>.<ordinal>` */
+export function idOf<Id extends string>(seq: number, ordinal: number): Id {
+  return `${seq}.${ordinal}` as Id;
+}
+
+export function seqOf(id: string): number {
+  return Number(id.slice(0, id.indexOf('.')));
+}
+
+export function ordinalOf(id: string): number {
+  return Number(id.slice(id.indexOf('.') + 1));
+}
+
+/** Gathers ids into runs, in the order in which they come. */
+export class IdRunsBuilder {
+  readonly #runs: number[][] = [];
+  count = 0;
+
+  /** `count` ids from this one on. */
+  add(seq: number, ordinal: number, count = 1): void {
+    if (count === 0) return;
+    this.count += count;
+    const entry = this.#runs.at(-1);
+    if (entry === undefined || entry[0] !== seq) this.#runs.push([seq, ordinal, ordinal + count - 1]);
+    else if (entry.at(-1) === ordinal - 1) entry[entry.length - 1] = ordinal + count - 1;
+    else entry.push(ordinal, ordinal + count - 1);
+  }
+
+  addId(id: string): void {
+    this.add(seqOf(id), ordinalOf(id));
+  }
+
+  get runs(): IdRuns {
+    return this.#runs;
+  }
+}
+
+export function idRunsOf(ids: Iterable<string>): IdRuns {
+  const builder = new IdRunsBuilder();
+  for (const id of ids) builder.addId(id);
+  return builder.runs;
+}
+
+/** Calls for each run of ordinals: `position` is that of its first id in the sequence. */
+export function eachIdRun(
+  runs: IdRuns,
+  run: (seq: number, first: number, last: number, position: number) => void,
+): void {
+  let position = 0;
+  for (const entry of runs) {
+    const seq = entry[0]!;
+    for (let at = 1; at < entry.length; at += 2) {
+      const first = entry[at]!;
+      const last = entry[at + 1]!;
+      run(seq, first, last, position);
+      position += last - first + 1;
+    }
+  }
+}
+
+export function* idsIn<Id extends string>(runs: IdRuns): IterableIterator<Id> {
+  for (const entry of runs) {
+    for (let at = 1; at < entry.length; at += 2) {
+      for (let ordinal = entry[at]!; ordinal <= entry[at + 1]!; ordinal += 1) yield idOf<Id>(entry[0]!, ordinal);
+    }
+  }
+}
+
+export function countIds(runs: IdRuns): number {
+  let count = 0;
+  for (const entry of runs) for (let at = 1; at < entry.length; at += 2) count += entry[at + 1]! - entry[at]! + 1;
+  return count;
+}
+
+// --- Columns and members --------------------------------------------------------------------------------------------
+
+export function valueAt(column: Column, position: number): number {
+  return column.length === 1 ? column[0]! : column[position]!;
+}
+
+/** A column as short as it can be told. */
+export function columnOf(values: readonly number[]): Column {
+  const [first] = values;
+  return values.length > 1 && values.every((value) => value === first) ? [first!] : values;
+}
+
+export function countMembers({ indexes }: Members): number {
+  return countIn(indexes);
+}
+
+/** Each member by itself, in order: for what is rare; sets are worked on run by run. */
+export function* membersIn(members: Members): IterableIterator<Member> {
+  const { agents } = members;
+  let run = 0;
+  let left = agents[0]?.[2] ?? 0;
+  let position = 0;
+  for (const index of numbersIn(members.indexes)) {
+    while (left === 0) left = agents[++run]![2];
+    const [agent, epoch] = agents[run]!;
+    yield { index, agent, epoch, ...extrasAt(members, position) };
+    left -= 1;
+    position += 1;
+  }
+}
+
+const NO_PORTS: Readonly<Record<string, number>> = Object.freeze({});
+const NONE: readonly never[] = Object.freeze([]);
+
+/** What a member has beside its index and agent. */
+export function extrasAt(members: Members, position: number): Pick<Member, 'ports' | 'gpuIds' | 'volumes'> {
+  return {
+    ports: members.ports === undefined ? NO_PORTS : portsAt(members.ports, position),
+    gpuIds: members.gpuIds?.[position] ?? NONE,
+    volumes: members.volumes?.[position] ?? NONE,
+  };
+}
+
+function portsAt(columns: Readonly<Record<string, Column>>, position: number): Readonly<Record<string, number>> {
+  const ports: Record<string, number> = {};
+  for (const name in columns) ports[name] = valueAt(columns[name]!, position);
+  return ports;
+}
+
+/** The members at these positions, which ascend. */
+export function membersAt(members: Members, positions: Iterable<number>): Members {
+  const wanted = new Set(positions);
+  let position = 0;
+  const builder = new MembersBuilder();
+  for (const member of membersIn(members)) if (wanted.has(position++)) builder.add(member);
+  return builder.members;
+}
+
+/** Gathers members whose indexes ascend and of which those on one agent come one after the other. */
+export class MembersBuilder {
+  readonly #indexes: [number, number][] = [];
+  readonly #agents: [number, number, number][] = [];
+  readonly #ports = new Map<string, number[]>();
+  readonly #gpuIds: (readonly string[])[] = [];
+  readonly #volumes: (readonly Volume[])[] = [];
+  count = 0;
+
+  add({ index, agent, epoch, ports, gpuIds, volumes }: Member): void {
+    const range = this.#indexes.at(-1);
+    if (range !== undefined) assert(index > range[1], 'members out of order', { index, after: range[1] });
+    if (range !== undefined && range[1] === index - 1) range[1] = index;
+    else this.#indexes.push([index, index]);
+    const run = this.#agents.at(-1);
+    if (run !== undefined && run[0] === agent && run[1] === epoch) run[2] += 1;
+    else this.#agents.push([agent, epoch, 1]);
+    for (const name in ports) {
+      const column = this.#ports.get(name);
+      if (column === undefined) this.#ports.set(name, [ports[name]!]);
+      else column.push(ports[name]!);
+    }
+    this.#gpuIds.push(gpuIds);
+    this.#volumes.push(volumes);
+    this.count += 1;
+  }
+
+  get members(): Members {
+    const ports = Object.fromEntries(Array.from(this.#ports, ([name, values]) => [name, columnOf(values)]));
+    return {
+      indexes: this.#indexes,
+      agents: this.#agents,
+      ...(this.#ports.size === 0 ? {} : { ports }),
+      ...(this.#gpuIds.every((ids) => ids.length === 0) ? {} : { gpuIds: this.#gpuIds }),
+      ...(this.#volumes.every((volumes) => volumes.length === 0) ? {} : { volumes: this.#volumes }),
+    };
+  }
+}
