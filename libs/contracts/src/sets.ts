@@ -150,6 +150,72 @@ export function countIds(runs: IdRuns): number {
   return count;
 }
 
+/** Walks a sequence of ids piece by piece, from its beginning. */
+export class IdCursor {
+  readonly #runs: IdRuns;
+  #entry = 0;
+  #at = 1;
+  #used = 0;
+
+  constructor(runs: IdRuns) {
+    this.#runs = runs;
+  }
+
+  /** Calls for each run of ordinals among the next `count` ids. */
+  take(count: number, run: (seq: number, first: number, count: number) => void): void {
+    for (let left = count; left > 0;) {
+      const entry = this.#runs[this.#entry];
+      assert(entry !== undefined, 'fewer ids than members', { missing: left });
+      const first = entry[this.#at]! + this.#used;
+      const here = Math.min(left, entry[this.#at + 1]! - first + 1);
+      run(entry[0]!, first, here);
+      left -= here;
+      this.#used += here;
+      if (first + here <= entry[this.#at + 1]!) return;
+      this.#used = 0;
+      this.#at += 2;
+      if (this.#at < entry.length) continue;
+      this.#at = 1;
+      this.#entry += 1;
+    }
+  }
+
+  skip(count: number): void {
+    if (count > 0) this.take(count, () => undefined);
+  }
+}
+
+/** Walks ranges of numbers piece by piece, from their beginning. */
+export class RangeCursor {
+  readonly #ranges: Ranges;
+  #at = 0;
+  #used = 0;
+
+  constructor(ranges: Ranges) {
+    this.#ranges = ranges;
+  }
+
+  /** Calls for each range among the next `count` numbers. */
+  take(count: number, range: (first: number, count: number) => void): void {
+    for (let left = count; left > 0;) {
+      const next = this.#ranges[this.#at];
+      assert(next !== undefined, 'fewer indexes than members', { missing: left });
+      const first = next[0] + this.#used;
+      const here = Math.min(left, next[1] - first + 1);
+      range(first, here);
+      left -= here;
+      this.#used += here;
+      if (first + here <= next[1]) return;
+      this.#used = 0;
+      this.#at += 1;
+    }
+  }
+
+  skip(count: number): void {
+    if (count > 0) this.take(count, () => undefined);
+  }
+}
+
 // --- Columns and members --------------------------------------------------------------------------------------------
 
 export function valueAt(column: Column, position: number): number {

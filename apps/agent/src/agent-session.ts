@@ -1,0 +1,184 @@
+import {
+  columnOf,
+  IdRunsBuilder,
+  type AgentReport,
+  type LaneOrder,
+  type LaneOrderHead,
+  type TaskEnds,
+  type TasksRun,
+} from '@orrery/contracts';
+import type { EpochMs } from '@orrery/kernel';
+
+/**
+ * What any agent does, whatever runs its tasks: which orders count, and what goes together into one report. Pure, and light
+ * enough for thousands of agents in one process.
+ */
+
+/** What an agent remembers of its registration to judge an order. */
+export interface Registration {
+  /** Of the cluster journal that it obeys; empty before the first answer. */
+  readonly journalId: string;
+  /** How lane orders name it; 0 before the first Sync. */
+  readonly number: number;
+  readonly epoch: number;
+  /** Last n obeyed in this epoch. */
+  readonly obeyed: number;
+}
+
+/** Orders are taken n by n. A higher one means that something was lost: heartbeats tell, and a Sync heals the gap. */
+export function isNext(
+  { epoch, obeyed }: Registration,
+  order: { readonly epoch: number; readonly n: number },
+): boolean {
+  return order.epoch === epoch && order.n === obeyed + 1;
+}
+
+/** A Sync says everything up to its n, so any that is above the last order counts. */
+export function takesSync(
+  { epoch, obeyed }: Registration,
+  order: { readonly epoch: number; readonly n: number },
+): boolean {
+  return order.epoch > epoch || (order.epoch === epoch && order.n > obeyed);
+}
+
+export interface OwnPart {
+  readonly epoch: number;
+  readonly n: number;
+  readonly reported: number;
+  /** Which of the agents of the order this one is. */
+  readonly at: number;
+}
+
+/** What a lane order has for this agent, if anything; whether it is the next one, `isNext` tells. */
+export function ownPart(order: LaneOrder, { journalId, number }: Registration): OwnPart | undefined {
+  if (number === 0 || order.journalId !== journalId) return undefined;
+  const at = order.to.findIndex((head: LaneOrderHead) => head[0] === number);
+  if (at < 0) return undefined;
+  const [, epoch, n, reported] = order.to[at]!;
+  return { epoch, n, reported, at };
+}
+
+// --- Reports --------------------------------------------------------------------------------------------------------
+
+const REPORT_GAP_MS = 100;
+const REPORT_GAP_BUSY_MS = 300;
+
+/** The first report goes at once; while each one has more than one thing to tell, the next waits longer. */
+export function reportDueAt(last: { readonly at: EpochMs; readonly items: number }): EpochMs {
+  return last.at + (last.items > 1 ? REPORT_GAP_BUSY_MS : REPORT_GAP_MS);
+}
+
+/** An end as it is told: launches that ended alike are told together. */
+export type EndTold = Omit<TaskEnds, 'launches' | 'agentTime'>;
+
+export type TaskStates = Extract<AgentReport, { type: 'TaskStates' }>;
+export type ReportHead = Pick<TaskStates, 'agent' | 'session' | 'epoch' | 'm' | 'obeyed'>;
+
+/** What is told with the next report, in columns. STARTING is left out where RUNNING is told at the same time. */
+export class ReportBatch {
+  #starting: (readonly [seq: number, ordinal: number])[] = [];
+  #running = new RunningColumns();
+  #runningReady = new RunningColumns();
+  #ready = new IdRunsBuilder();
+  #unready = new IdRunsBuilder();
+  #ended = new Map<string, { readonly end: EndTold; readonly launches: IdRunsBuilder; agentTime: EpochMs }>();
+  /** Things to tell. */
+  count = 0;
+
+  starting(seq: number, ordinal: number): void {
+    this.#starting.push([seq, ordinal]);
+    this.count += 1;
+  }
+
+  /** `ready`: nothing checks whether it is. */
+  running(seq: number, ordinal: number, since: EpochMs, pid: number, ready: boolean): void {
+    (ready ? this.#runningReady : this.#running).add(seq, ordinal, since, pid);
+    this.count += 1;
+  }
+
+  readiness(seq: number, ordinal: number, ready: boolean): void {
+    (ready ? this.#ready : this.#unready).add(seq, ordinal);
+    this.count += 1;
+  }
+
+  ended(seq: number, ordinal: number, end: EndTold, at: EpochMs): void {
+    const key = JSON.stringify([end.state, end.reason, end.exit, end.message]);
+    let alike = this.#ended.get(key);
+    if (alike === undefined) {
+      alike = { end, launches: new IdRunsBuilder(), agentTime: at };
+      this.#ended.set(key, alike);
+    }
+    alike.launches.add(seq, ordinal);
+    alike.agentTime = Math.max(alike.agentTime, at);
+    this.count += 1;
+  }
+
+  /** Everything as one report; the batch is empty afterwards. */
+  take(head: ReportHead): TaskStates {
+    const starting = new IdRunsBuilder();
+    const begun = this.#starting.length === 0 ? undefined : this.#begun();
+    for (const [seq, ordinal] of this.#starting) if (!begun!.has(`${seq}.${ordinal}`)) starting.add(seq, ordinal);
+    const running = [...this.#running.take(false), ...this.#runningReady.take(true)];
+    const ended = Array.from(this.#ended.values(), ({ end, launches, agentTime }): TaskEnds => ({
+      launches: launches.runs,
+      ...end,
+      agentTime,
+    }));
+    const report: TaskStates = {
+      type: 'TaskStates',
+      ...head,
+      ...(starting.count > 0 && { starting: starting.runs }),
+      ...(running.length > 0 && { running }),
+      ...(this.#ready.count > 0 && { ready: this.#ready.runs }),
+      ...(this.#unready.count > 0 && { unready: this.#unready.runs }),
+      ...(ended.length > 0 && { ended }),
+    };
+    this.#starting = [];
+    this.#ready = new IdRunsBuilder();
+    this.#unready = new IdRunsBuilder();
+    this.#ended = new Map();
+    this.count = 0;
+    return report;
+  }
+
+  #begun(): Set<string> {
+    return new Set([...this.#running.ids(), ...this.#runningReady.ids()]);
+  }
+}
+
+/** Processes that exist, in the order in which they were told. */
+class RunningColumns {
+  #seqs: number[] = [];
+  #ordinals: number[] = [];
+  #since: EpochMs[] = [];
+  #pids: number[] = [];
+
+  add(seq: number, ordinal: number, since: EpochMs, pid: number): void {
+    this.#seqs.push(seq);
+    this.#ordinals.push(ordinal);
+    this.#since.push(since);
+    this.#pids.push(pid);
+  }
+
+  *ids(): IterableIterator<string> {
+    for (let at = 0; at < this.#seqs.length; at += 1) yield `${this.#seqs[at]}.${this.#ordinals[at]}`;
+  }
+
+  /** None or one; empties the columns. */
+  take(ready: boolean): TasksRun[] {
+    if (this.#seqs.length === 0) return [];
+    const launches = new IdRunsBuilder();
+    let sinceFrom = this.#since[0]!;
+    for (let at = 0; at < this.#seqs.length; at += 1) {
+      launches.add(this.#seqs[at]!, this.#ordinals[at]!);
+      sinceFrom = Math.min(sinceFrom, this.#since[at]!);
+    }
+    const since = columnOf(this.#since.map((moment) => moment - sinceFrom));
+    const pids = columnOf(this.#pids);
+    this.#seqs = [];
+    this.#ordinals = [];
+    this.#since = [];
+    this.#pids = [];
+    return [{ launches: launches.runs, sinceFrom, since, pids, ...(ready && { ready }) }];
+  }
+}
