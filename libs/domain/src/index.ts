@@ -4,7 +4,17 @@ export { clusterViolations, watchEvent } from './cluster/invariants.js';
 export { Leases } from './cluster/leases.js';
 export { ordersOf } from './cluster/orders.js';
 export {
+  countOnAgent,
   launchesOfService,
+  launchesOnAgent,
+  launchOf,
+  spansOf,
+  taskKey,
+  tasksInOrder,
+  type LaunchSpan,
+} from './cluster/find.js';
+export type { LaunchKind, RunRow } from './cluster/runs.js';
+export {
   type AgentRow,
   type AgentStanding,
   type ClusterState,
@@ -17,8 +27,8 @@ export {
 export {
   agentStateOf,
   agentView,
+  countStates,
   currentLaunch,
-  launchesOnAgent,
   taskView,
   taskViewOf,
   usedOn,
@@ -33,7 +43,6 @@ export { allocationViolations } from './allocation/invariants.js';
 export type {
   AgentRow as AllocationAgentRow,
   AllocationState,
-  GrantRow,
   LotRow,
   RequestRow,
   RoleRow,

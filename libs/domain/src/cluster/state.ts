@@ -1,17 +1,34 @@
-import type {
-  AgentFacts,
-  AgentId,
-  ExitStatus,
-  GrantId,
-  LaunchId,
-  ServiceName,
-  StreamOrder,
-  TaskTemplate,
-  TerminalState,
-  Volume,
-  VolumeId,
+import {
+  idOf,
+  ordinalOf,
+  seqOf,
+  type AgentFacts,
+  type AgentId,
+  type ExitStatus,
+  type GrantId,
+  type LaunchId,
+  type StreamOrder,
+  type TaskTemplate,
+  type TerminalState,
+  type Volume,
+  type VolumeId,
 } from '@orrery/contracts';
 import { Table, type EpochMs } from '@orrery/kernel';
+import { idKey, indexKey } from './keys.js';
+import { AgentTable, CounterTable } from './registry.js';
+import {
+  FINAL,
+  numberAt,
+  PHASE,
+  PID_UNIT,
+  READY,
+  RUNNING,
+  RunTable,
+  STAGING,
+  UNWANTED,
+  type LaunchKind,
+  type RunRow,
+} from './runs.js';
 
 /**
  * Facts about agents and tasks, folded from the cluster journal alone.
@@ -26,10 +43,16 @@ import { Table, type EpochMs } from '@orrery/kernel';
  *
  * Beside its standing, an agent is reachable or not: UNREACHABLE is the absence of its lease, whatever its standing, and
  * its tasks are UNREACHABLE by that rule alone. KILLING is not a phase either: a live launch that is not wanted.
+ *
+ * A launch lives in a run, with those that were accepted with it, or in a row of its own: where it is unlike them, has
+ * devices or volumes, or has ended.
  */
 export interface ClusterState {
-  readonly agents: Table<AgentId, AgentRow>;
-  readonly launches: Table<LaunchId, LaunchRow>;
+  readonly agents: AgentTable;
+  readonly counters: CounterTable;
+  readonly runs: RunTable;
+  /** Those by themselves, in the order of their ids. */
+  readonly launches: Table<string, LaunchRow>;
   readonly templates: Table<string, TemplateRow>;
   /** Volumes whose destruction was ordered and not yet reported. */
   readonly volumes: Table<VolumeId, DestroyingVolume>;
@@ -42,6 +65,8 @@ export type AgentStanding = 'ACTIVE' | 'DRAINING' | 'DRAINED' | 'GONE';
 
 export interface AgentRow extends AgentFacts {
   readonly agent: AgentId;
+  /** In the order of first registrations, for ever: how sets name it. */
+  readonly number: number;
   /** Counts registrations; n and m start anew with each. */
   readonly epoch: number;
   /** The process that this epoch belongs to. */
@@ -54,10 +79,6 @@ export interface AgentRow extends AgentFacts {
   readonly lapseHeld: boolean;
   /** An Inventory was asked for and has not come yet. */
   readonly inventoryAsked: boolean;
-  /** Last n ordered in this epoch. */
-  readonly ordered: number;
-  /** Last m reported in this epoch. */
-  readonly reported: number;
   /** While draining: when what is left is killed; absent once that happened. */
   readonly drainDeadline?: EpochMs;
   /** GONE, and launches there still await their TasksLost. */
@@ -66,18 +87,14 @@ export interface AgentRow extends AgentFacts {
 
 export type LaunchPhase = 'STAGING' | 'STARTING' | 'RUNNING' | TerminalState;
 
-export interface LaunchRow {
+/** One launch: a row of its own, or a member of a run as if it were one. */
+export interface LaunchRow extends LaunchKind {
   readonly launch: LaunchId;
-  readonly service: ServiceName;
-  readonly generation: number;
-  readonly version: number;
-  readonly pod: string;
   readonly index: number;
-  readonly task: string;
-  readonly incarnation: number;
   readonly agent: AgentId;
+  /** Number of the agent. */
+  readonly on: number;
   readonly grant: GrantId;
-  readonly templateDigest: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly gpuIds: readonly string[];
   readonly volumes: readonly Volume[];
@@ -116,20 +133,17 @@ export interface LossRow {
 
 export const LOSS_WINDOW_MS = 60_000;
 
-const PODS_PER_BLOCK = 16;
+export const PODS_PER_BLOCK = 16;
 
 export function initialState(): ClusterState {
   return {
-    agents: new Table<AgentId, AgentRow>('agents', {
-      known: (row) => (row.standing === 'GONE' ? undefined : 'yes'),
-      held: (row) => (row.lapseHeld ? 'yes' : undefined),
-      deadline: (row) => (row.drainDeadline === undefined ? undefined : 'yes'),
-      losing: (row) => (row.losing ? 'yes' : undefined),
-    }),
-    launches: new Table<LaunchId, LaunchRow>('launches', {
+    agents: new AgentTable(),
+    counters: new CounterTable(),
+    runs: new RunTable(),
+    launches: new Table<string, LaunchRow>('launches', {
       block: (row) => blockOf(row.service, row.pod, row.index),
       liveOn: (row) => (isLive(row) ? row.agent : undefined),
-      endedOf: (row) => (isLive(row) ? undefined : row.grant),
+      endedOf: (row) => (isLive(row) ? undefined : keyOfId(row.grant)),
     }),
     templates: new Table<string, TemplateRow>('templates'),
     volumes: new Table<VolumeId, DestroyingVolume>('volumes', { agent: (row) => row.agent }),
@@ -139,8 +153,12 @@ export function initialState(): ClusterState {
 }
 
 /** A few pods share one index entry: an entry of its own for each task would cost more than its row. */
-function blockOf(service: string, pod: string, index: number): string {
-  return `${service}.${pod}.${Math.floor(index / PODS_PER_BLOCK)}`;
+export function blockOf(service: string, pod: string, index: number): string {
+  return `${service}.${pod}.${indexKey(index - (index % PODS_PER_BLOCK))}`;
+}
+
+export function keyOfId(id: string): string {
+  return idKey(seqOf(id), ordinalOf(id));
 }
 
 export function isLive(row: LaunchRow): boolean {
@@ -151,32 +169,39 @@ export function isLivePhase(phase: LaunchPhase): phase is 'STAGING' | 'STARTING'
   return phase === 'STAGING' || phase === 'STARTING' || phase === 'RUNNING';
 }
 
-/** Every launch of one task that still has a row, of any generation, in key order. */
-export function* launchesOfTask(
-  state: ClusterState,
-  task: { readonly service: string; readonly pod: string; readonly index: number; readonly task: string },
-): IterableIterator<LaunchRow> {
-  for (const [, row] of state.launches.by('block', blockOf(task.service, task.pod, task.index))) {
-    if (row.index === task.index && row.task === task.task) yield row;
-  }
+export const NO_PORTS: Readonly<Record<string, number>> = Object.freeze({});
+export const NOTHING: readonly never[] = Object.freeze([]);
+
+/** A member of a run as a row, if it is there. */
+export function memberOf(state: ClusterState, run: RunRow, member: number): LaunchRow | undefined {
+  const told = run.told[member];
+  if (told === undefined || told === 0) return undefined;
+  const { service, generation, version, pod, task, templateDigest, incarnation } = run;
+  const on = numberAt(run.agents, member);
+  const phase = told & PHASE;
+  const row: LaunchRow = {
+    launch: idOf<LaunchId>(run.seq, run.first + member),
+    ...{ service, generation, version, pod, task, templateDigest, incarnation },
+    index: run.index + member,
+    agent: state.agents.numbered(on)?.agent ?? ('' as AgentId),
+    on,
+    grant: idOf<GrantId>(run.grantSeq, run.grant + member),
+    ports: portsOf(run, member),
+    gpuIds: NOTHING,
+    volumes: NOTHING,
+    phase: phase === RUNNING ? 'RUNNING' : phase === STAGING ? 'STAGING' : 'STARTING',
+    unwanted: (told & UNWANTED) !== 0,
+    final: (told & FINAL) !== 0,
+    since: run.acceptedAt + numberAt(run.since, member),
+    ready: (told & READY) !== 0,
+  };
+  return phase === RUNNING ? { ...row, pid: Math.floor(told / PID_UNIT) } : row;
 }
 
-/** All launches of a service, pod type by pod type; the living and the ended that were not replaced yet. */
-export function* launchesOfService(state: ClusterState, service: string): IterableIterator<LaunchRow> {
-  const prefix = `${service}.`;
-  for (const block of state.launches.valuesOf('block', prefix)) {
-    if (!block.startsWith(prefix)) return;
-    for (const [, row] of state.launches.by('block', block)) yield row;
-  }
-}
-
-export function* endedOfService(
-  state: ClusterState,
-  { service, generation }: Pick<LaunchRow, 'service' | 'generation'>,
-): IterableIterator<LaunchId> {
-  for (const row of launchesOfService(state, service)) {
-    if (row.generation === generation && !isLive(row)) yield row.launch;
-  }
+function portsOf(run: RunRow, member: number): Readonly<Record<string, number>> {
+  let ports: Record<string, number> | undefined;
+  for (const name in run.ports) (ports ??= {})[name] = numberAt(run.ports[name]!, member);
+  return ports ?? NO_PORTS;
 }
 
 /** Keys of losses sort by time. */

@@ -1,8 +1,9 @@
 import { parseTaskId, taskId, type AgentId, type LaunchId, type Resources, type ServiceName } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
+import { countOnAgent, isNewer, launchesOfTask, launchesOnAgent, launchOf, rowsOfService } from './find.js';
+import { numberAt, PHASE, RUNNING, STAGING, UNWANTED } from './runs.js';
 import {
-  isLive,
-  launchesOfTask,
+  isLivePhase,
   type AgentRow,
   type AgentStanding,
   type ClusterState,
@@ -40,7 +41,7 @@ export interface TaskView {
 
 /** One launch as people see it; nothing when its row is gone. */
 export function taskView(state: ClusterState, launch: LaunchId): TaskView | undefined {
-  const row = state.launches.get(launch);
+  const row = launchOf(state, launch);
   return row === undefined ? undefined : taskViewOf(state, row);
 }
 
@@ -70,8 +71,8 @@ export function taskViewOf(state: ClusterState, row: LaunchRow): TaskView {
   };
 }
 
-function stateOf(row: LaunchRow, agent: AgentRow | undefined): TaskState {
-  if (!isLive(row)) return row.phase;
+function stateOf(row: Pick<LaunchRow, 'phase' | 'unwanted'>, agent: AgentRow | undefined): TaskState {
+  if (!isLivePhase(row.phase)) return row.phase;
   if (agent?.standing === 'GONE') return 'LOST';
   if (agent?.reachable !== true) return 'UNREACHABLE';
   return row.unwanted ? 'KILLING' : row.phase;
@@ -88,15 +89,25 @@ export function currentLaunch(state: ClusterState, task: string): LaunchRow | un
   return current;
 }
 
-function isNewer(left: LaunchRow, right: LaunchRow): boolean {
-  return left.generation === right.generation
-    ? left.incarnation > right.incarnation
-    : left.generation > right.generation;
-}
-
-/** Live launches on an agent. */
-export function* launchesOnAgent(state: ClusterState, agent: AgentId): IterableIterator<LaunchRow> {
-  for (const [, row] of state.launches.by('liveOn', agent)) yield row;
+/** How many launches are in each state, run by run: of all services, or of one. */
+export function countStates(state: ClusterState, service?: string): ReadonlyMap<TaskState, number> {
+  const counts = new Map<TaskState, number>();
+  const count = (which: TaskState) => counts.set(which, (counts.get(which) ?? 0) + 1);
+  const prefix = service === undefined ? '' : `${service}.`;
+  for (const [key, run] of state.runs.entries(prefix)) {
+    if (!key.startsWith(prefix)) break;
+    for (let member = 0; member < run.told.length; member += 1) {
+      const told = run.told[member]!;
+      if (told === 0) continue;
+      const phase = told & PHASE;
+      const name = phase === RUNNING ? 'RUNNING' : phase === STAGING ? 'STAGING' : 'STARTING';
+      const agent = state.agents.numbered(numberAt(run.agents, member));
+      count(stateOf({ phase: name, unwanted: (told & UNWANTED) !== 0 }, agent));
+    }
+  }
+  const rows = service === undefined ? state.launches.values() : rowsOfService(state, service);
+  for (const row of rows) count(stateOf(row, state.agents.get(row.agent)));
+  return counts;
 }
 
 export interface AgentView extends Pick<
@@ -118,7 +129,7 @@ export function agentView(state: ClusterState, agent: AgentId): AgentView | unde
     id: agent,
     state: agentStateOf(row),
     used: usedOn(state, agent),
-    tasks: state.launches.countBy('liveOn', agent),
+    tasks: countOnAgent(state, agent),
     ...{ hostname, address, capacity, attributes, faultDomain, epoch, lapseHeld },
     ...(drainDeadline === undefined ? {} : { drainDeadline }),
   };

@@ -1,0 +1,161 @@
+import type { LaunchSet } from '@orrery/contracts';
+import { Table, type EpochMs } from '@orrery/kernel';
+import { idKey, indexKey } from './keys.js';
+
+/** What all launches of a set have in common. */
+export type LaunchKind = Pick<
+  LaunchSet,
+  'service' | 'generation' | 'version' | 'pod' | 'task' | 'templateDigest' | 'incarnation'
+>;
+
+/** Whole numbers, one a member; a single one stands for all. */
+type Numbers = readonly number[];
+
+/**
+ * Launches of one kind whose ids, grants and pod indexes follow each other: member k is launch `first + k`, on grant
+ * `grant + k`, of pod `index + k`. What members don't share stands in columns of plain integers, which a change copies: short
+ * enough that a copy costs less than looking the run up.
+ */
+export interface RunRow extends LaunchKind {
+  readonly seq: number;
+  readonly first: number;
+  readonly index: number;
+  readonly grantSeq: number;
+  readonly grant: number;
+  /** By number. */
+  readonly agents: Numbers;
+  readonly ports: Readonly<Record<string, Numbers>>;
+  /** When it was accepted; `since` counts from here. */
+  readonly acceptedAt: EpochMs;
+  /** Accepted at; once it runs, running since. */
+  readonly since: Numbers;
+  /** Pid × 32 and the marks below; 0: the member is here no longer. */
+  readonly told: readonly number[];
+  /** Members that are here. */
+  readonly left: number;
+}
+
+export const RUN_MEMBERS_MAX = 128;
+/** Fewer are rows of their own: a member that is gone still takes its place in the columns. */
+export const RUN_MEMBERS_MIN = 8;
+
+// Marks of a member, in `told`.
+export const STAGING = 1;
+export const STARTING = 2;
+export const RUNNING = 3;
+export const PHASE = 3;
+export const READY = 4;
+export const UNWANTED = 8;
+export const FINAL = 16;
+export const PID_UNIT = 32;
+/** Beyond them a member is a row of its own: integers of 31 bits are what an engine keeps in place. */
+export const PID_MAX = 2 ** 25;
+export const SINCE_MAX = 2 ** 30;
+
+export function numberAt(numbers: Numbers, member: number): number {
+  return numbers.length === 1 ? numbers[0]! : numbers[member]!;
+}
+
+export function runKey({ service, pod, index, task, seq, first }: RunRow): string {
+  return `${service}.${pod}.${indexKey(index)}.${task}.${idKey(seq, first)}`;
+}
+
+interface RunRef {
+  readonly key: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Runs in the order of services, pods and indexes; they are found by launch and by agent as well. */
+export class RunTable extends Table<string, RunRow> {
+  /** Of each seq, by first ordinal. */
+  readonly #bySeq = new Map<number, RunRef[]>();
+  /** Of each agent by number, in no order. */
+  readonly #byAgent = new Map<number, string[]>();
+
+  constructor() {
+    super('runs');
+    this.follow({
+      written: (key, before, after) => {
+        if (before === undefined && after !== undefined) this.#file(key, after);
+        if (before !== undefined && after === undefined) this.#remove(key, before);
+      },
+      cleared: () => {
+        this.#bySeq.clear();
+        this.#byAgent.clear();
+      },
+    });
+  }
+
+  /** Keys of the runs that have any of these ordinals, by ordinal. */
+  overlapping(seq: number, first: number, last: number): readonly string[] {
+    const refs = this.#bySeq.get(seq);
+    if (refs === undefined) return NONE;
+    let at = upperBound(refs, first) - 1;
+    if (at < 0 || refs[at]!.last < first) at += 1;
+    if (at >= refs.length || refs[at]!.first > last) return NONE;
+    const keys = [refs[at]!.key];
+    for (at += 1; at < refs.length && refs[at]!.first <= last; at += 1) keys.push(refs[at]!.key);
+    return keys;
+  }
+
+  /** Keys of the runs that had a member on this agent when they were accepted. */
+  onAgent(agent: number): readonly string[] {
+    return this.#byAgent.get(agent) ?? NONE;
+  }
+
+  /** Runs that have this pod index, of any task and generation. */
+  *ofPod(service: string, pod: string, index: number): IterableIterator<[string, RunRow]> {
+    const prefix = `${service}.${pod}.`;
+    const until = `${prefix}${indexKey(index)}/`;
+    for (const entry of this.entries(`${prefix}${indexKey(Math.max(0, index - RUN_MEMBERS_MAX + 1))}`)) {
+      if (entry[0] >= until) return;
+      if (index < entry[1].index + entry[1].told.length) yield entry;
+    }
+  }
+
+  #file(key: string, run: RunRow): void {
+    const refs = this.#bySeq.get(run.seq);
+    const ref = { key, first: run.first, last: run.first + run.told.length - 1 };
+    if (refs === undefined) this.#bySeq.set(run.seq, [ref]);
+    else refs.splice(upperBound(refs, ref.first), 0, ref);
+    for (const agent of distinct(run.agents)) {
+      const keys = this.#byAgent.get(agent);
+      if (keys === undefined) this.#byAgent.set(agent, [key]);
+      else keys.push(key);
+    }
+  }
+
+  #remove(key: string, run: RunRow): void {
+    const refs = this.#bySeq.get(run.seq)!.filter((ref) => ref.key !== key);
+    if (refs.length === 0) this.#bySeq.delete(run.seq);
+    else this.#bySeq.set(run.seq, refs);
+    for (const agent of distinct(run.agents)) {
+      const keys = this.#byAgent.get(agent)!;
+      if (keys.length === 1) this.#byAgent.delete(agent);
+      else {
+        keys[keys.indexOf(key)] = keys.at(-1)!;
+        keys.pop();
+      }
+    }
+  }
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** Members of one agent mostly follow each other. */
+function distinct(agents: Numbers): Iterable<number> {
+  return agents.length === 1 ? agents : new Set(agents);
+}
+
+/** How many begin at or before this ordinal. */
+function upperBound(refs: readonly RunRef[], ordinal: number): number {
+  let low = 0;
+  let high = refs.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (refs[middle]!.first <= ordinal) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
