@@ -1,18 +1,11 @@
-import { Type, type Static } from 'typebox';
+import type { Static } from 'typebox';
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
+import { sharingCommandSchemas, type SharingEvent, type SomeResources } from './sharing.js';
 
-/** Commands of the allocation domain. Weights are kept from the start; quota and reservations join them here. */
-export const allocationCommandSchemas = {
-  SetRole: Type.Object(
-    {
-      role: Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 }),
-      weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
-    },
-    { additionalProperties: false },
-  ),
-} as const;
+/** Commands of the allocation domain: how roles share. Wishes for places come from the services journal. */
+export const allocationCommandSchemas = sharingCommandSchemas;
 
 export type AllocationCommand = {
   [Name in keyof typeof allocationCommandSchemas]: {
@@ -36,6 +29,20 @@ export interface PendingReasons {
   }[];
   /** One sentence: what would let it through. */
   readonly remedy: string;
+  /** Where the quota of a role stands in the way. */
+  readonly quota?: QuotaObstacle;
+}
+
+/** What keeps a role from another pod, whatever room there is. */
+export interface QuotaObstacle {
+  /** `limit`: it and those below it may have no more. `guarantee`: what is left is kept for others. */
+  readonly kind: 'limit' | 'guarantee';
+  /** The role whose limit it is, or that waits. */
+  readonly role: RoleName;
+  readonly limit: SomeResources;
+  readonly used: SomeResources;
+  /** A pod needs, in the resources that are short. */
+  readonly needs: SomeResources;
 }
 
 export type AllocationEvent =
@@ -105,15 +112,16 @@ export type AllocationEvent =
       readonly data: {
         readonly agent: AgentId;
         readonly epoch: number;
-        readonly grant: GrantId;
+        /** Absent: a pod holds them no longer. */
+        readonly grant?: GrantId;
         readonly volumes: readonly VolumeId[];
       };
     }
   | {
       readonly type: 'VolumeDestroyed';
-      readonly data: { readonly agent: AgentId; readonly grant: GrantId; readonly volumes: readonly VolumeId[] };
+      readonly data: { readonly agent: AgentId; readonly grant?: GrantId; readonly volumes: readonly VolumeId[] };
     }
-  | { readonly type: 'RoleSet'; readonly data: { readonly role: RoleName; readonly weight: number } };
+  | SharingEvent;
 
 export interface PlacementRequest {
   readonly request: RequestId;

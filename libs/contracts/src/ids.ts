@@ -10,6 +10,8 @@ export type GrantId = Brand<string, 'GrantId'>;
 export type RequestId = Brand<string, 'RequestId'>;
 /** `<allocation journal seq>.<ordinal>`; never used again. */
 export type VolumeId = Brand<string, 'VolumeId'>;
+/** `<allocation journal seq>.<ordinal>`: a part of an agent kept for a role. */
+export type ReservationId = Brand<string, 'ReservationId'>;
 /** Chosen by the sender of a command: its idempotency key. */
 export type CommandId = Brand<string, 'CommandId'>;
 export type JournalId = Brand<string, 'JournalId'>;

@@ -14,4 +14,5 @@ export * from './schema.js';
 export * from './service-spec.js';
 export * from './services.js';
 export * from './sets.js';
+export * from './sharing.js';
 export * from './topics.js';

@@ -43,6 +43,16 @@ export const refusalStatus = {
   'unknown-role': 404,
   'unknown-grant': 404,
   'unknown-request': 404,
+  'unknown-quota': 404,
+  'unknown-reservation': 404,
+  'unknown-volume': 404,
+  'quota-exceeded': 422,
+  'quota-conflict': 422,
+  'guarantee-too-large': 422,
+  'reservation-too-large': 422,
+  'reservation-overlaps': 422,
+  'reservation-in-use': 409,
+  'volume-in-use': 409,
 } as const;
 
 export type RefusalCode = keyof typeof refusalStatus;
