@@ -12,12 +12,12 @@ export class Lanes {
   readonly #lanes: Heap[] = [];
   readonly #open: Heap;
   readonly #balancing: readonly GroupBy[];
-  readonly #nodes: readonly Node[];
+  readonly #nodes: readonly (Node | undefined)[];
   readonly #parked: { lanes: number[]; fewest: number }[];
 
   constructor(
     candidates: readonly number[],
-    nodes: readonly Node[],
+    nodes: readonly (Node | undefined)[],
     balancing: readonly GroupBy[],
     before: (left: number, right: number) => boolean,
   ) {

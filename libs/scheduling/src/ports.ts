@@ -1,3 +1,5 @@
+import { assert } from '@orrery/kernel';
+
 /** Inclusive ranges of port numbers: ascending, not touching one another. */
 export type PortRanges = readonly (readonly [number, number])[];
 
@@ -64,7 +66,20 @@ export function withoutPorts(ranges: PortRanges, ports: readonly number[]): Port
 /** The ranges with these ports, of which none may be in them yet. */
 export function withPorts(ranges: PortRanges, ports: readonly number[]): PortRanges {
   if (ports.length === 0) return ranges;
-  return normalisePorts([...ranges, ...ports.map((port) => [port, port] as const)]);
+  const more = ascending(ports);
+  const all: (readonly [number, number])[] = [];
+  let at = 0;
+  const add = (from: number, to: number) => {
+    const last = all.at(-1);
+    if (last !== undefined && from <= last[1] + 1) all[all.length - 1] = [last[0], Math.max(last[1], to)];
+    else all.push([from, to]);
+  };
+  for (const [from, to] of ranges) {
+    for (; at < more.length && more[at]! < from; at += 1) add(more[at]!, more[at]!);
+    add(from, to);
+  }
+  for (; at < more.length; at += 1) add(more[at]!, more[at]!);
+  return all;
 }
 
 /** Whether these ports could be had all at once. */
@@ -79,27 +94,40 @@ export function portsFit(free: PortRanges, needs: readonly PortNeed[]): boolean 
   return false;
 }
 
-/** A number for each name: the fixed ones, then the lowest free ones, so that what is in use stays a few ranges. */
-export function choosePorts(
-  free: PortRanges,
-  needs: readonly PortNeed[],
-): Readonly<Record<string, number>> | undefined {
-  if (!portsFit(free, needs)) return undefined;
-  const chosen: Record<string, number> = {};
-  const fixed = needs.filter(({ port }) => port !== 0).map(({ port }) => port);
-  const rest = withoutPorts(free, fixed);
-  let range = 0;
-  let next = rest[0]?.[0] ?? 0;
-  for (const { name, port } of needs) {
-    if (port !== 0) {
-      chosen[name] = port;
-      continue;
-    }
-    chosen[name] = next;
-    if (next < rest[range]![1]) next += 1;
-    else next = rest[++range]?.[0] ?? 0;
+/**
+ * Numbers for `count` such pods, pod by pod in the order of their needs, added to `into`; gives the ranges that are left. The
+ * fixed ones, then the lowest free ones, so that what is in use stays a few ranges. All of it must be there.
+ */
+export function takePorts(free: PortRanges, needs: readonly PortNeed[], count: number, into: number[]): PortRanges {
+  const fixed = needs.some(({ port }) => port !== 0);
+  if (!fixed) return takeLowest(free, needs.length * count, into);
+  assert(count <= 1, 'fixed ports for more than one pod', { count });
+  const lowest: number[] = [];
+  const others = withoutPorts(
+    free,
+    needs.map(({ port }) => port),
+  );
+  const left = takeLowest(others, needs.filter(({ port }) => port === 0).length, lowest);
+  let next = 0;
+  for (const { port } of needs) into.push(port === 0 ? lowest[next++]! : port);
+  return left;
+}
+
+function takeLowest(free: PortRanges, wanted: number, into: number[]): PortRanges {
+  let left = wanted;
+  for (let at = 0; at < free.length; at += 1) {
+    const [from, to] = free[at]!;
+    const taken = Math.min(left, to - from + 1);
+    for (let port = from; port < from + taken; port += 1) into.push(port);
+    left -= taken;
+    if (left > 0) continue;
+    if (from + taken > to) return free.slice(at + 1);
+    const rest = free.slice(at);
+    rest[0] = [from + taken, to];
+    return rest;
   }
-  return chosen;
+  assert(left === 0, 'fewer ports than were counted', { wanted, left });
+  return [];
 }
 
 /** The same fixed port asked for twice can't be had on any agent. */

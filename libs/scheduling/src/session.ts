@@ -5,17 +5,14 @@ import { avoidFilter } from './filters/avoid.js';
 import { enoughCpus, enoughDisk, enoughGpus, enoughMemory } from './filters/amount.js';
 import type { Filter } from './filters/filter.js';
 import { freePorts } from './filters/free-ports.js';
+import type { Fleet } from './fleet.js';
 import { Lanes } from './lanes.js';
-import { bulkOf, fitCount, fits, holdingsFor, take, type Holding, type Needs, type Node } from './node.js';
+import type { Needs, Node } from './node.js';
+import { Picks } from './picks.js';
+import { portsFit, takePorts, type PortRanges } from './ports.js';
 import { pack } from './scores/pack.js';
-import type { Policy, Score } from './scores/score.js';
+import { useAfter, type Policy, type Score } from './scores/score.js';
 import { spread } from './scores/spread.js';
-
-/** Nodes in the order of their ids, none twice, and where each stands. */
-export interface Nodes {
-  readonly all: readonly Node[];
-  slotOf(id: string): number | undefined;
-}
 
 /** Places for a number of identical pods. */
 export interface Wish {
@@ -28,33 +25,27 @@ export interface Wish {
   readonly peers: readonly Peer[];
 }
 
-export interface Place {
-  /** As it was when the session began. */
-  readonly nodeId: string;
-  readonly holding: Holding;
-}
-
 /** What was found, and the filters in the state in which the last pod found none: they can explain each node. */
 export interface Found {
-  readonly places: readonly Place[];
-  readonly filters: readonly Filter[];
+  readonly picks: Picks;
+  readonly filters: () => readonly Filter[];
 }
 
 /**
- * Several wishes placed one after the other on the same nodes. A session never changes what it was given: it keeps a node
- * anew whenever it takes from it, so later wishes see what earlier ones took.
+ * Several wishes placed one after the other on the same fleet: each sees what those before it took. A session takes from the
+ * fleet itself, and gives everything back when it is closed.
  *
- * A set of identical pods costs one pass over the nodes and then a step in a heap a pod, since taking from one node changes
- * the score of no other; a policy that fills nodes up takes a whole node at a time.
+ * A set of identical pods costs one pass over columns of numbers and then a step in a heap a pod, since taking from one node
+ * changes the score of no other; a policy that fills nodes up takes a whole node at a time.
  */
 export class Session {
-  readonly #nodes: Node[];
-  readonly #slotOf: (id: string) => number | undefined;
+  readonly #fleet: Fleet;
+  readonly #taken: Taken;
   #looked = 0;
 
-  constructor(nodes: Nodes) {
-    this.#nodes = nodes.all.slice();
-    this.#slotOf = (id) => nodes.slotOf(id);
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+    this.#taken = new Taken(fleet);
   }
 
   /** How many nodes were looked at so far: the measure of the work done; a wish itself counts as some. */
@@ -64,41 +55,44 @@ export class Session {
 
   /** A node as it is now, after what the session took. */
   node(id: string): Node | undefined {
-    const slot = this.#slotOf(id);
-    return slot === undefined ? undefined : this.#nodes[slot];
+    const number = this.#fleet.numberOf(id);
+    return number === undefined ? undefined : this.#fleet.nodes[number];
   }
 
-  /** Up to `count` places, on any node or on those named alone. */
-  place(wish: Wish, count: number, among?: readonly string[]): Found {
+  /** Up to `count` places, on any open node or on those of these numbers alone. */
+  place(wish: Wish, count: number, among?: readonly number[]): Found {
     const constraints = constraintsOf(wish.rules, wish.peers);
     const fixed = [avoidFilter(wish.avoid), ...constraints.fixed];
-    const allowed = this.#allowed(fixed, among);
-    const balancing = constraints.balancing(() => allowed.map((slot) => this.#nodes[slot]!));
-    const search = new Search(this.#nodes, wish.needs, scoreOf[wish.policy], constraints.narrowing, balancing);
-    const places = search.run(allowed, count);
-    return { places, filters: filtersOf(wish.needs, fixed, constraints, balancing) };
+    const allowed = this.#allowed(wish, constraints.fixed, among);
+    const { nodes } = this.#fleet;
+    const balancing = constraints.balancing(() => allowed.map((number) => nodes[number]!));
+    const search = new Search(this.#fleet, this.#taken, wish, constraints.narrowing, balancing);
+    const picks = search.run(allowed, count);
+    return { picks, filters: () => filtersOf(wish.needs, fixed, constraints, balancing) };
   }
 
-  #allowed(fixed: readonly Filter[], among: readonly string[] | undefined): number[] {
-    const slots: number[] = [];
-    const look = (slot: number) => {
-      const node = this.#nodes[slot]!;
-      for (const filter of fixed) if (!filter.passes(node)) return;
-      slots.push(slot);
-    };
-    if (among === undefined) for (let slot = 0; slot < this.#nodes.length; slot += 1) look(slot);
-    else
-      for (const id of among) {
-        const slot = this.#slotOf(id);
-        if (slot !== undefined) look(slot);
-      }
-    this.#looked += WISH_COST + (among?.length ?? this.#nodes.length);
-    return slots;
+  /** The fleet is as it was before the session. */
+  close(): void {
+    this.#taken.giveBack();
+  }
+
+  #allowed(wish: Wish, fixed: readonly Filter[], among: readonly number[] | undefined): readonly number[] {
+    const fleet = this.#fleet;
+    let allowed: readonly number[] = fleet.open;
+    if (among !== undefined) allowed = among.filter((number) => fleet.isOpen(number));
+    this.#looked += WISH_COST + allowed.length;
+    if (wish.avoid.length > 0) {
+      const avoided = new Set(wish.avoid.map((id) => fleet.numberOf(id)));
+      allowed = allowed.filter((number) => !avoided.has(number));
+    }
+    return fixed.length === 0
+      ? allowed
+      : allowed.filter((number) => fixed.every((filter) => filter.passes(fleet.nodes[number]!)));
   }
 }
 
 /** What setting up a wish costs, in looks at a node. */
-const WISH_COST = 20;
+const WISH_COST = 200;
 
 const scoreOf: Readonly<Record<Policy, Score>> = { pack, spread };
 
@@ -118,106 +112,192 @@ function filtersOf(
   return filters;
 }
 
+/** What was free on each node before something was taken from it: the first time only, and given back in one go. */
+class Taken {
+  readonly #fleet: Fleet;
+  readonly #known = new Set<number>();
+  readonly #numbers: number[] = [];
+  readonly #amounts: number[] = [];
+  readonly #ports: PortRanges[] = [];
+  readonly #gpuIds: (readonly string[])[] = [];
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  from(number: number): void {
+    if (this.#known.has(number)) return;
+    const { cpusMilli, memoryMib, diskMib, pods, ports, portRanges, gpuIds } = this.#fleet;
+    this.#known.add(number);
+    this.#numbers.push(number);
+    this.#amounts.push(cpusMilli[number]!, memoryMib[number]!, diskMib[number]!, pods[number]!, ports[number]!);
+    this.#ports.push(portRanges[number]!);
+    this.#gpuIds.push(gpuIds[number]!);
+  }
+
+  giveBack(): void {
+    const fleet = this.#fleet;
+    for (const [at, number] of this.#numbers.entries()) {
+      const from = at * 5;
+      fleet.cpusMilli[number] = this.#amounts[from]!;
+      fleet.memoryMib[number] = this.#amounts[from + 1]!;
+      fleet.diskMib[number] = this.#amounts[from + 2]!;
+      fleet.pods[number] = this.#amounts[from + 3]!;
+      fleet.putPorts(number, this.#ports[at]!, this.#amounts[from + 4]!);
+      fleet.putGpus(number, this.#gpuIds[at]!);
+    }
+    this.#known.clear();
+    for (const list of [this.#numbers, this.#amounts, this.#ports, this.#gpuIds]) list.length = 0;
+  }
+}
+
 /** One wish on its way through the nodes: takes the best, looks at it again, and so on. */
 class Search {
-  readonly #nodes: Node[];
+  readonly #fleet: Fleet;
+  readonly #taken: Taken;
   readonly #needs: Needs;
   readonly #score: Score;
   readonly #narrowing: readonly Constraint[];
   readonly #balancing: readonly GroupBy[];
+  readonly #hasFixedPorts: boolean;
+  readonly #picks = new Picks();
   #scores = new Float64Array(0);
 
   constructor(
-    nodes: Node[],
-    needs: Needs,
-    score: Score,
+    fleet: Fleet,
+    taken: Taken,
+    { needs, policy }: Wish,
     narrowing: readonly Constraint[],
     balancing: readonly GroupBy[],
   ) {
-    this.#nodes = nodes;
+    this.#fleet = fleet;
+    this.#taken = taken;
     this.#needs = needs;
-    this.#score = score;
+    this.#score = scoreOf[policy];
     this.#narrowing = narrowing;
     this.#balancing = balancing;
+    this.#hasFixedPorts = needs.ports.some(({ port }) => port !== 0);
   }
 
-  run(allowed: readonly number[], count: number): Place[] {
+  run(allowed: readonly number[], count: number): Picks {
     if (count === 1) return this.#one(allowed);
-    const places: Place[] = [];
-    const lanes = new Lanes(this.#candidates(allowed), this.#nodes, this.#balancing, (left, right) => {
+    if (count === 0) return this.#picks;
+    const lanes = new Lanes(this.#candidates(allowed), this.#fleet.nodes, this.#balancing, (left, right) => {
       const difference = this.#scores[left]! - this.#scores[right]!;
       return difference > 0 || (difference === 0 && left < right);
     });
-    while (places.length < count) {
-      const slot = lanes.best();
-      if (slot === undefined) break;
-      if (this.#narrowed(slot)) {
+    while (this.#picks.count < count) {
+      const number = lanes.best();
+      if (number === undefined) break;
+      if (this.#narrowed(number)) {
         lanes.drop();
         continue;
       }
-      this.#takeFrom(slot, this.#atOnce(slot, count - places.length), places);
-      if (fits(this.#nodes[slot]!.free, this.#needs)) {
-        this.#scores[slot] = this.#scoreOf(slot);
+      this.#takeFrom(number, this.#atOnce(number, count - this.#picks.count));
+      if (this.#fits(number)) {
+        this.#scores[number] = this.#scoreOf(number);
         lanes.changed();
       } else lanes.drop();
     }
-    return places;
+    return this.#picks;
   }
 
   /** The best for a single pod: no order among the others is needed. */
-  #one(allowed: readonly number[]): Place[] {
+  #one(allowed: readonly number[]): Picks {
     let best: number | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
-    for (const slot of allowed) {
-      if (!fits(this.#nodes[slot]!.free, this.#needs) || !this.#passes(slot)) continue;
-      const score = this.#scoreOf(slot);
-      if (best !== undefined && (score < bestScore || (score === bestScore && slot > best))) continue;
-      best = slot;
+    for (const number of allowed) {
+      if (!this.#fits(number)) continue;
+      const score = this.#scoreOf(number);
+      if (best !== undefined && (score < bestScore || (score === bestScore && number > best))) continue;
+      if (!this.#passes(number)) continue;
+      best = number;
       bestScore = score;
     }
-    const places: Place[] = [];
-    if (best !== undefined) this.#takeFrom(best, 1, places);
-    return places;
+    if (best !== undefined) this.#takeFrom(best, 1);
+    return this.#picks;
   }
 
   #candidates(allowed: readonly number[]): number[] {
-    this.#scores = new Float64Array(this.#nodes.length);
+    this.#scores = new Float64Array(this.#fleet.nodes.length);
     const candidates: number[] = [];
-    for (const slot of allowed) {
-      if (!fits(this.#nodes[slot]!.free, this.#needs) || this.#narrowed(slot)) continue;
-      this.#scores[slot] = this.#scoreOf(slot);
-      candidates.push(slot);
+    for (const number of allowed) {
+      if (!this.#fits(number) || this.#narrowed(number)) continue;
+      this.#scores[number] = this.#scoreOf(number);
+      candidates.push(number);
     }
     return candidates;
   }
 
-  #atOnce(slot: number, wanted: number): number {
+  /** Whether one pod fits, all resources at once (the multi-resource fit of Kubernetes' NodeResourcesFit). */
+  #fits(number: number): boolean {
+    const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
+    const fleet = this.#fleet;
+    if (cpusMilli > fleet.cpusMilli[number]! && cpusMilli !== 0) return false;
+    if (memoryMib > fleet.memoryMib[number]! && memoryMib !== 0) return false;
+    if (diskMib > fleet.diskMib[number]! && diskMib !== 0) return false;
+    if (gpus > fleet.gpus[number]!) return false;
+    if (ports.length > fleet.ports[number]!) return false;
+    return !this.#hasFixedPorts || portsFit(fleet.portRanges[number]!, ports);
+  }
+
+  /** How many such pods fit, up to `countMax`. */
+  #fitCount(number: number, countMax: number): number {
+    if (this.#hasFixedPorts) return 1;
+    const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
+    const fleet = this.#fleet;
+    let count = countMax;
+    if (cpusMilli > 0) count = Math.min(count, Math.floor(fleet.cpusMilli[number]! / cpusMilli));
+    if (memoryMib > 0) count = Math.min(count, Math.floor(fleet.memoryMib[number]! / memoryMib));
+    if (diskMib > 0) count = Math.min(count, Math.floor(fleet.diskMib[number]! / diskMib));
+    if (gpus > 0) count = Math.min(count, Math.floor(fleet.gpus[number]! / gpus));
+    if (ports.length > 0) count = Math.min(count, Math.floor(fleet.ports[number]! / ports.length));
+    return count;
+  }
+
+  #atOnce(number: number, wanted: number): number {
     if (!this.#score.fillsUp || this.#narrowing.length > 0 || this.#balancing.length > 0) return 1;
-    return fitCount(this.#nodes[slot]!.free, this.#needs, wanted);
+    return this.#fitCount(number, wanted);
   }
 
-  #takeFrom(slot: number, count: number, places: Place[]): void {
-    const node = this.#nodes[slot]!;
-    const holdings = holdingsFor(node.free, this.#needs, count);
-    for (const holding of holdings) places.push({ nodeId: node.id, holding });
-    this.#nodes[slot] = { ...node, free: take(node.free, bulkOf(this.#needs, holdings)) };
-    for (const constraint of this.#narrowing) constraint.placed(node);
-    for (const constraint of this.#balancing) constraint.placed(node);
+  #takeFrom(number: number, count: number): void {
+    const needs = this.#needs;
+    const fleet = this.#fleet;
+    this.#taken.from(number);
+    this.#picks.add(number, count);
+    fleet.hold(number, needs, count);
+    if (needs.ports.length > 0) {
+      const left = takePorts(fleet.portRanges[number]!, needs.ports, count, this.#picks.ports);
+      fleet.putPorts(number, left, fleet.ports[number]! - needs.ports.length * count);
+    }
+    if (needs.gpus > 0) this.#takeGpus(number, count);
+    const node = fleet.nodes[number]!;
+    for (const constraint of this.#narrowing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
+    for (const constraint of this.#balancing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
   }
 
-  #narrowed(slot: number): boolean {
-    for (const constraint of this.#narrowing) if (!constraint.passes(this.#nodes[slot]!)) return true;
+  #takeGpus(number: number, count: number): void {
+    const { gpus } = this.#needs;
+    const ids = this.#fleet.gpuIds[number]!;
+    for (let pod = 0; pod < count; pod += 1) this.#picks.gpuIds.push(ids.slice(pod * gpus, (pod + 1) * gpus));
+    this.#fleet.putGpus(number, ids.slice(count * gpus));
+  }
+
+  #narrowed(number: number): boolean {
+    for (const constraint of this.#narrowing) if (!constraint.passes(this.#fleet.nodes[number]!)) return true;
     return false;
   }
 
-  #passes(slot: number): boolean {
-    if (this.#narrowed(slot)) return false;
-    for (const constraint of this.#balancing) if (!constraint.passes(this.#nodes[slot]!)) return false;
+  #passes(number: number): boolean {
+    if (this.#narrowed(number)) return false;
+    for (const constraint of this.#balancing) if (!constraint.passes(this.#fleet.nodes[number]!)) return false;
     return true;
   }
 
-  #scoreOf(slot: number): number {
-    const node = this.#nodes[slot]!;
-    return this.#score.of(node, node.free, this.#needs);
+  #scoreOf(number: number): number {
+    const { cpusMilli, memoryMib } = this.#needs;
+    const { cpusMilli: cpus, memoryMib: memory, cpusInAll, memoryInAll } = this.#fleet;
+    const cpusLeft = cpus[number]! - cpusMilli;
+    return this.#score.of(useAfter(cpusLeft, cpusInAll[number]!, memory[number]! - memoryMib, memoryInAll[number]!));
   }
 }

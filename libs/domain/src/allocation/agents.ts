@@ -5,8 +5,8 @@ import type { AgentRow, AllocationState } from './state.js';
 /** What the master says of agents, in terms of places: open for new pods, or closed. Unknown agents are passed over. */
 
 export function agentRegistered(data: ClusterEventOf<'AgentRegistered'>['data']): AllocationEvent[] {
-  const { agent, epoch, hostname, capacity, attributes, faultDomain, standing } = data;
-  const opened = { agent, epoch, hostname, capacity, attributes, faultDomain };
+  const { agent, number, epoch, hostname, capacity, attributes, faultDomain, standing } = data;
+  const opened = { agent, number, epoch, hostname, capacity, attributes, faultDomain };
   const events: AllocationEvent[] = [{ type: 'AgentOpened', data: opened }];
   if (standing !== undefined) events.push({ type: 'AgentClosed', data: { agent, reason: 'draining' } });
   return events;
@@ -62,7 +62,7 @@ function closed(agent: AgentId, reason: 'unreachable' | 'draining' | 'gone', dra
   return { type: 'AgentClosed', data: { agent, reason, ...(draining === true ? { draining } : {}) } };
 }
 
-function reopened({ id, epoch, hostname, capacity, attributes, faultDomain }: AgentRow): AllocationEvent {
+function reopened({ id, number, epoch, hostname, capacity, attributes, faultDomain }: AgentRow): AllocationEvent {
   const declared: Capacity = {
     cpusMilli: capacity.cpusMilli,
     memoryMib: capacity.memoryMib,
@@ -72,6 +72,6 @@ function reopened({ id, epoch, hostname, capacity, attributes, faultDomain }: Ag
   };
   return {
     type: 'AgentOpened',
-    data: { agent: id, epoch, hostname, capacity: declared, attributes, faultDomain },
+    data: { agent: id, number, epoch, hostname, capacity: declared, attributes, faultDomain },
   };
 }

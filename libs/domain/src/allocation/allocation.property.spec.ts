@@ -1,16 +1,21 @@
 import fc from 'fast-check';
 import { slicesOf, UndoLog, partsOf, type DecisionContext } from '@orrery/kernel';
-import type {
-  AgentId,
-  AllocationEvent,
-  ClusterEvent,
-  Constraint,
-  GrantId,
-  PlacementRequest,
-  RequestId,
-  RoleName,
-  ServiceName,
-  ServicesEvent,
+import {
+  idOf,
+  idRunsOf,
+  idsIn,
+  numbersIn,
+  seqOf,
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEvent,
+  type Constraint,
+  type GrantId,
+  type PlacementRequest,
+  type RequestId,
+  type RoleName,
+  type ServiceName,
+  type ServicesEvent,
 } from '@orrery/contracts';
 import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -69,7 +74,13 @@ class World {
 
   #decided(input: AllocationInput): AllocationEvent[] {
     let ordinal = 0;
-    const context: DecisionContext = { at: 0, seed: 1, seq: this.#seq, nextId: () => `${this.#seq}.${ordinal++}` };
+    const context: DecisionContext = {
+      at: 0,
+      seed: 1,
+      seq: this.#seq,
+      nextId: () => `${this.#seq}.${ordinal++}`,
+      nextIds: (count) => (ordinal += count) - count,
+    };
     const decision = allocation.decide(input, this.state, context);
     if (!decision.accepted) throw new Error(decision.refusal.message);
     return decision.events.map((event) => JSON.parse(JSON.stringify(event)) as AllocationEvent);
@@ -81,25 +92,34 @@ class World {
     const epoch = 1;
     const what = random.below(20);
     if (what < 4)
-      return { type: 'AgentRegistered', data: { agent, epoch, session: 's', address: '::1', ...this.#facts(agent) } };
+      return {
+        type: 'AgentRegistered',
+        data: { agent, number: numberOf(agent), epoch, session: 's', address: '::1', ...this.#facts(agent) },
+      };
     if (what === 4) return { type: 'AgentUnreachable', data: { agent, epoch, at: 0 } };
     if (what === 5) return { type: 'AgentReturned', data: { agent, epoch } };
     if (what === 6) return { type: 'AgentDraining', data: { agent, epoch, deadline: 0 } };
     if (what === 7) return { type: 'AgentActivated', data: { agent, epoch } };
     if (what === 8) return random.chance(0.3) ? { type: 'AgentGone', data: { agent, epoch } } : this.#asked();
     if (what === 9)
-      return { type: 'VolumesGone', data: { agent, epoch, volumes: [...this.state.volumes.keysBy('agent', agent)] } };
+      return {
+        type: 'VolumesGone',
+        data: { agent, epoch, volumes: [...this.state.volumes.keysBy('agent', String(numberOf(agent)))] },
+      };
     if (what < 14) return this.#asked();
     const service = { service: random.pick(['x', 'y']) as ServiceName, generation: 1 };
     if (what === 14) {
       const [request] = this.#some(this.state.requests.keys());
-      const indexes = [0, 1, 5];
+      const indexes = [
+        [0, 1],
+        [5, 5],
+      ] as const;
       return {
         type: 'PlacementWithdrawn',
         data: { ...service, pod: 'p', request: request ?? ('0.0' as RequestId), indexes },
       };
     }
-    const grants = this.#some(this.state.grants.keys());
+    const grants = idRunsOf(this.#some(grantsIn(this.state)));
     if (what === 15) return { type: 'LeftBehind', data: { ...service, grants, agents: [] } };
     if (what === 16 && random.chance(0.2)) return { type: 'ServiceRemoved', data: { ...service, leftOn: [] } };
     return { type: 'GrantReturned', data: { ...service, grants, destroyVolumes: random.chance(0.5) } };
@@ -126,7 +146,7 @@ class World {
     const random = this.#random;
     this.#requests += 1;
     const from = random.below(5);
-    const replaces = this.#some(this.state.grants.keys()).map((grant, at) => ({ index: from + at, grant }));
+    const replaces = this.#some(grantsIn(this.state)).map((grant, at) => ({ index: from + at, grant }));
     const data: PlacementRequest = {
       request: `${this.#requests}.0` as RequestId,
       service: random.pick(['x', 'y']) as ServiceName,
@@ -154,6 +174,13 @@ class World {
   #some<Key extends string>(keys: Iterable<Key>): Key[] {
     return [...keys].filter(() => this.#random.chance(0.3));
   }
+}
+
+const numberOf = (agent: AgentId) => agent.charCodeAt(0) - 96;
+
+function* grantsIn(state: AllocationState): IterableIterator<GrantId> {
+  for (const [key, { ordinals }] of state.lots.entries())
+    for (const ordinal of numbersIn(ordinals)) yield idOf<GrantId>(seqOf(key), ordinal);
 }
 
 const constraints: Constraint[] = [
@@ -204,6 +231,7 @@ describe('whatever happens', () => {
           seed: 1,
           seq: 1_000_000,
           nextId: () => '1000000.0',
+          nextIds: () => 0,
         });
         expect(decision.accepted && decision.events.filter(({ type }) => type === 'Placed')).toEqual([]);
         expect(waiting.every(({ reasons }) => reasons !== undefined)).toBe(true);
@@ -223,6 +251,8 @@ describe('whatever happens', () => {
         for (const { part, slice } of slicesOf(prefix)) restored[part as 'agents'].load(slice);
         for (const event of world.events.slice(cut)) allocation.evolve(restored, event);
         expect(bytesOf(restored)).toEqual(bytesOf(world.state));
+        // What is free is no row, but follows from the rows.
+        expect(allocationViolations(restored)).toEqual([]);
       }),
       { numRuns: 15 },
     );
@@ -250,13 +280,14 @@ describe('whatever happens', () => {
         const served = new Set<string>();
         for (const event of world.events) {
           if (event.type === 'Placed')
-            for (const { grant, index } of event.data.grants) {
+            for (const [at, grant] of [...idsIn<GrantId>(event.data.grants)].entries()) {
+              const index = [...numbersIn(event.data.indexes)][at];
               expect(placed.has(grant) || served.has(`${event.data.request}/${index}`)).toBe(false);
               placed.add(grant);
               served.add(`${event.data.request}/${index}`);
             }
           if (event.type === 'GrantReleased')
-            for (const grant of event.data.grants) {
+            for (const grant of idsIn<GrantId>(event.data.grants)) {
               expect(placed.has(grant) && !released.has(grant)).toBe(true);
               released.add(grant);
             }

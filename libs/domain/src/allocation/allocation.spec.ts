@@ -1,14 +1,20 @@
-import type {
-  AgentId,
-  AllocationCommand,
-  AllocationEvent,
-  ClusterEvent,
-  GrantId,
-  PlacementRequest,
-  RequestId,
-  RoleName,
-  ServiceName,
-  ServicesEvent,
+import {
+  idRunsOf,
+  idsIn,
+  membersIn,
+  MembersBuilder,
+  type AgentId,
+  type AllocationCommand,
+  type AllocationEvent,
+  type AllocationEventOf,
+  type ClusterEvent,
+  type GrantId,
+  type Member,
+  type PlacementRequest,
+  type RequestId,
+  type RoleName,
+  type ServiceName,
+  type ServicesEvent,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -35,10 +41,17 @@ type Facts = Partial<Extract<AllocationEvent, { type: 'AgentOpened' }>['data']>;
 const a = 'a' as AgentId;
 const b = 'b' as AgentId;
 
+/** Agents are numbered by their letters: a is 1. */
+const numberOf = (agent: string) => agent.charCodeAt(0) - 96;
 const opened = (agent: AgentId, more: Facts = {}): AllocationEvent => ({
   type: 'AgentOpened',
-  data: { agent, epoch: 1, ...facts, hostname: `${agent}.example`, ...more },
+  data: { agent, number: numberOf(agent), epoch: 1, ...facts, hostname: `${agent}.example`, ...more },
 });
+const registered = (agent: AgentId, more: Facts = {}): AllocationInput =>
+  ofCluster({
+    type: 'AgentRegistered',
+    data: { agent, number: numberOf(agent), epoch: 1, session: 's', address: '::1', ...facts, ...more },
+  });
 const closed = (agent: AgentId, reason: 'unreachable' | 'draining' | 'gone', draining?: true): AllocationEvent => ({
   type: 'AgentClosed',
   data: { agent, reason, ...(draining === undefined ? {} : { draining }) },
@@ -46,11 +59,11 @@ const closed = (agent: AgentId, reason: 'unreachable' | 'draining' | 'gone', dra
 const queued = (request: PlacementRequest): AllocationEvent => ({ type: 'RequestQueued', data: request });
 const released = (...grants: string[]): AllocationEvent => ({
   type: 'GrantReleased',
-  data: { grants: grants as GrantId[] },
+  data: { grants: idRunsOf(grants) },
 });
 const superseded = (...grants: string[]): AllocationEvent => ({
   type: 'GrantSuperseded',
-  data: { grants: grants as GrantId[] },
+  data: { grants: idRunsOf(grants) },
 });
 
 const ofCluster = (event: ClusterEvent): AllocationInput => foreign('cluster', event);
@@ -85,44 +98,33 @@ const asked = (wish: PlacementRequest) => ofServices({ type: 'PlacementRequested
 const returned = (grants: string[], destroyVolumes?: true) =>
   ofServices({
     type: 'GrantReturned',
-    data: { ...service, grants: grants as GrantId[], ...(destroyVolumes === undefined ? {} : { destroyVolumes }) },
+    data: { ...service, grants: idRunsOf(grants), ...(destroyVolumes === undefined ? {} : { destroyVolumes }) },
   });
-const placed = (wish: PlacementRequest, ...grants: Partial<GrantOf>[]): AllocationEvent => ({
-  type: 'Placed',
-  data: {
-    request: wish.request,
-    service: wish.service,
-    generation: wish.generation,
-    role: wish.role,
-    pod: wish.pod,
-    needs: wish.needs,
-    grants: grants.map((grant) => ({
-      grant: '1.0' as GrantId,
-      index: 0,
-      agent: a,
-      epoch: 1,
-      ports: {},
-      gpuIds: [],
-      volumes: [],
-      ...grant,
-    })),
-  },
-});
-type GrantOf = Extract<AllocationEvent, { type: 'Placed' }>['data']['grants'][number];
+/** Grants whose ids follow the first; on agent 1 unless said otherwise. */
+const placed = (wish: PlacementRequest, first: string, ...members: Partial<Member>[]): AllocationEvent => {
+  const builder = new MembersBuilder();
+  const place = { index: 0, agent: 1, epoch: 1, ports: {}, gpuIds: [], volumes: [] };
+  for (const member of members) builder.add({ ...place, ...member });
+  const { request: id, service: name, generation, role, pod, needs } = wish;
+  const [seq, ordinal] = first.split('.').map(Number) as [number, number];
+  const grants = [[seq, ordinal, ordinal + members.length - 1]];
+  return {
+    type: 'Placed',
+    data: { request: id, service: name, generation, role, pod, needs, grants, ...builder.members },
+  };
+};
+const placements = (events: readonly AllocationEvent[]) =>
+  events.flatMap((event) => (event.type === 'Placed' ? [event.data] : []));
 const agentsOf = (events: readonly AllocationEvent[]) =>
-  events.flatMap((event) => (event.type === 'Placed' ? event.data.grants.map(({ agent }) => agent as string) : []));
+  placements(events).flatMap((data) => [...membersIn(data)].map(({ agent }) => String.fromCharCode(96 + agent)));
 const typesOf = (events: readonly AllocationEvent[]) => events.map(({ type }) => type);
 
 const ledger = specificationOf(allocation);
-const held = [queued(request()), placed(request(), { grant: '1.0' as GrantId })];
+const held = [queued(request()), placed(request(), '1.0', {})];
 
 describe('an agent', () => {
   it('opens with what it declares when it registers (row 18)', () => {
-    ledger
-      .when(
-        ofCluster({ type: 'AgentRegistered', data: { agent: a, epoch: 1, session: 's', address: '::1', ...facts } }),
-      )
-      .then(opened(a, { hostname: 'one.example' }));
+    ledger.when(registered(a)).then(opened(a, { hostname: 'one.example' }));
   });
 
   it('closes when it is unreachable, draining or gone (row 12)', () => {
@@ -163,7 +165,7 @@ describe('an agent', () => {
   it('that comes back smaller than what it holds gets nothing new, and is no bug', () => {
     ledger
       .given(opened(a), ...held, opened(a, { epoch: 2, capacity: { ...facts.capacity, cpusMilli: 500 } }))
-      .thenState((state) => expect(state.agents.get(a)?.free.cpusMilli).toBe(-500))
+      .thenState((state) => expect(state.agents.fleet.free(1).cpusMilli).toBe(-500))
       .when(asked(request({ request: 'r.2' as RequestId, needs: needing({ cpusMilli: 1 }) })))
       .thenEvents((events) => expect(typesOf(events)).toEqual(['RequestQueued', 'PlacementPending']))
       .when(returned(['1.0']))
@@ -179,8 +181,7 @@ describe('a request', () => {
       .when(asked(request({ needs: needing({ ports: [{ name: 'web.http', port: 0 }] }) })), { seq: 9 })
       .then(
         queued(request({ needs: needing({ ports: [{ name: 'web.http', port: 0 }] }) })),
-        placed(request({ needs: needing({ ports: [{ name: 'web.http', port: 0 }] }) }), {
-          grant: '9.0' as GrantId,
+        placed(request({ needs: needing({ ports: [{ name: 'web.http', port: 0 }] }) }), '9.0', {
           ports: { 'web.http': 31_000 },
         }),
       )
@@ -200,7 +201,7 @@ describe('a request', () => {
         expect(typesOf(events)).toEqual(['RequestQueued', 'Placed', 'PlacementPending']);
         expect(agentsOf(events)).toEqual(['a', 'a', 'a', 'a']);
         const pending = events[2] as Extract<AllocationEvent, { type: 'PlacementPending' }>;
-        expect(pending.data.indexes).toEqual([4, 5]);
+        expect(pending.data.indexes).toEqual([[4, 5]]);
         expect(pending.data.reasons).toEqual({
           agents: 1,
           funnel: [
@@ -225,12 +226,10 @@ describe('a request', () => {
       .thenState((state) => expect(allocation.continues!(state)).toBe(false))
       .when(foreign('allocation', opened(a)))
       .thenNothing()
-      .when(
-        ofCluster({ type: 'AgentRegistered', data: { agent: a, epoch: 1, session: 's', address: '::1', ...facts } }),
-      )
+      .when(registered(a))
       .thenState((state) => expect(allocation.continues!(state)).toBe(true))
       .when(goOn, { seq: 5 })
-      .then(placed(request(), { grant: '5.0' as GrantId }))
+      .then(placed(request(), '5.0', {}))
       .thenState((state) => expect(allocation.continues!(state)).toBe(false))
       .when(goOn)
       .thenNothing();
@@ -254,25 +253,11 @@ describe('a request', () => {
       .given(opened(a))
       .when(asked(large))
       .thenEvents((events) => expect(typesOf(events)).toEqual(['RequestQueued', 'PlacementPending']))
-      .when(
-        ofCluster({ type: 'AgentRegistered', data: { agent: b, epoch: 1, session: 's', address: '::1', ...facts } }),
-      )
+      .when(registered(b))
       .when(goOn)
       .then({ type: 'RequestsTried', data: {} })
       .thenState((state) => expect(allocation.continues!(state)).toBe(false))
-      .when(
-        ofCluster({
-          type: 'AgentRegistered',
-          data: {
-            agent: 'c' as AgentId,
-            epoch: 1,
-            session: 's',
-            address: '::1',
-            ...facts,
-            capacity: { ...facts.capacity, cpusMilli: 10_000, memoryMib: 10 },
-          },
-        }),
-      )
+      .when(registered('c' as AgentId, { capacity: { ...facts.capacity, cpusMilli: 10_000, memoryMib: 10 } }))
       .when(goOn)
       .thenEvents((events) => expect(typesOf(events)).toEqual(['PlacementPending']))
       .thenState((state) => expect(allocation.continues!(state)).toBe(false));
@@ -291,34 +276,49 @@ describe('a request', () => {
 
   it('is served once an index, and asked for twice it is served once', () => {
     ledger
-      .given(opened(a), queued(request({ indexes: [[0, 2]] })), placed(request(), { index: 1 }))
+      .given(opened(a), queued(request({ indexes: [[0, 2]] })), placed(request(), '1.0', { index: 1 }))
       .when(asked(request({ indexes: [[0, 2]] })))
       .thenNothing()
       .when(goOn)
       .thenEvents((events) => {
-        const [event] = events as [Extract<AllocationEvent, { type: 'Placed' }>];
-        expect(event.data.grants.map(({ index }) => index)).toEqual([0, 2]);
+        expect(placements(events).map(({ indexes }) => indexes)).toEqual([
+          [
+            [0, 0],
+            [2, 2],
+          ],
+        ]);
       });
   });
 
   it('withdrawn before it is placed never is (race 2)', () => {
     const withdrawn = ofServices({
       type: 'PlacementWithdrawn',
-      data: { ...service, pod: 'node', request: request().request, indexes: [0, 1, 9] },
+      data: {
+        ...service,
+        pod: 'node',
+        request: request().request,
+        indexes: [
+          [0, 1],
+          [9, 9],
+        ],
+      },
     });
     ledger
       .given(queued(request({ indexes: [[0, 2]] })))
       .when(withdrawn)
-      .then({ type: 'RequestDropped', data: { request: request().request, indexes: [0, 1] } })
+      .then({ type: 'RequestDropped', data: { request: request().request, indexes: [[0, 1]] } })
       .thenState((state) => expect(state.requests.get(request().request)?.indexes).toEqual([[2, 2]]));
-    ledger.given(opened(a), queued(request()), placed(request(), {})).when(withdrawn).thenNothing();
+    ledger
+      .given(opened(a), queued(request()), placed(request(), '1.0', {}))
+      .when(withdrawn)
+      .thenNothing();
   });
 
   it('queues behind those that can still be tried, and roles take turns by their shares', () => {
     const eng = request({ indexes: [[0, 3]] });
     const ops = request({ request: 'r.2' as RequestId, role: 'ops' as RoleName, indexes: [[0, 3]] });
     const roles = (events: readonly AllocationEvent[]) =>
-      events.flatMap((event) => (event.type === 'Placed' ? [`${event.data.role} ${event.data.grants.length}`] : []));
+      placements(events).map((data) => `${data.role} ${[...idsIn(data.grants)].length}`);
     ledger
       .given(queued(eng), opened(a))
       .when(asked(ops))
@@ -332,20 +332,39 @@ describe('a request', () => {
   });
 
   it('too large for one decision goes on in slices', () => {
-    const many = request({ indexes: [[0, 2999]], needs: needing({ cpusMilli: 1, memoryMib: 1 }) });
+    const ports = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name, port: 0 }));
+    const many = request({ indexes: [[0, 9999]], needs: needing({ cpusMilli: 0, memoryMib: 0, ports }) });
     ledger
-      .given(opened(a))
+      .given(opened(a, { capacity: { ...facts.capacity, ports: [[1, 65_000]] } }))
       .when(asked(many))
       .thenEvents((events) => {
-        expect(agentsOf(events).length).toBeGreaterThan(500);
+        expect(agentsOf(events).length).toBeGreaterThan(4000);
         expect(JSON.stringify(events).length).toBeLessThan(256 * 1024);
       })
       .thenState((state) => expect(allocation.continues!(state)).toBe(true))
       .when(goOn)
       .when(goOn)
       .thenState((state) => {
-        expect(state.grants.size).toBe(3000);
+        expect(state.agents.fleet.pods[1]).toBe(10_000);
         expect(allocation.continues!(state)).toBe(false);
+      });
+  });
+
+  it('sorts its places by agent, whatever the order in which they were chosen', () => {
+    const wide = request({ indexes: [[3, 8]], policy: 'spread' });
+    ledger
+      .given(opened(b), opened(a))
+      .when(asked(wide), { seq: 3 })
+      .thenEvents((events) => {
+        const [data] = placements(events) as [AllocationEventOf<'Placed'>['data']];
+        expect([data.grants, data.indexes, data.agents]).toEqual([
+          [[3, 0, 5]],
+          [[3, 8]],
+          [
+            [1, 1, 3],
+            [2, 1, 3],
+          ],
+        ]);
       });
   });
 });
@@ -360,7 +379,7 @@ describe('a grant', () => {
     ledger
       .given(opened(a), opened(b), ...held, closed(a, 'unreachable'))
       .when(asked(again), { seq: 4 })
-      .then(queued(again), placed(again, { grant: '4.0' as GrantId, agent: b }), superseded('1.0'))
+      .then(queued(again), placed(again, '4.0', { agent: 2 }), superseded('1.0'))
       .thenState((state) => {
         expect(usedByRole(state, 'eng' as RoleName).cpusMilli).toBe(1000);
         expect(usedOnAgent(state, a)?.cpusMilli).toBe(1000);
@@ -388,6 +407,27 @@ describe('a grant', () => {
       .thenNothing();
   });
 
+  it('ends by itself, whatever becomes of the others of its set', () => {
+    const ports = [{ name: 'web.http', port: 0 }];
+    const three = request({ indexes: [[4, 6]], policy: 'spread', needs: needing({ ports }) });
+    ledger
+      .given(opened(a), opened(b))
+      .when(asked(three), { seq: 2 })
+      .when(returned(['2.1']))
+      .then(released('2.1'))
+      .thenState((state) => {
+        expect(grantOf(state, '2.0' as GrantId)).toMatchObject({ index: 4, agent: 'a', ports: { 'web.http': 31_000 } });
+        expect(grantOf(state, '2.1' as GrantId)).toBeUndefined();
+        expect(grantOf(state, '2.2' as GrantId)).toMatchObject({ index: 6, agent: 'b', ports: { 'web.http': 31_000 } });
+        expect([...grantsOnAgent(state, b)].map(({ grant }) => grant)).toEqual(['2.2']);
+        expect(state.agents.fleet.free(1).ports).toEqual([[31_001, 31_009]]);
+        expect(usedByRole(state, 'eng' as RoleName).cpusMilli).toBe(2000);
+      })
+      .when(returned(['2.0', '2.1', '2.2']))
+      .then({ type: 'GrantReleased', data: { grants: [[2, 0, 0, 2, 2]] } })
+      .thenState((state) => expect(state.lots.size).toBe(0));
+  });
+
   it('on a gone agent ends as any other; then the agent is forgotten (race 9)', () => {
     ledger
       .given(opened(a), ...held, closed(a, 'gone'))
@@ -398,7 +438,7 @@ describe('a grant', () => {
   });
 
   it('that an uninstall leaves behind is no longer charged to its role (row 22)', () => {
-    const left = ofServices({ type: 'LeftBehind', data: { ...service, grants: ['1.0' as GrantId], agents: [a] } });
+    const left = ofServices({ type: 'LeftBehind', data: { ...service, grants: [[1, 0, 0]], agents: [a] } });
     ledger
       .given(opened(a), ...held, closed(a, 'unreachable'))
       .when(left)
@@ -412,15 +452,15 @@ describe('a grant', () => {
     ledger
       .given(queued(request({ indexes: [[0, 1]] })))
       .when(ofServices({ type: 'ServiceRemoved', data: { ...service, leftOn: [] } }))
-      .then({ type: 'RequestDropped', data: { request: request().request, indexes: [0, 1] } });
+      .then({ type: 'RequestDropped', data: { request: request().request, indexes: [[0, 1]] } });
   });
 });
 
 describe('a volume', () => {
   const data = { name: 'data', path: 'data', sizeMib: 100 };
   const stateful = request({ needs: needing({ volumes: [{ ...data, type: 'ROOT' }] }) });
-  const volume = { volume: '1.1', ...data } as GrantOf['volumes'][number];
-  const with1 = [opened(a), queued(stateful), placed(stateful, { volumes: [volume] })];
+  const volume = { volume: '1.1', ...data } as Member['volumes'][number];
+  const with1 = [opened(a), queued(stateful), placed(stateful, '1.0', { volumes: [volume] })];
   const destroying: AllocationEvent = {
     type: 'VolumeDestroying',
     data: { agent: a, epoch: 1, grant: '1.0' as GrantId, volumes: [volume.volume] },
@@ -434,7 +474,7 @@ describe('a volume', () => {
     ledger
       .given(opened(a))
       .when(asked(stateful))
-      .then(queued(stateful), placed(stateful, { volumes: [volume] }))
+      .then(queued(stateful), placed(stateful, '1.0', { volumes: [volume] }))
       .thenState((state) => expect(usedOnAgent(state, a)?.diskMib).toBe(100));
   });
 
@@ -483,7 +523,7 @@ describe('a volume', () => {
 });
 
 describe('a role', () => {
-  const weight = (value: number) => order({ type: 'SetRole', body: { role: 'eng', weight: value } });
+  const weight = (value: number) => order({ type: 'SetRole', body: { role: 'eng' as RoleName, weight: value } });
   const set: AllocationEvent = { type: 'RoleSet', data: { role: 'eng' as RoleName, weight: 2 } };
 
   it('gets its weight', () => {
@@ -497,8 +537,10 @@ describe('a role', () => {
 describe('for readers', () => {
   it('a grant tells what it shares with its lot', () => {
     ledger.given(opened(a), ...held).thenState((state) => {
-      const view = { grant: '1.0', lot: '1.0', index: 0, agent: 'a', epoch: 1, ...service, role: 'eng', pod: 'node' };
-      expect(grantOf(state, '1.0' as GrantId)).toEqual({ ...view, needs: request().needs });
+      const view = { grant: '1.0', index: 0, agent: 'a', ...service, role: 'eng', pod: 'node' };
+      const nothingElse = { ports: {}, gpuIds: [], volumes: [] };
+      expect(grantOf(state, '1.0' as GrantId)).toEqual({ ...view, ...nothingElse, needs: request().needs });
+      expect(grantOf(state, '1.1' as GrantId)).toBeUndefined();
       expect([...grantsOnAgent(state, a)].map(({ grant }) => grant)).toEqual(['1.0']);
       expect([...rolesInUse(state)].map(({ role, weight }) => `${role} ${weight}`)).toEqual(['eng 1']);
     });
@@ -507,9 +549,7 @@ describe('for readers', () => {
   it('what waits is explained as things are now, not as they were when it was told', () => {
     ledger
       .when(asked(request({ needs: needing({ cpusMilli: 5000 }) })))
-      .when(
-        ofCluster({ type: 'AgentRegistered', data: { agent: a, epoch: 1, session: 's', address: '::1', ...facts } }),
-      )
+      .when(registered(a))
       .thenState((state) => {
         expect([...waitingRequests(state)].map(({ reasons }) => reasons?.agents)).toEqual([0]);
         expect(explainPending(state, request().request)?.agents).toBe(1);
@@ -530,8 +570,8 @@ describe('for readers', () => {
       expect(predictPlacement(state, spread)).toEqual({
         places: [
           { index: 0, agent: 'a' },
-          { index: 1, agent: 'b' },
-          { index: 5, agent: 'a' },
+          { index: 1, agent: 'a' },
+          { index: 5, agent: 'b' },
         ],
       });
       const tooMany = predictPlacement(state, request({ indexes: [[0, 99]] }));

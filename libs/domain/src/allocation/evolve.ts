@@ -1,41 +1,47 @@
 import { unreachable } from '@orrery/kernel';
-import type {
-  AgentId,
-  AllocationEvent,
-  AllocationEventOf,
-  Grant,
-  GrantId,
-  RequestId,
-  RoleName,
-  VolumeId,
+import {
+  countIn,
+  idOf,
+  membersIn,
+  seqOf,
+  type AllocationEvent,
+  type AllocationEventOf,
+  type GrantId,
+  type Ranges,
+  type RequestId,
+  type RoleName,
+  type VolumeId,
 } from '@orrery/contracts';
 import {
   amountsOf,
-  bulkOf,
   effectOf,
-  giveBack,
   minus,
   NOTHING,
   plus,
   stockOf,
-  take,
   times,
   type Amounts,
-  type Bulk,
   type Stock,
 } from '@orrery/scheduling';
-import { withoutIndexes } from './ranges.js';
+import { setKey } from './keys.js';
+import {
+  chargedIn,
+  countOf,
+  eachRun,
+  lotOfPlaced,
+  withoutGrants,
+  withSuperseded,
+  type LotPart,
+  type LotRow,
+} from './lots.js';
+import { common, positionsOf, without } from './ranges.js';
 import {
   ledgerOf,
-  lotOf,
   needsOf,
   NEW_ROLE,
-  setKey,
   type AgentRow,
   type AllocationState,
-  type GrantRow,
   type LedgerRow,
-  type LotRow,
   type RequestRow,
 } from './state.js';
 
@@ -76,16 +82,16 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
 // --- Agents ---------------------------------------------------------------------------------------------------------
 
 function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOpened'>['data']): void {
-  const { agent, epoch, hostname, attributes, faultDomain } = opening;
-  const before = state.agents.get(agent);
+  const { agent, number, epoch, hostname, attributes, faultDomain } = opening;
+  const { agents } = state;
+  const before = agents.get(agent);
   const capacity = stockOf(opening.capacity);
-  const free = take(capacity, heldOn(state, agent));
   countCapacity(state, before, undefined);
-  const row: AgentRow = { id: agent, epoch, hostname, attributes, faultDomain, capacity, free };
-  const opened = belowZero(free) ? { ...row, shrunk: true as const } : row;
-  countCapacity(state, undefined, opened);
-  state.agents.put(agent, opened);
-  grow(state, agent);
+  const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
+  countCapacity(state, undefined, row);
+  agents.put(agent, row);
+  if (agents.fleet.isShort(number)) agents.put(agent, { ...row, shrunk: true });
+  grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (before !== undefined && !sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
 }
@@ -107,11 +113,11 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   if (before === undefined || before.closed === 'gone') return;
   countCapacity(state, before, undefined);
   if (reason === 'gone') {
-    for (const [id, volume] of [...state.volumes.by('agent', agent)])
+    for (const [id, volume] of [...state.volumes.by('agent', String(before.number))])
       state.volumes.put(id, { ...volume, state: 'lost' });
     const { shrunk: _shrunk, ...rest } = before;
-    state.agents.put(agent, { ...rest, capacity: NO_STOCK, free: NO_STOCK, closed: 'gone' });
-    forgetWhenGone(state, agent);
+    state.agents.put(agent, { ...rest, capacity: NO_STOCK, closed: 'gone' });
+    forgetWhenGone(state, state.agents.get(agent)!);
   } else {
     const { draining: _draining, ...rest } = before;
     const draining = reason === 'draining' || data.draining === true ? { draining: true as const } : {};
@@ -119,38 +125,25 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   }
   // A group less to keep level with; and with the last agent, everything waits for another reason.
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
-  if (state.agents.open.all.length === 0) grow(state);
+  if (state.agents.fleet.open.length === 0) grow(state, []);
 }
 
 /** A gone agent is remembered as long as something is known to be there. */
-function forgetWhenGone(state: AllocationState, agent: AgentId): void {
-  if (state.agents.get(agent)?.closed === 'gone' && state.grants.countBy('agent', agent) === 0)
-    state.agents.delete(agent);
+function forgetWhenGone(state: AllocationState, { id, number, closed }: AgentRow): void {
+  if (closed === 'gone' && state.agents.fleet.pods[number] === 0) state.agents.delete(id);
 }
 
-function heldOn(state: AllocationState, agent: AgentId): Bulk {
-  const held: Bulk[] = [];
-  for (const [, grant] of state.grants.by('agent', agent)) held.push(bulkOfGrant(state, grant));
-  let amounts: Amounts = NOTHING;
-  for (const bulk of held) amounts = plus(amounts, bulk);
-  for (const [, volume] of state.volumes.by('agent', agent))
-    if (volume.state !== 'lost') amounts = plus(amounts, { ...NOTHING, diskMib: volume.sizeMib });
-  return { ...amounts, ports: held.flatMap(({ ports }) => ports), gpuIds: held.flatMap(({ gpuIds }) => gpuIds) };
-}
-
-/** What a grant holds beside its volumes. */
-export function bulkOfGrant(state: AllocationState, grant: GrantRow): Bulk {
-  const { needs } = lotOf(state, grant);
-  return bulkOf(needs, [{ ports: grant.ports ?? {}, gpuIds: grant.gpuIds ?? [] }]);
-}
-
-function putFree(state: AllocationState, row: AgentRow, free: Stock): void {
-  const { shrunk, ...rest } = row;
-  state.agents.put(row.id, shrunk === true && belowZero(free) ? { ...rest, shrunk, free } : { ...rest, free });
-}
-
-function belowZero({ cpusMilli, memoryMib, diskMib }: Stock): boolean {
-  return cpusMilli < 0 || memoryMib < 0 || diskMib < 0;
+/** Something was given back on these agents. */
+function freed(state: AllocationState, numbers: Iterable<number>): void {
+  for (const number of numbers) {
+    const row = state.agents.numbered(number);
+    if (row?.shrunk === true && !state.agents.fleet.isShort(number)) {
+      const { shrunk: _shrunk, ...rest } = row;
+      state.agents.put(row.id, rest);
+    }
+    if (row?.closed === 'gone') forgetWhenGone(state, row);
+  }
+  grow(state, numbers);
 }
 
 function countCapacity(state: AllocationState, before: AgentRow | undefined, after: AgentRow | undefined): void {
@@ -187,21 +180,23 @@ function requestDropped(state: AllocationState, data: AllocationEventOf<'Request
   serve(state, data.request, data.indexes);
 }
 
-function serve(state: AllocationState, request: RequestId, indexes: readonly number[]): void {
+function serve(state: AllocationState, request: RequestId, indexes: Ranges): void {
   const row = state.requests.get(request);
   if (row === undefined) return;
-  const left = withoutIndexes(row.indexes, indexes);
+  const left = without(row.indexes, indexes);
   if (left.length === 0) state.requests.delete(request);
   else state.requests.put(request, { ...row, indexes: left });
 }
 
 /** Something may fit now that did not before. Nobody waits: nothing to remember. */
-function grow(state: AllocationState, agent?: AgentId): void {
+function grow(state: AllocationState, numbers: Iterable<number>): void {
   if (state.requests.size === 0) return;
   const growth = ledgerOf(state).growth + 1;
   putLedger(state, { growth });
-  const row = agent === undefined ? undefined : state.agents.get(agent);
-  if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
+  for (const number of numbers) {
+    const row = state.agents.numbered(number);
+    if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
+  }
 }
 
 /** A pod of the set is gone: constraints that count its pods may let one in anywhere. */
@@ -229,87 +224,69 @@ function putLedger(state: AllocationState, change: Partial<LedgerRow>): void {
 // --- Grants ---------------------------------------------------------------------------------------------------------
 
 function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data']): void {
-  const { request, service, generation, role, pod, needs, grants } = data;
-  const lot = grants[0]?.grant;
-  if (lot === undefined) return;
-  state.lots.put(lot, { service, generation, role, pod, needs });
-  const byAgent = new Map<AgentId, Grant[]>();
-  for (const grant of grants) {
-    state.grants.put(grant.grant, grantRow(lot, grant));
-    for (const { volume, name, path, sizeMib } of grant.volumes) {
-      const owner = { service, generation, pod, index: grant.index, grant: grant.grant };
-      state.volumes.put(volume, { agent: grant.agent, name, path, sizeMib, ...owner, state: 'held' });
-    }
-    const others = byAgent.get(grant.agent);
-    if (others === undefined) byAgent.set(grant.agent, [grant]);
-    else others.push(grant);
-  }
-  const eachPod = needsOf(needs);
-  for (const [agent, held] of byAgent) {
-    const row = state.agents.get(agent);
-    if (row !== undefined && row.closed !== 'gone') putFree(state, row, take(row.free, bulkOf(eachPod, held)));
-  }
-  charge(state, role, times(eachPod, grants.length));
-  serve(
-    state,
-    request,
-    grants.map(({ index }) => index),
-  );
+  const placed = lotOfPlaced(data);
+  if (placed === undefined) return;
+  const { key, lot } = placed;
+  state.lots.put(key, lot);
+  if (data.volumes !== undefined) putVolumes(state, key, data);
+  charge(state, lot.role, times(needsOf(lot.needs), countOf(lot)));
+  serve(state, data.request, data.indexes);
   // Only where pods are spread evenly can one more make room elsewhere.
   lookAgain(
     state,
-    idsOf(state, 'set', setKey(data)),
-    (row) => row.request !== request && effectOf(row.constraints) === 'balancing',
+    idsOf(state, 'set', setKey(lot)),
+    (row) => row.request !== data.request && effectOf(row.constraints) === 'balancing',
   );
 }
 
-function grantRow(lot: GrantId, grant: Grant): GrantRow {
-  const { index, agent, epoch, ports, gpuIds, volumes } = grant;
-  return {
-    lot,
-    index,
-    agent,
-    epoch,
-    ...(Object.keys(ports).length > 0 ? { ports } : {}),
-    ...(gpuIds.length > 0 ? { gpuIds } : {}),
-    ...(volumes.length > 0 ? { volumes: volumes.map(({ volume }) => volume) } : {}),
-  };
+function putVolumes(state: AllocationState, lot: GrantId, data: AllocationEventOf<'Placed'>['data']): void {
+  const { service, generation, pod } = data;
+  const seq = seqOf(lot);
+  let ordinal = data.grants[0]![1]!;
+  for (const { index, agent, volumes } of membersIn(data)) {
+    const owner = { service, generation, pod, index, grant: idOf<GrantId>(seq, ordinal++) };
+    for (const { volume, name, path, sizeMib } of volumes)
+      state.volumes.put(volume, { agent, name, path, sizeMib, ...owner, state: 'held' });
+  }
 }
 
 function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'GrantSuperseded'>['data']): void {
-  for (const id of grants) {
-    const grant = state.grants.get(id);
-    if (grant === undefined || grant.superseded === true) continue;
-    const lot = lotOf(state, grant);
-    charge(state, lot.role, minus(NOTHING, chargeOf(state, grant)));
-    state.grants.put(id, { ...grant, superseded: true });
+  for (const { key, lot, ordinals } of state.lots.live(grants)) {
+    const charged = common(chargedIn(lot), ordinals);
+    if (charged.length === 0) continue;
+    charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
+    state.lots.put(key, withSuperseded(lot, charged));
     lookAgainAtSet(state, lot);
   }
 }
 
 function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'GrantReleased'>['data']): void {
-  for (const id of grants) {
-    const grant = state.grants.get(id);
-    if (grant === undefined) continue;
-    if (grant.superseded !== true) charge(state, lotOf(state, grant).role, minus(NOTHING, chargeOf(state, grant)));
-    for (const volume of grant.volumes ?? []) detach(state, volume);
-    const row = state.agents.get(grant.agent);
-    if (row !== undefined && row.closed !== 'gone')
-      putFree(state, row, giveBack(row.free, bulkOfGrant(state, grant), row.capacity));
-    lookAgainAtSet(state, lotOf(state, grant));
-    state.grants.delete(id);
-    if (state.grants.countBy('lot', grant.lot) === 0) state.lots.delete(grant.lot);
-    forgetWhenGone(state, grant.agent);
-    grow(state, grant.agent);
+  const agents = new Set<number>();
+  for (const { key, lot, ordinals } of state.lots.live(grants)) {
+    const charged = common(chargedIn(lot), ordinals);
+    charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
+    for (const volume of volumesOf({ key, lot, ordinals })) detach(state, volume);
+    const left = withoutGrants(lot, ordinals);
+    if (left === undefined) state.lots.delete(key);
+    else state.lots.put(key, left);
+    lookAgainAtSet(state, lot);
+    eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
+  if (agents.size > 0) freed(state, agents);
 }
 
-/** What the role is charged for a grant: its needs and the volumes that are still there. */
-export function chargeOf(state: AllocationState, grant: GrantRow): Amounts {
-  const { cpusMilli, memoryMib, diskMib, gpus } = lotOf(state, grant).needs;
+/** What the role is charged for these grants: their needs and the volumes that are still there. */
+export function chargeOf(state: AllocationState, part: LotPart): Amounts {
+  const { cpusMilli, memoryMib, diskMib, gpus } = times(part.lot.needs, countIn(part.ordinals));
   let volumesMib = 0;
-  for (const id of grant.volumes ?? []) volumesMib += state.volumes.get(id)?.sizeMib ?? 0;
+  for (const id of volumesOf(part)) volumesMib += state.volumes.get(id)?.sizeMib ?? 0;
   return { cpusMilli, memoryMib, diskMib: diskMib + volumesMib, gpus };
+}
+
+export function* volumesOf({ lot, ordinals }: LotPart): IterableIterator<VolumeId> {
+  if (lot.volumes === undefined) return;
+  for (const [first, last] of positionsOf(lot.ordinals, ordinals))
+    for (let position = first; position <= last; position += 1) yield* lot.volumes[position]!;
 }
 
 function charge(state: AllocationState, role: RoleName, amounts: Amounts): void {
@@ -334,22 +311,26 @@ function volumeDestroying(state: AllocationState, { volumes }: AllocationEventOf
   }
 }
 
-function volumeDestroyed(state: AllocationState, data: AllocationEventOf<'VolumeDestroyed'>['data']): void {
-  for (const id of data.volumes) {
+function volumeDestroyed(state: AllocationState, { volumes }: AllocationEventOf<'VolumeDestroyed'>['data']): void {
+  const agents = new Set<number>();
+  for (const id of volumes) {
     const volume = state.volumes.get(id);
     if (volume === undefined) continue;
-    const size: Amounts = { ...NOTHING, diskMib: volume.sizeMib };
-    const grant = volume.grant === undefined ? undefined : state.grants.get(volume.grant);
-    if (grant !== undefined) {
-      if (grant.superseded !== true) charge(state, lotOf(state, grant).role, minus(NOTHING, size));
-      state.grants.put(volume.grant!, { ...grant, volumes: grant.volumes!.filter((other) => other !== id) });
-    }
-    const row = state.agents.get(volume.agent);
-    if (row !== undefined && volume.state !== 'lost')
-      putFree(state, row, { ...row.free, diskMib: row.free.diskMib + volume.sizeMib });
+    const part = volume.grant === undefined ? undefined : state.lots.find(volume.grant);
+    if (part !== undefined) volumeTaken(state, part, id, volume.sizeMib);
     state.volumes.delete(id);
+    agents.add(volume.agent);
   }
-  grow(state, data.agent);
+  if (agents.size > 0) freed(state, agents);
+}
+
+function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, sizeMib: number): void {
+  const { key, lot, ordinals } = part;
+  if (common(chargedIn(lot), ordinals).length > 0) charge(state, lot.role, { ...NOTHING, diskMib: -sizeMib });
+  const [[position]] = positionsOf(lot.ordinals, ordinals) as [[number, number]];
+  const volumes = [...(lot.volumes ?? [])];
+  volumes[position] = volumes[position]!.filter((other) => other !== id);
+  state.lots.put(key, { ...lot, volumes });
 }
 
 const NO_STOCK: Stock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };

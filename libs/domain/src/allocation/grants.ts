@@ -1,6 +1,19 @@
-import type { AgentId, AllocationEvent, ClusterEventOf, GrantId, ServicesEventOf, VolumeId } from '@orrery/contracts';
-import { firstIndexes } from './ranges.js';
-import type { AllocationState, GrantRow } from './state.js';
+import {
+  idOf,
+  IdRunsBuilder,
+  seqOf,
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEventOf,
+  type GrantId,
+  type Ranges,
+  type ServicesEventOf,
+  type VolumeId,
+} from '@orrery/contracts';
+import { volumesOf } from './evolve.js';
+import { chargedIn, type LotPart } from './lots.js';
+import { common, without } from './ranges.js';
+import type { AllocationState } from './state.js';
 
 /**
  * The only end of a grant: its service says that nothing runs on it. With `destroyVolumes` the volumes are destroyed first
@@ -11,21 +24,40 @@ export function grantsReturned(
   state: AllocationState,
 ): AllocationEvent[] {
   const events: AllocationEvent[] = [];
-  const released: GrantId[] = [];
-  for (const id of new Set(grants)) {
-    const grant = state.grants.get(id);
-    if (grant === undefined || isDestroying(state, grant)) continue;
-    const agent = state.agents.get(grant.agent);
-    const volumes = (grant.volumes ?? []).filter((volume) => state.volumes.get(volume)?.state !== 'lost');
-    if (destroyVolumes !== true || volumes.length === 0 || agent === undefined) released.push(id);
-    else
-      events.push({
-        type: 'VolumeDestroying',
-        data: { agent: grant.agent, epoch: agent.epoch, grant: id, volumes },
-      });
+  const released = new IdRunsBuilder();
+  for (const part of state.lots.live(grants)) {
+    const kept = part.lot.volumes === undefined ? [] : grantsWithVolumes(part, destroyVolumes === true, events, state);
+    addAll(released, part.key, without(part.ordinals, kept));
   }
-  if (released.length > 0) events.push({ type: 'GrantReleased', data: { grants: released } });
+  if (released.count > 0) events.push({ type: 'GrantReleased', data: { grants: released.runs } });
   return events;
+}
+
+/** Ordinals of those of the lot that stay for now: their volumes are being destroyed, or have to be first. */
+function grantsWithVolumes(
+  { key, lot, ordinals }: LotPart,
+  destroys: boolean,
+  events: AllocationEvent[],
+  state: AllocationState,
+): Ranges {
+  const kept: (readonly [number, number])[] = [];
+  for (const [first, last] of ordinals)
+    for (let ordinal = first; ordinal <= last; ordinal += 1) {
+      const own = [...volumesOf({ key, lot, ordinals: [[ordinal, ordinal]] })];
+      const volumes = own.filter((id) => state.volumes.get(id)?.state !== 'lost');
+      const isDestroying = own.some((id) => state.volumes.get(id)?.state === 'destroying');
+      const agent = state.agents.numbered(state.volumes.get(volumes[0]!)?.agent ?? 0);
+      if (!isDestroying && (!destroys || agent === undefined)) continue;
+      kept.push([ordinal, ordinal]);
+      if (isDestroying) continue;
+      const data = { agent: agent!.id, epoch: agent!.epoch, grant: idOf<GrantId>(seqOf(key), ordinal), volumes };
+      events.push({ type: 'VolumeDestroying', data });
+    }
+  return kept;
+}
+
+function addAll(ids: IdRunsBuilder, lot: GrantId, ordinals: Ranges): void {
+  for (const [first, last] of ordinals) ids.add(seqOf(lot), first, last - first + 1);
 }
 
 /** The agent destroyed volumes; a grant whose last one went is released. Volumes that nobody wanted destroyed stay. */
@@ -38,25 +70,28 @@ export function volumesGone(
 
 /** The agent is gone, and with it what was to be destroyed there. */
 export function destroyedWithAgent(agent: AgentId, state: AllocationState): AllocationEvent[] {
-  return destroyed(agent, new Set(state.volumes.keysBy('agent', agent)), state);
+  const number = state.agents.get(agent)?.number;
+  return destroyed(agent, new Set(state.volumes.keysBy('agent', String(number))), state);
 }
 
 function destroyed(agent: AgentId, volumes: ReadonlySet<VolumeId>, state: AllocationState): AllocationEvent[] {
+  const number = state.agents.get(agent)?.number;
   const byGrant = new Map<GrantId, VolumeId[]>();
   for (const id of volumes) {
     const volume = state.volumes.get(id);
-    if (volume?.state !== 'destroying' || volume.grant === undefined || volume.agent !== agent) continue;
+    if (volume?.state !== 'destroying' || volume.grant === undefined || volume.agent !== number) continue;
     const others = byGrant.get(volume.grant);
     if (others === undefined) byGrant.set(volume.grant, [id]);
     else others.push(id);
   }
   const events: AllocationEvent[] = [];
-  const released: GrantId[] = [];
+  const released = new IdRunsBuilder();
   for (const [grant, gone] of byGrant) {
     events.push({ type: 'VolumeDestroyed', data: { agent, grant, volumes: gone } });
-    if (state.grants.get(grant)?.volumes?.length === gone.length) released.push(grant);
+    const part = state.lots.find(grant);
+    if (part !== undefined && [...volumesOf(part)].length === gone.length) released.addId(grant);
   }
-  if (released.length > 0) events.push({ type: 'GrantReleased', data: { grants: released } });
+  if (released.count > 0) events.push({ type: 'GrantReleased', data: { grants: released.runs } });
   return events;
 }
 
@@ -65,7 +100,7 @@ export function grantsLeftBehind(
   { grants }: ServicesEventOf<'LeftBehind'>['data'],
   state: AllocationState,
 ): AllocationEvent[] {
-  return superseded(grants, state);
+  return superseded(state.lots.live(grants));
 }
 
 /** Nothing waits for a service that is no more, and what it left is its role's no longer. */
@@ -74,27 +109,21 @@ export function serviceRemoved(
   state: AllocationState,
 ): AllocationEvent[] {
   const events: AllocationEvent[] = [];
-  const left: GrantId[] = [];
+  const left: LotPart[] = [];
   const prefix = `${service}/${generation}/`;
   for (const key of startingWith(state.requests.valuesOf('set', prefix), prefix))
-    for (const [request, row] of state.requests.by('set', key))
-      events.push({ type: 'RequestDropped', data: { request, indexes: firstIndexes(row.indexes, Infinity) } });
-  for (const key of startingWith(state.lots.valuesOf('set', prefix), prefix))
-    for (const lot of state.lots.keysBy('set', key)) left.push(...state.grants.keysBy('lot', lot));
-  return [...events, ...superseded(left, state)];
+    for (const [request, { indexes }] of state.requests.by('set', key))
+      events.push({ type: 'RequestDropped', data: { request, indexes } });
+  for (const set of startingWith(state.lots.valuesOf('set', prefix), prefix))
+    for (const [key, lot] of state.lots.by('set', set)) left.push({ key, lot, ordinals: lot.ordinals });
+  return [...events, ...superseded(left)];
 }
 
 /** The grants of these that still count for their role, as an event that ends that. */
-export function superseded(grants: readonly GrantId[], state: AllocationState): AllocationEvent[] {
-  const charged = [...new Set(grants)].filter((id) => {
-    const grant = state.grants.get(id);
-    return grant !== undefined && grant.superseded !== true;
-  });
-  return charged.length === 0 ? [] : [{ type: 'GrantSuperseded', data: { grants: charged } }];
-}
-
-function isDestroying(state: AllocationState, grant: GrantRow): boolean {
-  return (grant.volumes ?? []).some((id) => state.volumes.get(id)?.state === 'destroying');
+export function superseded(parts: readonly LotPart[]): AllocationEvent[] {
+  const charged = new IdRunsBuilder();
+  for (const { key, lot, ordinals } of parts) addAll(charged, key, common(chargedIn(lot), ordinals));
+  return charged.count === 0 ? [] : [{ type: 'GrantSuperseded', data: { grants: charged.runs } }];
 }
 
 function* startingWith(values: Iterable<string>, prefix: string): IterableIterator<string> {

@@ -1,6 +1,7 @@
-import type { AgentId, GrantId } from '@orrery/contracts';
-import { amountsOf, giveBack, hasPort, minus, NOTHING, plus, stockOf, type Amounts } from '@orrery/scheduling';
-import { bulkOfGrant, chargeOf } from './evolve.js';
+import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
+import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { chargeOf } from './evolve.js';
+import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
 import { ledgerOf, type AgentRow, type AllocationState } from './state.js';
 
 /**
@@ -13,39 +14,48 @@ export function allocationViolations(state: AllocationState): string[] {
 
 /** P5: no grant over-commits the last capacity that an agent declared, unless the agent declared less afterwards. */
 function* overCommitments(state: AllocationState): Iterable<string> {
-  for (const [id, { free, shrunk }] of state.agents.entries()) {
+  for (const [id, { number, closed, shrunk }] of state.agents.entries()) {
+    if (closed === 'gone') continue;
+    const free = amountsOf(state.agents.fleet.free(number));
     const least = Math.min(free.cpusMilli, free.memoryMib, free.diskMib);
-    if (least < 0 && shrunk !== true) yield `agent ${id} is over-committed: ${JSON.stringify(amountsOf(free))} free`;
+    if (least < 0 && shrunk !== true) yield `agent ${id} is over-committed: ${JSON.stringify(free)} free`;
     if (least >= 0 && shrunk === true) yield `agent ${id} is marked as shrunk, but all it holds fits`;
   }
 }
 
 /** P5: no port, gpu or volume is held twice. */
 function* doubleUse(state: AllocationState): Iterable<string> {
-  for (const id of state.grants.size === 0 ? [] : agentsWithGrants(state)) {
-    const seen = new Set<string>();
-    for (const [grant, row] of state.grants.by('agent', id)) {
-      const held = [...Object.values(row.ports ?? {}).map((port) => `port ${port}`), ...(row.gpuIds ?? [])];
-      for (const thing of held) {
-        if (seen.has(thing)) yield `${thing} of agent ${id} is held twice, once by grant ${grant}`;
-        seen.add(thing);
-      }
+  const held = new Set<string>();
+  for (const [key, lot] of state.lots.entries())
+    for (const thing of thingsOf(lot)) {
+      if (held.has(thing)) yield `${thing} is held twice, once by a grant of lot ${key}`;
+      held.add(thing);
     }
-  }
   for (const [id, volume] of state.volumes.entries()) {
     if (volume.grant === undefined) continue;
-    const holds = state.grants.get(volume.grant)?.volumes?.includes(id) ?? false;
+    const part = state.lots.find(volume.grant);
+    const holds = part?.lot.volumes?.some((volumes) => volumes.includes(id)) ?? false;
     if (!holds) yield `volume ${id} names grant ${volume.grant}, which does not hold it`;
   }
 }
 
+function thingsOf(lot: LotRow): string[] {
+  const things: string[] = [];
+  eachRun(lot, allPositions(lot), (agent, first, last) => {
+    for (const port of portsAt(lot, first, last)) things.push(`port ${port} of agent ${agent}`);
+    for (const gpu of lot.gpuIds?.slice(first, last + 1).flat() ?? []) things.push(`${gpu} of agent ${agent}`);
+  });
+  return things;
+}
+
 function* wrongSums(state: AllocationState): Iterable<string> {
-  for (const [id, row] of state.agents.entries()) if (row.closed !== 'gone') yield* wrongFree(state, id, row);
+  const held = heldOnAgents(state);
+  for (const [id, row] of state.agents.entries())
+    if (row.closed !== 'gone') yield* wrongFree(state, id, row, held.get(row.number) ?? NOTHING_HELD);
   const used = new Map<string, Amounts>();
-  for (const [, grant] of state.grants.entries()) {
-    const role = state.lots.get(grant.lot)?.role;
-    if (role === undefined || grant.superseded === true) continue;
-    used.set(role, plus(used.get(role) ?? NOTHING, chargeOf(state, grant)));
+  for (const [key, lot] of state.lots.entries()) {
+    const charge = chargeOf(state, { key, lot, ordinals: chargedIn(lot) });
+    used.set(lot.role, plus(used.get(lot.role) ?? NOTHING, charge));
   }
   for (const [role, row] of state.roles.entries())
     if (!same(row.used, used.get(role) ?? NOTHING)) yield `role ${role} is charged ${JSON.stringify(row.used)}`;
@@ -55,39 +65,74 @@ function* wrongSums(state: AllocationState): Iterable<string> {
   if (!same(ledgerOf(state).capacity, capacity)) yield `open agents have ${JSON.stringify(capacity)} in all`;
 }
 
-function* wrongFree(state: AllocationState, id: AgentId, { capacity, free }: AgentRow): Iterable<string> {
-  let whole = free;
-  for (const [grant, row] of state.grants.by('agent', id)) {
-    const bulk = bulkOfGrant(state, row);
-    const stillFree =
-      bulk.ports.find((port) => hasPort(free.ports, port)) ?? bulk.gpuIds.find((gpu) => free.gpuIds.includes(gpu));
-    if (stillFree !== undefined) yield `${stillFree} of agent ${id} is free and held by grant ${grant}`;
-    whole = giveBack(whole, bulk, capacity);
-  }
-  let diskMib = whole.diskMib;
-  for (const [, volume] of state.volumes.by('agent', id)) if (volume.state !== 'lost') diskMib += volume.sizeMib;
-  const sum = JSON.stringify(stockOf({ ...whole, diskMib }));
-  if (sum !== JSON.stringify(capacity)) yield `agent ${id}: free and held come to ${sum}, not to its capacity`;
+interface HeldThere {
+  amounts: Amounts;
+  pods: number;
+  readonly ports: Set<number>;
+  readonly gpuIds: Set<string>;
+}
+
+const NOTHING_HELD: HeldThere = { amounts: NOTHING, pods: 0, ports: new Set(), gpuIds: new Set() };
+
+/** Everything added up anew. */
+function heldOnAgents(state: AllocationState): Map<number, HeldThere> {
+  const held = new Map<number, HeldThere>();
+  const on = (agent: number): HeldThere => {
+    const there = held.get(agent) ?? { amounts: NOTHING, pods: 0, ports: new Set(), gpuIds: new Set() };
+    held.set(agent, there);
+    return there;
+  };
+  for (const lot of state.lots.values())
+    eachRun(lot, allPositions(lot), (agent, first, last) => {
+      const there = on(agent);
+      there.amounts = plus(there.amounts, times(lot.needs, last - first + 1));
+      there.pods += last - first + 1;
+      for (const port of portsAt(lot, first, last)) there.ports.add(port);
+      for (const gpu of lot.gpuIds?.slice(first, last + 1).flat() ?? []) there.gpuIds.add(gpu);
+    });
+  for (const { agent, sizeMib, state: standing } of state.volumes.values())
+    if (standing !== 'lost') on(agent).amounts = plus(on(agent).amounts, { ...NOTHING, diskMib: sizeMib });
+  return held;
+}
+
+function* wrongFree(
+  state: AllocationState,
+  id: AgentId,
+  { number, capacity }: AgentRow,
+  { amounts, pods, ports, gpuIds }: HeldThere,
+): Iterable<string> {
+  const { fleet } = state.agents;
+  const free = fleet.free(number);
+  const whole = plus({ ...amountsOf(free), gpus: 0 }, { ...amounts, gpus: 0 });
+  if (!same(whole, { ...amountsOf(capacity), gpus: 0 }))
+    yield `agent ${id}: free and held come to ${JSON.stringify(whole)}, not to its capacity`;
+  if (fleet.pods[number] !== pods) yield `agent ${id} holds ${pods} pods, not ${fleet.pods[number]}`;
+  for (const port of numbersIn(capacity.ports))
+    if (hasPort(free.ports, port) === ports.has(port))
+      yield `port ${port} of agent ${id} is both free and held, or neither`;
+  for (const gpu of capacity.gpuIds)
+    if (free.gpuIds.includes(gpu) === gpuIds.has(gpu)) yield `${gpu} of agent ${id} is both free and held, or neither`;
+  if (fleet.ports[number] !== countIn(free.ports) || fleet.gpus[number] !== free.gpuIds.length)
+    yield `agent ${id}: ports or devices are miscounted`;
 }
 
 function* brokenReferences(state: AllocationState): Iterable<string> {
-  for (const [id, grant] of state.grants.entries()) {
-    if (!state.lots.has(grant.lot)) yield `grant ${id} has no lot`;
-    if (!state.agents.has(grant.agent)) yield `grant ${id} lies on agent ${grant.agent}, which is unknown`;
-    for (const volume of grant.volumes ?? [])
-      if (state.volumes.get(volume)?.grant !== id) yield `grant ${id} holds volume ${volume}, which is another's`;
+  for (const [key, lot] of state.lots.entries()) {
+    if (countOf(lot) === 0 || countOf(lot) !== countIn(lot.ordinals) || countOf(lot) !== countIn(lot.indexes))
+      yield `lot ${key} does not count up`;
+    for (const agent of lot.agents)
+      if (state.agents.numbered(agent) === undefined) yield `lot ${key} lies on agent ${agent}, which is unknown`;
+    for (const ordinal of numbersIn(lot.ordinals)) {
+      const found = state.lots.find(idOf<GrantId>(seqOf(key), ordinal));
+      if (found?.key !== key) yield `grant ${ordinal} of lot ${key} is not found`;
+    }
+    for (const volume of lot.volumes?.flat() ?? [])
+      if (!state.volumes.has(volume)) yield `lot ${key} holds volume ${volume}, which is unknown`;
   }
-  for (const id of state.lots.keys())
-    if (state.grants.countBy('lot', id as GrantId) === 0) yield `lot ${id} has no grant left`;
-  const open = [...state.agents.by('state', 'open')].map(([, row]) => row);
-  if (open.length !== state.agents.open.all.length || open.some((row, slot) => state.agents.open.all[slot] !== row))
-    yield 'the list of open agents is not that of the table';
+  const open = Array.from(state.agents.by('state', 'open'), ([, { number }]) => number).sort((a, b) => a - b);
+  if (open.join() !== state.agents.fleet.open.join()) yield 'the list of open agents is not that of the table';
   for (const [id, { indexes }] of state.requests.entries())
     if (indexes.length === 0) yield `request ${id} waits for nothing`;
-}
-
-function agentsWithGrants(state: AllocationState): Iterable<AgentId> {
-  return state.grants.valuesOf('agent') as Iterable<AgentId>;
 }
 
 function same(left: Amounts, right: Amounts): boolean {

@@ -7,15 +7,14 @@ const EXAMPLES_MAX = 50;
 const EXAMPLES_MAX_OF_MANY = 5;
 const MANY_WAIT = 20;
 
-/** Sends every agent, closed ones first, through the filters that found no place; `nodeOf` gives open ones as they are now. */
+/** Sends every agent as it is now, closed ones first, through the filters that found no place. */
 export function reasonsOf(
   state: AllocationState,
   filters: readonly Filter[],
-  nodeOf: (agent: AgentId) => Node | undefined,
   examplesMax = state.requests.size > MANY_WAIT ? EXAMPLES_MAX_OF_MANY : EXAMPLES_MAX,
 ): PendingReasons {
   const all = function* (): IterableIterator<Node> {
-    for (const [id, row] of state.agents.entries()) yield row.closed === undefined ? (nodeOf(id) ?? row) : row;
+    for (const { number } of state.agents.values()) yield state.agents.fleet.nodes[number]!;
   };
   return funnelOf(all(), [isOpen(state), ...filters], examplesMax) as PendingReasons;
 }

@@ -1,6 +1,6 @@
 import type { AllocationEvent, PlacementRequest, ServicesEventOf } from '@orrery/contracts';
 import type { DecisionContext } from '@orrery/kernel';
-import { countIndexes, indexesIn } from './ranges.js';
+import { common } from './ranges.js';
 import { Round } from './round.js';
 import { workWaits, type AllocationState } from './state.js';
 
@@ -10,7 +10,7 @@ export function placementRequested(
   state: AllocationState,
   context: DecisionContext,
 ): AllocationEvent[] {
-  if (state.requests.has(request.request) || countIndexes(request.indexes) === 0) return [];
+  if (state.requests.has(request.request) || request.indexes.length === 0) return [];
   const queued: AllocationEvent = { type: 'RequestQueued', data: request };
   return workWaits(state) ? [queued] : [queued, ...new Round(state, context).run(request)];
 }
@@ -20,6 +20,6 @@ export function placementWithdrawn(
   { request, indexes }: ServicesEventOf<'PlacementWithdrawn'>['data'],
   state: AllocationState,
 ): AllocationEvent[] {
-  const waiting = indexesIn(state.requests.get(request)?.indexes ?? [], indexes);
+  const waiting = common(state.requests.get(request)?.indexes ?? [], indexes);
   return waiting.length === 0 ? [] : [{ type: 'RequestDropped', data: { request, indexes: waiting } }];
 }

@@ -1,30 +1,37 @@
 import { assert, type DecisionContext } from '@orrery/kernel';
-import type {
-  AgentId,
-  AllocationEvent,
-  Grant,
-  GrantId,
-  PendingReasons,
-  PlacementRequest,
-  RequestId,
-  RoleName,
-  VolumeId,
+import {
+  columnOf,
+  countIn,
+  idOf,
+  idRunsOf,
+  isIn,
+  type AllocationEvent,
+  type Members,
+  type PendingReasons,
+  type PlacementRequest,
+  type Ranges,
+  type RequestId,
+  type RoleName,
+  type Volume,
+  type VolumeId,
 } from '@orrery/contracts';
 import {
   dominantResourceFairness,
   effectOf,
+  Picks,
   plus,
+  runsOf,
   Session,
   times,
   type Claim,
   type FairShare,
   type Found,
-  type Place,
   type Wish,
 } from '@orrery/scheduling';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
-import { countIndexes, firstIndexes, withoutIndexes } from './ranges.js';
+import { padded, queueKey } from './keys.js';
+import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { SetPeers } from './set-peers.js';
 import {
@@ -32,8 +39,6 @@ import {
   mayBeTried,
   needsOf,
   NEW_ROLE,
-  padded,
-  queueKey,
   type AllocationState,
   type LedgerRow,
   type RequestRow,
@@ -43,10 +48,10 @@ import {
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
 /** Nodes looked at in one decision: some 20 ms on a slow core. */
-const LOOKED_MAX = 200_000;
-/** What passing over a request costs, in looks at a node. */
-const DEAD_END_COST = 10;
-const PENDING_INDEXES_MAX = 1000;
+const LOOKED_MAX = 1_000_000;
+/** What passing over a request costs, in looks at a node, and what explaining it costs an agent. */
+const DEAD_END_COST = 50;
+const REASON_COST = 10;
 
 /**
  * One decision's worth of placing: roles in the order of their shares, requests of a role in the order of their arrival,
@@ -60,10 +65,10 @@ export class Round {
   readonly #session: Session;
   readonly #peers: SetPeers;
   readonly #queues = new Map<RoleName, RoleQueue>();
-  readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly grants: Grant[] }>();
+  readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly picks: Picks }>();
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
-  readonly #grown = new Map<number, readonly AgentId[]>();
+  readonly #grown = new Map<number, readonly number[]>();
   #bytes = 0;
   #looked = 0;
 
@@ -72,7 +77,7 @@ export class Round {
     this.#context = context;
     this.#policy = policy;
     this.#ledger = ledgerOf(state);
-    this.#session = new Session(state.agents.open);
+    this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
   }
 
@@ -86,7 +91,9 @@ export class Round {
     let full = false;
     while (this.#queues.size > 0 && !(full = this.#isFull())) this.#turn();
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
-    return [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
+    const events = [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
+    this.#session.close();
+    return events;
   }
 
   #queueAll(): void {
@@ -111,9 +118,9 @@ export class Round {
     const { role, pods } = this.#policy.turn(claims, this.#ledger.capacity);
     const queue = this.#queues.get(role as RoleName);
     assert(queue?.head !== undefined, 'a turn for a role that does not wait', { role });
-    const { indexes, blocked } = this.#serve(queue.head, queue.left, pods);
-    queue.used = plus(queue.used, times(needsOf(queue.head.needs), indexes.length));
-    queue.left = withoutIndexes(queue.left, indexes);
+    const { count, blocked } = this.#serve(queue.head, queue.left, pods);
+    queue.used = plus(queue.used, times(needsOf(queue.head.needs), count));
+    queue.left = without(queue.left, firstOf(queue.left, count));
     if (blocked || queue.left.length === 0) queue.advance();
     while (queue.head !== undefined && this.#isDeadEnd(queue.head) && !this.#isFull()) queue.advance();
     if (queue.head === undefined) this.#queues.delete(role as RoleName);
@@ -129,20 +136,20 @@ export class Round {
     return true;
   }
 
-  #serve(row: RequestRow, left: RequestRow['indexes'], pods: number): { indexes: number[]; blocked: boolean } {
+  #serve(row: RequestRow, left: Ranges, pods: number): { count: number; blocked: boolean } {
     const since = this.#since(row);
-    const wanted = Math.min(pods, this.#roomFor(row), countIndexes(left));
+    const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
     const wish = this.#wishOf(row);
     const found = this.#session.place(wish, wanted, since < 0 ? undefined : this.#grownSince(since));
-    const indexes = firstIndexes(left, found.places.length);
-    this.#grant(row, indexes, found.places);
-    const blocked = found.places.length < wanted;
+    const { count } = found.picks;
+    this.#grant(row, found.picks);
+    const blocked = count < wanted;
     if (blocked) {
       const deadEnd = this.#deadEnd(since, found, wish);
       this.#deadEnds.note(row, deadEnd);
-      this.#block(row, withoutIndexes(left, indexes), deadEnd);
+      this.#block(row, without(left, firstOf(left, count)), deadEnd);
     }
-    return { indexes, blocked };
+    return { count, blocked };
   }
 
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
@@ -152,11 +159,13 @@ export class Round {
       : Math.max(triedAt, this.#ledger.settled);
   }
 
-  #grownSince(since: number): readonly AgentId[] {
+  #grownSince(since: number): readonly number[] {
     let grown = this.#grown.get(since);
     if (grown === undefined) {
       const { agents } = this.#state;
-      grown = [...agents.valuesOf('grown', padded(since + 1))].flatMap((value) => [...agents.keysBy('grown', value)]);
+      grown = [...agents.valuesOf('grown', padded(since + 1))].flatMap((value) =>
+        Array.from(agents.by('grown', value), ([, { number }]) => number),
+      );
       this.#grown.set(since, grown);
     }
     return grown;
@@ -173,35 +182,17 @@ export class Round {
   }
 
   #roomFor(row: RequestRow): number {
-    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / grantBytes(row)));
+    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row))));
   }
 
-  #grant(row: RequestRow, indexes: readonly number[], places: readonly Place[]): void {
-    if (places.length === 0) return;
-    let served = this.#served.get(row.request);
-    if (served === undefined) this.#served.set(row.request, (served = { row, grants: [] }));
-    for (const [at, { nodeId, holding }] of places.entries()) {
-      const agent = nodeId as AgentId;
-      served.grants.push({
-        grant: this.#context.nextId() as GrantId,
-        index: indexes[at]!,
-        agent,
-        epoch: this.#state.agents.get(agent)!.epoch,
-        ports: holding.ports,
-        gpuIds: holding.gpuIds,
-        volumes: row.needs.volumes.map(({ name, path, sizeMib }) => ({
-          volume: this.#context.nextId() as VolumeId,
-          name,
-          path,
-          sizeMib,
-        })),
-      });
-    }
-    this.#peers.placed(
-      row,
-      places.map(({ nodeId }) => nodeId as AgentId),
-    );
-    this.#bytes += grantBytes(row) * places.length;
+  #grant(row: RequestRow, picks: Picks): void {
+    if (picks.count === 0) return;
+    const served = this.#served.get(row.request);
+    if (served === undefined) this.#served.set(row.request, { row, picks });
+    else served.picks.addAll(picks);
+    if (effectOf(row.constraints) !== 'fixed') this.#peers.placed(row, picks);
+    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
+    if (served === undefined) this.#bytes += SET_BYTES;
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
@@ -209,26 +200,28 @@ export class Round {
     const reasons = () => {
       if (made !== undefined) return made;
       const { filters } = since < 0 ? found : this.#session.place(wish, 0);
-      this.#looked += this.#state.agents.size;
-      return (made = reasonsOf(this.#state, filters, (agent) => this.#session.node(agent)));
+      this.#looked += REASON_COST * this.#state.agents.size;
+      return (made = reasonsOf(this.#state, filters()));
     };
     return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
   }
 
   /** Filters that rejected what grew. */
-  #rejecting(since: number, { filters }: Found): string[] {
-    if (this.#state.agents.open.all.length === 0) return ['open'];
+  #rejecting(since: number, found: Found): string[] {
+    const { fleet } = this.#state.agents;
+    if (fleet.open.length === 0) return ['open'];
     const rejecting = new Set<string>();
-    for (const agent of this.#grownSince(since)) {
-      const node = this.#session.node(agent);
-      const filter = node === undefined ? undefined : filters.find((candidate) => !candidate.passes(node));
+    const filters = found.filters();
+    for (const number of this.#grownSince(since)) {
+      if (!fleet.isOpen(number)) continue;
+      const filter = filters.find((candidate) => !candidate.passes(fleet.nodes[number]!));
       if (filter !== undefined) rejecting.add(filter.name);
     }
     return [...rejecting];
   }
 
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
-  #block(row: RequestRow, left: RequestRow['indexes'], deadEnd: DeadEnd): void {
+  #block(row: RequestRow, indexes: Ranges, deadEnd: DeadEnd): void {
     const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
       this.#blocked.push({ row, placedOfSet });
@@ -236,27 +229,49 @@ export class Round {
     }
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
-    const waiting = countIndexes(left);
-    const indexes = firstIndexes(left, PENDING_INDEXES_MAX);
-    const more = waiting > indexes.length ? { waiting } : {};
-    const data = { request, service, generation, pod, indexes, ...more, reasons };
+    const data = { request, service, generation, pod, indexes, reasons };
     this.#blocked.push({ row, placedOfSet, event: { type: 'PlacementPending', data } });
-    this.#bytes += 1000 + indexes.length * 8 + reasons.examples.length * 250;
+    this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
   }
 
   *#placed(): IterableIterator<AllocationEvent> {
-    for (const { row, grants } of this.#served.values()) {
+    for (const { row, picks } of this.#served.values()) {
       const { request, service, generation, role, pod, needs } = row;
-      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants } };
+      const first = this.#context.nextIds(picks.count);
+      const grants = [[this.#context.seq, first, first + picks.count - 1]];
+      const members = this.#membersOf(row, picks);
+      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants, ...members } };
     }
+  }
+
+  /** The first of the indexes, agent by agent. */
+  #membersOf({ indexes, needs }: RequestRow, picks: Picks): Members {
+    const { numbers, counts, ports, gpuIds } = runsOf(picks, needs.ports.length);
+    const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
+    return {
+      indexes: firstOf(indexes, picks.count),
+      agents: numbers.map((number, at) => [number, this.#state.agents.numbered(number)!.epoch, counts[at]!]),
+      ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
+      ...(gpuIds.length === 0 ? {} : { gpuIds }),
+      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count) }),
+    };
+  }
+
+  #volumesFor({ volumes }: RequestRow['needs'], count: number): Volume[][] {
+    let ordinal = this.#context.nextIds(count * volumes.length);
+    const next = () => idOf<VolumeId>(this.#context.seq, ordinal++);
+    return Array.from({ length: count }, () =>
+      volumes.map(({ name, path, sizeMib }) => ({ volume: next(), name, path, sizeMib })),
+    );
   }
 
   /** Grants that others were placed for. */
   *#superseded(): IterableIterator<AllocationEvent> {
-    for (const { row, grants } of this.#served.values()) {
-      const placed = new Set(grants.map(({ index }) => index));
-      const old = row.replaces.filter(({ index }) => placed.has(index)).map(({ grant }) => grant);
-      yield* superseded(old, this.#state);
+    for (const { row, picks } of this.#served.values()) {
+      if (row.replaces.length === 0) continue;
+      const placed = firstOf(row.indexes, picks.count);
+      const old = row.replaces.filter(({ index }) => isIn(placed, index)).map(({ grant }) => grant);
+      yield* superseded(this.#state.lots.live(idRunsOf(old)));
     }
   }
 
@@ -297,7 +312,7 @@ class RoleQueue {
   used: RoleRow['used'];
   head: RequestRow | undefined;
   /** Indexes of the head that still wait. */
-  left: RequestRow['indexes'] = [];
+  left: Ranges = [];
 
   constructor({ weight, used }: RoleRow, rows: Iterator<RequestRow>) {
     this.weight = weight;
@@ -322,10 +337,12 @@ function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): 
   }
 }
 
-/** About what a grant takes as JSON. */
-function grantBytes({ needs }: PlacementRequest): number {
-  let bytes = 160 + needs.gpus * 48;
-  for (const { name } of needs.ports) bytes += name.length + 10;
+/** About what a set, an agent of it, and a member of it take as JSON. */
+const SET_BYTES = 400;
+const RUN_BYTES = 13;
+
+function memberBytes({ needs }: PlacementRequest): number {
+  let bytes = needs.ports.length * 6 + needs.gpus * 48;
   for (const { name, path } of needs.volumes) bytes += name.length + path.length + 80;
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { assert, Table, type DomainState } from '@orrery/kernel';
+import { Table, type DomainState } from '@orrery/kernel';
 import type {
   AgentId,
   FaultDomain,
@@ -13,7 +13,9 @@ import type {
   VolumeId,
 } from '@orrery/contracts';
 import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
-import { OpenAgents } from './open-agents.js';
+import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
+import { padded, queueKey, setKey } from './keys.js';
+import { LotTable } from './lots.js';
 
 /**
  * The ledger: who holds what on which agent, and who waits.
@@ -31,8 +33,8 @@ import { OpenAgents } from './open-agents.js';
  */
 export interface AllocationState extends DomainState {
   readonly agents: AgentTable;
-  readonly lots: Table<GrantId, LotRow>;
-  readonly grants: Table<GrantId, GrantRow>;
+  /** Grants, a row each `Placed`. */
+  readonly lots: LotTable;
   readonly volumes: Table<VolumeId, VolumeRow>;
   readonly requests: Table<RequestId, RequestRow>;
   readonly roles: Table<RoleName, RoleRow>;
@@ -40,17 +42,17 @@ export interface AllocationState extends DomainState {
   readonly ledger: Table<'all', LedgerRow>;
 }
 
-/** An agent is a node of the scheduling library as it stands: free figures are part of the row and undone with it. */
+/** What is free on an agent is no row: it follows from the lots and volumes, and stands in the fleet of the agents' table. */
 export interface AgentRow {
   readonly id: AgentId;
+  /** Of the cluster journal: how sets name it. */
+  readonly number: number;
   readonly epoch: number;
   readonly hostname: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly faultDomain: FaultDomain;
   /** The last that the agent declared; nothing once it is gone. */
   readonly capacity: Stock;
-  /** capacity − all grants and volumes there. Below zero only when the agent came back smaller than what it holds. */
-  readonly free: Stock;
   readonly closed?: 'unreachable' | 'draining' | 'gone';
   /** A drain outlives the loss of the agent: when it is back, it stays closed. */
   readonly draining?: true;
@@ -60,45 +62,10 @@ export interface AgentRow {
   readonly grownAt?: number;
 }
 
-/** Agents, and those of them that are open as a list that decisions start from. */
-class AgentTable extends Table<AgentId, AgentRow> {
-  readonly open: OpenAgents;
-
-  constructor() {
-    super('agents', {
-      state: (row) => row.closed ?? 'open',
-      grown: (row) => (row.grownAt === undefined ? undefined : padded(row.grownAt)),
-    });
-    this.open = new OpenAgents(() => this.by('state', 'open'));
-    this.follow(this.open);
-  }
-}
-
-/** What is equal for all grants of one `Placed`; goes with the last of them. Its key is the first grant. */
-export interface LotRow {
-  readonly service: ServiceName;
-  readonly generation: number;
-  readonly role: RoleName;
-  readonly pod: string;
-  readonly needs: PodNeeds;
-}
-
-export interface GrantRow {
-  readonly lot: GrantId;
-  readonly index: number;
-  readonly agent: AgentId;
-  readonly epoch: number;
-  readonly ports?: Readonly<Record<string, number>>;
-  readonly gpuIds?: readonly string[];
-  /** Volumes that are still there. */
-  readonly volumes?: readonly VolumeId[];
-  /** No longer charged to the role. */
-  readonly superseded?: true;
-}
-
 /** `held` by a grant, `detached`: outlived its grant, kept for whoever adopts or destroys it; `lost` with its agent. */
 export interface VolumeRow {
-  readonly agent: AgentId;
+  /** Its number. */
+  readonly agent: number;
   readonly name: string;
   readonly path: string;
   readonly sizeMib: number;
@@ -141,11 +108,15 @@ const EMPTY_LEDGER: LedgerRow = { nextPosition: 0, growth: 0, settled: 0, capaci
 export const NEW_ROLE: RoleRow = { weight: 1, used: nothing };
 
 export function initialState(): AllocationState {
+  const lots = new LotTable();
+  const agents = new AgentTable((number) => lots.heldOn(number));
+  const volumes = new Table<VolumeId, VolumeRow>('volumes', { agent: (row) => String(row.agent) });
+  lots.follow(new HeldByLots(agents.fleet));
+  volumes.follow(new HeldByVolumes(agents.fleet));
   return {
-    agents: new AgentTable(),
-    lots: new Table('lots', { set: (row) => setKey(row) }),
-    grants: new Table('grants', { agent: (row) => row.agent, lot: (row) => row.lot }),
-    volumes: new Table('volumes', { agent: (row) => row.agent }),
+    agents,
+    lots,
+    volumes,
     requests: new Table('requests', {
       queue: (row) => queueKey(row.role, row.position),
       role: (row) => row.role,
@@ -159,29 +130,8 @@ export function initialState(): AllocationState {
   };
 }
 
-/** Pods of one kind of one service: what constraints such as UNIQUE speak about. */
-export function setKey(of: Pick<LotRow, 'service' | 'generation' | 'pod'>): string {
-  return `${of.service}/${of.generation}/${of.pod}`;
-}
-
-/** Sorts by role, then by position. */
-export function queueKey(role: RoleName, position: number): string {
-  return `${role} ${padded(position)}`;
-}
-
-/** Numbers as text that sorts like them. */
-export function padded(value: number): string {
-  return String(value).padStart(16, '0');
-}
-
 export function ledgerOf(state: AllocationState): LedgerRow {
   return state.ledger.get('all') ?? EMPTY_LEDGER;
-}
-
-export function lotOf(state: AllocationState, grant: GrantRow): LotRow {
-  const lot = state.lots.get(grant.lot);
-  assert(lot !== undefined, 'a grant without its lot', { lot: grant.lot });
-  return lot;
 }
 
 /** What scheduling has to find: volumes count as disk. */

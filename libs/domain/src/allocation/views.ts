@@ -1,43 +1,88 @@
-import type {
-  AgentId,
-  GrantId,
-  PendingReasons,
-  PlacementRequest,
-  RequestId,
-  Resources,
-  RoleName,
+import {
+  countIn,
+  idOf,
+  isIn,
+  numbersIn,
+  seqOf,
+  type AgentId,
+  type GrantId,
+  type PendingReasons,
+  type PlacementRequest,
+  type PodNeeds,
+  type RequestId,
+  type Resources,
+  type RoleName,
+  type ServiceName,
+  type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, Session, type Found } from '@orrery/scheduling';
-import { countIndexes, firstIndexes } from './ranges.js';
+import { amountsOf, minus, NOTHING, runsOf, Session, type Found } from '@orrery/scheduling';
+import { positionsOn, runOf, type LotPart } from './lots.js';
+import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { reasonsOf } from './reasons.js';
 import { SetPeers } from './set-peers.js';
-import {
-  lotOf,
-  needsOf,
-  NEW_ROLE,
-  type AllocationState,
-  type GrantRow,
-  type LotRow,
-  type RequestRow,
-} from './state.js';
+import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
-/** A grant with what it shares with others of its `Placed`. */
-export type GrantView = { readonly grant: GrantId } & GrantRow & Omit<LotRow, 'lot'>;
+/** A grant by itself, with what it shares with others of its `Placed`. */
+export interface GrantView {
+  readonly grant: GrantId;
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly role: RoleName;
+  readonly pod: string;
+  readonly index: number;
+  readonly needs: PodNeeds;
+  readonly agent: AgentId;
+  /** By their names. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  /** Volumes that are still there. */
+  readonly volumes: readonly VolumeId[];
+  /** No longer charged to the role. */
+  readonly superseded?: true;
+}
 
-/** In the order of their ids. */
+/** In the order in which they were placed. */
 export function* grantsOnAgent(state: AllocationState, agent: AgentId): IterableIterator<GrantView> {
-  for (const [grant, row] of state.grants.by('agent', agent)) yield { grant, ...row, ...lotOf(state, row) };
+  const number = state.agents.get(agent)?.number;
+  if (number === undefined) return;
+  for (const key of state.lots.on(number)) {
+    const lot = state.lots.get(key)!;
+    for (const ordinal of numbersIn(numbersAt(lot.ordinals, positionsOn(lot, number))))
+      yield viewOf(state, { key, lot, ordinals: [[ordinal, ordinal]] });
+  }
 }
 
 export function grantOf(state: AllocationState, grant: GrantId): GrantView | undefined {
-  const row = state.grants.get(grant);
-  return row === undefined ? undefined : { grant, ...row, ...lotOf(state, row) };
+  const part = state.lots.find(grant);
+  return part === undefined ? undefined : viewOf(state, part);
+}
+
+function viewOf(state: AllocationState, { key, lot, ordinals }: LotPart): GrantView {
+  const { service, generation, role, pod, needs, superseded } = lot;
+  const [[ordinal]] = ordinals as [[number, number]];
+  const positions = positionsOf(lot.ordinals, ordinals);
+  const [[position]] = positions as [[number, number]];
+  const number = lot.agents[runOf(lot, position)]!;
+  const ports: Record<string, number> = {};
+  for (const name in lot.ports) ports[name] = lot.ports[name]![position]!;
+  return {
+    grant: idOf<GrantId>(seqOf(key), ordinal),
+    ...{ service, generation, role, pod, needs, ports },
+    index: numbersAt(lot.indexes, positions)[0]![0],
+    agent: state.agents.numbered(number)!.id,
+    gpuIds: lot.gpuIds?.[position] ?? [],
+    volumes: lot.volumes?.[position] ?? [],
+    ...(superseded !== undefined && isIn(superseded, ordinal) ? { superseded: true } : {}),
+  };
 }
 
 /** What grants and volumes hold of an agent. */
 export function usedOnAgent(state: AllocationState, agent: AgentId): Resources | undefined {
   const row = state.agents.get(agent);
-  return row === undefined ? undefined : minus(amountsOf(row.capacity), amountsOf(row.free));
+  if (row === undefined) return undefined;
+  return row.closed === 'gone'
+    ? NOTHING
+    : minus(amountsOf(row.capacity), amountsOf(state.agents.fleet.free(row.number)));
 }
 
 /** Every role that was ever named, with its weight and what is charged to it. */
@@ -63,7 +108,8 @@ export function explainPending(
   examplesMax = 50,
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
-  return row === undefined ? undefined : lookFor(state, row, 0, examplesMax).reasons();
+  if (row === undefined) return undefined;
+  return reasonsOf(state, lookFor(state, new Session(state.agents.fleet), row, 0).filters(), examplesMax);
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -73,21 +119,24 @@ export interface Prediction {
 }
 
 export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
-  const { found, reasons } = lookFor(state, request, countIndexes(request.indexes), examplesMax);
-  const indexes = firstIndexes(request.indexes, found.places.length);
-  const places = found.places.map(({ nodeId }, at) => ({ index: indexes[at]!, agent: nodeId as AgentId }));
-  return places.length === countIndexes(request.indexes) ? { places } : { places, reasons: reasons() };
+  const wanted = countIn(request.indexes);
+  const session = new Session(state.agents.fleet);
+  const found = lookFor(state, session, request, wanted);
+  const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
+  const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
+  const places = numbers.flatMap((number, run) =>
+    Array.from({ length: counts[run]! }, () => ({
+      index: indexes.next().value as number,
+      agent: state.agents.numbered(number)!.id,
+    })),
+  );
+  const reasons = places.length === wanted ? {} : { reasons: reasonsOf(state, found.filters(), examplesMax) };
+  session.close();
+  return { places, ...reasons };
 }
 
-function lookFor(
-  state: AllocationState,
-  request: PlacementRequest,
-  count: number,
-  examplesMax: number,
-): { readonly found: Found; readonly reasons: () => PendingReasons } {
-  const session = new Session(state.agents.open);
+function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
   const { needs, constraints, policy, avoid } = request;
   const peers = new SetPeers(state).of(request);
-  const found = session.place({ needs: needsOf(needs), rules: constraints, policy, avoid, peers }, count);
-  return { found, reasons: () => reasonsOf(state, found.filters, (agent) => session.node(agent), examplesMax) };
+  return session.place({ needs: needsOf(needs), rules: constraints, policy, avoid, peers }, count);
 }

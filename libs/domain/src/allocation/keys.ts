@@ -1,0 +1,20 @@
+import type { RoleName, ServiceName } from '@orrery/contracts';
+
+/** Pods of one kind of one service: what constraints such as UNIQUE speak about. */
+export function setKey(of: {
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly pod: string;
+}): string {
+  return `${of.service}/${of.generation}/${of.pod}`;
+}
+
+/** Sorts by role, then by position. */
+export function queueKey(role: RoleName, position: number): string {
+  return `${role} ${padded(position)}`;
+}
+
+/** Numbers as text that sorts like them. */
+export function padded(value: number): string {
+  return String(value).padStart(16, '0');
+}

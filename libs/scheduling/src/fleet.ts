@@ -1,0 +1,254 @@
+import type { Amounts } from './amounts.js';
+import type { Machine, Node, Stock } from './node.js';
+import { countPorts, hasPort, withoutPorts, withPorts, type PortRanges } from './ports.js';
+
+/** Ports and devices that something holds on a node. */
+export interface Held {
+  readonly ports: readonly number[];
+  readonly gpuIds: readonly string[];
+}
+
+/**
+ * All machines by their numbers, and what is free of each, in columns: a set touches a thousand machines, and a thousand
+ * numbers in a row are cheaper than a thousand rows. Whoever owns the ledger tells of each machine and of each thing held;
+ * what is free is capacity − all that is held, below zero where a machine came back smaller.
+ *
+ * It is made of what it was told and of nothing else, in any order: telling the opposite undoes anything.
+ */
+export class Fleet {
+  /** Free amounts, by number. */
+  cpusMilli = new Float64Array(FIRST_SIZE);
+  memoryMib = new Float64Array(FIRST_SIZE);
+  diskMib = new Float64Array(FIRST_SIZE);
+  gpus = new Float64Array(FIRST_SIZE);
+  ports = new Float64Array(FIRST_SIZE);
+  /** Capacities that scores are made of, by number. */
+  cpusInAll = new Float64Array(FIRST_SIZE);
+  memoryInAll = new Float64Array(FIRST_SIZE);
+  /** Pods there, by number. */
+  pods = new Uint32Array(FIRST_SIZE);
+  readonly portRanges: PortRanges[] = [];
+  readonly gpuIds: (readonly string[])[] = [];
+  /** Known machines, by number. */
+  readonly nodes: (Node | undefined)[] = [];
+  /** Rises when other machines are open, or a machine is another one than before. */
+  version = 0;
+  readonly #isOpen: boolean[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #heldOn: (number: number) => Iterable<Held>;
+  #open: number[] = [];
+  #openIsStale = false;
+
+  /** `heldOn` is asked when a machine that holds something comes back with other ports or devices. */
+  constructor(heldOn: (number: number) => Iterable<Held> = () => []) {
+    this.#heldOn = heldOn;
+  }
+
+  /** Numbers of the machines that take new pods, ascending. */
+  get open(): readonly number[] {
+    if (this.#openIsStale) {
+      this.#open = [];
+      for (let number = 0; number < this.nodes.length; number += 1) if (this.#isOpen[number]) this.#open.push(number);
+      this.#openIsStale = false;
+    }
+    return this.#open;
+  }
+
+  isOpen(number: number): boolean {
+    return this.#isOpen[number] === true;
+  }
+
+  numberOf(id: string): number | undefined {
+    return this.#numbers.get(id);
+  }
+
+  /** A machine is there, or is another than before; closed ones take no new pods. */
+  put(number: number, machine: Machine, isOpen: boolean): void {
+    this.#reach(number);
+    const before = this.nodes[number];
+    this.#declare(number, before?.capacity ?? NO_STOCK, machine.capacity);
+    this.nodes[number] = new FleetNode(this, number, machine);
+    this.#numbers.set(machine.id, number);
+    this.#changed(number, isOpen);
+  }
+
+  remove(number: number): void {
+    const before = this.nodes[number];
+    if (before === undefined) return;
+    this.#declare(number, before.capacity, NO_STOCK);
+    this.nodes[number] = undefined;
+    this.#numbers.delete(before.id);
+    this.#changed(number, false);
+  }
+
+  /** `count` pods of these needs hold a place there; below zero: no longer. Ports and devices are told of by themselves. */
+  hold(number: number, each: Amounts, count: number): void {
+    this.#reach(number);
+    this.cpusMilli[number]! -= each.cpusMilli * count;
+    this.memoryMib[number]! -= each.memoryMib * count;
+    this.diskMib[number]! -= each.diskMib * count;
+    this.pods[number]! += count;
+  }
+
+  holdDisk(number: number, sizeMib: number): void {
+    this.#reach(number);
+    this.diskMib[number]! -= sizeMib;
+  }
+
+  holdPorts(number: number, ports: readonly number[]): void {
+    const ranges = this.portRanges[number];
+    if (ranges === undefined || ranges.length === 0) return;
+    this.#putPorts(number, withoutPorts(ranges, ports));
+  }
+
+  /** Ports that the machine no longer has are not given back. */
+  freePorts(number: number, ports: readonly number[]): void {
+    const capacity = this.nodes[number]?.capacity.ports;
+    if (capacity === undefined || capacity.length === 0) return;
+    const known = ports.every((port) => hasPort(capacity, port))
+      ? ports
+      : ports.filter((port) => hasPort(capacity, port));
+    this.#putPorts(number, withPorts(this.portRanges[number]!, known));
+  }
+
+  holdGpus(number: number, gpuIds: readonly string[]): void {
+    const free = this.gpuIds[number];
+    if (free === undefined || gpuIds.length === 0) return;
+    this.putGpus(
+      number,
+      free.filter((id) => !gpuIds.includes(id)),
+    );
+  }
+
+  /** Devices that the machine no longer has are not given back. */
+  freeGpus(number: number, gpuIds: readonly string[]): void {
+    const capacity = this.nodes[number]?.capacity.gpuIds;
+    if (capacity === undefined || gpuIds.length === 0) return;
+    const known = gpuIds.filter((id) => capacity.includes(id));
+    if (known.length > 0) this.putGpus(number, [...this.gpuIds[number]!, ...known].sort());
+  }
+
+  putPorts(number: number, ranges: PortRanges, count: number): void {
+    this.portRanges[number] = ranges;
+    this.ports[number] = count;
+  }
+
+  putGpus(number: number, gpuIds: readonly string[]): void {
+    this.gpuIds[number] = gpuIds;
+    this.gpus[number] = gpuIds.length;
+  }
+
+  free(number: number): Stock {
+    return {
+      cpusMilli: this.cpusMilli[number] ?? 0,
+      memoryMib: this.memoryMib[number] ?? 0,
+      diskMib: this.diskMib[number] ?? 0,
+      gpuIds: this.gpuIds[number] ?? [],
+      ports: this.portRanges[number] ?? [],
+    };
+  }
+
+  /** Holds more than it has. */
+  isShort(number: number): boolean {
+    return this.cpusMilli[number]! < 0 || this.memoryMib[number]! < 0 || this.diskMib[number]! < 0;
+  }
+
+  clear(): void {
+    for (const column of this.#columns()) column.fill(0);
+    for (const list of [this.portRanges, this.gpuIds, this.nodes, this.#isOpen]) list.length = 0;
+    this.#numbers.clear();
+    this.version += 1;
+    this.#openIsStale = true;
+  }
+
+  #putPorts(number: number, ranges: PortRanges): void {
+    this.putPorts(number, ranges, countPorts(ranges));
+  }
+
+  #changed(number: number, isOpen: boolean): void {
+    this.#isOpen[number] = isOpen;
+    this.#openIsStale = true;
+    this.version += 1;
+  }
+
+  #declare(number: number, before: Stock, after: Stock): void {
+    this.cpusMilli[number]! += after.cpusMilli - before.cpusMilli;
+    this.memoryMib[number]! += after.memoryMib - before.memoryMib;
+    this.diskMib[number]! += after.diskMib - before.diskMib;
+    this.cpusInAll[number] = after.cpusMilli;
+    this.memoryInAll[number] = after.memoryMib;
+    if (this.portRanges[number] !== undefined && sameThings(before, after)) return;
+    let { ports, gpuIds } = after;
+    if (this.pods[number]! > 0 && ports.length + gpuIds.length > 0)
+      for (const held of this.#heldOn(number)) {
+        ports = withoutPorts(ports, held.ports);
+        gpuIds = gpuIds.filter((id) => !held.gpuIds.includes(id));
+      }
+    this.#putPorts(number, ports);
+    this.putGpus(number, gpuIds);
+  }
+
+  #reach(number: number): void {
+    if (number < this.pods.length) return;
+    const size = Math.max(number + 1, this.pods.length * 2);
+    this.cpusMilli = grown(this.cpusMilli, size);
+    this.memoryMib = grown(this.memoryMib, size);
+    this.diskMib = grown(this.diskMib, size);
+    this.gpus = grown(this.gpus, size);
+    this.ports = grown(this.ports, size);
+    this.cpusInAll = grown(this.cpusInAll, size);
+    this.memoryInAll = grown(this.memoryInAll, size);
+    const pods = new Uint32Array(size);
+    pods.set(this.pods);
+    this.pods = pods;
+  }
+
+  #columns(): (Float64Array | Uint32Array)[] {
+    const { cpusMilli, memoryMib, diskMib, gpus, ports, cpusInAll, memoryInAll, pods } = this;
+    return [cpusMilli, memoryMib, diskMib, gpus, ports, cpusInAll, memoryInAll, pods];
+  }
+}
+
+/** A machine of the fleet, with what is free there whenever it is asked. */
+class FleetNode implements Node {
+  readonly id: string;
+  readonly hostname: string;
+  readonly attributes: Node['attributes'];
+  readonly faultDomain: Node['faultDomain'];
+  readonly capacity: Stock;
+  readonly #fleet: Fleet;
+  readonly #number: number;
+
+  constructor(fleet: Fleet, number: number, { id, hostname, attributes, faultDomain, capacity }: Machine) {
+    this.id = id;
+    this.hostname = hostname;
+    this.attributes = attributes;
+    this.faultDomain = faultDomain;
+    this.capacity = capacity;
+    this.#fleet = fleet;
+    this.#number = number;
+  }
+
+  get free(): Stock {
+    return this.#fleet.free(this.#number);
+  }
+}
+
+const FIRST_SIZE = 64;
+const NO_STOCK: Stock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };
+
+function grown(column: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(size);
+  larger.set(column);
+  return larger;
+}
+
+function sameThings(left: Stock, right: Stock): boolean {
+  if (left === right) return true;
+  return (
+    left.gpuIds.length === right.gpuIds.length &&
+    left.gpuIds.every((id, at) => right.gpuIds[at] === id) &&
+    left.ports.length === right.ports.length &&
+    left.ports.every(([from, to], at) => right.ports[at]![0] === from && right.ports[at]![1] === to)
+  );
+}
