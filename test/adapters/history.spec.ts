@@ -1,10 +1,11 @@
 import {
   CassandraHistory,
   CassandraRegistry,
+  CassandraSession,
   ensureKeyspace,
   type AuditRow,
   type CommandOutcomeRow,
-  type TaskStateRow,
+  type TaskSetRow,
 } from '@orrery/cassandra';
 import { cassandra, freshName } from './infrastructure.js';
 
@@ -25,36 +26,95 @@ describe('history in Cassandra', () => {
 
   it('tells the story of one task among thousands, oldest first, however often it was written', async () => {
     const service = freshName('service');
-    const states = ['STAGING', 'STARTING', 'RUNNING'];
-    const rows = Array.from({ length: 6_000 }, (_, n) =>
-      taskState({ service, index: Math.floor(n / 3), n, state: states[n % 3]! }),
+    await history.saveAgentNumbers([1, 2].map((number) => ({ cell: 0, number, agent: `agent-${number}` })));
+    // Three states of 2,500 pods: a row for each 1,024 of them, agent by agent.
+    const rows = ['STAGING', 'STARTING', 'RUNNING'].flatMap((state, n) =>
+      [0, 1, 2].map((bucket) => taskSet({ service, bucket, n, state, count: Math.min(1_024, 2_500 - bucket * 1_024) })),
     );
-    await history.append(rows);
-    await history.append(rows.slice(3_000, 4_000));
-    for (const index of [0, 1_023, 1_024, 1_999]) {
+    await history.saveTaskSets(rows);
+    await history.saveTaskSets(rows.slice(3, 6));
+    for (const index of [0, 511, 512, 1_023, 1_024, 2_499]) {
       const story = await history.readTask({ service, generation: 7, pod: 'web', index, task: 'server' });
-      expect(story).toEqual(rows.filter((row) => row.index === index));
+      expect(story).toEqual(
+        ['STAGING', 'STARTING', 'RUNNING'].map((state, n) => ({
+          ...{ service, generation: 7, pod: 'web', index, task: 'server', incarnation: 1, state },
+          ...{ seq: 100 + n, n: 4, at: 1_800_000_000_000 + n, launch: `5.${index}`, cause: 'services-0:5' },
+          agent: index % 1_024 < 512 ? 'agent-1' : 'agent-2',
+        })),
+      );
     }
-    const last = await history.readTask(
-      { service, generation: 7, pod: 'web', index: 5, task: 'server' },
-      { newest: 2 },
-    );
+    const task = { service, generation: 7, pod: 'web', index: 5, task: 'server' };
+    const last = await history.readTask(task, { newest: 2 });
     expect(last.map(({ state }) => state)).toEqual(['STARTING', 'RUNNING']);
-    expect(await history.readTask({ service, generation: 8, pod: 'web', index: 5, task: 'server' })).toEqual([]);
+    expect(await history.readTask({ ...task, generation: 8 })).toEqual([]);
+    expect(await history.readTask({ ...task, index: 2_500 })).toEqual([]);
+    expect(await history.readTask({ ...task, task: 'other' })).toEqual([]);
+  });
+
+  it('goes on telling in the next segment, and lets a row that has more take the place of the one before', async () => {
+    const service = freshName('service');
+    const first = taskSet({ service, bucket: 0, n: 0, state: 'STAGING', count: 3 });
+    const next = { ...taskSet({ service, bucket: 0, n: 1, state: 'RUNNING', count: 2 }), segment: 1 };
+    const grown = { ...taskSet({ service, bucket: 0, n: 1, state: 'RUNNING', count: 3 }), segment: 1 };
+    const states = async () =>
+      (await history.readTask({ service, generation: 7, pod: 'web', index: 2, task: 'server' })).map(
+        ({ state }) => state,
+      );
+    await history.saveTaskSets([first, next]);
+    expect(await states()).toEqual(['STAGING']);
+    await history.saveTaskSets([grown]);
+    expect(await states()).toEqual(['STAGING', 'RUNNING']);
   });
 
   it('keeps how a task ended, and nothing that was not said', async () => {
     const service = freshName('service');
-    const ended: TaskStateRow = {
-      ...taskState({ service, index: 0, n: 1, state: 'FAILED' }),
+    const ended: TaskSetRow = {
+      ...taskSet({ service, bucket: 0, n: 1, state: 'FAILED', count: 1 }),
       exit: { code: 137, signal: 'SIGKILL', oom: true },
       message: 'out of memory',
       late: true,
       ready: false,
     };
-    const bare = taskState({ service, index: 0, n: 2, state: 'STAGING' });
-    await history.append([ended, bare]);
-    expect(await history.readTask(ended)).toEqual([ended, bare]);
+    await history.saveTaskSets([ended, taskSet({ service, bucket: 0, n: 2, state: 'STAGING', count: 1 })]);
+    const [told, bare] = await history.readTask({ service, generation: 7, pod: 'web', index: 0, task: 'server' });
+    const { exit, message, late, ready } = ended;
+    expect(told).toMatchObject({ state: 'FAILED', exit, message, late, ready });
+    expect(Object.keys(bare!)).not.toEqual(expect.arrayContaining(['message', 'exit', 'late', 'ready', 'reason']));
+  });
+
+  it('keeps what a projector needs to go on, until it keeps something newer', async () => {
+    const projector = freshName('historian');
+    const slices = [0, 1, 2].map((number) => new Uint8Array(400_000).fill(number));
+    await history.saveMemory(projector, { journal: 'cluster/0', seq: 9, slices });
+    expect((await history.memory(projector, 'cluster/0', 9)).map(({ length, 7: byte }) => [length, byte])).toEqual([
+      ...[0, 1, 2].map((number) => [400_000, number]),
+    ]);
+    await history.saveMemory(projector, { journal: 'cluster/0', seq: 12, slices: slices.slice(1) });
+    await history.forgetMemoryBefore(projector, 'cluster/0', 12);
+    expect(await history.memory(projector, 'cluster/0', 9)).toEqual([]);
+    expect(await history.memory(projector, 'cluster/0', 12)).toHaveLength(2);
+  });
+
+  it('drops the history of an earlier version, which the historian writes again, and nothing else', async () => {
+    const old = cassandra('orrery_adapters_old');
+    await ensureKeyspace(old);
+    const [registered, written] = [new CassandraRegistry(old), new CassandraHistory(old)];
+    const session = new CassandraSession(old);
+    try {
+      await registered.put({ domain: 'services', cell: 0, journalId: 'j', genesisHash: 'g' });
+      await written.savePosition('historian', { journal: 'services/0', seq: 4, cursor: '{}' });
+      await session.define('DROP TABLE task_history');
+      await session.define('CREATE TABLE task_history (service text PRIMARY KEY, state text)');
+      await ensureKeyspace(old);
+      await written.saveTaskSets([taskSet({ service: 's', bucket: 0, n: 0, state: 'STAGING', count: 1 })]);
+      expect(await written.positions('historian')).toEqual([]);
+      expect(await registered.get('services', 0)).toMatchObject({ journalId: 'j' });
+      await session.define('ALTER TABLE journal_registry DROP repairs');
+      await expect(ensureKeyspace(old)).rejects.toThrow(/journal_registry is of another version/);
+    } finally {
+      await session.define('DROP KEYSPACE orrery_adapters_old');
+      await Promise.all([registered.close(), written.close(), session.close()]);
+    }
   });
 
   it('tells what became of a command: where it was decided, not where it was forwarded', async () => {
@@ -157,11 +217,20 @@ describe('history in Cassandra', () => {
   });
 });
 
-function taskState(row: { service: string; index: number; n: number; state: string }): TaskStateRow {
+/** A state of the first `count` pods of a bucket: half of its pods on agent 1, half on agent 2. */
+function taskSet(row: { service: string; bucket: number; n: number; state: string; count: number }): TaskSetRow {
+  const { service, bucket, n, state, count } = row;
+  const first = bucket * 1_024;
+  const counts = count > 512 ? [512, count - 512] : [count];
+  const begins = counts.map((_, at) => first + at * 512);
   return {
-    ...{ generation: 7, pod: 'web', task: 'server', seq: 100 + row.n, incarnation: 1, at: 1_800_000_000_000 + row.n },
-    ...{ agent: 'agent-1', launch: `5.${row.n}`, cause: 'services/0@5' },
-    ...row,
+    ...{ service, generation: 7, pod: 'web', bucket, segment: 0, seq: 100 + n, n, task: 'server', incarnation: 1 },
+    ...{ cell: 0, state },
+    pieces: {
+      ...{ counts, indexes: begins, agents: counts.map((_, at) => at + 1), launchSeqs: [5], launchOrdinals: begins },
+      ...{ seqs: [100 + n], events: [4], ats: [1_800_000_000_000 + n], causes: ['services-0:'] },
+      ...{ causeTexts: [0], causeNumbers: [5] },
+    },
   };
 }
 

@@ -1,11 +1,13 @@
 import type {
   AgentHistoryRow,
+  AgentNumberRow,
   AuditRow,
   CassandraHistory,
   CommandOutcomeRow,
   ProjectionPosition,
+  ProjectorMemory,
   ServiceVersionRow,
-  TaskStateRow,
+  TaskSetRow,
 } from '@orrery/cassandra';
 import { checkpointsTopic, type Checkpoint } from '@orrery/contracts';
 import type { Log } from '@orrery/control-loop';
@@ -18,8 +20,12 @@ export class HistoryStores implements HistoryStore {
     private readonly log: Pick<Log, 'publish'>,
   ) {}
 
-  append(rows: readonly TaskStateRow[]): Promise<void> {
-    return this.history.append(rows);
+  saveTaskSets(rows: readonly TaskSetRow[]): Promise<void> {
+    return this.history.saveTaskSets(rows);
+  }
+
+  saveAgentNumbers(rows: readonly AgentNumberRow[]): Promise<void> {
+    return this.history.saveAgentNumbers(rows);
   }
 
   saveOutcomes(rows: readonly CommandOutcomeRow[]): Promise<void> {
@@ -36,6 +42,14 @@ export class HistoryStores implements HistoryStore {
 
   saveAudit(rows: readonly AuditRow[]): Promise<void> {
     return this.history.saveAudit(rows);
+  }
+
+  saveMemory(projector: string, memory: ProjectorMemory): Promise<void> {
+    return this.history.saveMemory(projector, memory);
+  }
+
+  forgetMemoryBefore(projector: string, journal: string, seq: number): Promise<void> {
+    return this.history.forgetMemoryBefore(projector, journal, seq);
   }
 
   savePosition(projector: string, position: ProjectionPosition): Promise<void> {

@@ -1,5 +1,4 @@
 import type { AuditRow } from '@orrery/cassandra';
-import { startOf } from '@orrery/control-loop';
 import { ManualClock } from '@orrery/testing';
 import { HistoryWriter, type HistoryStore } from './history-writer.js';
 
@@ -9,7 +8,9 @@ class StoreDouble implements HistoryStore {
   away = false;
   slow: Promise<void> | undefined;
 
-  append = async () => this.#answer();
+  saveTaskSets = async () => this.#answer();
+  saveAgentNumbers = async () => this.#answer();
+  forgetMemoryBefore = async () => this.#answer();
   saveOutcomes = async () => this.#answer();
   saveServiceVersions = async () => this.#answer();
   saveAgentHistory = async () => this.#answer();
@@ -18,6 +19,11 @@ class StoreDouble implements HistoryStore {
   async saveAudit(rows: readonly AuditRow[]): Promise<void> {
     await this.#answer();
     if (rows.length > 0) this.written.push(`${rows.length} rows`);
+  }
+
+  async saveMemory(_: string, { seq }: { readonly seq: number }): Promise<void> {
+    await this.#answer();
+    this.written.push(`memory of ${seq}`);
   }
 
   async savePosition(_: string, { journal, seq }: { readonly journal: string; readonly seq: number }): Promise<void> {
@@ -40,7 +46,7 @@ const row = (seq: number): AuditRow => ({
   actor: 'a',
   subject: 's',
 });
-const at = (seq: number) => ({ ...startOf('j'), seq });
+const at = (seq: number) => ({ journal: 'services/0', seq, cursor: '{}' });
 
 describe('the history writer', () => {
   const clock = new ManualClock();
@@ -56,7 +62,7 @@ describe('the history writer', () => {
 
   async function give(seq: number, rows = 1): Promise<void> {
     for (let number = 0; number < rows; number += 1) writer.rows.audit.push(row(seq));
-    await writer.reached('services/0', at(seq));
+    await writer.reached(at(seq));
   }
 
   it('writes rows first, then how far they go, many commits at once', async () => {
@@ -89,6 +95,13 @@ describe('the history writer', () => {
     await clock.advance(1000);
     await second;
     expect(store.written).toEqual(['5000 rows', 'services/0 at 1', '5000 rows', 'services/0 at 2']);
+  });
+
+  it('keeps what a position needs before the position', async () => {
+    writer.remember({ journal: 'services/0', seq: 1, slices: [] });
+    await give(1);
+    await clock.advance(1000);
+    expect(store.written).toEqual(['1 rows', 'memory of 1', 'services/0 at 1']);
   });
 
   it('writes what it has before it stops', async () => {

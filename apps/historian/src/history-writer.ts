@@ -1,11 +1,19 @@
-import type { CassandraHistory } from '@orrery/cassandra';
-import type { Checkpoint, JournalPosition } from '@orrery/contracts';
+import type { CassandraHistory, ProjectionPosition, ProjectorMemory } from '@orrery/cassandra';
+import type { Checkpoint } from '@orrery/contracts';
 import type { Clock } from '@orrery/control-loop';
 import { countOf, noRows, type HistoryRows } from './rows.js';
 
 export interface HistoryStore extends Pick<
   CassandraHistory,
-  'append' | 'saveOutcomes' | 'saveServiceVersions' | 'saveAgentHistory' | 'saveAudit' | 'savePosition'
+  | 'saveTaskSets'
+  | 'saveAgentNumbers'
+  | 'saveOutcomes'
+  | 'saveServiceVersions'
+  | 'saveAgentHistory'
+  | 'saveAudit'
+  | 'saveMemory'
+  | 'savePosition'
+  | 'forgetMemoryBefore'
 > {
   /** Into the log, not into Cassandra: they witness the journals. */
   saveCheckpoints(checkpoints: readonly Checkpoint[]): Promise<void>;
@@ -28,7 +36,8 @@ const BACK_OFF_MS_MAX = 5_000;
 interface Batch {
   readonly rows: HistoryRows;
   /** `services/0` → where the journal stands once these rows are written. */
-  readonly positions: Map<string, JournalPosition>;
+  readonly positions: Map<string, ProjectionPosition>;
+  readonly memories: ProjectorMemory[];
   readonly checkpoints: Checkpoint[];
 }
 
@@ -57,9 +66,19 @@ export class HistoryWriter {
     this.#filling.checkpoints.push(checkpoint);
   }
 
+  /** Goes out before the positions that need it. */
+  remember(memory: ProjectorMemory): void {
+    this.#filling.memories.push(memory);
+  }
+
+  /** Whether nothing is being written at the moment. */
+  get idle(): boolean {
+    return this.#writing === undefined;
+  }
+
   /** The rows so far reach up to this position. Resolves when there is room for more. */
-  async reached(journal: string, position: JournalPosition): Promise<void> {
-    this.#filling.positions.set(journal, position);
+  async reached(position: ProjectionPosition): Promise<void> {
+    this.#filling.positions.set(position.journal, position);
     if (countOf(this.#filling.rows) < ROWS_MAX) return this.#flushSoon();
     await this.#writing;
     this.#flush();
@@ -110,22 +129,23 @@ export class HistoryWriter {
     }
   }
 
-  async #tryToWrite({ rows, positions, checkpoints }: Batch): Promise<void> {
+  async #tryToWrite({ rows, positions, memories, checkpoints }: Batch): Promise<void> {
     const { store } = this.#options;
     await Promise.all([
-      store.append(rows.states),
+      store.saveTaskSets(rows.taskSets),
+      store.saveAgentNumbers(rows.numbers),
       store.saveOutcomes(rows.outcomes),
       store.saveServiceVersions(rows.versions),
       store.saveAgentHistory(rows.agents),
       store.saveAudit(rows.audit),
       store.saveCheckpoints(checkpoints),
+      ...memories.map((memory) => store.saveMemory(PROJECTOR, memory)),
     ]);
-    for (const [journal, position] of positions) {
-      await store.savePosition(PROJECTOR, { journal, seq: position.seq, cursor: JSON.stringify(position) });
-    }
+    await Promise.all([...positions.values()].map((position) => store.savePosition(PROJECTOR, position)));
+    await Promise.all(memories.map(({ journal, seq }) => store.forgetMemoryBefore(PROJECTOR, journal, seq)));
   }
 }
 
 function emptyBatch(): Batch {
-  return { rows: noRows(), positions: new Map(), checkpoints: [] };
+  return { rows: noRows(), positions: new Map(), memories: [], checkpoints: [] };
 }

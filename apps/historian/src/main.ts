@@ -39,6 +39,7 @@ const historian = new Historian(
     cells,
     writer,
     readPositions: () => history.positions(PROJECTOR),
+    readMemory: (journal, seq) => history.memory(PROJECTOR, journal, seq),
     observe: telemetry.observe,
     onTrouble: (error) => telemetry.log.warn({ err: error }, 'trouble that should pass'),
     onStopped: (error) => {

@@ -1,4 +1,11 @@
-import type { AgentHistoryRow, AuditRow, CommandOutcomeRow, ServiceVersionRow, TaskStateRow } from '@orrery/cassandra';
+import type {
+  AgentHistoryRow,
+  AgentNumberRow,
+  AuditRow,
+  CommandOutcomeRow,
+  ServiceVersionRow,
+  TaskSetRow,
+} from '@orrery/cassandra';
 import {
   outcomesOf,
   parseCommandType,
@@ -10,11 +17,11 @@ import {
   type RecordedEvent,
   type ServicesEvent,
 } from '@orrery/contracts';
-import type { ToldState } from './told.js';
 
 /** Everything that is written down of one or many commits. */
 export interface HistoryRows {
-  readonly states: TaskStateRow[];
+  readonly taskSets: TaskSetRow[];
+  readonly numbers: AgentNumberRow[];
   readonly outcomes: CommandOutcomeRow[];
   readonly versions: ServiceVersionRow[];
   readonly agents: AgentHistoryRow[];
@@ -27,46 +34,35 @@ export interface CommitSource {
 }
 
 export function noRows(): HistoryRows {
-  return { states: [], outcomes: [], versions: [], agents: [], audit: [] };
+  return { taskSets: [], numbers: [], outcomes: [], versions: [], agents: [], audit: [] };
 }
 
-export function countOf({ states, outcomes, versions, agents, audit }: HistoryRows): number {
-  return states.length + outcomes.length + versions.length + agents.length + audit.length;
+/** Rows, and what rows of many tasks hold beyond one. */
+export function countOf(rows: HistoryRows): number {
+  const { taskSets, ...others } = rows;
+  const pieces = taskSets.reduce((sum, row) => sum + row.pieces.indexes.length, 0);
+  return Object.values(others).reduce<number>((sum, list) => sum + list.length, taskSets.length + pieces / 20);
 }
 
 /**
- * The rows of a commit. Their keys follow from the journal, the seq and the order in the commit alone, so whoever reads the
- * commit again writes the same rows again.
+ * The rows of a commit but those of tasks, which `TaskWindow` makes of many. Their keys follow from the journal, the seq and
+ * the order in the commit alone, so whoever reads the commit again writes the same rows again.
  */
-export function rowsOf(
-  source: CommitSource,
-  commit: CommitRecord,
-  told: (event: RecordedEvent) => readonly ToldState[],
-  into: HistoryRows = noRows(),
-): HistoryRows {
-  if (source.domain === 'cluster') addTasksAndAgents(commit, told, into);
+export function rowsOf(source: CommitSource, commit: CommitRecord, into: HistoryRows = noRows()): HistoryRows {
+  if (source.domain === 'cluster') addAgents(source, commit, into);
   if (source.domain === 'services') addVersions(source, commit, into);
   addCommands(source, commit, into);
   return into;
 }
 
-function addTasksAndAgents(
-  { seq, at, events }: CommitRecord,
-  told: (event: RecordedEvent) => readonly ToldState[],
-  { states, agents }: HistoryRows,
-): void {
-  let n = 0;
-  for (const [order, event] of events.entries()) {
-    const cause = causeText(event.cause);
-    for (const { task, ...what } of told(event)) {
-      const { service, generation, pod, index, task: name, incarnation, agent, launch } = task;
-      const key = { service, generation, pod, index, task: name, seq, n: n++ };
-      const message = what.message ?? event.reason;
-      const row = { ...key, ...what, incarnation, at, agent, launch, cause };
-      states.push(message === undefined ? row : { ...row, message });
-    }
+function addAgents({ cell }: CommitSource, { seq, at, events }: CommitRecord, { agents, numbers }: HistoryRows): void {
+  for (const [n, event] of events.entries()) {
     const state = agentStates[event.type];
-    if (state !== undefined) agents.push(agentRow({ seq, n: order, at, cause }, event, state));
+    if (state === undefined) continue;
+    agents.push(agentRow({ seq, n, at, cause: causeText(event.cause) }, event, state));
+    const registered = event as unknown as ClusterEvent;
+    if (registered.type !== 'AgentRegistered') continue;
+    numbers.push({ cell, number: registered.data.number, agent: registered.data.agent });
   }
 }
 
@@ -152,9 +148,15 @@ function addCommands({ domain, cell }: CommitSource, commit: CommitRecord, { out
 }
 
 /** A command id, or a place: in a journal, in a topic, or in the owner itself. */
-export function causeText(cause: Cause): string {
-  if ('command' in cause) return cause.command;
-  if ('seq' in cause) return `${cause.domain}-${cause.cell}:${cause.seq}`;
-  if ('offset' in cause) return `${cause.topic}-${cause.partition}@${cause.offset}`;
-  return cause.internal;
+function causeText(cause: Cause): string {
+  const [text, number] = causeParts(cause);
+  return number < 0 ? text : `${text}${number}`;
+}
+
+/** As a text that many share, and the number behind it; -1: none. */
+export function causeParts(cause: Cause): readonly [string, number] {
+  if ('command' in cause) return [cause.command, -1];
+  if ('seq' in cause) return [`${cause.domain}-${cause.cell}:`, cause.seq];
+  if ('offset' in cause) return [`${cause.topic}-${cause.partition}@`, cause.offset];
+  return [cause.internal, -1];
 }

@@ -1,76 +1,133 @@
-import type { AgentId, ClusterEvent, ExitStatus, LaunchId } from '@orrery/contracts';
-import { launchesOnAgent, type ClusterState, type LaunchRow } from '@orrery/domain';
+import type { StateTold } from '@orrery/cassandra';
+import type { ClusterEvent, IdRuns, LaunchSet, TaskEnds } from '@orrery/contracts';
+import { isEnded, Mark, type LaunchBook, type Piece, type Run } from './launch-book.js';
+
+export type Tell = (told: StateTold, piece: Piece) => void;
 
 /**
- * What a cluster event says about single tasks. Looked up in the state before the event, since what it ends may be gone from
- * the state after it.
+ * What a cluster event says about tasks, piece by piece, and what is known of them afterwards. A launch that the book knows
+ * nothing of any more has told its story.
  */
-export interface ToldState {
-  readonly task: Pick<
-    LaunchRow,
-    'service' | 'generation' | 'pod' | 'index' | 'task' | 'incarnation' | 'agent' | 'launch'
-  >;
-  readonly state: string;
-  readonly ready?: boolean;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly exit?: ExitStatus;
-  readonly late?: boolean;
-}
-
-type Told = Omit<ToldState, 'task'>;
-
-export function statesTold(state: ClusterState, event: ClusterEvent): ToldState[] {
-  const one = (launch: LaunchId, told: Told): ToldState[] => {
-    const task = state.launches.get(launch);
-    // A launch that the master knows nothing of any more has told its story.
-    return task === undefined ? [] : [{ task, ...told }];
-  };
+export function tellAndFold(book: LaunchBook, event: ClusterEvent, tell: Tell): void {
   switch (event.type) {
-    case 'LaunchAccepted': {
-      const { service, generation, pod, task, agent, launches } = event.data;
-      return launches.map(({ launch, index, incarnation }) => ({
-        task: { service, generation, pod, index, task, incarnation, agent, launch },
-        state: 'STAGING',
-      }));
-    }
+    case 'AgentRegistered':
+      return book.agentRegistered(event.data.agent, event.data.number);
+    case 'LaunchAccepted':
+      return accepted(book, event.data, tell);
     case 'KillAccepted':
-      return event.data.launches.flatMap((launch) => one(launch, { state: 'KILLING', reason: 'killed' }));
+      return killed(book, event.data, tell);
     case 'TasksStarting':
-      return event.data.tasks.flatMap(({ launch }) => one(launch, { state: 'STARTING' }));
+      return advanced(book, event.data.launches, Mark.starting, tell);
     case 'TasksRunning':
-      return event.data.tasks.flatMap(({ launch }) => one(launch, { state: 'RUNNING', ready: false }));
+      return advanced(book, event.data.launches, Mark.running | (event.data.ready === true ? Mark.ready : 0), tell);
     case 'TasksReady':
-      return event.data.tasks.flatMap(({ launch, ready }) =>
-        one(launch, { state: 'RUNNING', ready, reason: ready ? 'ready' : 'not-ready' }),
-      );
+      return readied(book, event.data, tell);
     case 'TasksEnded':
-    case 'TasksReportedLate':
-      return event.data.tasks.flatMap(({ launch, state: ended, reason, message, exit }) =>
-        one(launch, {
-          state: ended,
-          reason,
-          ...(message === undefined ? {} : { message }),
-          ...(exit === undefined ? {} : { exit }),
-          ...(event.type === 'TasksReportedLate' ? { late: true } : {}),
-        }),
-      );
+      for (const ends of event.data.ends) ended(book, ends, tell);
+      return;
     case 'TasksLost':
-      return event.data.launches.flatMap((launch) => one(launch, { state: 'LOST', reason: event.data.reason }));
+      return ended(book, { launches: event.data.launches, state: 'LOST', reason: event.data.reason }, tell);
+    case 'TasksReportedLate':
+      for (const ends of event.data.ends) toldLate(book, ends, tell);
+      return;
     case 'AgentUnreachable':
-      return ofAgent(state, event.data.agent, () => ({ state: 'UNREACHABLE', reason: 'agent-unreachable' }));
     case 'AgentReturned':
-      return ofAgent(state, event.data.agent, ({ phase, ready }) => ({
-        state: phase,
-        ready,
-        reason: 'agent-returned',
-      }));
+      return agentTold(book, event, tell);
+    case 'GrantsForgotten':
+      return book.grantsForgotten(event.data.grants);
+    case 'ServiceForgotten':
+      return book.serviceForgotten(event.data.service, event.data.generation);
     default:
-      return [];
+    // Says nothing about tasks.
   }
 }
 
+const phases = ['STAGING', 'STARTING', 'RUNNING'] as const;
+
+function accepted(book: LaunchBook, set: LaunchSet, tell: Tell): void {
+  const told = { state: 'STAGING' };
+  for (const run of book.accepted(set)) for (const piece of piecesByAgent(run)) tell(told, piece);
+}
+
+function* piecesByAgent(run: Run): Generator<Piece> {
+  const { agents, count } = run;
+  if (typeof agents === 'number') return yield { run, offset: 0, count, agent: agents, mark: Mark.staging };
+  for (let offset = 0; offset < count;) {
+    let end = offset + 1;
+    while (end < count && agents[end] === agents[offset]) end += 1;
+    yield { run, offset, count: end - offset, agent: agents[offset]!, mark: Mark.staging };
+    offset = end;
+  }
+}
+
+function killed(
+  book: LaunchBook,
+  { launches, final }: { readonly launches: IdRuns; readonly final?: true },
+  tell: Tell,
+): void {
+  const told = { state: 'KILLING', reason: 'killed' };
+  book.visit(launches, (piece) => {
+    if (isEnded(piece.mark)) return undefined;
+    tell(told, piece);
+    return final === true ? piece.mark | Mark.final : undefined;
+  });
+}
+
+/** Phases only rise, and an end is for ever. */
+function advanced(book: LaunchBook, launches: IdRuns, to: number, tell: Tell): void {
+  const phase = to & Mark.phase;
+  const told = { state: phases[phase]!, ...(phase === Mark.running ? { ready: (to & Mark.ready) !== 0 } : {}) };
+  book.visit(launches, (piece) => {
+    tell(told, piece);
+    return (piece.mark & Mark.phase) < phase ? to | (piece.mark & ~Mark.phase) : undefined;
+  });
+}
+
+function readied(
+  book: LaunchBook,
+  { launches, ready }: { readonly launches: IdRuns; readonly ready: boolean },
+  tell: Tell,
+): void {
+  const told = { state: 'RUNNING', ready, reason: ready ? 'ready' : 'not-ready' };
+  book.visit(launches, (piece) => {
+    tell(told, piece);
+    if (isEnded(piece.mark)) return undefined;
+    return ready ? piece.mark | Mark.ready : piece.mark & ~Mark.ready;
+  });
+}
+
+function ended(book: LaunchBook, ends: TaskEnds, tell: Tell): void {
+  const told = endOf(ends);
+  book.visit(ends.launches, (piece) => {
+    tell(told, piece);
+    return (piece.mark & Mark.final) === 0 ? Mark.ended : Mark.forgotten;
+  });
+}
+
+function toldLate(book: LaunchBook, ends: TaskEnds, tell: Tell): void {
+  const told = { ...endOf(ends), late: true };
+  book.visit(ends.launches, (piece) => tell(told, piece));
+}
+
+function endOf({ state, reason, message, exit }: TaskEnds): StateTold {
+  return { state, reason, ...(message === undefined ? {} : { message }), ...(exit === undefined ? {} : { exit }) };
+}
+
 /** Everything that lives on an agent has the fate of the agent, without a list in the event. */
-function ofAgent(state: ClusterState, agent: AgentId, told: (row: LaunchRow) => Told): ToldState[] {
-  return [...launchesOnAgent(state, agent)].map((task) => ({ task, ...told(task) }));
+function agentTold(
+  book: LaunchBook,
+  { type, data }: Extract<ClusterEvent, { readonly type: 'AgentUnreachable' | 'AgentReturned' }>,
+  tell: Tell,
+): void {
+  const number = book.numberOf(data.agent);
+  if (number === undefined) return;
+  book.visitAgent(number, (piece) => {
+    if (!isEnded(piece.mark)) tell(type === 'AgentReturned' ? returnedAs(piece.mark) : unreachable, piece);
+  });
+}
+
+const unreachable: StateTold = { state: 'UNREACHABLE', reason: 'agent-unreachable' };
+
+function returnedAs(mark: number): StateTold {
+  return { state: phases[mark & Mark.phase]!, ready: (mark & Mark.ready) !== 0, reason: 'agent-returned' };
 }

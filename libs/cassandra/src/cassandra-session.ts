@@ -206,7 +206,10 @@ function inBatches(statements: readonly Statement[]): Statement[][] {
 }
 
 function statementBytes({ params }: Statement): number {
-  return params.reduce<number>((sum, param) => sum + (typeof param === 'string' ? param.length : 8), 0);
+  return params.reduce<number>((sum, param) => {
+    const isLong = typeof param === 'string' || param instanceof Uint8Array;
+    return sum + (isLong ? param.length : 8);
+  }, 0);
 }
 
 function isAway(error: unknown): boolean {

@@ -7,25 +7,83 @@ export interface TaskKey {
   readonly task: string;
 }
 
-/** One state of one task. The key is the task with `seq` and `n`: where the cluster journal says it. */
-export interface TaskStateRow extends TaskKey {
+/** How it came to a state, equal for all tasks of a set. */
+export interface StateTold {
+  readonly state: string;
+  readonly ready?: boolean;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly exit?: { readonly code?: number; readonly signal?: string; readonly oom?: boolean };
+  /** Reported after the task was already LOST or KILLED: told, and changing nothing. */
+  readonly late?: boolean;
+}
+
+/**
+ * One state of many tasks: the same task of pods of one partition, in one incarnation, as told within one window of the
+ * cluster journal. The key follows from the journal alone, and a row that is written again, with more tasks, takes the place
+ * of the one before.
+ */
+export interface TaskSetRow extends StateTold {
+  readonly service: string;
+  readonly generation: number;
+  readonly pod: string;
+  /** Pod index / 1,024. */
+  readonly bucket: number;
+  /** Splits what is told of a bucket by time: the next one begins when one is full. */
+  readonly segment: number;
+  /** Of the first commit of the window. */
+  readonly seq: number;
+  /** Which row of the partition in this window, counted from 0. */
+  readonly n: number;
+  readonly task: string;
+  readonly incarnation: number;
+  /** The cell of the cluster journal, by which agents are numbered. */
+  readonly cell: number;
+  readonly pieces: TaskPieces;
+}
+
+/**
+ * Which tasks, column by column. A piece is tasks of pods that follow each other, with launch ids that follow each other, on
+ * one agent, told by one event. A column of one number stands for all pieces.
+ */
+export interface TaskPieces {
+  /** How many tasks. */
+  readonly counts: readonly number[];
+  /** Pod index of the first. */
+  readonly indexes: readonly number[];
+  readonly agents: readonly number[];
+  readonly launchSeqs: readonly number[];
+  /** Ordinal of the first. */
+  readonly launchOrdinals: readonly number[];
+  /** The commit that told it, and the place of the event in it. */
+  readonly seqs: readonly number[];
+  readonly events: readonly number[];
+  readonly ats: readonly number[];
+  /** Index into `causes`, and the number that goes behind that text; -1: none does. */
+  readonly causeTexts: readonly number[];
+  readonly causeNumbers: readonly number[];
+  readonly causes: readonly string[];
+}
+
+/** One state of one task, as it stands in a row of many. */
+export interface TaskStateRow extends TaskKey, StateTold {
   /** Of the commit in the cluster journal. */
   readonly seq: number;
-  /** Which state of this commit, counted from 0. */
+  /** Which event of this commit, counted from 0. */
   readonly n: number;
-  readonly state: string;
   readonly incarnation: number;
   readonly at: number;
   readonly agent?: string;
   readonly launch?: string;
-  readonly ready?: boolean;
-  readonly reason?: string;
-  readonly message?: string;
   /** A command id or a place in a journal. */
   readonly cause?: string;
-  readonly exit?: { readonly code?: number; readonly signal?: string; readonly oom?: boolean };
-  /** Reported after the task was already LOST or KILLED: told, and changing nothing. */
-  readonly late?: boolean;
+}
+
+/** The number by which sets of a cell name an agent. */
+export interface AgentNumberRow {
+  readonly cell: number;
+  readonly number: number;
+  readonly agent: string;
 }
 
 /** What became of a command, where a journal says it. */
@@ -115,10 +173,20 @@ export interface AuditQuery {
   readonly after?: Pick<AuditRow, 'at' | 'journal' | 'seq' | 'n'>;
 }
 
-/** How far a projector has come in a journal; `cursor` is the whole cursor as JSON. */
+/** How far a projector has come in a journal. */
 export interface ProjectionPosition {
   /** `services/0`. */
   readonly journal: string;
+  /** Everything up to this commit is written down. */
   readonly seq: number;
+  /** Where to go on, as JSON: there, or earlier. */
   readonly cursor: string;
+}
+
+/** What a projector keeps of a journal to go on in the middle of it, in slices. */
+export interface ProjectorMemory {
+  readonly journal: string;
+  /** Right after this commit. */
+  readonly seq: number;
+  readonly slices: readonly Uint8Array[];
 }

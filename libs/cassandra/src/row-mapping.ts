@@ -2,39 +2,34 @@ import type { types } from 'cassandra-driver';
 import type { Statement } from './cassandra-session.js';
 import type {
   AgentHistoryRow,
+  AgentNumberRow,
   AuditRow,
   CommandOutcomeRow,
   ProjectionPosition,
   ServiceVersionRow,
-  TaskStateRow,
+  TaskSetRow,
 } from './history-rows.js';
+import { boundsOf, decodePieces, encodePieces } from './task-pieces.js';
 
-const PODS_A_BUCKET = 1_024;
-/** Room to split the partition of one bucket by time; one segment so far. */
-export const SEGMENT = 0;
-
-export function bucketOf(podIndex: number): number {
-  return Math.floor(podIndex / PODS_A_BUCKET);
-}
-
-export function taskStateStatement(row: TaskStateRow): Statement {
+export function taskSetStatement(row: TaskSetRow): Statement {
+  const [first, last] = boundsOf(row.pieces);
   return {
-    query: insertTaskState,
+    query: insertTaskSet,
     params: [
-      ...[row.service, row.generation, row.pod, bucketOf(row.index), SEGMENT, row.index, row.task, row.seq, row.n],
-      ...[row.state, row.incarnation, row.agent, row.launch, row.at, row.ready, row.reason, row.message, row.cause],
-      ...[row.exit?.code, row.exit?.signal, row.exit?.oom, row.late],
+      ...[row.service, row.generation, row.pod, row.bucket, row.segment, row.seq, row.n, row.task],
+      ...[row.incarnation, first, last, row.cell, row.state, row.ready, row.reason, row.message],
+      ...[row.exit?.code, row.exit?.signal, row.exit?.oom, row.late, encodePieces(row.pieces)],
     ],
   };
 }
 
-const insertTaskState = insertInto('task_history', [
-  ...['service', 'generation', 'pod', 'bucket', 'segment', 'pod_index', 'task', 'seq', 'n'],
-  ...['state', 'incarnation', 'agent', 'launch', 'at', 'ready', 'reason', 'message', 'cause'],
-  ...['exit_code', 'exit_signal', 'exit_oom', 'late'],
+const insertTaskSet = insertInto('task_history', [
+  ...['service', 'generation', 'pod', 'bucket', 'segment', 'seq', 'n', 'task'],
+  ...['incarnation', 'first_index', 'last_index', 'cell', 'state', 'ready', 'reason', 'message'],
+  ...['exit_code', 'exit_signal', 'exit_oom', 'late', 'pieces'],
 ]);
 
-export function taskStateOf(row: types.Row): TaskStateRow {
+export function taskSetOf(row: types.Row): TaskSetRow {
   const exit = present({
     code: optional<number>(row, 'exit_code'),
     signal: optional<string>(row, 'exit_signal'),
@@ -44,25 +39,30 @@ export function taskStateOf(row: types.Row): TaskStateRow {
     service: row['service'] as string,
     generation: whole(row, 'generation'),
     pod: row['pod'] as string,
-    index: row['pod_index'] as number,
-    task: row['task'] as string,
+    bucket: row['bucket'] as number,
+    segment: row['segment'] as number,
     seq: whole(row, 'seq'),
     n: row['n'] as number,
-    state: row['state'] as string,
+    task: row['task'] as string,
     incarnation: row['incarnation'] as number,
-    at: time(row),
+    cell: row['cell'] as number,
+    state: row['state'] as string,
+    pieces: decodePieces(row['pieces'] as Buffer),
     ...present({
-      agent: optional<string>(row, 'agent'),
-      launch: optional<string>(row, 'launch'),
       ready: optional<boolean>(row, 'ready'),
       reason: optional<string>(row, 'reason'),
       message: optional<string>(row, 'message'),
-      cause: optional<string>(row, 'cause'),
       exit: Object.keys(exit).length === 0 ? undefined : exit,
       late: optional<boolean>(row, 'late'),
     }),
   };
 }
+
+export function agentNumberStatement({ cell, number, agent }: AgentNumberRow): Statement {
+  return { query: insertAgentNumber, params: [cell, number, agent] };
+}
+
+const insertAgentNumber = insertInto('agent_numbers', ['cell', 'number', 'agent']);
 
 export function outcomeStatement(row: CommandOutcomeRow): Statement {
   const { refusal } = row;

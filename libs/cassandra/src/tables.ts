@@ -1,5 +1,7 @@
 export interface Table {
   readonly name: string;
+  /** Written by the historian from the journals: may be dropped at any time, and is written again. */
+  readonly history?: true;
   readonly columns: string;
   readonly partition: string;
   readonly clustering?: readonly (readonly [column: string, direction: 'ASC' | 'DESC'])[];
@@ -34,22 +36,31 @@ export const tables: readonly Table[] = [
     partition: 'domain, cell',
   },
   {
-    // The story of a task is one slice of one partition; 1,024 pods share a partition.
+    // A row is one state of many tasks; 1,024 pods share a partition, and the story of a task is one read of it.
+    // `first_index` and `last_index` pass over rows that can't hold a pod; `pieces` says which tasks, see row-mapping.
     name: 'task_history',
-    columns: `service text, generation bigint, pod text, bucket int, segment int, pod_index int, task text, seq bigint, n int,
-      state text, incarnation int, agent text, launch text, at timestamp, ready boolean, reason text, message text,
-      cause text, exit_code int, exit_signal text, exit_oom boolean, late boolean`,
+    history: true,
+    columns: `service text, generation bigint, pod text, bucket int, segment int, seq bigint, n int, task text,
+      incarnation int, first_index int, last_index int, cell int, state text, ready boolean, reason text, message text,
+      exit_code int, exit_signal text, exit_oom boolean, late boolean, pieces blob`,
     partition: 'service, generation, pod, bucket, segment',
     clustering: [
-      ['pod_index', 'ASC'],
-      ['task', 'ASC'],
       ['seq', 'ASC'],
       ['n', 'ASC'],
     ],
   },
   {
+    // Pieces of the task history name agents by number.
+    name: 'agent_numbers',
+    history: true,
+    columns: 'cell int, number int, agent text',
+    partition: 'cell',
+    clustering: [['number', 'ASC']],
+  },
+  {
     // A forwarded command has an outcome in two cells; one whose id was used again has several in one.
     name: 'command_outcomes',
+    history: true,
     columns: `command_id text, at timestamp, domain text, cell int, seq bigint, n int, outcome text, command_type text,
       subject text, actor text, reason text, code text, message text, field text, remedy text, forwarded_to int`,
     partition: 'command_id',
@@ -63,6 +74,7 @@ export const tables: readonly Table[] = [
   },
   {
     name: 'service_versions',
+    history: true,
     columns: `service text, generation bigint, version int, cell int, seq bigint, at timestamp, actor text, reason text,
       command_id text, spec_digest text, spec text`,
     partition: 'service',
@@ -73,6 +85,7 @@ export const tables: readonly Table[] = [
   },
   {
     name: 'agent_history',
+    history: true,
     columns: `agent text, seq bigint, n int, at timestamp, type text, state text, epoch bigint, actor text, reason text,
       cause text, detail text`,
     partition: 'agent',
@@ -87,9 +100,21 @@ export const tables: readonly Table[] = [
   {
     // How far a projector has come in a journal: written after the rows.
     name: 'projection_position',
+    history: true,
     columns: 'projector text, journal text, seq bigint, cursor text, at timestamp',
     partition: 'projector',
     clustering: [['journal', 'ASC']],
+  },
+  {
+    // What a projector needs to go on at a position: written before it; what is older goes with the next one.
+    name: 'projector_memory',
+    history: true,
+    columns: 'projector text, journal text, seq bigint, slice int, bytes blob',
+    partition: 'projector, journal',
+    clustering: [
+      ['seq', 'ASC'],
+      ['slice', 'ASC'],
+    ],
   },
 ];
 
@@ -97,6 +122,7 @@ function auditTable(name: string, partition: string): Table {
   const bucket = partition.includes('month') ? 'month' : 'day';
   return {
     name,
+    history: true,
     columns: `${bucket} text, at timestamp, journal text, seq bigint, n int, actor text, subject text, type text,
       reason text, command_id text, detail text`,
     partition,
