@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import {
-  choosePorts,
   countPorts,
   hasPort,
   normalisePorts,
   portsFit,
+  takePorts,
   withoutPorts,
   withPorts,
   type PortRanges,
@@ -45,35 +45,42 @@ describe('port ranges', () => {
   });
 });
 
-describe('ports for a pod', () => {
+describe('ports for pods', () => {
+  const taken = (free: PortRanges, wanted: readonly number[], count = 1) => {
+    const numbers: number[] = [];
+    const needs = wanted.map((port, at) => ({ name: `p${at}`, port }));
+    const left = takePorts(free, needs, count, numbers);
+    return { numbers, left };
+  };
+
   it('are the fixed ones and the lowest that are free beside them', () => {
-    const needs = ['a', 'b', 'c'].map((name, at) => ({ name, port: [0, 81, 0][at]! }));
-    expect(choosePorts([[80, 83]], needs)).toEqual({ a: 80, b: 81, c: 82 });
-    expect(choosePorts([[81, 82]], needs)).toBeUndefined();
-    expect(
-      choosePorts(
-        [
-          [80, 80],
-          [82, 90],
-        ],
-        needs,
-      ),
-    ).toBeUndefined();
+    expect(taken([[80, 83]], [0, 81, 0])).toEqual({ numbers: [80, 81, 82], left: [[83, 83]] });
   });
 
-  it('can be had exactly when they fit, each from the free ones, none twice', () => {
+  it('go pod by pod from the lowest on', () => {
+    const free = [
+      [80, 82],
+      [90, 95],
+    ] as const;
+    expect(taken(free, [0, 0], 3)).toEqual({ numbers: [80, 81, 82, 90, 91, 92], left: [[93, 95]] });
+  });
+
+  it('are free ones, none twice, and gone from what is left', () => {
     const wishes = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 40 })), { maxLength: 6 });
     fc.assert(
-      fc.property(ranges, wishes, (given, wanted) => {
+      fc.property(ranges, wishes, fc.integer({ min: 1, max: 3 }), (given, wanted, pods) => {
         const free = normalisePorts(given);
         const needs = wanted.map((port, at) => ({ name: `p${at}`, port }));
-        const chosen = choosePorts(free, needs);
-        expect(chosen !== undefined).toBe(portsFit(free, needs));
-        if (chosen === undefined) return;
-        const numbers = Object.values(chosen);
-        expect(new Set(numbers).size).toBe(wanted.length);
+        const count = wanted.every((port) => port === 0) ? pods : 1;
+        const fits =
+          count === 1 ? portsFit(free, needs) : wanted.length === 0 || countPorts(free) >= wanted.length * count;
+        fc.pre(fits);
+        const { numbers, left } = taken(free, wanted, count);
+        expect(new Set(numbers).size).toBe(wanted.length * count);
         expect(numbers.every((port) => hasPort(free, port))).toBe(true);
-        for (const { name, port } of needs) if (port !== 0) expect(chosen[name]).toBe(port);
+        for (const [at, port] of wanted.entries()) if (port !== 0) expect(numbers[at]).toBe(port);
+        expect(listed(left)).toEqual(listed(free).filter((port) => !numbers.includes(port)));
+        expect(normalisePorts(left)).toEqual(left);
       }),
     );
   });

@@ -1,11 +1,21 @@
 import fc from 'fast-check';
 import type { Operator, Peer, Rule } from './constraints/constraint.js';
+import { Fleet } from './fleet.js';
 import { funnelOf } from './funnel.js';
-import { bulkOf, holdingsFor, take, type Holding, type Needs, type Node } from './node.js';
-import { Session, type Nodes, type Place, type Wish } from './session.js';
+import type { Needs, Node } from './node.js';
+import { runsOf, type Picks } from './picks.js';
+import { normalisePorts } from './ports.js';
+import { Session, type Wish } from './session.js';
 import { useAfter } from './scores/score.js';
 
 // --- The slow and obvious way: every pod looks at every node, and all it knows is the list of what was placed ---------
+
+interface Place {
+  readonly nodeId: string;
+  /** In the order of the needs. */
+  readonly ports: readonly number[];
+  readonly gpuIds: readonly string[];
+}
 
 function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): { places: Place[]; nodes: Node[] } {
   const now = [...nodes];
@@ -17,17 +27,44 @@ function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): { place
       (node) => passesPeers(wish.rules, node, counts, eligible) && hasRoom(node, wish.needs),
     );
     const best = able
-      .map((node) => ({ node, use: useAfter(node, node.free, wish.needs) }))
+      .map((node) => ({ node, use: useOf(node, wish.needs) }))
       .sort(
         (left, right) => (wish.policy === 'pack' ? right.use - left.use : left.use - right.use) || order(left, right),
       )
       .at(0)?.node;
     if (best === undefined) break;
-    const [holding] = holdingsFor(best.free, wish.needs, 1) as [Holding];
-    places.push({ nodeId: best.id, holding });
-    now[now.indexOf(best)] = { ...best, free: take(best.free, bulkOf(wish.needs, [holding])) };
+    const taken = takenFrom(best, wish.needs);
+    places.push({ nodeId: best.id, ...taken });
+    now[now.indexOf(best)] = { ...best, free: freeAfter(best, wish.needs, taken) };
   }
   return { places, nodes: now };
+}
+
+function useOf({ capacity, free }: Node, needs: Needs): number {
+  const memoryLeft = free.memoryMib - needs.memoryMib;
+  return useAfter(free.cpusMilli - needs.cpusMilli, capacity.cpusMilli, memoryLeft, capacity.memoryMib);
+}
+
+function takenFrom({ free }: Node, needs: Needs): Omit<Place, 'nodeId'> {
+  const fixed = needs.ports.map(({ port }) => port).filter((port) => port !== 0);
+  const others = portsIn(free).filter((port) => !fixed.includes(port));
+  const ports = needs.ports.map(({ port }) => (port === 0 ? others.shift()! : port));
+  return { ports, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+}
+
+function freeAfter({ free }: Node, needs: Needs, { ports, gpuIds }: Omit<Place, 'nodeId'>): Node['free'] {
+  const left = portsIn(free).filter((port) => !ports.includes(port));
+  return {
+    cpusMilli: free.cpusMilli - needs.cpusMilli,
+    memoryMib: free.memoryMib - needs.memoryMib,
+    diskMib: free.diskMib - needs.diskMib,
+    gpuIds: free.gpuIds.filter((id) => !gpuIds.includes(id)),
+    ports: normalisePorts(left.map((port) => [port, port] as const)),
+  };
+}
+
+function portsIn({ ports }: Node['free']): number[] {
+  return ports.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
 }
 
 const order = (left: { node: Node }, right: { node: Node }) => (left.node.id < right.node.id ? -1 : 1);
@@ -168,14 +205,17 @@ describe('placing a set', () => {
   it('finds the same places as looking at every node for every pod', () => {
     fc.assert(
       fc.property(cases, ([given, wishes]) => {
-        const session = new Session(nodesOf(given));
+        const fleet = fleetOf(given);
+        const session = new Session(fleet);
         let now: readonly Node[] = given;
         for (const { wish, count } of wishes) {
           const slow = placeSlowly(now, wish, count);
-          expect(session.place(wish, count).places).toEqual(slow.places);
+          expect(placesOf(fleet, session.place(wish, count).picks, wish.needs)).toEqual(slow.places);
           now = slow.nodes;
-          for (const node of now) expect(session.node(node.id)).toEqual(node);
+          for (const node of now) expect(session.node(node.id)?.free).toEqual(node.free);
         }
+        session.close();
+        for (const node of given) expect(session.node(node.id)?.free).toEqual(node.free);
       }),
       { numRuns: 1500 },
     );
@@ -185,12 +225,12 @@ describe('placing a set', () => {
     fc.assert(
       fc.property(cases, ([given, wishes]) => {
         const { wish } = wishes[0]!;
-        const session = new Session(nodesOf(given));
-        const { filters, places } = session.place(wish, 1000);
+        const session = new Session(fleetOf(given));
+        const { filters, picks } = session.place(wish, 1000);
         // What needs nothing fits without end.
-        fc.pre(places.length < 1000);
+        fc.pre(picks.count < 1000);
         const now = given.map(({ id }) => session.node(id)!);
-        const { funnel, examples, agents } = funnelOf(now, filters);
+        const { funnel, examples, agents } = funnelOf(now, filters());
         expect(agents).toBe(given.length);
         expect(funnel.at(-1)?.left ?? given.length).toBe(0);
         expect(examples.length).toBe(Math.min(50, given.length));
@@ -200,44 +240,59 @@ describe('placing a set', () => {
     );
   });
 
-  it('leaves what it was given as it was', () => {
-    const node = example({ cpusMilli: 4000 });
-    const before = structuredClone(node);
-    new Session(nodesOf([node])).place(wishFor({ cpusMilli: 1000 }), 3);
-    expect(node).toEqual(before);
-  });
-
   it('packs: one node after the other; spreads: in turns', () => {
     const three = ['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 3000 }));
-    const at = (policy: Wish['policy']) =>
-      new Session(nodesOf(three))
-        .place({ ...wishFor({ cpusMilli: 1000 }), policy }, 6)
-        .places.map(({ nodeId }) => nodeId)
+    const at = (policy: Wish['policy']) => {
+      const fleet = fleetOf(three);
+      const wish = { ...wishFor({ cpusMilli: 1000 }), policy };
+      const { picks } = new Session(fleet).place(wish, 6);
+      return placesOf(fleet, picks, wish.needs)
+        .map(({ nodeId }) => nodeId)
         .join('');
+    };
     expect(at('pack')).toBe('aaabbb');
     expect(at('spread')).toBe('abcabc');
   });
 
   it('looks only among the named nodes when told to', () => {
-    const session = new Session(nodesOf(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 }))));
-    const { places } = session.place(wishFor({ cpusMilli: 1000 }), 3, ['c', 'b', 'unknown']);
-    expect(places.map(({ nodeId }) => nodeId)).toEqual(['b', 'c']);
+    const session = new Session(fleetOf(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 }))));
+    const { picks } = session.place(wishFor({ cpusMilli: 1000 }), 3, [2, 1, 99]);
+    expect(picks.numbers).toEqual([1, 2]);
   });
 
   it('gives whole devices by their ids', () => {
-    const session = new Session(nodesOf([example({ cpusMilli: 9000, gpuIds: ['gpu-0', 'gpu-1', 'gpu-2'] })]));
-    const { places } = session.place(wishFor({ cpusMilli: 1000, gpus: 1 }), 4);
-    expect(places.map(({ holding }) => holding.gpuIds)).toEqual([['gpu-0'], ['gpu-1'], ['gpu-2']]);
+    const session = new Session(fleetOf([example({ cpusMilli: 9000, gpuIds: ['gpu-0', 'gpu-1', 'gpu-2'] })]));
+    const { picks } = session.place(wishFor({ cpusMilli: 1000, gpus: 1 }), 4);
+    expect(picks.gpuIds).toEqual([['gpu-0'], ['gpu-1'], ['gpu-2']]);
+  });
+
+  it('can be told node by node, each in one run, with a column a port', () => {
+    const nodes = ['a', 'b'].map((id) => example({ id, cpusMilli: 3000, ports: [[80, 89]] }));
+    const ports = ['one', 'two'].map((name) => ({ name, port: 0 }));
+    const { picks } = new Session(fleetOf(nodes)).place(
+      { ...wishFor({ cpusMilli: 1000, ports }), policy: 'spread' },
+      5,
+    );
+    expect(picks.numbers).toEqual([0, 1, 0, 1, 0]);
+    expect(runsOf(picks, 2)).toEqual({
+      numbers: [0, 1],
+      counts: [3, 2],
+      ports: [
+        [80, 82, 84, 80, 82],
+        [81, 83, 85, 81, 83],
+      ],
+      gpuIds: [],
+    });
   });
 });
 
 describe('the reasons', () => {
   const funnelFor = (given: Node[], wish: Wish) => {
-    const session = new Session(nodesOf(given));
+    const session = new Session(fleetOf(given));
     const { filters } = session.place(wish, 1000);
     return funnelOf(
       given.map(({ id }) => session.node(id)!),
-      filters,
+      filters(),
     );
   };
 
@@ -320,12 +375,39 @@ function wishFor(needs: Partial<Needs>): Wish {
   return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [] };
 }
 
-function nodesOf(all: readonly Node[]): Nodes {
+/** Numbered as they stand, each free as it says. */
+function fleetOf(all: readonly Node[]): Fleet {
+  const fleet = new Fleet();
+  for (const [number, node] of all.entries()) {
+    const { capacity, free } = node;
+    fleet.put(number, node, true);
+    fleet.hold(number, { ...differenceOf(capacity, free), gpus: 0 }, 1);
+    fleet.holdPorts(
+      number,
+      portsIn(capacity).filter((port) => !portsIn(free).includes(port)),
+    );
+    fleet.holdGpus(
+      number,
+      capacity.gpuIds.filter((id) => !free.gpuIds.includes(id)),
+    );
+  }
+  return fleet;
+}
+
+function differenceOf(capacity: Node['free'], free: Node['free']): Pick<Needs, 'cpusMilli' | 'memoryMib' | 'diskMib'> {
   return {
-    all,
-    slotOf(id) {
-      const slot = all.findIndex((node) => node.id === id);
-      return slot === -1 ? undefined : slot;
-    },
+    cpusMilli: capacity.cpusMilli - free.cpusMilli,
+    memoryMib: capacity.memoryMib - free.memoryMib,
+    diskMib: capacity.diskMib - free.diskMib,
   };
+}
+
+/** In the order in which they were chosen, pod by pod. */
+function placesOf(fleet: Fleet, { numbers, counts, ports, gpuIds }: Picks, needs: Needs): Place[] {
+  const nodeIds = numbers.flatMap((number, at) => Array.from({ length: counts[at]! }, () => fleet.nodes[number]!.id));
+  return nodeIds.map((nodeId, pod) => ({
+    nodeId,
+    ports: ports.slice(pod * needs.ports.length, (pod + 1) * needs.ports.length),
+    gpuIds: gpuIds[pod] ?? [],
+  }));
 }
