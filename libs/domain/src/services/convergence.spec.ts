@@ -1,25 +1,30 @@
 import fc from 'fast-check';
 import { partsOf, slicesOf, type DecisionContext, type DomainState } from '@orrery/kernel';
-import type {
-  AgentId,
-  AllocationEvent,
-  ClusterEvent,
-  GrantId,
-  Launch,
-  LaunchId,
-  PlacementRequest,
-  ServicesEvent,
-  ServicesEventOf,
-  ServiceSpec,
-  TerminalState,
+import {
+  idOf,
+  idRunsOf,
+  idsIn,
+  isIn,
+  MembersBuilder,
+  numbersIn,
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEvent,
+  type GrantId,
+  type LaunchId,
+  type PlacementRequest,
+  type ServicesEvent,
+  type ServicesEventOf,
+  type ServiceSpec,
+  type TerminalState,
+  type Volume,
 } from '@orrery/contracts';
 import { digestOf } from '@orrery/testing';
 import { services } from './decide.js';
-import { apply, command, goOn, grantFor, HELLO, seen, tick } from './examples.js';
+import { AGENTS, apply, command, goOn, HELLO, launchesOf, memberFor, seen, tick } from './examples.js';
 import type { ServicesInput } from './input.js';
 import { servicesEventViolations, servicesViolations } from './invariants.js';
 import type { ServicesState } from './state.js';
-import { indexesOf } from './steps.js';
 
 const DECISION_BYTES_MAX = 256 * 1024;
 
@@ -40,6 +45,8 @@ interface Machine {
   standing: 'ACTIVE' | 'DRAINING';
   gone: boolean;
 }
+
+type Launch = ReturnType<typeof launchesOf>[number];
 
 interface Run {
   readonly launch: Launch;
@@ -80,6 +87,10 @@ class World {
   vouched = false;
 
   constructor(seed: number) {
+    for (const event of AGENTS) {
+      services.evolve(this.state, event);
+      this.journal.push(event);
+    }
     this.random = randomOf(seed);
     this.meddling = [0.96, 0.985, 0.997][seed % 3]!;
     for (const name of ['a1', 'a2', 'a3', 'a4']) {
@@ -95,7 +106,13 @@ class World {
   decide(input: ServicesInput): void {
     this.seq += 1;
     let ordinal = 0;
-    const context: DecisionContext = { at: this.now, seq: this.seq, seed: 1, nextId: () => `${this.seq}.${ordinal++}` };
+    const context: DecisionContext = {
+      at: this.now,
+      seq: this.seq,
+      seed: 1,
+      nextId: () => `${this.seq}.${ordinal++}`,
+      nextIds: (count) => (ordinal += count) - count,
+    };
     const before = this.random() < 0.05 ? digestOf(this.state) : undefined;
     const decision = services.decide(input, this.state, context);
     if (before !== undefined) expect(digestOf(this.state)).toBe(before);
@@ -126,16 +143,16 @@ class World {
   allocatorReads(): void {
     const event = this.toAllocator.shift();
     if (event?.type === 'PlacementRequested') {
-      for (const index of indexesOf(event.data.indexes)) this.wishes.push({ request: event.data, index });
+      for (const index of numbersIn(event.data.indexes)) this.wishes.push({ request: event.data, index });
     }
     if (event?.type === 'PlacementWithdrawn') {
       const { request, indexes } = event.data;
       for (let at = this.wishes.length - 1; at >= 0; at -= 1) {
         const wish = this.wishes[at]!;
-        if (wish.request.request === request && indexes.includes(wish.index)) this.wishes.splice(at, 1);
+        if (wish.request.request === request && isIn(indexes, wish.index)) this.wishes.splice(at, 1);
       }
     }
-    if (event?.type === 'GrantReturned') for (const grant of event.data.grants) this.takeBack(grant);
+    if (event?.type === 'GrantReturned') for (const grant of idsIn<GrantId>(event.data.grants)) this.takeBack(grant);
   }
 
   takeBack(grant: GrantId): void {
@@ -146,7 +163,7 @@ class World {
       const alive = [...this.runs.values()].filter((run) => run.launch.grant === grant && run.state !== 'over');
       expect({ grant, alive: alive.length }).toEqual({ grant, alive: 0 });
     }
-    this.fromAllocator.push({ type: 'GrantReleased', data: { grants: [grant] } });
+    this.fromAllocator.push({ type: 'GrantReleased', data: { grants: idRunsOf([grant]) } });
   }
 
   allocatorPlaces(): void {
@@ -158,22 +175,23 @@ class World {
     );
     const chosen = this.pick(open.filter(([name]) => !request.avoid.includes(name as AgentId)));
     if (chosen === undefined) return this.tellPending(wish, request);
-    const alike = this.wishes.filter((other) => other.request === request && this.random() < 0.7);
+    const other = this.pick(open.filter(([name]) => !request.avoid.includes(name as AgentId)))!;
+    const alike = this.wishes.filter((served) => served.request === request && this.random() < 0.7);
     const served = alike.includes(wish) ? alike : [...alike, wish];
-    const grants = served.map(({ index }) => {
-      const grant = {
-        ...grantFor(request, index, chosen[0], chosen[1].epoch),
-        grant: `a${this.grantNumber++}` as GrantId,
-      };
-      this.grants.set(grant.grant, { agent: chosen[0], returned: false });
-      return grant;
-    });
+    served.sort((left, right) => left.index - right.index);
+    const cut = Math.floor(this.random() * (served.length + 1));
+    const members = new MembersBuilder();
+    const grants: GrantId[] = [];
+    for (const [at, { index }] of served.entries()) {
+      const [on, { epoch }] = at < cut ? chosen : other;
+      members.add({ ...memberFor(request, index, on, epoch), volumes: volumesFor(request, this.grantNumber) });
+      grants.push(idOf<GrantId>(999, this.grantNumber++));
+      this.grants.set(grants.at(-1)!, { agent: on, returned: false });
+    }
     for (const item of served) this.wishes.splice(this.wishes.indexOf(item), 1);
     const { service, generation, role, pod, needs } = request;
-    this.fromAllocator.push({
-      type: 'Placed',
-      data: { request: request.request, service, generation, role, pod, needs, grants },
-    });
+    const head = { request: request.request, service, generation, role, pod, needs };
+    this.fromAllocator.push({ type: 'Placed', data: { ...head, ...members.members, grants: idRunsOf(grants) } });
   }
 
   /** Told once. */
@@ -181,7 +199,7 @@ class World {
     if (wish.told === true) return;
     wish.told = true;
     const reasons = { agents: 0, funnel: [], examples: [], remedy: 'more agents' };
-    const data = { request, service, generation, pod, indexes: [wish.index], reasons };
+    const data = { request, service, generation, pod, indexes: [[wish.index, wish.index]] as const, reasons };
     this.fromAllocator.push({ type: 'PlacementPending', data });
   }
 
@@ -189,7 +207,7 @@ class World {
     const event = this.toCluster.shift();
     if (event?.type === 'LaunchOrdered') this.launch(event.data);
     if (event?.type === 'KillOrdered') {
-      for (const launch of event.data.launches) {
+      for (const launch of idsIn<LaunchId>(event.data.launches)) {
         const run = this.runs.get(launch);
         if (run !== undefined) run.unwanted = true;
       }
@@ -197,25 +215,26 @@ class World {
   }
 
   launch(set: ServicesEventOf<'LaunchOrdered'>['data']): void {
-    const machine = this.machines.get(set.agent)!;
-    const open = machine.reachable && !machine.gone && machine.standing === 'ACTIVE' && machine.epoch === set.epoch;
-    if (!open) {
-      const launches = set.launches.map(({ launch }) => launch);
-      const { service, generation, agent } = set;
-      this.fromCluster.push({
-        type: 'LaunchRefused',
-        data: { service, generation, agent, launches, code: 'epoch-passed' },
-      });
-      return;
-    }
-    for (const launch of set.launches) {
+    const refused: LaunchId[] = [];
+    for (const launch of launchesOf(set)) {
+      const machine = this.machines.get(launch.agent)!;
+      const open = machine.reachable && !machine.gone && machine.standing === 'ACTIVE';
+      if (!open || machine.epoch !== launch.epoch) {
+        refused.push(launch.launch);
+        continue;
+      }
       this.expectAlone(set, launch);
       expect(this.runs.has(launch.launch)).toBe(false);
       const checked = set.template.readinessCheck !== undefined;
-      const { agent, pod, task, generation } = set;
+      const { pod, task, generation } = set;
+      const { agent } = launch;
       const run = { launch, agent, pod, task, generation, goal: set.template.goal, checked, unwanted: false };
       this.runs.set(launch.launch, { ...run, state: 'ordered' });
     }
+    if (refused.length === 0) return;
+    const { service, generation } = set;
+    const data = { service, generation, launches: idRunsOf(refused), code: 'epoch-passed' };
+    this.fromCluster.push({ type: 'LaunchRefused', data });
   }
 
   /** P6: two incarnations of a pod with a volume never overlap, unless an operator vouched for a machine and was wrong. */
@@ -244,20 +263,22 @@ class World {
     const { launch } = run.launch;
     if (run.state === 'ordered') {
       run.state = 'running';
-      this.fromCluster.push({ type: 'TasksRunning', data: { ...head, tasks: [{ launch, pid: 1, since: 0 }] } });
-      if (!run.checked)
-        this.fromCluster.push({ type: 'TasksReady', data: { ...head, tasks: [{ launch, ready: true }] } });
+      const told = { ...head, launches: idRunsOf([launch]) };
+      const process = { sinceFrom: 0, since: [0], pids: [1] };
+      this.fromCluster.push({ type: 'TasksRunning', data: { ...told, ...process } });
+      if (!run.checked) this.fromCluster.push({ type: 'TasksReady', data: { ...told, ready: true } });
     } else if (run.goal !== 'RUNNING') this.end(run, 'FINISHED');
     else if (run.checked && run.state === 'running') {
       run.state = 'ready';
-      this.fromCluster.push({ type: 'TasksReady', data: { ...head, tasks: [{ launch, ready: true }] } });
+      const data = { ...head, launches: idRunsOf([launch]), ready: true };
+      this.fromCluster.push({ type: 'TasksReady', data });
     }
   }
 
   end(run: Run, state: TerminalState): void {
     run.state = 'over';
-    const task = { launch: run.launch.launch, state, reason: 'any' };
-    this.fromCluster.push({ type: 'TasksEnded', data: { agent: run.agent as AgentId, epoch: 1, m: 1, tasks: [task] } });
+    const ends = [{ launches: idRunsOf([run.launch.launch]), state, reason: 'any' }];
+    this.fromCluster.push({ type: 'TasksEnded', data: { agent: run.agent as AgentId, epoch: 1, m: 1, ends } });
   }
 
   machineChanges(): void {
@@ -291,14 +312,16 @@ class World {
     const standing = machine.standing === 'DRAINING' ? { standing: 'DRAINING' as const } : {};
     const data = { agent: name as AgentId, epoch: machine.epoch, ...standing };
     this.fromCluster.push(
-      sameSession ? { type: 'AgentReturned', data } : ({ type: 'AgentRegistered', data } as unknown as ClusterEvent),
+      sameSession
+        ? { type: 'AgentReturned', data }
+        : ({ type: 'AgentRegistered', data: { ...data, number: Number(name.slice(1)) } } as unknown as ClusterEvent),
     );
     const lost = [...this.runs.values()].filter(
       (run) => run.agent === name && run.state !== 'over' && this.random() < 0.3,
     );
     if (lost.length === 0) return;
     for (const run of lost) run.state = 'over';
-    const launches = lost.map(({ launch }) => launch.launch);
+    const launches = idRunsOf(lost.map(({ launch }) => launch.launch));
     this.fromCluster.push({
       type: 'TasksLost',
       data: { agent: name as AgentId, epoch: machine.epoch, launches, reason: 'not-there' },
@@ -313,7 +336,7 @@ class World {
     this.fromCluster.push({ type: 'AgentGone', data: { agent, epoch: machine.epoch } });
     const lost = [...this.runs.values()].filter((run) => run.agent === name && run.state !== 'over');
     for (const run of lost) run.state = 'over';
-    const launches = lost.map(({ launch }) => launch.launch);
+    const launches = idRunsOf(lost.map(({ launch }) => launch.launch));
     if (launches.length > 0) {
       this.fromCluster.push({
         type: 'TasksLost',
@@ -425,6 +448,12 @@ class World {
   }
 }
 
+function volumesFor({ needs }: PlacementRequest, number: number): Volume[] {
+  return needs.volumes.map(({ name, path, sizeMib }) => {
+    return { volume: `v${number}.${name}` as Volume['volume'], name, path, sizeMib };
+  });
+}
+
 function anySpec(world: World): ServiceSpec {
   const { random } = world;
   const small = () => Math.floor(random() * 4);
@@ -486,7 +515,7 @@ function run(seed: number): void {
   expect([...world.state.services.keys()]).toEqual([]);
   expect([...world.grants].filter(([, { returned }]) => !returned)).toEqual([]);
   for (const part of partsOf(world.state as unknown as DomainState))
-    expect([part.name, [...(part.walk().next(10).slice ?? [])]]).toEqual([part.name, []]);
+    if (part.name !== 'names') expect([part.name, [...(part.walk().next(10).slice ?? [])]]).toEqual([part.name, []]);
 }
 
 function expectAsWanted(world: World): void {

@@ -1,5 +1,14 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
-import type { AgentId, AllocationEvent, ClusterEvent, GrantId, ServicesEvent } from '@orrery/contracts';
+import {
+  idRunsOf,
+  idsIn,
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEvent,
+  type GrantId,
+  type IdRuns,
+  type ServicesEvent,
+} from '@orrery/contracts';
 import * as commands from './commands.js';
 import { evolve } from './evolve.js';
 import type { ServicesInput } from './input.js';
@@ -103,6 +112,8 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
     case 'AgentUnreachable':
       return machines.agentUnreachable(proposal, event.data);
     case 'AgentRegistered':
+      machines.agentRegistered(proposal, event.data);
+      return machines.agentReturned(proposal, event.data);
     case 'AgentReturned':
       return machines.agentReturned(proposal, event.data);
     case 'AgentDraining':
@@ -117,9 +128,9 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
 }
 
 /** An uninstall waits for these; nobody else does. */
-function grantsReleased(proposal: Proposal, grants: readonly GrantId[]): void {
+function grantsReleased(proposal: Proposal, grants: IdRuns): void {
   const owners = new Map<string, { owner: LeavingRow; grants: GrantId[] }>();
-  for (const grant of grants) {
+  for (const grant of idsIn<GrantId>(grants)) {
     const row = proposal.state.leaving.get(grant);
     if (row === undefined || !row.returned) continue;
     const key = ownerKey(row.service, row.generation);
@@ -129,7 +140,7 @@ function grantsReleased(proposal: Proposal, grants: readonly GrantId[]): void {
   }
   for (const { owner, grants: released } of owners.values()) {
     const { service, generation } = owner;
-    proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: released } });
+    proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: idRunsOf(released) } });
     pursueOwner(proposal, owner, []);
   }
 }

@@ -1,10 +1,26 @@
 import { specificationOf } from '@orrery/testing';
+import type { LaunchId } from '@orrery/contracts';
 import { services } from './decide.js';
 import * as example from './examples.js';
-import { apply, dataOf, launchesIn, placeAll, placed, ready, running, typesOf, webs } from './examples.js';
+import {
+  idsOf,
+  AGENTS,
+  apply,
+  dataOf,
+  launchesIn,
+  placeAll,
+  placed,
+  ready,
+  running,
+  typesOf,
+  webs,
+} from './examples.js';
 
 describe('a service that is applied', () => {
-  const story = () => specificationOf(services).when(apply(webs(3)), { seq: 7 });
+  const story = () =>
+    specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(webs(3)), { seq: 7 });
 
   it('asks for all places at once, in the commit that creates it', () => {
     const { events } = story();
@@ -20,15 +36,24 @@ describe('a service that is applied', () => {
     });
   });
 
-  it('launches where it was placed, one set an agent', () => {
+  it('launches where it was placed, all in one set', () => {
     const launched = placeAll(story(), (index) => (index < 2 ? 'a1' : 'a2'));
     const orders = dataOf(launched.events, 'LaunchOrdered');
-    expect(orders.map(({ agent, launches }) => [agent, launches.map(({ index }) => index)])).toEqual([
-      ['a1', [0, 1]],
-      ['a2', [2]],
+    expect(orders).toMatchObject([
+      {
+        generation: 7,
+        version: 1,
+        task: 'server',
+        incarnation: 1,
+        indexes: [[0, 2]],
+        agents: [
+          [1, 1, 2],
+          [2, 1, 1],
+        ],
+        launches: [[8, 0, 2]],
+        grants: [[701, 0, 2]],
+      },
     ]);
-    expect(orders[0]).toMatchObject({ generation: 7, version: 1, task: 'server', epoch: 1 });
-    expect(orders[0]!.launches[0]).toMatchObject({ incarnation: 1, grant: 'g7.1.0' });
   });
 
   it('is complete when every pod is ready', () => {
@@ -48,7 +73,11 @@ describe('a service that is applied', () => {
     const spec = example.hello({
       pods: { web: { count: 1, tasks: { server: { cmd: 'serve', 'readiness-check': { cmd: './ready.sh' } } } } },
     });
-    const launched = placeAll(specificationOf(services).when(apply(spec)));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(spec)),
+    );
     const launches = launchesIn(launched.events);
     const up = launched.when(running(launches));
     expect(dataOf(up.events, 'TasksObserved')).toMatchObject([{ state: 'RUNNING' }]);
@@ -62,7 +91,9 @@ describe('a service that is applied', () => {
       pods: { node: { count: 2, tasks } },
       plans: { deploy: { phases: { node: { pod: 'node', strategy: 'serial' } } } },
     });
-    const first = specificationOf(services).when(apply(spec));
+    const first = specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(spec));
     expect(dataOf(first.events, 'PlacementRequested').map(({ indexes }) => indexes)).toEqual([[[0, 0]]]);
     const launched = placeAll(first);
     const [a, b] = launchesIn(launched.events);
@@ -88,7 +119,11 @@ describe('a service that is applied', () => {
 
 describe('a service that is scaled', () => {
   const up = (count: number) => {
-    const launched = placeAll(specificationOf(services).when(apply(webs(count))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(webs(count))),
+    );
     return launched.when(running(launchesIn(launched.events)));
   };
   const scale = (count: number) => example.scale(count);
@@ -105,7 +140,8 @@ describe('a service that is scaled', () => {
   it('takes the highest indexes down, and returns a grant only when its task has ended', () => {
     const shrunk = up(3).when(scale(1));
     expect(typesOf(shrunk.events)).toEqual(['ServiceApplied', 'PlanStarted', 'StepStarted', 'KillOrdered']);
-    const { launches, reason } = dataOf(shrunk.events, 'KillOrdered')[0]!;
+    const { launches: ordered, reason } = dataOf(shrunk.events, 'KillOrdered')[0]!;
+    const launches = idsOf<LaunchId>(ordered);
     expect([launches.length, reason]).toEqual([2, 'scaled-down']);
     const first = shrunk.when(example.ended(launches.slice(0, 1), 'KILLED'));
     expect(typesOf(first.events)).toEqual(['TasksObserved', 'GrantReturned', 'StepCompleted']);
@@ -122,11 +158,11 @@ describe('a service that is scaled', () => {
     const [request] = dataOf(wished.events, 'PlacementRequested');
     const withdrawn = wished.when(scale(1));
     expect(dataOf(withdrawn.events, 'PlacementWithdrawn')).toMatchObject([
-      { request: request!.request, indexes: [2, 1] },
+      { request: request!.request, indexes: [[1, 2]] },
     ]);
     expect(typesOf(withdrawn.events).at(-1)).toBe('PlanCompleted');
     const late = withdrawn.when(placed(request!, () => 'a1'));
     expect(typesOf(late.events)).toEqual(['GrantReturned']);
-    expect(dataOf(late.events, 'GrantReturned')[0]!.grants).toHaveLength(2);
+    expect(idsOf(dataOf(late.events, 'GrantReturned')[0]!.grants)).toHaveLength(2);
   });
 });

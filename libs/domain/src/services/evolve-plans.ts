@@ -1,7 +1,7 @@
-import type { ServicesEventOf, ServicesEventType } from '@orrery/contracts';
+import { countIn, isIn, numbersIn, type Ranges, type ServicesEventOf, type ServicesEventType } from '@orrery/contracts';
 import { deletePod, podAt, putPod, tallyOf } from './pods.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { isCanary, isPending, positionOf, stepsIn } from './steps.js';
+import { isCanary, isPending, positionOf } from './steps.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
@@ -9,7 +9,7 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
   const { service: name, plan, run, version, strategy } = data;
   const phases = data.phases.map((phase): PhaseRow => ({
     ...phase,
-    total: stepsIn(phase.indexes),
+    total: countIn(phase.indexes),
     next: 0,
     done: 0,
     paused: false,
@@ -31,18 +31,18 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   const service = rows.services.get(data.service);
   if (plan === undefined || service === undefined) return;
   changePhase(rows, plan, data.phase, (phase) => {
-    const started = new Set(data.indexes);
-    const next = Math.max(phase.next, ...data.indexes.map((index) => positionOf(phase, index)! + 1));
+    // Positions follow the indexes or go against them, so the furthest one is at an end of a range.
+    const next = Math.max(phase.next, ...data.indexes.flat().map((index) => positionOf(phase, index)! + 1));
     return {
       ...phase,
       next,
-      late: phase.late.filter((index) => !started.has(index)),
+      late: phase.late.filter((index) => !isIn(data.indexes, index)),
       passed: phase.passed.filter((index) => positionOf(phase, index)! >= next),
     };
   });
   const phase = phaseOf(plan, data.phase)!;
   const recipe = service.recipes[phase.pod];
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, phase.pod, index);
     if (phase.action === 'decommission') {
       if (row !== undefined) putPod(rows, { ...row, step: plan.run });
@@ -58,7 +58,7 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (plan === undefined) return;
   changePhase(rows, withForce(plan, data.forced), data.phase, (phase) => completeSteps(phase, data.indexes));
   const phase = phaseOf(plan, data.phase)!;
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, phase.pod, index);
     if (row === undefined) continue;
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
@@ -72,7 +72,7 @@ export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>)
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
   let again = 0;
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, phaseOf(plan, data.phase)!.pod, index);
     if (row === undefined || row.step === plan.run) continue;
     putPod(rows, { ...row, step: plan.run });
@@ -154,14 +154,16 @@ function withoutStep(row: PodRow): PodRow {
   return rest;
 }
 
-function completeSteps(phase: PhaseRow, indexes: readonly number[]): PhaseRow {
-  const passed = indexes.filter((index) => isPending(phase, index) && positionOf(phase, index)! >= phase.next);
-  const completed = new Set(indexes);
+function completeSteps(phase: PhaseRow, indexes: Ranges): PhaseRow {
+  const passed: number[] = [];
+  for (const index of numbersIn(indexes)) {
+    if (isPending(phase, index) && positionOf(phase, index)! >= phase.next) passed.push(index);
+  }
   return {
     ...phase,
-    done: phase.done + indexes.length,
-    held: phase.held.filter((index) => !completed.has(index)),
-    late: phase.late.filter((index) => !completed.has(index)),
+    done: phase.done + countIn(indexes),
+    held: phase.held.filter((index) => !isIn(indexes, index)),
+    late: phase.late.filter((index) => !isIn(indexes, index)),
     passed: [...phase.passed, ...passed],
   };
 }

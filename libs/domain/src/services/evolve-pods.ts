@@ -1,4 +1,14 @@
-import type { AgentId, LaunchId, ServicesEventOf, ServicesEventType } from '@orrery/contracts';
+import {
+  idsIn,
+  membersIn,
+  numbersIn,
+  type AgentId,
+  type GrantId,
+  type LaunchId,
+  type ServicesEventOf,
+  type ServicesEventType,
+} from '@orrery/contracts';
+import { agentNamed as agentOfNumber } from './agents.js';
 import { leavingOfLaunch, podAt, podOfGrant, podOfLaunch, podsOn, putPod } from './pods.js';
 import {
   launchesOf,
@@ -9,12 +19,11 @@ import {
   type TaskRow,
   type TaskStatus,
 } from './state.js';
-import { indexesOf } from './steps.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
 export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRequested'>): void {
-  for (const index of indexesOf(data.indexes)) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
     const { request, attempt } = data;
@@ -25,31 +34,47 @@ export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRe
 }
 
 export function placementWithdrawn(rows: ServicesRows, data: DataOf<'PlacementWithdrawn'>): void {
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, data.pod, index);
     if (row?.request === data.request) putPod(rows, { ...withoutRequest(row), attempt: 0 });
   }
 }
 
 export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): void {
-  for (const { grant, index, agent, epoch, ports, gpuIds, volumes } of data.grants) {
+  const grants = idsIn<GrantId>(data.grants);
+  for (const { index, agent: number, epoch, ports, gpuIds, volumes } of membersIn(data)) {
+    const grant = grants.next().value as GrantId;
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
-    const seat: Seat = { grant, agent, epoch, ports, gpuIds, volumes, used: false };
+    const seat: Seat = {
+      grant,
+      agent: agentOfNumber(rows, number),
+      number,
+      epoch,
+      ports,
+      gpuIds,
+      volumes,
+      used: false,
+    };
     putPod(rows, { ...withoutRequest(row), status: 'live', seat });
   }
 }
 
 export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>): void {
-  for (const { launch, grant, index, incarnation, ports, gpuIds, volumes } of set.launches) {
+  const launches = idsIn<LaunchId>(set.launches);
+  const grants = idsIn<GrantId>(set.grants);
+  const { version, incarnation } = set;
+  for (const { index, agent: number, epoch, ports, gpuIds, volumes } of membersIn(set)) {
+    const launch = launches.next().value as LaunchId;
+    const grant = grants.next().value as GrantId;
     const row = podAt(rows, set.service, set.pod, index);
     if (row === undefined) continue;
-    const { agent, epoch, version } = set;
     const held = row.seat?.grant === grant ? row.seat : undefined;
     const named = Object.fromEntries(Object.entries(ports).map(([name, port]) => [`${set.task}.${name}`, port]));
     const seat: Seat = {
       grant,
-      agent,
+      agent: agentOfNumber(rows, number),
+      number,
       epoch,
       ports: { ...held?.ports, ...named },
       gpuIds: [...new Set([...(held?.gpuIds ?? []), ...gpuIds])].sort(),
@@ -66,7 +91,7 @@ export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>):
 }
 
 export function killOrdered(rows: ServicesRows, { launches, reason }: DataOf<'KillOrdered'>): void {
-  for (const launch of launches) {
+  for (const launch of idsIn<LaunchId>(launches)) {
     const row = podOfLaunch(rows, launch);
     if (row === undefined) continue;
     putPod(rows, { ...row, status: row.status === 'waiting' ? 'waiting' : 'stopping', stopReason: reason });
@@ -76,7 +101,7 @@ export function killOrdered(rows: ServicesRows, { launches, reason }: DataOf<'Ki
 /** While its service is uninstalled, a returned grant is remembered until the allocator has released it. */
 export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>): void {
   const destroyVolumes = data.destroyVolumes === true;
-  for (const grant of data.grants) {
+  for (const grant of idsIn<GrantId>(data.grants)) {
     const pod = podOfGrant(rows, grant);
     const gone = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
     if (gone === undefined) continue;
@@ -93,7 +118,7 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
 }
 
 export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {
-  for (const grant of grants) {
+  for (const grant of idsIn<GrantId>(grants)) {
     const row = rows.leaving.get(grant);
     rows.leaving.delete(grant);
     if (row !== undefined) forgetGoneAgent(rows, row.agent);
@@ -101,7 +126,7 @@ export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNote
 }
 
 export function tasksObserved(rows: ServicesRows, { launches, state, at }: DataOf<'TasksObserved'>): void {
-  for (const launch of launches) {
+  for (const launch of idsIn<LaunchId>(launches)) {
     const row = podOfLaunch(rows, launch);
     if (row !== undefined) observePod(rows, row, launch, state, at);
     else if (state === 'ENDED' || state === 'FINISHED') endLeaving(rows, launch);
@@ -121,7 +146,7 @@ export function retryScheduled(rows: ServicesRows, data: DataOf<'RetryScheduled'
 }
 
 export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'>): void {
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
     const vouched = data.cause === 'operator';
@@ -135,7 +160,7 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
 }
 
 export function leftBehind(rows: ServicesRows, { grants }: DataOf<'LeftBehind'>): void {
-  for (const grant of grants) {
+  for (const grant of idsIn<GrantId>(grants)) {
     const pod = podOfGrant(rows, grant);
     const row = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
     if (row === undefined) continue;
@@ -152,7 +177,7 @@ export function recoveryWaiting(rows: ServicesRows, data: DataOf<'RecoveryWaitin
 }
 
 export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>): void {
-  for (const index of data.indexes) {
+  for (const index of numbersIn(data.indexes)) {
     const row = podAt(rows, data.service, data.pod, index);
     if (row === undefined) continue;
     const { until: _, ...rest } = row;

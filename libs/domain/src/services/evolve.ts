@@ -2,7 +2,7 @@ import { unreachable } from '@orrery/kernel';
 import type { ServicesEvent, ServicesEventOf } from '@orrery/contracts';
 import * as plans from './evolve-plans.js';
 import * as pods from './evolve-pods.js';
-import { ownerKey, versionKey, type ServicesRows } from './state.js';
+import { agentKey, ownerKey, versionKey, type ServicesRows } from './state.js';
 
 /** Versions of a service that can be rolled back to; older ones go, unless a pod type still runs one. */
 export const VERSIONS_KEPT_MAX = 100;
@@ -62,6 +62,8 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return pods.recoveryWaiting(rows, event.data);
     case 'RecoveryEnded':
       return pods.recoveryEnded(rows, event.data);
+    case 'AgentNamed':
+      return rows.names.put(agentKey(event.data.number), event.data);
     case 'AgentNoted':
       return pods.agentNoted(rows, event.data);
     default:

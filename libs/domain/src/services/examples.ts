@@ -1,22 +1,31 @@
-import type {
-  AgentId,
-  AllocationEvent,
-  ClusterEvent,
-  Grant,
-  GrantId,
-  LaunchId,
-  PlacementRequest,
-  RoleName,
-  ServiceName,
-  ServicesCommand,
-  ServicesEvent,
-  ServicesEventOf,
-  ServicesEventType,
-  ServiceSpec,
-  TerminalState,
+import {
+  idOf,
+  IdRunsBuilder,
+  idRunsOf,
+  idsIn,
+  membersIn,
+  MembersBuilder,
+  numbersIn,
+  ordinalOf,
+  seqOf,
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEvent,
+  type GrantId,
+  type IdRuns,
+  type LaunchId,
+  type Member,
+  type PlacementRequest,
+  type RoleName,
+  type ServiceName,
+  type ServicesCommand,
+  type ServicesEvent,
+  type ServicesEventOf,
+  type ServicesEventType,
+  type ServiceSpec,
+  type TerminalState,
 } from '@orrery/contracts';
 import type { ServicesInput } from './input.js';
-import { indexesOf } from './steps.js';
 
 /** Things that specifications of this domain speak of. */
 export const hello = (change: Partial<ServiceSpec> = {}): ServiceSpec => ({
@@ -63,33 +72,45 @@ export const seen = (event: AllocationEvent | ClusterEvent): ServicesInput => ({
 
 export const agent = (name: string) => name as AgentId;
 
-/** An answer of the allocator: each index on the agent that is named for it. */
-export const placed = (request: PlacementRequest, agentOf: (index: number) => string, epoch = 1): ServicesInput =>
-  seen({
-    type: 'Placed',
-    data: {
-      request: request.request,
-      service: request.service,
-      generation: request.generation,
-      role: request.role as RoleName,
-      pod: request.pod,
-      needs: request.needs,
-      grants: indexesOf(request.indexes).map((index) => grantFor(request, index, agentOf(index), epoch)),
-    },
+/** Agents are called a1, a2 and so on, and have these numbers. */
+export const numberOf = (name: string) => Number(name.slice(1));
+
+export const named = (count: number): ServicesEvent[] =>
+  Array.from({ length: count }, (_, at) => {
+    return { type: 'AgentNamed', data: { number: at + 1, agent: agent(`a${at + 1}`) } };
   });
 
-export function grantFor(request: PlacementRequest, index: number, on: string, epoch = 1): Grant {
-  const grant = `g${request.request}.${index}` as GrantId;
-  const ports = request.needs.ports.map(({ name, port }, at) => [name, port === 0 ? 31_000 + at : port] as const);
+/** The agents of the world in which specifications of this domain play. */
+export const AGENTS = named(9);
+
+/** An answer of the allocator: each index on the agent that is named for it, pods of one agent one after the other. */
+export const placed = (request: PlacementRequest, agentOf: (index: number) => string, epoch = 1): ServicesInput => {
+  const members = new MembersBuilder();
+  const grants = new IdRunsBuilder();
+  for (const index of numbersIn(request.indexes)) {
+    members.add(memberFor(request, index, agentOf(index), epoch));
+    grants.addId(grantFor(request, index));
+  }
+  const { service, generation, role, pod, needs } = request;
+  const head = { request: request.request, service, generation, role: role as RoleName, pod, needs };
+  return seen({ type: 'Placed', data: { ...head, ...members.members, grants: grants.runs } });
+};
+
+/** Grants of request 7.1 are 701.0, 701.1 … by index. */
+export function grantFor({ request }: PlacementRequest, index: number): GrantId {
+  return idOf<GrantId>(seqOf(request) * 100 + ordinalOf(request), index);
+}
+
+export function memberFor(request: PlacementRequest, index: number, on: string, epoch = 1): Member {
+  const { ports, gpus, volumes } = request.needs;
   return {
-    grant,
     index,
-    agent: agent(on),
+    agent: numberOf(on),
     epoch,
-    ports: Object.fromEntries(ports),
-    gpuIds: Array.from({ length: request.needs.gpus }, (_, at) => `gpu${at}`),
-    volumes: request.needs.volumes.map(({ name, path, sizeMib }) => ({
-      volume: `v${grant}.${name}` as Grant['volumes'][number]['volume'],
+    ports: Object.fromEntries(ports.map(({ name, port }, at) => [name, port === 0 ? 31_000 + at : port])),
+    gpuIds: Array.from({ length: gpus }, (_, at) => `gpu${at}`),
+    volumes: volumes.map(({ name, path, sizeMib }) => ({
+      volume: `v${grantFor(request, index)}.${name}` as Member['volumes'][number]['volume'],
       name,
       path,
       sizeMib,
@@ -97,37 +118,46 @@ export function grantFor(request: PlacementRequest, index: number, on: string, e
   };
 }
 
+const head = (on = 'a1') => ({ agent: agent(on), epoch: 1, m: 1 });
+
 export const running = (launches: readonly LaunchId[], on = 'a1'): ServicesInput =>
   seen({
     type: 'TasksRunning',
-    data: { agent: agent(on), epoch: 1, m: 1, tasks: launches.map((launch) => ({ launch, pid: 1, since: 0 })) },
+    data: { ...head(on), launches: idRunsOf(launches), sinceFrom: 0, since: [0], pids: [1] },
   });
 
 export const ready = (launches: readonly LaunchId[], isReady = true): ServicesInput =>
-  seen({
-    type: 'TasksReady',
-    data: { agent: agent('a1'), epoch: 1, m: 1, tasks: launches.map((launch) => ({ launch, ready: isReady })) },
-  });
+  seen({ type: 'TasksReady', data: { ...head(), launches: idRunsOf(launches), ready: isReady } });
 
 export const ended = (launches: readonly LaunchId[], state: TerminalState): ServicesInput =>
   seen({
     type: 'TasksEnded',
-    data: {
-      agent: agent('a1'),
-      epoch: 1,
-      m: 1,
-      tasks: launches.map((launch) => ({ launch, state, reason: 'exit-code' })),
-    },
+    data: { ...head(), ends: [{ launches: idRunsOf(launches), state, reason: 'exit-code' }] },
   });
 
-export const refused = (launches: readonly LaunchId[], code: string, on = 'a1'): ServicesInput =>
+export const refused = (launches: readonly LaunchId[], code: string): ServicesInput =>
   seen({
     type: 'LaunchRefused',
-    data: { service: 'hello' as ServiceName, generation: 1, agent: agent(on), launches, code },
+    data: { service: 'hello' as ServiceName, generation: 1, launches: idRunsOf(launches), code },
   });
 
 export const unreachable = (on: string): ServicesInput =>
   seen({ type: 'AgentUnreachable', data: { agent: agent(on), epoch: 1, at: 0 } });
+export const registered = (on: string, epoch: number): ServicesInput =>
+  seen({
+    type: 'AgentRegistered',
+    data: {
+      agent: agent(on),
+      number: numberOf(on),
+      epoch,
+      session: 's',
+      hostname: on,
+      address: '127.0.0.1',
+      capacity: { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] },
+      attributes: {},
+      faultDomain: { region: 'r', zone: 'z' },
+    },
+  });
 export const returned = (on: string, standing?: 'DRAINING'): ServicesInput =>
   seen({
     type: 'AgentReturned',
@@ -138,8 +168,7 @@ export const draining = (on: string): ServicesInput =>
   seen({ type: 'AgentDraining', data: { agent: agent(on), epoch: 1, deadline: 1 } });
 export const activated = (on: string): ServicesInput =>
   seen({ type: 'AgentActivated', data: { agent: agent(on), epoch: 1 } });
-export const released = (grants: readonly GrantId[]): ServicesInput =>
-  seen({ type: 'GrantReleased', data: { grants } });
+export const released = (grants: IdRuns): ServicesInput => seen({ type: 'GrantReleased', data: { grants } });
 
 /** The data of all events of one type, in their order. */
 export function dataOf<Type extends ServicesEventType>(
@@ -153,8 +182,26 @@ export function typesOf(events: readonly ServicesEvent[]): string[] {
   return events.map(({ type }) => type);
 }
 
+/** The launches of a set one by one. */
+export function launchesOf(set: ServicesEventOf<'LaunchOrdered'>['data']) {
+  const launches = idsIn<LaunchId>(set.launches);
+  const grants = idsIn<GrantId>(set.grants);
+  return Array.from(membersIn(set), (member) => ({
+    ...member,
+    launch: launches.next().value as LaunchId,
+    grant: grants.next().value as GrantId,
+    agent: `a${member.agent}`,
+    incarnation: set.incarnation,
+  }));
+}
+
+/** The ids of launches or grants one by one. */
+export function idsOf<Id extends LaunchId | GrantId>(ids: IdRuns): Id[] {
+  return [...idsIn<Id>(ids)];
+}
+
 export function launchesIn(events: readonly ServicesEvent[]): LaunchId[] {
-  return dataOf(events, 'LaunchOrdered').flatMap(({ launches }) => launches.map(({ launch }) => launch));
+  return dataOf(events, 'LaunchOrdered').flatMap(({ launches }) => [...idsIn<LaunchId>(launches)]);
 }
 
 export const HELLO = 'hello' as ServiceName;

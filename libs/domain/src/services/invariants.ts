@@ -1,4 +1,11 @@
-import type { ServicesEvent } from '@orrery/contracts';
+import {
+  idsIn,
+  numbersIn,
+  type GrantId,
+  type LaunchId,
+  type ServicesEvent,
+  type ServicesEventOf,
+} from '@orrery/contracts';
 import { isRunning, isUp, podAt, podOfGrant, tallyOf } from './pods.js';
 import { launchesOf, planKey, type PodRow, type ServicesRows, type ServicesState, type TallyRow } from './state.js';
 import { mayBePlaced } from './settle.js';
@@ -17,10 +24,18 @@ export function servicesViolations(state: ServicesState): string[] {
 
 /** What is wrong with an event on the state before it: what a journal must never say. */
 export function servicesEventViolations(rows: ServicesRows, event: ServicesEvent): string[] {
-  if (event.type === 'GrantReturned') return event.data.grants.flatMap((grant) => returnViolation(rows, grant));
-  if (event.type !== 'LaunchOrdered') return [];
-  return event.data.launches.flatMap(({ launch, grant, index }) => {
-    const { service, pod, task } = event.data;
+  if (event.type === 'GrantReturned')
+    return [...idsIn<GrantId>(event.data.grants)].flatMap((grant) => returnViolation(rows, grant));
+  return event.type === 'LaunchOrdered' ? launchViolations(rows, event.data) : [];
+}
+
+function launchViolations(rows: ServicesRows, set: ServicesEventOf<'LaunchOrdered'>['data']): string[] {
+  const { service, pod, task } = set;
+  const launches = idsIn<LaunchId>(set.launches);
+  const grants = idsIn<GrantId>(set.grants);
+  return [...numbersIn(set.indexes)].flatMap((index) => {
+    const launch = launches.next().value as LaunchId;
+    const grant = grants.next().value as GrantId;
     const row = podAt(rows, service, pod, index);
     const found: string[] = [];
     if (row === undefined) found.push(`launch ${launch} is for ${pod}-${index}, which does not exist`);

@@ -1,17 +1,18 @@
 import type { DecisionContext } from '@orrery/kernel';
-import type { PlacementRequest, ServicesEvent } from '@orrery/contracts';
+import { countIn, type LaunchId, type PlacementRequest, type ServicesEvent } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
   apply,
   dataOf,
   ended,
   goOn,
-  grantFor,
+  hello,
+  idsOf,
   launchesIn,
+  named,
   placed,
   running,
   scale,
-  seen,
   tick,
   unreachable,
   webs,
@@ -25,11 +26,18 @@ const DECISION_CHARACTERS_MAX = 256 * 1024;
 /** An owner that decides and folds, and holds every decision to its limit. */
 function newOwner() {
   const state = services.initialState();
+  for (const event of named(600)) services.evolve(state, event);
   let seq = 0;
   const decide = (input: ServicesInput): readonly ServicesEvent[] => {
     seq += 1;
     let ordinal = 0;
-    const context: DecisionContext = { at: seq, seq, seed: 1, nextId: () => `${seq}.${ordinal++}` };
+    const context: DecisionContext = {
+      at: seq,
+      seq,
+      seed: 1,
+      nextId: () => `${seq}.${ordinal++}`,
+      nextIds: (count) => (ordinal += count) - count,
+    };
     const decision = services.decide(input, state, context);
     if (!decision.accepted) throw new Error(decision.refusal.message);
     expect(JSON.stringify(decision.events).length).toBeLessThan(DECISION_CHARACTERS_MAX);
@@ -65,12 +73,12 @@ describe('a large service', () => {
     const { state, decide, goOnWhileDue } = newOwner();
     const asked = [...decide(apply(webs(6000))), ...goOnWhileDue()];
     for (const request of dataOf(asked, 'PlacementRequested')) {
-      const launched = [...decide(placed(request, (index) => `a${index % 500}`)), ...goOnWhileDue()];
+      const launched = [...decide(placed(request, (index) => `a${1 + Math.floor(index / 12)}`)), ...goOnWhileDue()];
       decide(running(launchesIn(launched)));
     }
     expect(state.tallies.get('hello/web')).toMatchObject({ pods: 6000, up: 6000 });
     const down = [...decide(scale(10)), ...goOnWhileDue()];
-    const killed = dataOf(down, 'KillOrdered').flatMap(({ launches }) => launches);
+    const killed = dataOf(down, 'KillOrdered').flatMap(({ launches }) => idsOf<LaunchId>(launches));
     expect(killed).toHaveLength(5990);
     for (let at = 0; at < killed.length; at += 1000) decide(ended(killed.slice(at, at + 1000), 'KILLED'));
     expect(state.tallies.get('hello/web')).toMatchObject({ pods: 10, up: 10, slots: 10 });
@@ -87,21 +95,21 @@ describe('a large service', () => {
     }
     const lost = [...decide(unreachable('a1')), ...goOnWhileDue()];
     expect(dataOf(lost, 'AgentNoted').map(({ more }) => more ?? false)).toEqual([true, true, false]);
-    expect(dataOf(lost, 'ReplaceStarted').flatMap(({ indexes }) => indexes)).toHaveLength(2500);
+    expect(dataOf(lost, 'ReplaceStarted').reduce((sum, { indexes }) => sum + countIn(indexes), 0)).toBe(2500);
     expect(state.leaving.size).toBe(2500);
     expect(servicesViolations(state)).toEqual([]);
   });
 
   it('keeps places that it can not launch on in one piece, and launches on them next', () => {
     const { state, decide, goOnWhileDue } = newOwner();
-    const cmd = `exec run ${'x'.repeat(8000)}`;
-    const [request] = dataOf(decide(apply(webs(100, cmd))), 'PlacementRequested') as [PlacementRequest];
-    const grants = Array.from({ length: 100 }, (_, index) => grantFor(request, index, `a${index}`));
-    const { service, generation, role, pod, needs } = request;
-    const data = { request: request.request, service, generation, role, pod, needs, grants };
-    const first = decide(seen({ type: 'Placed', data }));
+    const volumes = { a: { path: 'a', size: 1 }, b: { path: 'b', size: 1 }, c: { path: 'c', size: 1 } };
+    const node = { count: 600, volumes, tasks: { server: { cmd: 'run' } } };
+    const plans = { deploy: { phases: { node: { pod: 'node', strategy: 'parallel' as const } } } };
+    const asked = decide(apply(hello({ pods: { node }, plans })));
+    const [request] = dataOf(asked, 'PlacementRequested') as [PlacementRequest];
+    const first = decide(placed(request, (index) => `a${index + 1}`));
     expect(first.map(({ type }) => type)).toEqual(['GrantsTaken']);
-    expect(launchesIn(goOnWhileDue())).toHaveLength(100);
+    expect(launchesIn(goOnWhileDue())).toHaveLength(600);
     expect(servicesViolations(state)).toEqual([]);
   });
 });

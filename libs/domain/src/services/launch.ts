@@ -1,4 +1,16 @@
-import { podName, type AgentId, type Launch, type LaunchId, type LaunchSet } from '@orrery/contracts';
+import {
+  IdRunsBuilder,
+  idRunsOf,
+  MembersBuilder,
+  ordinalOf,
+  podName,
+  seqOf,
+  type IdRuns,
+  type LaunchId,
+  type LaunchSet,
+  type Member,
+  type ServicesEventOf,
+} from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
 import { tallyOf } from './pods.js';
 import type { Proposal } from './proposal.js';
@@ -13,9 +25,11 @@ export interface Start {
   readonly tasks: readonly TaskRecipe[];
 }
 
-const SET_LENGTH = 580;
-const LAUNCH_LENGTH = 115;
-const PORT_LENGTH = 16;
+type LaunchOrdered = ServicesEventOf<'LaunchOrdered'>['data'];
+
+const SET_LENGTH = 480;
+const MEMBER_LENGTH = 60;
+const PORT_LENGTH = 8;
 const GPU_LENGTH = 44;
 const VOLUME_LENGTH = 110;
 
@@ -24,24 +38,77 @@ export function fitsDecision(proposal: Proposal, starts: readonly Start[]): bool
   return portionOf(proposal, starts).length === starts.length;
 }
 
-/** Orders as many as fit, one set a task and agent; the rest follows with the next tick, which is due at once. */
+/** Orders as many as fit, one set a task; the rest follows with the next tick, which is due at once. */
 export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: readonly Start[]): void {
-  const sets = new Map<string, { set: Omit<LaunchSet, 'launches'>; task: TaskRecipe; launches: Launch[] }>();
+  const alike = new Map<string, { task: TaskRecipe; incarnation: number; starts: Start[] }>();
   for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
-      const key = setKey(start, task);
-      const filed = sets.get(key) ?? { set: headOf(service, start, task), task, launches: [] };
-      filed.launches.push(launchOf(proposal, start, task));
-      sets.set(key, filed);
+      const incarnation = nextIncarnation(proposal, start, task);
+      const key = `${start.row.pod}/${task.name}/${start.row.recipe}/${incarnation}`;
+      const filed = alike.get(key);
+      if (filed === undefined) alike.set(key, { task, incarnation, starts: [start] });
+      else filed.starts.push(start);
     }
   }
-  for (const { set, task, launches } of sets.values()) {
-    proposal.emit({ type: 'LaunchOrdered', data: { ...set, launches, template: task.template } });
+  for (const { task, incarnation, starts: group } of alike.values()) {
+    for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, task, incarnation));
   }
 }
 
-function setKey({ row, seat }: Start, task: TaskRecipe): string {
-  return `${row.pod}/${task.name}/${seat.agent}/${seat.epoch}/${row.recipe}`;
+/** Divides pods into sets in which indexes ascend and those on one agent come one after the other. */
+function setsOf(starts: readonly Start[]): Start[][] {
+  const sets: { starts: Start[]; agents: Set<number>; last: number }[] = [];
+  for (const start of [...starts].sort((left, right) => left.row.index - right.row.index)) {
+    const { number } = start.seat;
+    const set = sets.find(({ agents, last }) => last === number || !agents.has(number));
+    if (set === undefined) sets.push({ starts: [start], agents: new Set([number]), last: number });
+    else {
+      set.starts.push(start);
+      set.agents.add(number);
+      set.last = number;
+    }
+  }
+  return sets.map((set) => set.starts);
+}
+
+function launchOrder(
+  proposal: Proposal,
+  service: ServiceRow,
+  starts: readonly Start[],
+  task: TaskRecipe,
+  incarnation: number,
+): { type: 'LaunchOrdered'; data: LaunchOrdered } {
+  const members = new MembersBuilder();
+  const grants = new IdRunsBuilder();
+  for (const start of starts) {
+    members.add(memberOf(start, task));
+    grants.addId(start.seat.grant);
+  }
+  return {
+    type: 'LaunchOrdered',
+    data: {
+      ...headOf(service, starts[0]!.row, task, incarnation),
+      ...members.members,
+      launches: launchIds(proposal, starts.length),
+      grants: grants.runs,
+      template: task.template,
+    },
+  };
+}
+
+/** So many new ids, one after the other. */
+export function launchIds(proposal: Proposal, count: number): IdRuns {
+  const first = proposal.context.nextIds(count);
+  return [[proposal.context.seq, first, first + count - 1]];
+}
+
+export function headOf(
+  { name, generation }: ServiceRow,
+  { pod, recipe }: Pick<PodRow, 'pod' | 'recipe'>,
+  { name: task, templateDigest }: TaskRecipe,
+  incarnation: number,
+): Omit<LaunchSet, 'launches' | 'grants' | 'indexes' | 'agents'> {
+  return { service: name, generation, version: recipe, pod, task, templateDigest, incarnation };
 }
 
 /** The first of these pods whose launches fit into this decision; one always does while nothing else is in it. */
@@ -50,10 +117,10 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
   let length = 0;
   for (const [at, start] of starts.entries()) {
     for (const task of start.tasks) {
-      const key = setKey(start, task);
+      const key = `${start.row.pod}/${task.name}/${start.row.recipe}`;
       if (!sets.has(key)) length += task.templateLength + SET_LENGTH;
       sets.add(key);
-      length += LAUNCH_LENGTH + PORT_LENGTH * task.ports.length + GPU_LENGTH * task.gpus;
+      length += MEMBER_LENGTH + PORT_LENGTH * task.ports.length + GPU_LENGTH * task.gpus;
       length += VOLUME_LENGTH * start.seat.volumes.length;
     }
     if (length > proposal.room && (at > 0 || proposal.events.length > 0)) return starts.slice(0, at);
@@ -63,18 +130,13 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
 
 /** Orders every living launch of these pods to end. */
 export function orderKills(proposal: Proposal, service: ServiceRow, pods: readonly PodRow[], reason: StopReason): void {
-  const byAgent = new Map<AgentId, LaunchId[]>();
-  for (const row of pods) {
-    if (row.seat === undefined) continue;
-    const launches = byAgent.get(row.seat.agent) ?? [];
-    launches.push(...launchesOf(row));
-    byAgent.set(row.seat.agent, launches);
-  }
+  orderKillsOf(proposal, service, idRunsOf(inOrder(pods.flatMap(launchesOf))), reason);
+}
+
+export function orderKillsOf(proposal: Proposal, service: ServiceRow, launches: IdRuns, reason: StopReason): void {
+  if (launches.length === 0) return;
   const { name, generation } = service;
-  for (const [agent, launches] of byAgent) {
-    if (launches.length === 0) continue;
-    proposal.emit({ type: 'KillOrdered', data: { service: name, generation, agent, launches, reason } });
-  }
+  proposal.emit({ type: 'KillOrdered', data: { service: name, generation, launches, reason } });
 }
 
 /** Which tasks of a pod may start: those that are not there, not done, and not waiting for their next try. */
@@ -96,31 +158,21 @@ export function tasksToStart(row: PodRow, recipe: Recipe, seat: Seat, at: number
   });
 }
 
-function headOf(service: ServiceRow, { row, seat }: Start, task: TaskRecipe): Omit<LaunchSet, 'launches'> {
-  return {
-    service: service.name,
-    generation: service.generation,
-    version: row.recipe,
-    pod: row.pod,
-    task: task.name,
-    templateDigest: task.templateDigest,
-    agent: seat.agent,
-    epoch: seat.epoch,
-  };
+function nextIncarnation(proposal: Proposal, { row }: Start, task: TaskRecipe): number {
+  const before = row.tasks[task.name]?.incarnation ?? tallyOf(proposal.state, row.service, row.pod).incarnation;
+  return before + 1;
 }
 
-function launchOf(proposal: Proposal, { row, seat, recipe }: Start, task: TaskRecipe): Launch {
-  const before = row.tasks[task.name]?.incarnation ?? tallyOf(proposal.state, row.service, row.pod).incarnation;
+function memberOf({ row, seat, recipe }: Start, task: TaskRecipe): Member {
   const ports = task.ports.map((name) => {
     const port = seat.ports[`${task.name}.${name}`];
     assert(port !== undefined, 'a grant lacks a port', { grant: seat.grant, pod: podName(row.pod, row.index), name });
     return [name, port] as const;
   });
   return {
-    launch: proposal.context.nextId() as LaunchId,
-    grant: seat.grant,
     index: row.index,
-    incarnation: before + 1,
+    agent: seat.number,
+    epoch: seat.epoch,
     ports: Object.fromEntries(ports),
     gpuIds: gpusFor(recipe, task, seat.gpuIds),
     volumes: seat.volumes,
@@ -135,4 +187,9 @@ function gpusFor(recipe: Recipe, task: TaskRecipe, gpuIds: readonly string[]): r
     first += other.gpus;
   }
   return [...gpuIds].sort().slice(first, first + task.gpus);
+}
+
+/** Ids that follow each other stand side by side, so that a set of them is short. */
+function inOrder(ids: readonly LaunchId[]): LaunchId[] {
+  return [...ids].sort((left, right) => seqOf(left) - seqOf(right) || ordinalOf(left) - ordinalOf(right));
 }

@@ -1,7 +1,10 @@
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
-import type { PlacementRequest } from '@orrery/contracts';
+import { idRunsOf, type PlacementRequest } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
+  launchesOf,
+  registered,
+  AGENTS,
   activated,
   agent,
   apply,
@@ -26,11 +29,12 @@ import {
   unreachable,
   webs,
 } from './examples.js';
-import { indexesOf } from './steps.js';
 
 /** Pods that run, index 0 on a1, 1 on a2 and so on. */
 function spread(spec = webs(2)) {
-  let story = specificationOf(services).when(apply(spec));
+  let story = specificationOf(services)
+    .given(...AGENTS)
+    .when(apply(spec));
   const launches = [];
   while (dataOf(story.events, 'PlacementRequested').length > 0) {
     story = placeAll(story, (index) => `a${index + 1}`);
@@ -46,12 +50,14 @@ describe('an agent that is lost (row 13)', () => {
     const { story, launches } = spread();
     const lost = story.when(unreachable('a1'));
     expect(typesOf(lost.events)).toEqual(['AgentNoted', 'ReplaceStarted', 'KillOrdered', 'PlacementRequested']);
-    expect(dataOf(lost.events, 'ReplaceStarted')).toMatchObject([{ indexes: [0], cause: 'agent-unreachable' }]);
-    expect(dataOf(lost.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'replaced' }]);
-    expect(dataOf(lost.events, 'PlacementRequested')).toMatchObject([
-      { indexes: [[0, 0]], avoid: ['a1'], replaces: [{ index: 0, grant: 'g1.1.0' }], attempt: 1 },
+    expect(dataOf(lost.events, 'ReplaceStarted')).toMatchObject([{ indexes: [[0, 0]], cause: 'agent-unreachable' }]);
+    expect(dataOf(lost.events, 'KillOrdered')).toMatchObject([
+      { launches: idRunsOf([launches[0]!]), reason: 'replaced' },
     ]);
-    lost.thenState((state) => expect(state.leaving.get('g1.1.0')).toMatchObject({ launches: [launches[0]] }));
+    expect(dataOf(lost.events, 'PlacementRequested')).toMatchObject([
+      { indexes: [[0, 0]], avoid: ['a1'], replaces: [{ index: 0, grant: '101.0' }], attempt: 1 },
+    ]);
+    lost.thenState((state) => expect(state.leaving.get('101.0')).toMatchObject({ launches: [launches[0]] }));
   });
 
   it('returns the old grant when the agent is back and the old task has ended (row 19)', () => {
@@ -61,7 +67,7 @@ describe('an agent that is lost (row 13)', () => {
     expect(typesOf(back.events)).toEqual(['AgentNoted']);
     const over = back.when(ended([launches[0]!], 'KILLED'));
     expect(typesOf(over.events)).toEqual(['TasksObserved', 'GrantReturned']);
-    expect(dataOf(over.events, 'GrantReturned')[0]).toEqual({ service: HELLO, generation: 1, grants: ['g1.1.0'] });
+    expect(dataOf(over.events, 'GrantReturned')[0]).toEqual({ service: HELLO, generation: 1, grants: [[101, 0, 0]] });
     over.when(ended([launches[0]!], 'KILLED')).thenNothing();
   });
 
@@ -79,11 +85,15 @@ describe('an agent that is lost (row 13)', () => {
     const back = lost.when(returned('a1'));
     expect(typesOf(back.events)).toEqual(['AgentNoted', 'RecoveryEnded']);
     const died = back.when(seenLost([launches[0]!]));
-    expect(dataOf(died.events, 'LaunchOrdered')[0]!.launches[0]).toMatchObject({ grant: 'g1.1.0', incarnation: 2 });
+    expect(launchesOf(dataOf(died.events, 'LaunchOrdered')[0]!)[0]).toMatchObject({ grant: '101.0', incarnation: 2 });
   });
 
   it('is waited for, too, by a pod with a volume whose launch was never seen running: it may run', () => {
-    const launched = placeAll(specificationOf(services).when(apply(stores(1))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(stores(1))),
+    );
     expect(typesOf(launched.when(unreachable('a1')).events)).toEqual(['AgentNoted', 'RecoveryWaiting']);
   });
 
@@ -150,10 +160,10 @@ describe('a place on an agent that was lost meanwhile', () => {
 
   it('never moves a pod from its data: it is launched there again in the epoch of today', () => {
     const { story, launches } = spread(stores(1));
-    const registered = story.when(seen({ type: 'AgentRegistered', data: { agent: agent('a1'), epoch: 2 } } as never));
-    expect(typesOf(registered.events)).toEqual(['AgentNoted']);
-    const again = registered.when(ended(launches, 'FAILED'));
-    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agent: 'a1', epoch: 2 }]);
+    const back = story.when(registered('a1', 2));
+    expect(typesOf(back.events)).toEqual(['AgentNoted']);
+    const again = back.when(ended(launches, 'FAILED'));
+    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agents: [[1, 2, 1]] }]);
     const away = again.when(refused(launchesIn(again.events), 'epoch-passed'));
     expect(typesOf(away.events)).toEqual(['TasksObserved', 'RetryScheduled']);
   });
@@ -173,7 +183,7 @@ describe('an agent that is gone (race 9)', () => {
   it('has what was left behind there returned as well', () => {
     const { story, launches } = spread();
     const over = story.when(unreachable('a1')).when(gone('a1'));
-    expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ grants: ['g1.1.0'] }]);
+    expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ grants: [[101, 0, 0]] }]);
     over.when(seenLost([launches[0]!])).thenNothing();
   });
 });
@@ -184,7 +194,7 @@ describe('a place that is asked for elsewhere', () => {
     const back = story.when(unreachable('a1')).when(returned('a1'));
     expect(typesOf(back.events)).toEqual(['AgentNoted', 'PlacementWithdrawn', 'PlacementRequested']);
     expect(dataOf(back.events, 'PlacementRequested')).toMatchObject([
-      { avoid: [], replaces: [{ index: 0, grant: 'g1.1.0' }] },
+      { avoid: [], replaces: [{ index: 0, grant: '101.0' }] },
     ]);
   });
 
@@ -205,7 +215,9 @@ describe('a place that is asked for elsewhere', () => {
 
   it('is asked for one pod with data after the other, where the spec says how long between', () => {
     const policy = { 'replacement-failure-policy': { 'min-replace-delay-secs': 240 } };
-    const story = specificationOf(services).when(apply(stores(2, policy)));
+    const story = specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(stores(2, policy)));
     const first = placeAll(story);
     const second = placeAll(first.when(running(launchesIn(first.events))));
     const over = second.when(running(launchesIn(second.events))).when(gone('a1'));
@@ -219,17 +231,23 @@ describe('a place that is asked for elsewhere', () => {
 
 describe('an agent that is drained (race 11)', () => {
   it('has one pod of a service moved at a time: ended first, then placed elsewhere, then the next', () => {
-    const launched = placeAll(specificationOf(services).when(apply(webs(2))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(webs(2))),
+    );
     const launches = launchesIn(launched.events);
     const first = launched.when(running(launches)).when(draining('a1'));
     expect(typesOf(first.events)).toEqual(['AgentNoted', 'KillOrdered']);
-    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'drained' }]);
+    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([
+      { launches: idRunsOf([launches[0]!]), reason: 'drained' },
+    ]);
     const over = first.when(ended([launches[0]!], 'KILLED'));
     expect(typesOf(over.events)).toEqual(['TasksObserved', 'ReplaceStarted', 'GrantReturned', 'PlacementRequested']);
     expect(dataOf(over.events, 'PlacementRequested')).toMatchObject([{ avoid: ['a1'], replaces: [] }]);
     const moved = placeAll(over, () => 'a2');
     const next = moved.when(running(launchesIn(moved.events)));
-    expect(dataOf(next.events, 'KillOrdered')).toMatchObject([{ launches: [launches[1]] }]);
+    expect(dataOf(next.events, 'KillOrdered')).toMatchObject([{ launches: idRunsOf([launches[1]!]) }]);
   });
 
   it('has a pod that the deadline ended moved, not started again there', () => {
@@ -245,7 +263,7 @@ describe('an agent that is drained (race 11)', () => {
     expect(typesOf(over.events)).toEqual(['TasksObserved', 'RecoveryWaiting']);
     const again = over.when(activated('a1'));
     expect(typesOf(again.events)).toEqual(['AgentNoted', 'RecoveryEnded', 'LaunchOrdered']);
-    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches[0]).toMatchObject({ grant: 'g1.1.0', incarnation: 2 });
+    expect(launchesOf(dataOf(again.events, 'LaunchOrdered')[0]!)[0]).toMatchObject({ grant: '101.0', incarnation: 2 });
 
     const policy = { 'replacement-failure-policy': { 'permanent-failure-timeout-secs': 60 } };
     const free = spread(stores(1, policy));
@@ -254,7 +272,11 @@ describe('an agent that is drained (race 11)', () => {
   });
 
   it('keeps the rest when it is cancelled', () => {
-    const launched = placeAll(specificationOf(services).when(apply(webs(2))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(webs(2))),
+    );
     const launches = launchesIn(launched.events);
     const cancelled = launched.when(running(launches)).when(draining('a1')).when(activated('a1'));
     expect(typesOf(cancelled.events)).toEqual(['AgentNoted']);
@@ -267,7 +289,9 @@ describe('an operator', () => {
   it('restarts a pod in place', () => {
     const { story, launches } = spread(webs(1));
     const ordered = story.when(command('RestartPod', { name: HELLO, pod: 'web-0' }));
-    expect(dataOf(ordered.events, 'KillOrdered')).toMatchObject([{ reason: 'restarted', launches }]);
+    expect(dataOf(ordered.events, 'KillOrdered')).toMatchObject([
+      { reason: 'restarted', launches: idRunsOf(launches) },
+    ]);
     const again = ordered.when(ended(launches, 'KILLED'));
     expect(typesOf(again.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
   });
@@ -300,10 +324,13 @@ function pending({ request, service, generation, pod, indexes }: PlacementReques
   const reasons = { agents: 1, funnel: [], examples: [], remedy: 'more agents' };
   return seen({
     type: 'PlacementPending',
-    data: { request, service, generation, pod, indexes: indexesOf(indexes), reasons },
+    data: { request, service, generation, pod, indexes, reasons },
   });
 }
 
 function seenLost(launches: ReturnType<typeof launchesIn>) {
-  return seen({ type: 'TasksLost', data: { agent: agent('a1'), epoch: 1, launches, reason: 'not-there' } });
+  return seen({
+    type: 'TasksLost',
+    data: { agent: agent('a1'), epoch: 1, launches: idRunsOf(launches), reason: 'not-there' },
+  });
 }

@@ -1,4 +1,14 @@
-import type { AgentId, AllocationEventOf, ClusterEventOf, GrantId, ServicesEventOf } from '@orrery/contracts';
+import {
+  idRunsOf,
+  numbersIn,
+  rangesOf,
+  type AgentId,
+  type AllocationEventOf,
+  type ClusterEventOf,
+  type GrantId,
+  type ServicesEventOf,
+} from '@orrery/contracts';
+import { isNamed } from './agents.js';
 import { orderKills } from './launch.js';
 import { keysByService, podAt, podsAvoiding, podsOn } from './pods.js';
 import { askWithoutAvoiding, requestPlaces } from './placement.js';
@@ -57,10 +67,18 @@ function split<Item>(items: readonly Item[], left: (item: Item) => boolean): [It
   return [items.filter(left), items.filter((item) => !left(item))];
 }
 
+/** Sets of this journal may speak of it from now on. */
+export function agentRegistered(
+  proposal: Proposal,
+  { agent, number }: ClusterEventOf<'AgentRegistered'>['data'],
+): void {
+  if (!isNamed(proposal.state, number)) proposal.emit({ type: 'AgentNamed', data: { number, agent } });
+}
+
 /** The agent told what it still has; what ended meanwhile is told in the facts that follow. */
 export function agentReturned(
   proposal: Proposal,
-  { agent, epoch, standing }: ClusterEventOf<'AgentReturned' | 'AgentRegistered'>['data'],
+  { agent, epoch, standing }: ClusterEventOf<'AgentReturned'>['data'],
 ): void {
   const pods = podsOn(proposal.state, agent);
   const noted = proposal.state.agents.get(agent)?.state;
@@ -124,7 +142,7 @@ export function placementPending(
 ): void {
   const service = proposal.state.services.get(name);
   if (service?.generation !== generation) return;
-  const rows = indexes.flatMap((index) => podAt(proposal.state, name, pod, index) ?? []);
+  const rows = Array.from(numbersIn(indexes), (index) => podAt(proposal.state, name, pod, index) ?? []).flat();
   const free = (agent: AgentId) => !proposal.state.agents.has(agent);
   askWithoutAvoiding(
     proposal,
@@ -161,7 +179,7 @@ export function waitedLongEnough(proposal: Proposal, service: ServiceRow, rows: 
 export function replace(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[], cause: ReplaceCause): void {
   const { name, generation } = service;
   for (const [pod, group] of byPodType(rows)) {
-    const indexes = group.map(({ index }) => index);
+    const indexes = rangesOf(group.map(({ index }) => index));
     proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause } });
   }
   orderKills(
@@ -222,7 +240,7 @@ function endWaiting(proposal: Proposal, pods: readonly PodRow[]): void {
 
 function endRecovery(proposal: Proposal, { name, generation }: ServiceRow, rows: readonly PodRow[]): void {
   for (const [pod, group] of byPodType(rows)) {
-    const indexes = group.map(({ index }) => index);
+    const indexes = rangesOf(group.map(({ index }) => index));
     proposal.emit({ type: 'RecoveryEnded', data: { service: name, generation, pod, indexes } });
   }
 }
@@ -230,12 +248,12 @@ function endRecovery(proposal: Proposal, { name, generation }: ServiceRow, rows:
 /** On a machine that is gone every launch counts as over and every volume as lost, so its grants go back at once. */
 function giveUp(proposal: Proposal, service: ServiceRow, agent: AgentId, rows: readonly PodRow[]): void {
   const { name, generation } = service;
-  const grants = rows.map(({ seat }) => seat!.grant);
+  const grants = idRunsOf(rows.map(({ seat }) => seat!.grant));
   const again = rows.filter((row) => row.status !== 'finished' && isWanted(proposal.state, service, row));
   const delaySecs = replacementPolicy(targetSpec(proposal.state, service))['min-replace-delay-secs'] ?? 0;
   const [paced, free] = split(again, (row) => delaySecs > 0 && row.seat!.volumes.length > 0);
   for (const [pod, group] of byPodType(free)) {
-    const indexes = group.map(({ index }) => index);
+    const indexes = rangesOf(group.map(({ index }) => index));
     proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause: 'agent-gone' } });
   }
   for (const { pod, index } of paced) replaceInTurn(proposal, name, pod, index, delaySecs);
@@ -257,7 +275,7 @@ function replaceInTurn(proposal: Proposal, name: string, pod: string, index: num
   const from = replacedAt === undefined ? at : Math.max(at, replacedAt + Math.round(delaySecs * 1000));
   proposal.emit({
     type: 'ReplaceStarted',
-    data: { service, generation, pod, indexes: [index], cause: 'agent-gone', from },
+    data: { service, generation, pod, indexes: [[index, index]], cause: 'agent-gone', from },
   });
 }
 
@@ -268,7 +286,7 @@ function returnLeaving(
 ): void {
   const grants = rows.filter(({ returned }) => !returned).map(({ grant }) => grant);
   if (grants.length === 0) return;
-  proposal.emit({ type: 'GrantReturned', data: { service, generation, grants } });
+  proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: idRunsOf(grants) } });
 }
 
 function note(proposal: Proposal, agent: AgentId, epoch: number, state: Standing, more = false): void {

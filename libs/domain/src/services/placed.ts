@@ -1,10 +1,20 @@
-import type { AllocationEventOf, Grant, GrantId } from '@orrery/contracts';
+import {
+  IdRunsBuilder,
+  idRunsOf,
+  idsIn,
+  membersIn,
+  MembersBuilder,
+  type AllocationEventOf,
+  type GrantId,
+  type Member,
+} from '@orrery/contracts';
+import { agentNamed, isNamed } from './agents.js';
 import { fitsDecision, orderLaunches, tasksToStart, type Start } from './launch.js';
 import { podAt } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
-import type { PodRow, Seat } from './state.js';
+import type { PodRow, Seat, ServicesRows } from './state.js';
 import { requestPlaces, withdrawWishes } from './placement.js';
 import { isWanted } from './wanted.js';
 
@@ -20,47 +30,54 @@ export function placed(proposal: Proposal, data: Placed): void {
   const starts: Start[] = [];
   const unwanted: GrantId[] = [];
   const answered: PodRow[] = [];
-  const lost: { row: PodRow; grant: Grant }[] = [];
-  for (const grant of data.grants) {
-    const row = podAt(proposal.state, data.service, data.pod, grant.index);
+  const lost: { row: PodRow; seat: Seat }[] = [];
+  const grants = idsIn<GrantId>(data.grants);
+  for (const member of membersIn(data)) {
+    const seat = seatOf(proposal.state, member, grants.next().value as GrantId);
+    const row = podAt(proposal.state, data.service, data.pod, member.index);
     const recipe = known === undefined || row === undefined ? undefined : recipeFor(proposal.state, known, row);
     const wanted = known !== undefined && row?.request === data.request && isWanted(proposal.state, known, row);
     if (!wanted || recipe === undefined) {
-      unwanted.push(grant.grant);
+      unwanted.push(seat.grant);
       // Answered, so nobody is asked any more: a pod that is wanted again later asks anew.
       if (row?.request === data.request) answered.push(row);
-    } else if (proposal.state.agents.has(grant.agent)) lost.push({ row, grant });
-    else {
-      const seat = seatOf(grant);
-      starts.push({ row, seat, recipe, tasks: tasksToStart(row, recipe, seat, proposal.context.at, false) });
-    }
+    } else if (isLost(proposal.state, seat)) lost.push({ row, seat });
+    else starts.push({ row, seat, recipe, tasks: tasksToStart(row, recipe, seat, proposal.context.at, false) });
   }
   if (known !== undefined) withdrawWishes(proposal, known, answered);
-  giveBack(proposal, data, [...unwanted, ...lost.map(({ grant }) => grant.grant)]);
+  giveBack(proposal, data, [...unwanted, ...lost.map(({ seat }) => seat.grant)]);
   if (known === undefined) return;
   requestPlaces(
     proposal,
     known,
-    lost.map(({ row, grant }) => ({ row, avoid: [grant.agent] })),
+    lost.map(({ row, seat }) => ({ row, avoid: isNamed(proposal.state, seat.number) ? [seat.agent] : [] })),
   );
   if (fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
   else keepForLater(proposal, data, starts);
   pursue(proposal, data.service, []);
 }
 
-function seatOf({ grant, agent, epoch, ports, gpuIds, volumes }: Grant): Seat {
-  return { grant, agent, epoch, ports, gpuIds, volumes, used: false };
+function seatOf(rows: ServicesRows, { agent, epoch, ports, gpuIds, volumes }: Member, grant: GrantId): Seat {
+  return { grant, agent: agentNamed(rows, agent), number: agent, epoch, ports, gpuIds, volumes, used: false };
+}
+
+/** No place for a launch: not simply ACTIVE, or never heard of. */
+function isLost(rows: ServicesRows, { agent, number }: Seat): boolean {
+  return rows.agents.has(agent) || !isNamed(rows, number);
 }
 
 function giveBack(proposal: Proposal, { service, generation }: Placed, grants: readonly GrantId[]): void {
-  if (grants.length > 0) proposal.emit({ type: 'GrantReturned', data: { service, generation, grants } });
+  if (grants.length === 0) return;
+  proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: idRunsOf(grants) } });
 }
 
-function keepForLater(proposal: Proposal, data: Placed, rest: readonly Start[]): void {
-  const grants = rest.map(({ row, seat }): Grant => {
-    const { grant, agent, epoch, ports, gpuIds, volumes } = seat;
-    return { grant, index: row.index, agent, epoch, ports, gpuIds, volumes };
-  });
-  const { service, generation, pod } = data;
-  proposal.emit({ type: 'GrantsTaken', data: { service, generation, pod, grants } });
+function keepForLater(proposal: Proposal, { service, generation, pod }: Placed, starts: readonly Start[]): void {
+  const members = new MembersBuilder();
+  const grants = new IdRunsBuilder();
+  for (const { row, seat } of starts) {
+    members.add({ ...seat, index: row.index, agent: seat.number });
+    grants.addId(seat.grant);
+  }
+  const data = { service, generation, pod, ...members.members, grants: grants.runs };
+  proposal.emit({ type: 'GrantsTaken', data });
 }

@@ -1,9 +1,8 @@
-import type { AgentId, GrantId, RequestId } from '@orrery/contracts';
+import { rangesOf, type AgentId, type GrantId, type RequestId } from '@orrery/contracts';
 import { podAt, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import type { PodRow, ServiceRow } from './state.js';
-import { rangesOf } from './steps.js';
 
 /** A pod that wants a place, and what it leaves. */
 export interface Wish {
@@ -73,7 +72,7 @@ export function withdrawWishes(proposal: Proposal, service: ServiceRow, rows: re
         generation: service.generation,
         request,
         pod: group[0]!.pod,
-        indexes: group.map((row) => row.index),
+        indexes: rangesOf(group.map((row) => row.index)),
       },
     });
   }

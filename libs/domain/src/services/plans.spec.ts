@@ -2,6 +2,7 @@ import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/te
 import type { PlanStrategy } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
+  AGENTS,
   apply,
   command,
   dataOf,
@@ -33,7 +34,9 @@ const stepsOf = (state: ServicesState, plan = 'deploy') =>
 
 describe('a plan', () => {
   it('shows each step as the DC/OS SDK names its states', () => {
-    const applied = specificationOf(services).when(apply(phased('serial', 2)));
+    const applied = specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(phased('serial', 2)));
     applied.thenState((state) => {
       expect(shown(state)).toMatchObject({ status: 'IN_PROGRESS', strategy: 'serial', version: 1 });
       expect(stepsOf(state)).toEqual(['web-0 PREPARED', 'web-1 PENDING']);
@@ -54,7 +57,11 @@ describe('a plan', () => {
   });
 
   it('starts nothing more while it is paused, and goes on when it is resumed', () => {
-    const launched = placeAll(specificationOf(services).when(apply(phased('serial', 2))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(phased('serial', 2))),
+    );
     const paused = launched.when(command('PausePlan', deploy));
     expect(typesOf(paused.events)).toEqual(['PlanPaused']);
     paused.thenState((state) => expect(shown(state).status).toBe('WAITING'));
@@ -66,7 +73,11 @@ describe('a plan', () => {
   });
 
   it('holds back a step that is paused before it starts, and those behind it where they go one by one', () => {
-    const launched = placeAll(specificationOf(services).when(apply(phased('serial'))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(phased('serial'))),
+    );
     const step = { ...deploy, phase: 'web', step: 'web-1' };
     const held = launched.when(command('PausePlan', step)).when(running(launchesIn(launched.events)));
     expect(asked(held.events)).toEqual([]);
@@ -80,7 +91,11 @@ describe('a plan', () => {
       pods: { a: { count: 1, tasks: { t: { cmd: 't' } } }, b: { count: 3, tasks: { t: { cmd: 't' } } } },
     });
     const step = { ...deploy, phase: 'b', step: 'b-1' };
-    const first = placeAll(specificationOf(services).when(apply(two)));
+    const first = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(two)),
+    );
     const next = first.when(command('PausePlan', step)).when(running(launchesIn(first.events)));
     expect(asked(next.events)).toEqual([
       [
@@ -101,7 +116,9 @@ describe('a plan', () => {
     ['serial-canary', [[[1, 1]]]],
   ])('waits for a word before its first step and again after it: %s', (strategy, rest) => {
     const resume = command('ResumePlan', { ...deploy, phase: 'web' });
-    const applied = specificationOf(services).when(apply(phased(strategy, 4)));
+    const applied = specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(phased(strategy, 4)));
     expect(asked(applied.events)).toEqual([]);
     applied.thenState((state) => expect(shown(state).status).toBe('WAITING'));
     const canary = placeAll(applied.when(resume));
@@ -112,7 +129,11 @@ describe('a plan', () => {
   });
 
   it('is stopped: what has started goes on, nothing more starts, and it can be started again', () => {
-    const launched = placeAll(specificationOf(services).when(apply(phased('serial', 2))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(phased('serial', 2))),
+    );
     const stopped = launched.when(command('StopPlan', deploy)).when(running(launchesIn(launched.events)));
     expect(typesOf(stopped.events)).toEqual(['TasksObserved']);
     stopped.thenState((state) => expect(shown(state).status).toBe('PENDING'));
@@ -128,7 +149,10 @@ describe('a plan', () => {
     again.when(command('StartPlan', { name: HELLO, plan: 'update' })).thenRefused('plan-state');
   });
 
-  const applied = () => specificationOf(services).when(apply(phased('serial', 2)));
+  const applied = () =>
+    specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(phased('serial', 2)));
   const force = (more: object) => command('ForceCompletePlan', { ...deploy, ...more });
 
   it('has a step counted as complete by force, and goes on with the next', () => {
@@ -150,18 +174,26 @@ describe('a plan', () => {
   });
 
   it('restarts by force what is already as it should be, in the order of the plan', () => {
-    const launched = placeAll(specificationOf(services).when(apply(phased('serial', 1))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(phased('serial', 1))),
+    );
     const launches = launchesIn(launched.events);
     const again = launched.when(running(launches)).when(command('ForceRestartPlan', { ...deploy, phase: 'web' }));
     expect(typesOf(again.events)).toEqual(['PlanStarted', 'StepStarted', 'KillOrdered']);
     const over = again.when(ended(launches, 'KILLED'));
-    expect(dataOf(over.events, 'LaunchOrdered')[0]!.launches).toMatchObject([{ incarnation: 2, grant: 'g1.1.0' }]);
+    expect(dataOf(over.events, 'LaunchOrdered')).toMatchObject([{ incarnation: 2, grants: [[101, 0, 0]] }]);
     expect(typesOf(over.when(running(launchesIn(over.events))).events)).toContain('PlanCompleted');
   });
 
   it("of the user's own naming restarts the pods that it goes over", () => {
     const spec = { ...webs(2), plans: { refresh: { phases: { all: { pod: 'web', strategy: 'serial' as const } } } } };
-    const launched = placeAll(specificationOf(services).when(apply(spec)));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(spec)),
+    );
     const launches = launchesIn(launched.events);
     const started = launched.when(running(launches)).when(command('StartPlan', { name: HELLO, plan: 'refresh' }));
     expect(typesOf(started.events)).toEqual(['PlanStarted', 'StepStarted', 'KillOrdered']);
@@ -169,13 +201,19 @@ describe('a plan', () => {
   });
 
   it('is refused under another name, with those that there are', () => {
-    const stored = specificationOf(services).when(apply(stores(1)));
+    const stored = specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(stores(1)));
     const wrong = command('PausePlan', { name: HELLO, plan: 'repair' });
     stored.when(wrong).thenRefused('unknown-plan', ({ remedy }) => expect(remedy).toContain('deploy'));
   });
 
   it('shows what is being recovered as a plan of its own', () => {
-    const launched = placeAll(specificationOf(services).when(apply(webs(1))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(webs(1))),
+    );
     const up = launched.when(running(launchesIn(launched.events)));
     up.thenState((state) => expect(shown(state, 'recovery')).toMatchObject({ status: 'COMPLETE', phases: [] }));
     const failed = up.when(ended(launchesIn(launched.events), 'FAILED'));

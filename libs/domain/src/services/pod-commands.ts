@@ -1,5 +1,5 @@
 import { accept, reject, type Decision } from '@orrery/kernel';
-import type { ServicesCommand, ServicesEvent } from '@orrery/contracts';
+import { idRunsOf, type ServicesCommand, type ServicesEvent } from '@orrery/contracts';
 import { beingUninstalled, unknownPod, unknownService } from './commands.js';
 import { indexOfStep } from './evolve-plans.js';
 import { orderKills } from './launch.js';
@@ -71,7 +71,7 @@ function startNow(proposal: Proposal, service: ServiceRow, row: PodRow): Answer 
 /** With no launch left there, the old grant needs no waiting. */
 function returnIfOver(proposal: Proposal, { name, generation }: ServiceRow, row: PodRow): void {
   if (launchesOf(row).length > 0) return;
-  proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants: [row.seat!.grant] } });
+  proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants: idRunsOf([row.seat!.grant]) } });
 }
 
 function findPod(

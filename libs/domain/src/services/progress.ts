@@ -1,4 +1,4 @@
-import type { ServicesEvent, StepRef } from '@orrery/contracts';
+import { rangesOf, type ServicesEvent, type StepRef } from '@orrery/contracts';
 import { continueDrains } from './drain.js';
 import { orderKills } from './launch.js';
 import { podAt } from './pods.js';
@@ -70,7 +70,7 @@ export function phaseOfStep(plan: PlanRow, row: PodRow): PhaseRow | undefined {
 }
 
 export function stepRef(service: ServiceRow, plan: PlanRow, phase: string, indexes: readonly number[]): StepRef {
-  return { service: service.name, generation: service.generation, plan: plan.plan, phase, indexes };
+  return { service: service.name, generation: service.generation, plan: plan.plan, phase, indexes: rangesOf(indexes) };
 }
 
 /** What may start now: of a serial phase one step, or as many as turn out to be done already. */
@@ -134,7 +134,8 @@ function takeDown(proposal: Proposal, service: ServiceRow, rows: readonly PodRow
   for (const { pod, index } of rows.filter((row) => row.status === 'waiting')) {
     // Nothing to wait for: what it holds is let go of as soon as all launches are over.
     const held = podAt(proposal.state, name, pod, index)?.status === 'waiting';
-    if (held) proposal.emit({ type: 'RecoveryEnded', data: { service: name, generation, pod, indexes: [index] } });
+    if (held)
+      proposal.emit({ type: 'RecoveryEnded', data: { service: name, generation, pod, indexes: [[index, index]] } });
   }
 }
 

@@ -30,6 +30,7 @@ export class Proposal {
       tallies: new RowsOver(state.tallies, indexes.tallies),
       leaving: new RowsOver(state.leaving, indexes.leaving),
       agents: new RowsOver(state.agents, indexes.agents),
+      names: new RowsOver(state.names, indexes.names),
     };
   }
 

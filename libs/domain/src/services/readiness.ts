@@ -1,4 +1,4 @@
-import type { ClusterEventOf, LaunchId } from '@orrery/contracts';
+import { idRunsOf, idsIn, type ClusterEventOf, type IdRuns, type LaunchId } from '@orrery/contracts';
 import { keysByService, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -8,27 +8,20 @@ import type { PodRow, TaskRow } from './state.js';
 type Seen = 'RUNNING' | 'READY';
 
 /** A process exists. Where nothing checks its readiness, that is all there is to wait for. */
-export function tasksRunning(proposal: Proposal, { tasks }: ClusterEventOf<'TasksRunning'>['data']): void {
-  observe(
-    proposal,
-    tasks.map(({ launch }) => launch),
-    (task, recipe) => {
-      if (task.status !== 'ordered') return undefined;
-      return recipe.goal === 'RUNNING' && !recipe.checked ? 'READY' : 'RUNNING';
-    },
-  );
+export function tasksRunning(proposal: Proposal, { launches }: ClusterEventOf<'TasksRunning'>['data']): void {
+  observe(proposal, launches, (task, recipe) => {
+    if (task.status !== 'ordered') return undefined;
+    return recipe.goal === 'RUNNING' && !recipe.checked ? 'READY' : 'RUNNING';
+  });
 }
 
 /** What runs to an end is never ready: it is done or it is not. */
-export function tasksReady(proposal: Proposal, { tasks }: ClusterEventOf<'TasksReady'>['data']): void {
-  for (const wanted of [true, false]) {
-    const launches = tasks.filter(({ ready }) => ready === wanted).map(({ launch }) => launch);
-    observe(proposal, launches, (task, { goal }) => {
-      if (goal !== 'RUNNING') return undefined;
-      if (wanted) return task.status === 'ready' ? undefined : 'READY';
-      return task.status === 'ready' ? 'RUNNING' : undefined;
-    });
-  }
+export function tasksReady(proposal: Proposal, { launches, ready }: ClusterEventOf<'TasksReady'>['data']): void {
+  observe(proposal, launches, (task, { goal }) => {
+    if (goal !== 'RUNNING') return undefined;
+    if (ready) return task.status === 'ready' ? undefined : 'READY';
+    return task.status === 'ready' ? 'RUNNING' : undefined;
+  });
 }
 
 interface TaskFacts {
@@ -38,29 +31,21 @@ interface TaskFacts {
 
 function observe(
   proposal: Proposal,
-  launches: readonly LaunchId[],
+  launches: IdRuns,
   seenAs: (task: TaskRow, facts: TaskFacts) => Seen | undefined,
 ): void {
-  const seen = launches.flatMap((launch) => {
+  const seen = Array.from(idsIn<LaunchId>(launches)).flatMap((launch) => {
     const row = podOfLaunch(proposal.state, launch);
     const state = row === undefined ? undefined : seenAs(...factsOf(proposal, row, launch));
     return row === undefined || state === undefined ? [] : [{ launch, row, state }];
   });
-  for (const [name, keys] of keysByService(seen.map(({ row }) => row))) {
-    const service = proposal.state.services.get(name)!;
-    const own = seen.filter(({ row }) => row.service === name);
-    for (const state of ['RUNNING', 'READY'] as const) {
-      const changed = own.filter((item) => item.state === state).map(({ launch }) => launch);
-      if (changed.length === 0) continue;
-      const { at } = proposal.context;
-      const { generation } = service;
-      proposal.emit({
-        type: 'TasksObserved',
-        data: { service: service.name, generation, state, at, launches: changed },
-      });
-    }
-    pursue(proposal, name, keys);
+  for (const state of ['RUNNING', 'READY'] as const) {
+    const changed = seen.filter((item) => item.state === state).map(({ launch }) => launch);
+    if (changed.length === 0) continue;
+    const { at } = proposal.context;
+    proposal.emit({ type: 'TasksObserved', data: { state, at, launches: idRunsOf(changed) } });
   }
+  for (const [name, keys] of keysByService(seen.map(({ row }) => row))) pursue(proposal, name, keys);
 }
 
 function factsOf(proposal: Proposal, row: PodRow, launch: LaunchId): [TaskRow, TaskFacts] {

@@ -1,7 +1,8 @@
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
-import type { TerminalState } from '@orrery/contracts';
+import { idRunsOf, type TerminalState } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
+  AGENTS,
   apply,
   dataOf,
   ended,
@@ -19,7 +20,11 @@ import { withDefaults } from './spec.js';
 
 /** One pod that runs, and its launch. */
 function oneRunning(spec = webs(1)) {
-  const launched = placeAll(specificationOf(services).when(apply(spec)));
+  const launched = placeAll(
+    specificationOf(services)
+      .given(...AGENTS)
+      .when(apply(spec)),
+  );
   const launches = launchesIn(launched.events);
   return { story: launched.when(running(launches)), launches };
 }
@@ -31,8 +36,8 @@ describe('a task that ends by itself', () => {
     expect(typesOf(again.events)).toEqual(['TasksObserved', 'RetryScheduled', 'LaunchOrdered']);
     expect(dataOf(again.events, 'RetryScheduled')).toMatchObject([{ failures: 1, until: START }]);
     const [order] = dataOf(again.events, 'LaunchOrdered');
-    expect(order!.launches[0]).toMatchObject({ incarnation: 2, grant: 'g1.1.0' });
-    expect(order!.launches[0]!.launch).not.toBe(launches[0]);
+    expect(order).toMatchObject({ incarnation: 2, grants: [[101, 0, 0]] });
+    expect(launchesIn(again.events)).not.toEqual(launches);
   });
 
   it('waits longer after each failure in a row, and a tick starts it again', () => {
@@ -93,11 +98,11 @@ describe('a pod of several tasks', () => {
     const [helper, server] = launches;
     const failed = story.when(ended([helper!], 'FAILED'));
     expect(typesOf(failed.events)).toEqual(['TasksObserved', 'RetryScheduled', 'KillOrdered']);
-    expect(dataOf(failed.events, 'KillOrdered')).toMatchObject([{ launches: [server], reason: 'restarted' }]);
+    expect(dataOf(failed.events, 'KillOrdered')).toMatchObject([
+      { launches: idRunsOf([server!]), reason: 'restarted' },
+    ]);
     const again = failed.when(ended([server!], 'KILLED'));
-    expect(
-      dataOf(again.events, 'LaunchOrdered').map(({ task, launches: [launch] }) => [task, launch!.incarnation]),
-    ).toEqual([
+    expect(dataOf(again.events, 'LaunchOrdered').map(({ task, incarnation }) => [task, incarnation])).toEqual([
       ['helper', 2],
       ['server', 2],
     ]);
@@ -151,17 +156,25 @@ describe('a task that is to finish', () => {
 
 describe('a launch that its agent turned away (race 1)', () => {
   it('moves the pod without counting a failure: grant returned, asked again, not there', () => {
-    const launched = placeAll(specificationOf(services).when(apply(webs(1))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(webs(1))),
+    );
     const away = launched.when(refused(launchesIn(launched.events), 'agent-unreachable'));
     expect(typesOf(away.events)).toEqual(['TasksObserved', 'GrantReturned', 'PlacementRequested']);
     expect(dataOf(away.events, 'PlacementRequested')).toMatchObject([{ attempt: 2, avoid: ['a1'], replaces: [] }]);
     const again = placeAll(away, () => 'a2');
-    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches[0]).toMatchObject({ incarnation: 2 });
+    expect(dataOf(again.events, 'LaunchOrdered')[0]).toMatchObject({ incarnation: 2 });
   });
 
   it('ends what else of the pod was accepted there, before the grant goes back', () => {
     const tasks = { a: { cmd: 'a' }, b: { cmd: 'b' } };
-    const launched = placeAll(specificationOf(services).when(apply(hello({ pods: { web: { count: 1, tasks } } }))));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(hello({ pods: { web: { count: 1, tasks } } }))),
+    );
     const [a, b] = launchesIn(launched.events);
     const away = launched.when(refused([a!], 'launch-id-used'));
     expect(typesOf(away.events)).toEqual(['TasksObserved', 'KillOrdered']);

@@ -1,5 +1,13 @@
 import type { EpochMs } from '@orrery/kernel';
-import type { ClusterEventOf, GrantId, LaunchId, ServiceName, ServiceSpec } from '@orrery/contracts';
+import {
+  idRunsOf,
+  idsIn,
+  type ClusterEventOf,
+  type GrantId,
+  type IdRuns,
+  type LaunchId,
+  type ServiceSpec,
+} from '@orrery/contracts';
 import { orderKills } from './launch.js';
 import { keysByService, leavingOfLaunch, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
@@ -22,25 +30,19 @@ interface End {
   readonly outcome: Outcome;
 }
 
-export function tasksEnded(proposal: Proposal, { tasks }: ClusterEventOf<'TasksEnded'>['data']): void {
+export function tasksEnded(proposal: Proposal, { ends }: ClusterEventOf<'TasksEnded'>['data']): void {
   launchesOver(
     proposal,
-    tasks.map(({ launch, state }) => ({ launch, outcome: outcomeOf[state] })),
+    ends.flatMap(({ launches, state }) => endsOf(launches, outcomeOf[state])),
   );
 }
 
 export function tasksLost(proposal: Proposal, { launches }: ClusterEventOf<'TasksLost'>['data']): void {
-  launchesOver(
-    proposal,
-    launches.map((launch) => ({ launch, outcome: 'ended' })),
-  );
+  launchesOver(proposal, endsOf(launches, 'ended'));
 }
 
 export function launchesRefused(proposal: Proposal, { launches }: ClusterEventOf<'LaunchRefused'>['data']): void {
-  launchesOver(
-    proposal,
-    launches.map((launch) => ({ launch, outcome: 'refused' })),
-  );
+  launchesOver(proposal, endsOf(launches, 'refused'));
 }
 
 /** The wait before start number `failures` + 1 in a row: none after the first failure, then longer and longer. */
@@ -48,6 +50,10 @@ export function backoffMs(spec: ServiceSpec, failures: number): number {
   if (failures <= 1) return 0;
   const { 'initial-secs': initial = 1, factor = 2, 'max-secs': longest = 300 } = spec.backoff ?? {};
   return Math.round(Math.min(longest, initial * factor ** (failures - 2)) * 1000);
+}
+
+function endsOf(launches: IdRuns, outcome: Outcome): End[] {
+  return Array.from(idsIn<LaunchId>(launches), (launch) => ({ launch, outcome }));
 }
 
 const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLED: 'ended', LOST: 'ended' } as const;
@@ -75,8 +81,8 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
   const judged = ends.map(({ end, row }) => ({ end, row, ...judge(proposal, end, row) }));
   const finished = judged.filter(({ goalReached }) => goalReached).map(({ end }) => end.launch);
   const over = judged.filter(({ goalReached }) => !goalReached).map(({ end }) => end.launch);
-  observe(proposal, service, 'FINISHED', finished);
-  observe(proposal, service, 'ENDED', over);
+  observe(proposal, 'FINISHED', finished);
+  observe(proposal, 'ENDED', over);
   const refused = new Set<string>();
   const restart = new Map<string, 'restarted' | 'replaced'>();
   for (const { end, row, name, failed, essential, goalReached } of judged) {
@@ -141,15 +147,10 @@ function wasSteady(spec: ServiceSpec, task: TaskRow, at: EpochMs): boolean {
   return task.since !== undefined && at - task.since >= Math.max(STEADY_MS, backoffMs(spec, task.failures));
 }
 
-function observe(
-  proposal: Proposal,
-  { name, generation }: { readonly name: ServiceName; readonly generation: number },
-  state: 'FINISHED' | 'ENDED',
-  launches: readonly LaunchId[],
-): void {
+function observe(proposal: Proposal, state: 'FINISHED' | 'ENDED', launches: readonly LaunchId[]): void {
   if (launches.length === 0) return;
   const { at } = proposal.context;
-  proposal.emit({ type: 'TasksObserved', data: { service: name, generation, state, at, launches } });
+  proposal.emit({ type: 'TasksObserved', data: { state, at, launches: idRunsOf(launches) } });
 }
 
 /** The last launch on a grant that nobody sits on any more lets the grant go. */
@@ -165,9 +166,8 @@ function leavingEnded(proposal: Proposal, ends: readonly End[]): void {
     owners.set(key, { ...filed, grants: filed.grants.add(grant) });
   }
   for (const { owner, launches, grants } of owners.values()) {
-    const { service, generation } = owner;
     const successors = [...grants].map((grant) => keyOf(proposal.state.leaving.get(grant)!));
-    observe(proposal, { name: service, generation }, 'ENDED', launches);
+    observe(proposal, 'ENDED', launches);
     returnEmpty(proposal, owner, [...grants]);
     pursueOwner(proposal, owner, successors);
   }
@@ -181,7 +181,7 @@ function returnEmpty(proposal: Proposal, { service, generation }: LeavingRow, gr
     });
     if (empty.length === 0) continue;
     const destroy = destroyVolumes ? { destroyVolumes } : {};
-    proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: empty, ...destroy } });
+    proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: idRunsOf(empty), ...destroy } });
   }
 }
 

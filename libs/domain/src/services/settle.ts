@@ -1,4 +1,4 @@
-import type { AgentId, GrantId, ServicesEventOf } from '@orrery/contracts';
+import { idRunsOf, rangesOf, type AgentId, type GrantId, type ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
 import { predecessorOf } from './pods.js';
@@ -167,12 +167,13 @@ function leaveSeats(proposal: Proposal, service: ServiceRow, moves: readonly Mov
     if (move.again) wishes.push({ row, avoid: move.avoid === undefined ? [] : [move.avoid] });
   }
   for (const { pod, cause, indexes } of replaced.values()) {
-    proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause } });
+    const ranges = rangesOf(indexes);
+    proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes: ranges, cause } });
   }
   for (const [destroyVolumes, grants] of returned) {
     if (grants.length === 0) continue;
     const destroy = destroyVolumes ? { destroyVolumes } : {};
-    proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants, ...destroy } });
+    proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants: idRunsOf(grants), ...destroy } });
   }
   return wishes;
 }

@@ -66,6 +66,8 @@ describe('a spec', () => {
     ['/pods/web/placement/0', pod({ placement: [['hostname', 'MAX_PER', 0]] })],
     ['/pods/web/placement/0', pod({ placement: [['zone', 'GROUP_BY', 'x']] })],
     ['/pods/web/placement/0', pod({ placement: [['rack', 'LIKE', '(']] })],
+    ['/pods/web/placement/0', pod({ placement: [['rack', 'LIKE', '(?=a)b']] })],
+    ['/pods/web/placement/0', pod({ placement: [['rack', 'UNLIKE', String.raw`(a)\1`]] })],
     ['/pods/web/placement/0', pod({ placement: [['rack', 'IS']] })],
     ['/plans/deploy/phases/x/pod', { ...hello(), plans: { deploy: { phases: { x: { pod: 'db' } } } } }],
     ['/plans/uninstall', { ...hello(), plans: { uninstall: { phases: { x: { pod: 'web' } } } } }],

@@ -42,6 +42,7 @@ export interface ServicesState {
   readonly tallies: Table<string, TallyRow>;
   readonly leaving: Table<string, LeavingRow>;
   readonly agents: Table<string, AgentRow>;
+  readonly names: Table<string, NameRow>;
 }
 
 /** Rows of a table, or of a proposal over it: all that rules and fold may use. */
@@ -154,6 +155,8 @@ export interface PodRow {
 export interface Seat {
   readonly grant: GrantId;
   readonly agent: AgentId;
+  /** How sets call this agent. */
+  readonly number: number;
   readonly epoch: number;
   /** `<task>.<port>` → number. */
   readonly ports: Readonly<Record<string, number>>;
@@ -216,6 +219,12 @@ export interface AgentRow {
   readonly more?: number;
 }
 
+/** An agent and the number that the cluster journal gave it: sets know it by that alone. */
+export interface NameRow {
+  readonly number: number;
+  readonly agent: AgentId;
+}
+
 export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
   services: {},
   versions: {},
@@ -236,6 +245,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
     pod: (row) => (row.launches.length > 0 && !row.vouched ? podKey(row.service, row.pod, row.index) : undefined),
   },
   agents: { state: (row) => row.state, more: (row) => (row.more === undefined ? undefined : 'more') },
+  names: { agent: (row) => row.agent },
 };
 
 type RowOf<Part extends keyof ServicesState> = ServicesState[Part] extends Table<string, infer Row> ? Row : never;
@@ -249,6 +259,7 @@ export function initialState(): ServicesState {
     tallies: new Table('tallies', indexes.tallies),
     leaving: new Table('leaving', indexes.leaving),
     agents: new Table('agents', indexes.agents),
+    names: new Table('names', indexes.names),
   };
 }
 
@@ -269,6 +280,10 @@ export function planKey(service: string, plan: string): string {
 
 export function tallyKey(service: string, pod: string): string {
   return `${service}/${pod}`;
+}
+
+export function agentKey(number: number): string {
+  return String(number).padStart(INDEX_DIGITS, '0');
 }
 
 export function ownerKey(service: string, generation: number): string {

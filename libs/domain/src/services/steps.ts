@@ -1,4 +1,4 @@
-import type { PhaseDefinition, PlanStrategy } from '@orrery/contracts';
+import type { PlanStrategy } from '@orrery/contracts';
 import type { PhaseRow, PlanRow } from './state.js';
 
 /**
@@ -43,10 +43,6 @@ export function isCanary(strategy: PlanStrategy): boolean {
   return strategy === 'serial-canary' || strategy === 'parallel-canary';
 }
 
-export function stepsIn(ranges: PhaseDefinition['indexes']): number {
-  return ranges.reduce((steps, [first, last]) => steps + last - first + 1, 0);
-}
-
 /** The pod index at a position in the order of work: as listed, or highest first where pods are taken down. */
 export function indexAt(phase: PhaseRow, position: number): number {
   let rest = phase.action === 'decommission' ? phase.total - 1 - position : position;
@@ -76,21 +72,6 @@ export function isPending(phase: PhaseRow, index: number): boolean {
   const position = positionOf(phase, index);
   if (position === undefined || phase.passed.includes(index)) return false;
   return position >= phase.next || phase.held.includes(index) || phase.late.includes(index);
-}
-
-/** Sorted, without repeats, as inclusive ranges. */
-export function rangesOf(indexes: readonly number[]): (readonly [number, number])[] {
-  const ranges: [number, number][] = [];
-  for (const index of [...indexes].sort((left, right) => left - right)) {
-    const last = ranges.at(-1);
-    if (last === undefined || index > last[1] + 1) ranges.push([index, index]);
-    else last[1] = index;
-  }
-  return ranges;
-}
-
-export function indexesOf(ranges: readonly (readonly [number, number])[]): number[] {
-  return ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, offset) => first + offset));
 }
 
 function heldBefore(phase: PhaseRow): number {

@@ -1,4 +1,4 @@
-import type { AgentId, GrantId } from '@orrery/contracts';
+import { idRunsOf, type AgentId, type GrantId } from '@orrery/contracts';
 import type { Proposal } from './proposal.js';
 import { ownerKey, planKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
 
@@ -45,7 +45,10 @@ function noteLeftBehind(
 ): void {
   if (grants.length === 0) return;
   const { name, generation } = service;
-  proposal.emit({ type: 'LeftBehind', data: { service: name, generation, grants, agents: distinct(agents) } });
+  proposal.emit({
+    type: 'LeftBehind',
+    data: { service: name, generation, grants: idRunsOf(grants), agents: distinct(agents) },
+  });
 }
 
 function distinct(agents: readonly AgentId[]): AgentId[] {

@@ -1,8 +1,9 @@
 import { specificationOf } from '@orrery/testing';
-import type { LaunchId, ServiceSpec } from '@orrery/contracts';
+import { idRunsOf, type LaunchId, type ServiceSpec } from '@orrery/contracts';
 import { services } from './decide.js';
 import { differenceOf } from './difference.js';
 import {
+  AGENTS,
   apply,
   command,
   dataOf,
@@ -21,7 +22,9 @@ import { withDefaults } from './spec.js';
 import { previewApply } from './views.js';
 
 function up(spec: ServiceSpec) {
-  let story = specificationOf(services).when(apply(spec));
+  let story = specificationOf(services)
+    .given(...AGENTS)
+    .when(apply(spec));
   const launches: LaunchId[] = [];
   while (dataOf(story.events, 'PlacementRequested').length > 0) {
     story = placeAll(story);
@@ -40,11 +43,13 @@ describe('a service that changes', () => {
     const first = story.when(apply(webs(2, 'sleep 2000')));
     expect(typesOf(first.events)).toEqual(['ServiceApplied', 'PlanStarted', 'StepStarted', 'KillOrdered']);
     expect(dataOf(first.events, 'PlanStarted')).toMatchObject([{ plan: 'update', version: 2 }]);
-    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([{ launches: [launches[0]], reason: 'updated' }]);
+    expect(dataOf(first.events, 'KillOrdered')).toMatchObject([
+      { launches: idRunsOf([launches[0]!]), reason: 'updated' },
+    ]);
     const over = first.when(ended([launches[0]!], 'KILLED'));
     expect(typesOf(over.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
     const [order] = dataOf(over.events, 'LaunchOrdered');
-    expect(order).toMatchObject({ version: 2, launches: [{ index: 0, incarnation: 2, grant: 'g1.1.0' }] });
+    expect(order).toMatchObject({ version: 2, indexes: [[0, 0]], incarnation: 2, grants: [[101, 0, 0]] });
     const next = over.when(running(launchesIn(over.events)));
     expect(typesOf(next.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'KillOrdered']);
   });
@@ -105,8 +110,9 @@ describe('a service that changes', () => {
     const { story, launches } = up(webs(2));
     const down = story.when(scale(1)).when(ended([launches[1]!], 'KILLED'));
     const again = placeAll(down.when(scale(2)));
-    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches).toMatchObject([{ index: 1, incarnation: 2 }]);
-    expect(dataOf(again.events, 'LaunchOrdered')[0]!.launches[0]!.grant).not.toBe('g1.1.1');
+    const [order] = dataOf(again.events, 'LaunchOrdered');
+    expect(order).toMatchObject({ indexes: [[1, 1]], incarnation: 2 });
+    expect(order!.grants).not.toEqual([[101, 1, 1]]);
   });
 
   it('lets a pod that is scaled up again while it ends come back on its grant once it has ended (race 3)', () => {
@@ -114,7 +120,7 @@ describe('a service that changes', () => {
     const again = story.when(scale(1)).when(scale(2));
     expect(dataOf(again.events, 'GrantReturned')).toEqual([]);
     const over = again.when(ended([launches[1]!], 'KILLED'));
-    expect(dataOf(over.events, 'LaunchOrdered')[0]!.launches).toMatchObject([{ index: 1, incarnation: 2 }]);
+    expect(dataOf(over.events, 'LaunchOrdered')).toMatchObject([{ indexes: [[1, 1]], incarnation: 2 }]);
   });
 
   it.each<[string, ServiceSpec, ServiceSpec]>([

@@ -1,9 +1,24 @@
 import { specificationOf } from '@orrery/testing';
 import { services } from './decide.js';
-import { apply, command, ended, HELLO, hello, launchesIn, placeAll, running, typesOf, webs } from './examples.js';
+import {
+  AGENTS,
+  apply,
+  command,
+  ended,
+  HELLO,
+  hello,
+  launchesIn,
+  placeAll,
+  running,
+  typesOf,
+  webs,
+} from './examples.js';
 import { podView, podViews, serviceView, serviceViews, versionDifference, versionViews } from './views.js';
 
-const applied = () => specificationOf(services).when(apply(webs(2)));
+const applied = () =>
+  specificationOf(services)
+    .given(...AGENTS)
+    .when(apply(webs(2)));
 
 describe('what readers see of a service', () => {
   it('counts its pods and names its state and its plan', () => {
@@ -35,7 +50,11 @@ describe('what readers see of a service', () => {
 
   it('is finished when all its pods have done their work', () => {
     const job = hello({ pods: { job: { tasks: { work: { cmd: 'work', goal: 'ONCE' } } } } });
-    const launched = placeAll(specificationOf(services).when(apply(job)));
+    const launched = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(job)),
+    );
     launched
       .when(ended(launchesIn(launched.events), 'FINISHED'))
       .thenState((state) => expect(serviceView(state, 'hello')).toMatchObject({ state: 'FINISHED' }));

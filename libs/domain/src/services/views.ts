@@ -154,7 +154,13 @@ export function versionDifference(
 /** Tries an apply on a state without changing it: what `--dry-run` shows. */
 export function previewApply(state: ServicesState, spec: ServiceSpec, at: EpochMs): Preview {
   let ordinal = 0;
-  const proposal = new Proposal(state, { at, seed: 0, seq: 0, nextId: () => `preview.${ordinal++}` });
+  const proposal = new Proposal(state, {
+    at,
+    seed: 0,
+    seq: 0,
+    nextId: () => `preview.${ordinal++}`,
+    nextIds: (count) => (ordinal += count) - count,
+  });
   const service = state.services.get(spec.name);
   const before = service === undefined ? undefined : targetSpec(state, service);
   const decision = applyService(proposal, spec);
