@@ -1,7 +1,6 @@
 import { Type, type Static } from 'typebox';
-import type { AgentId, ReservationId, RoleName, ServiceName, VolumeId } from './ids.js';
+import type { RoleName } from './ids.js';
 import type { Resources } from './resources.js';
-import { branded } from './schema.js';
 
 /** How roles share: weights, quotas, reservations, volumes. What an operator orders, and what the ledger says of it. */
 
@@ -13,7 +12,6 @@ const role = Type.Unsafe<RoleName>(
     description: 'a path such as eng/search',
   }),
 );
-const agent = branded<AgentId>('id of an agent');
 const mebibytes = Type.Integer({ minimum: 0, maximum: 1_099_511_627_776, description: 'MiB' });
 
 /** Amounts as people give them; what is left out is not spoken of. */
@@ -55,32 +53,6 @@ export const sharingCommandSchemas = {
     strict,
   ),
   RemoveQuota: Type.Object({ role }, strict),
-  /** Keeps a part of an agent for a role and those below it. `refines`: takes it out of a reservation of a role above. */
-  Reserve: Type.Object(
-    {
-      agent,
-      role,
-      resources: GivenAmounts,
-      labels: Type.Optional(
-        Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), { maxProperties: 64 }),
-      ),
-      refines: Type.Optional(branded<ReservationId>('id of a reservation')),
-    },
-    strict,
-  ),
-  Unreserve: Type.Object({ agent, reservation: branded<ReservationId>('id of a reservation') }, strict),
-  /** Of a volume that no pod holds: its data is deleted. */
-  DestroyVolume: Type.Object({ agent, volume: branded<VolumeId>('id of a volume') }, strict),
-  /** The next time that this pod gets a place, it is where the volume is, and the volume is its own. */
-  AdoptVolume: Type.Object(
-    {
-      agent,
-      volume: branded<VolumeId>('id of a volume'),
-      service: branded<ServiceName>('name of a service'),
-      pod: Type.String({ pattern: '^[a-z0-9-]+-\\d+$', description: 'such as node-0' }),
-    },
-    strict,
-  ),
 } as const;
 
 /** In the form that decisions use; a resource that is not named is not bounded. */
@@ -93,36 +65,11 @@ export interface Quota {
   readonly cells: number;
 }
 
-/** Part of an agent that is kept for a role and those below it. */
-export interface Reservation {
-  readonly reservation: ReservationId;
-  readonly agent: AgentId;
-  readonly role: RoleName;
-  readonly resources: Resources;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Declared by the agent, ends with its declaration; else an operator's. */
-  readonly static?: true;
-  /** Taken out of this one, and given back to it. */
-  readonly refines?: ReservationId;
-}
-
 export type SharingEvent =
   | { readonly type: 'RoleSet'; readonly data: { readonly role: RoleName; readonly weight: number } }
   | { readonly type: 'FairnessSet'; readonly data: { readonly scarce: readonly ResourceName[] } }
   | { readonly type: 'QuotaSet'; readonly data: Quota & { readonly role: RoleName } }
-  | { readonly type: 'QuotaRemoved'; readonly data: { readonly role: RoleName } }
-  | { readonly type: 'ReservationMade'; readonly data: Reservation }
-  | { readonly type: 'ReservationEnded'; readonly data: { readonly reservations: readonly ReservationId[] } }
-  /** A detached volume waits for a pod; its next place is there. */
-  | {
-      readonly type: 'VolumeAdopted';
-      readonly data: {
-        readonly volume: VolumeId;
-        readonly service: ServiceName;
-        readonly pod: string;
-        readonly index: number;
-      };
-    };
+  | { readonly type: 'QuotaRemoved'; readonly data: { readonly role: RoleName } };
 
 export function resourcesOf({ cpus, memory, disk, gpus }: GivenAmounts): SomeResources {
   return {

@@ -1,7 +1,7 @@
 import { assert } from '@orrery/kernel';
 import type { Amounts } from './amounts.js';
 import { Ranking, type Ranked } from './ranking.js';
-import type { Pool, ResourceName, Shares, ShareLevel, Turn } from './fair-share.js';
+import type { FairShare, Pool, ResourceName, Shares, ShareLevel, Turn } from './fair-share.js';
 
 /** So much of the pool may a role take beyond the next one before it has to wait, … */
 const STRIDE_OF_POOL = 0.005;
@@ -156,6 +156,11 @@ export class ShareTree implements Shares {
     return branch;
   }
 }
+
+export const hierarchicalDominantShares: FairShare = {
+  name: 'hierarchical-dominant-resource-fairness',
+  open: (pool) => new ShareTree(pool),
+};
 
 /** A role, all below a role, or what a role wants for itself (`eng/.`). */
 class Branch implements Ranked {

@@ -1,15 +1,4 @@
-import { assert } from '@orrery/kernel';
 import type { Amounts } from './amounts.js';
-
-/** A role that has work waiting. */
-export interface Claim {
-  readonly role: string;
-  readonly weight: number;
-  /** What it holds now. */
-  readonly used: Amounts;
-  /** What its next pod needs. */
-  readonly next: Amounts;
-}
 
 /** Who is served next, and how many pods at most before the question is asked again. */
 export interface Turn {
@@ -19,40 +8,11 @@ export interface Turn {
   readonly owed: boolean;
 }
 
-/** How roles share. Quota, hierarchy and reservations are other policies behind the same question. */
+/** How roles share: a policy gives out turns while a round lasts. */
 export interface FairShare {
   readonly name: string;
-  /** At least one claim; equal ones are told apart by the name of the role. */
-  turn(claims: readonly Claim[], total: Amounts): Omit<Turn, 'owed'>;
+  open(pool: Pool): Shares;
 }
-
-/** So much of the pool may a role take beyond the next one before it has to wait: bounds unfairness and the number of turns. */
-const STRIDE = 0.005;
-
-/**
- * Whoever has the smallest dominant share for its weight comes next (Ghodsi et al., "Dominant Resource Fairness", NSDI
- * 2011), for as many pods as bring it a stride beyond the second.
- */
-export const dominantResourceFairness: FairShare = {
-  name: 'dominant-resource-fairness',
-  turn(claims, total) {
-    assert(claims.length > 0, 'nobody waits for a turn');
-    let first: Claim | undefined;
-    let firstShare = 0;
-    let second = Number.POSITIVE_INFINITY;
-    for (const claim of claims) {
-      const share = weightedShare(claim.used, claim.weight, total);
-      if (first === undefined || share < firstShare || (share === firstShare && claim.role < first.role)) {
-        if (first !== undefined) second = Math.min(second, firstShare);
-        first = claim;
-        firstShare = share;
-      } else second = Math.min(second, share);
-    }
-    const aPod = weightedShare(first!.next, first!.weight, total);
-    const pods = aPod === 0 ? Number.POSITIVE_INFINITY : Math.floor((second - firstShare + STRIDE) / aPod);
-    return { role: first!.role, pods: Math.max(1, pods) };
-  },
-};
 
 export type ResourceName = 'cpus' | 'memory' | 'disk' | 'gpus';
 

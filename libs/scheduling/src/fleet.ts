@@ -148,6 +148,18 @@ export class Fleet {
     };
   }
 
+  /** The sum over all open machines. */
+  freeOnOpen(): Amounts {
+    let [cpusMilli, memoryMib, diskMib, gpus] = [0, 0, 0, 0];
+    for (const number of this.open) {
+      cpusMilli += this.cpusMilli[number]!;
+      memoryMib += this.memoryMib[number]!;
+      diskMib += this.diskMib[number]!;
+      gpus += this.gpus[number]!;
+    }
+    return { cpusMilli, memoryMib, diskMib, gpus };
+  }
+
   /** Holds more than it has. */
   isShort(number: number): boolean {
     return this.cpusMilli[number]! < 0 || this.memoryMib[number]! < 0 || this.diskMib[number]! < 0;

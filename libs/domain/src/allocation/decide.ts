@@ -1,5 +1,5 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext } from '@orrery/kernel';
-import type { AllocationCommand, AllocationEvent, ClusterEvent, ServicesEvent } from '@orrery/contracts';
+import type { AllocationEvent, ClusterEvent, ServicesEvent } from '@orrery/contracts';
 import {
   agentActivated,
   agentDraining,
@@ -13,7 +13,8 @@ import { grantsLeftBehind, grantsReturned, serviceRemoved, volumesGone } from '.
 import type { AllocationInput } from './input.js';
 import { placementRequested, placementWithdrawn } from './requests.js';
 import { Round } from './round.js';
-import { initialState, NEW_ROLE, workWaits, type AllocationState } from './state.js';
+import { decideSharing, followed } from './sharing.js';
+import { initialState, workWaits, type AllocationState } from './state.js';
 
 /** Who gets what, where. The owner is the allocator; the README draws the life of a grant and of a request. */
 export const allocation: Decider<AllocationInput, AllocationState, AllocationEvent> = {
@@ -28,7 +29,7 @@ export const allocation: Decider<AllocationInput, AllocationState, AllocationEve
 function decide(input: AllocationInput, state: AllocationState, context: DecisionContext): Decision<AllocationEvent> {
   switch (input.kind) {
     case 'command':
-      return decideCommand(input.command, state);
+      return decideSharing(input.command, state);
     case 'foreign':
       return accept(...decideForeign(input.event, state, context));
     case 'internal':
@@ -38,11 +39,6 @@ function decide(input: AllocationInput, state: AllocationState, context: Decisio
     default:
       return unreachable(input);
   }
-}
-
-function decideCommand(command: AllocationCommand, state: AllocationState): Decision<AllocationEvent> {
-  const { role, weight } = command.body;
-  return accept(...roleSet({ role: role as never, weight }, state));
 }
 
 /** What the other owners decided. Everything that is not listed concerns them alone. */
@@ -77,16 +73,11 @@ function decideForeign(
     case 'ServiceRemoved':
       return serviceRemoved(event.data, state);
     case 'RoleSet':
-      return roleSet(event.data, state);
+    case 'FairnessSet':
+    case 'QuotaSet':
+    case 'QuotaRemoved':
+      return followed(event, state);
     default:
       return [];
   }
-}
-
-function roleSet(
-  data: Extract<AllocationEvent, { type: 'RoleSet' }>['data'],
-  state: AllocationState,
-): AllocationEvent[] {
-  const { weight } = state.roles.get(data.role) ?? NEW_ROLE;
-  return weight === data.weight && state.roles.has(data.role) ? [] : [{ type: 'RoleSet', data }];
 }

@@ -7,6 +7,7 @@ import {
   type AllocationEvent,
   type AllocationEventOf,
   type GrantId,
+  type Quota,
   type Ranges,
   type RequestId,
   type RoleName,
@@ -23,6 +24,7 @@ import {
   type Amounts,
   type Stock,
 } from '@orrery/scheduling';
+import { chargeOf, volumesOf } from './charge.js';
 import { setKey } from './keys.js';
 import {
   chargedIn,
@@ -35,7 +37,9 @@ import {
   type LotRow,
 } from './lots.js';
 import { common, positionsOf, without } from './ranges.js';
+import { pathsOf } from './role-tree.js';
 import {
+  KEPT_FOR_OTHERS,
   ledgerOf,
   needsOf,
   NEW_ROLE,
@@ -74,6 +78,12 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       const row = state.roles.get(event.data.role) ?? NEW_ROLE;
       return state.roles.put(event.data.role, { ...row, weight: event.data.weight });
     }
+    case 'FairnessSet':
+      return putLedger(state, { scarce: event.data.scarce });
+    case 'QuotaSet':
+      return quotaChanged(state, event.data.role, event.data);
+    case 'QuotaRemoved':
+      return quotaChanged(state, event.data.role, undefined);
     default:
       return unreachable(event);
   }
@@ -193,6 +203,7 @@ function grow(state: AllocationState, numbers: Iterable<number>): void {
   if (state.requests.size === 0) return;
   const growth = ledgerOf(state).growth + 1;
   putLedger(state, { growth });
+  lookAgain(state, idsOf(state, 'quota', KEPT_FOR_OTHERS));
   for (const number of numbers) {
     const row = state.agents.numbered(number);
     if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
@@ -213,7 +224,7 @@ function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_
   }
 }
 
-function idsOf(state: AllocationState, index: 'set' | 'effect', value: string): RequestId[] {
+function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota', value: string): RequestId[] {
   return [...state.requests.keysBy(index, value)];
 }
 
@@ -275,23 +286,23 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
   if (agents.size > 0) freed(state, agents);
 }
 
-/** What the role is charged for these grants: their needs and the volumes that are still there. */
-export function chargeOf(state: AllocationState, part: LotPart): Amounts {
-  const { cpusMilli, memoryMib, diskMib, gpus } = times(part.lot.needs, countIn(part.ordinals));
-  let volumesMib = 0;
-  for (const id of volumesOf(part)) volumesMib += state.volumes.get(id)?.sizeMib ?? 0;
-  return { cpusMilli, memoryMib, diskMib: diskMib + volumesMib, gpus };
-}
-
-export function* volumesOf({ lot, ordinals }: LotPart): IterableIterator<VolumeId> {
-  if (lot.volumes === undefined) return;
-  for (const [first, last] of positionsOf(lot.ordinals, ordinals))
-    for (let position = first; position <= last; position += 1) yield* lot.volumes[position]!;
-}
-
 function charge(state: AllocationState, role: RoleName, amounts: Amounts): void {
   const row = state.roles.get(role) ?? NEW_ROLE;
   state.roles.put(role, { ...row, used: plus(row.used, amounts) });
+  if (!state.roles.tree.hasQuotas || !givesBack(amounts)) return;
+  for (const path of pathsOf(role)) lookAgain(state, idsOf(state, 'quota', path));
+}
+
+function givesBack({ cpusMilli, memoryMib, diskMib, gpus }: Amounts): boolean {
+  return Math.min(cpusMilli, memoryMib, diskMib, gpus) < 0;
+}
+
+function quotaChanged(state: AllocationState, role: RoleName, quota: Quota | undefined): void {
+  const { quota: _before, ...row } = state.roles.get(role) ?? NEW_ROLE;
+  const { limit, guarantee, cells } = quota ?? { cells: 1 };
+  const parts = { ...(limit === undefined ? {} : { limit }), ...(guarantee === undefined ? {} : { guarantee }) };
+  state.roles.put(role, quota === undefined ? row : { ...row, quota: { ...parts, cells } });
+  for (const obstacle of [...state.requests.valuesOf('quota')]) lookAgain(state, idsOf(state, 'quota', obstacle));
 }
 
 // --- Volumes --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import {
   type ServicesEventOf,
   type VolumeId,
 } from '@orrery/contracts';
-import { volumesOf } from './evolve.js';
+import { volumesOf } from './charge.js';
 import { chargedIn, type LotPart } from './lots.js';
 import { common, without } from './ranges.js';
 import type { AllocationState } from './state.js';

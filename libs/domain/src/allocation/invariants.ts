@@ -1,6 +1,6 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
-import { chargeOf } from './evolve.js';
+import { chargeOf } from './charge.js';
 import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
 import { ledgerOf, type AgentRow, type AllocationState } from './state.js';
 

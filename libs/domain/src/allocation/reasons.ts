@@ -25,7 +25,11 @@ export function filtersThatReject({ funnel }: PendingReasons): string[] {
 
 /** Counts move all the time; what matters is what stands in the way. */
 export function sameReasons(told: PendingReasons, now: PendingReasons): boolean {
-  return filtersThatReject(told).join() === filtersThatReject(now).join();
+  return (
+    filtersThatReject(told).join() === filtersThatReject(now).join() &&
+    told.quota?.kind === now.quota?.kind &&
+    told.quota?.role === now.quota?.role
+  );
 }
 
 function isOpen(state: AllocationState): Filter {

@@ -1,4 +1,4 @@
-import { assert, type DecisionContext } from '@orrery/kernel';
+import type { DecisionContext } from '@orrery/kernel';
 import {
   columnOf,
   countIn,
@@ -9,6 +9,7 @@ import {
   type Members,
   type PendingReasons,
   type PlacementRequest,
+  type QuotaObstacle,
   type Ranges,
   type RequestId,
   type RoleName,
@@ -16,34 +17,24 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import {
-  dominantResourceFairness,
   effectOf,
+  hierarchicalDominantShares,
   Picks,
-  plus,
   runsOf,
   Session,
-  times,
-  type Claim,
   type FairShare,
   type Found,
   type Wish,
 } from '@orrery/scheduling';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
-import { padded, queueKey } from './keys.js';
+import { padded } from './keys.js';
+import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { SetPeers } from './set-peers.js';
-import {
-  ledgerOf,
-  mayBeTried,
-  needsOf,
-  NEW_ROLE,
-  type AllocationState,
-  type LedgerRow,
-  type RequestRow,
-  type RoleRow,
-} from './state.js';
+import { ledgerOf, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
+import { Turns, waitingOf, type RoleTurn } from './turns.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -60,11 +51,10 @@ const REASON_COST = 10;
 export class Round {
   readonly #state: AllocationState;
   readonly #context: DecisionContext;
-  readonly #policy: FairShare;
   readonly #ledger: LedgerRow;
   readonly #session: Session;
   readonly #peers: SetPeers;
-  readonly #queues = new Map<RoleName, RoleQueue>();
+  readonly #turns: Turns;
   readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly picks: Picks }>();
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
@@ -72,11 +62,11 @@ export class Round {
   #bytes = 0;
   #looked = 0;
 
-  constructor(state: AllocationState, context: DecisionContext, policy: FairShare = dominantResourceFairness) {
+  constructor(state: AllocationState, context: DecisionContext, policy: FairShare = hierarchicalDominantShares) {
     this.#state = state;
     this.#context = context;
-    this.#policy = policy;
     this.#ledger = ledgerOf(state);
+    this.#turns = new Turns(state, policy);
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
   }
@@ -84,12 +74,10 @@ export class Round {
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
     if (arriving === undefined) this.#queueAll();
-    else {
-      const row = { ...arriving, position: this.#ledger.nextPosition };
-      this.#queues.set(row.role, new RoleQueue(this.#roleOf(row.role), [row][Symbol.iterator]()));
-    }
+    else this.#turns.add(arriving.role, [{ ...arriving, position: this.#ledger.nextPosition }][Symbol.iterator]());
     let full = false;
-    while (this.#queues.size > 0 && !(full = this.#isFull())) this.#turn();
+    for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
+      this.#take(turn);
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
     const events = [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
     this.#session.close();
@@ -97,33 +85,31 @@ export class Round {
   }
 
   #queueAll(): void {
-    for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>) {
-      const queue = new RoleQueue(this.#roleOf(role), waitingOf(this.#state, role, this.#ledger));
-      if (queue.head !== undefined) this.#queues.set(role, queue);
-    }
-  }
-
-  #roleOf(role: RoleName): RoleRow {
-    return this.#state.roles.get(role) ?? NEW_ROLE;
+    for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
+      this.#turns.add(role, waitingOf(this.#state, role, this.#ledger));
   }
 
   #isFull(): boolean {
     return this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
   }
 
-  #turn(): void {
-    const claims: Claim[] = [];
-    for (const [role, { weight, used, head }] of this.#queues)
-      claims.push({ role, weight, used, next: needsOf(head!.needs) });
-    const { role, pods } = this.#policy.turn(claims, this.#ledger.capacity);
-    const queue = this.#queues.get(role as RoleName);
-    assert(queue?.head !== undefined, 'a turn for a role that does not wait', { role });
-    const { count, blocked } = this.#serve(queue.head, queue.left, pods);
-    queue.used = plus(queue.used, times(needsOf(queue.head.needs), count));
-    queue.left = without(queue.left, firstOf(queue.left, count));
+  #take({ queue, pods, obstacle }: RoleTurn): void {
+    const head = queue.head!;
+    const { count, blocked } =
+      obstacle === undefined ? this.#serve(head, queue.left, pods) : this.#refuse(head, queue.left, obstacle);
+    this.#turns.served(queue, count);
+    queue.takeFirst(count);
     if (blocked || queue.left.length === 0) queue.advance();
     while (queue.head !== undefined && this.#isDeadEnd(queue.head) && !this.#isFull()) queue.advance();
-    if (queue.head === undefined) this.#queues.delete(role as RoleName);
+    this.#turns.wait(queue);
+  }
+
+  /** Whatever room there is. */
+  #refuse(row: RequestRow, left: Ranges, obstacle: QuotaObstacle): { count: number; blocked: boolean } {
+    const reasons = quotaReasons(this.#state.agents.size, obstacle);
+    this.#looked += DEAD_END_COST;
+    this.#block(row, left, { since: -1, filters: ['quota'], reasons: () => reasons });
+    return { count: 0, blocked: true };
   }
 
   /** Whether an equal request found nothing already: then it takes no turn. */
@@ -303,38 +289,6 @@ interface Blocked {
   /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
   readonly placedOfSet: number;
   readonly event?: AllocationEvent;
-}
-
-/** The requests of one role on their way through a round. */
-class RoleQueue {
-  readonly weight: number;
-  readonly #rows: Iterator<RequestRow>;
-  used: RoleRow['used'];
-  head: RequestRow | undefined;
-  /** Indexes of the head that still wait. */
-  left: Ranges = [];
-
-  constructor({ weight, used }: RoleRow, rows: Iterator<RequestRow>) {
-    this.weight = weight;
-    this.used = used;
-    this.#rows = rows;
-    this.advance();
-  }
-
-  advance(): void {
-    this.head = this.#rows.next().value as RequestRow | undefined;
-    this.left = this.head?.indexes ?? [];
-  }
-}
-
-function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<RequestRow> {
-  const prefix = queueKey(role, 0).slice(0, role.length + 1);
-  for (const key of state.requests.valuesOf('queue', prefix)) {
-    if (!key.startsWith(prefix)) return;
-    const [request] = state.requests.keysBy('queue', key);
-    const row = state.requests.get(request!)!;
-    if (mayBeTried(row, ledger)) yield row;
-  }
 }
 
 /** About what a set, an agent of it, and a member of it take as JSON. */

@@ -6,7 +6,9 @@ import type {
   PendingReasons,
   PlacementRequest,
   PodNeeds,
+  Quota,
   RequestId,
+  ResourceName,
   Resources,
   RoleName,
   ServiceName,
@@ -16,6 +18,7 @@ import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey } from './keys.js';
 import { LotTable } from './lots.js';
+import { RoleTable } from './role-tree.js';
 
 /**
  * The ledger: who holds what on which agent, and who waits.
@@ -37,7 +40,7 @@ export interface AllocationState extends DomainState {
   readonly lots: LotTable;
   readonly volumes: Table<VolumeId, VolumeRow>;
   readonly requests: Table<RequestId, RequestRow>;
-  readonly roles: Table<RoleName, RoleRow>;
+  readonly roles: RoleTable;
   /** One row, `all`. */
   readonly ledger: Table<'all', LedgerRow>;
 }
@@ -88,6 +91,7 @@ export interface RequestRow extends PlacementRequest {
 
 export interface RoleRow {
   readonly weight: number;
+  readonly quota?: Quota;
   /** Sum of its grants that are not superseded, volumes included in disk. */
   readonly used: Resources;
 }
@@ -101,6 +105,8 @@ export interface LedgerRow {
   readonly settled: number;
   /** Sum over open agents: what roles have shares of. */
   readonly capacity: Resources;
+  /** Resources that nobody's share is made of. */
+  readonly scarce?: readonly ResourceName[];
 }
 
 const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
@@ -124,10 +130,19 @@ export function initialState(): AllocationState {
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),
       effect: (row) => effectOf(row.constraints),
+      quota: (row) => quotaInTheWay(row),
     }),
-    roles: new Table('roles'),
+    roles: new RoleTable(),
     ledger: new Table('ledger'),
   };
+}
+
+/** Where a quota keeps a request waiting: the role whose limit it is, or everybody's guarantees. */
+export const KEPT_FOR_OTHERS = '(kept)';
+
+function quotaInTheWay({ reasons }: RequestRow): string | undefined {
+  if (reasons?.quota === undefined) return undefined;
+  return reasons.quota.kind === 'limit' ? reasons.quota.role : KEPT_FOR_OTHERS;
 }
 
 export function ledgerOf(state: AllocationState): LedgerRow {

@@ -1,0 +1,132 @@
+import { countIn, idRunsOf, isIn, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
+import { minus, NOTHING, plus, times, type Amounts, type FairShare, type Shares } from '@orrery/scheduling';
+import { chargeOf } from './charge.js';
+import { queueKey } from './keys.js';
+import { chargedIn } from './lots.js';
+import { Quotas } from './quotas.js';
+import { common, firstOf, without } from './ranges.js';
+import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
+
+/** A role's turn: so many pods for the first of its requests, or why there can be none. */
+export interface RoleTurn {
+  readonly queue: RoleQueue;
+  readonly pods: number;
+  readonly obstacle?: QuotaObstacle;
+}
+
+/**
+ * Who comes next in a round: what is guaranteed first, then whoever has the smallest share; within a role first come, first
+ * served. Nobody gets a turn beyond a limit.
+ */
+export class Turns {
+  readonly #state: AllocationState;
+  readonly #shares: Shares;
+  readonly #quotas: Quotas;
+  readonly #queues = new Map<RoleName, RoleQueue>();
+
+  constructor(state: AllocationState, policy: FairShare) {
+    const { capacity: total, scarce = [] } = ledgerOf(state);
+    const { tree } = state.roles;
+    this.#state = state;
+    this.#shares = policy.open({ total, scarce, standingOf: (path) => tree.standingOf(path) });
+    this.#quotas = new Quotas(tree, () => state.agents.fleet.freeOnOpen());
+  }
+
+  add(role: RoleName, requests: Iterator<RequestRow>): void {
+    const queue = new RoleQueue(role, requests);
+    if (queue.head === undefined) return;
+    this.#queues.set(role, queue);
+    this.wait(queue);
+  }
+
+  next(): RoleTurn | undefined {
+    for (;;) {
+      const turn = this.#shares.turn();
+      if (turn === undefined) return undefined;
+      const queue = this.#queues.get(turn.role as RoleName)!;
+      const needs = needsOf(queue.head!.needs);
+      const owed = turn.owed ? this.#quotas.owedPods(queue.role, needs) : Number.POSITIVE_INFINITY;
+      if (owed > 0) return this.#turnOf(queue, needs, Math.min(turn.pods, owed));
+      // What was guaranteed went to another role below the same one.
+      this.#shares.wait(queue.role, needs, false);
+    }
+  }
+
+  /** So many pods of the head were placed. */
+  served({ role, head, left }: RoleQueue, count: number): void {
+    const given = times(needsOf(head!.needs), count);
+    this.#shares.give(role, given);
+    this.#quotas.give(role, minus(given, this.#replacedBy(head!, firstOf(left, count))));
+  }
+
+  /** The queue goes on with its head, or it is empty. */
+  wait(queue: RoleQueue): void {
+    if (queue.head === undefined) {
+      this.#queues.delete(queue.role);
+      return this.#shares.rest(queue.role);
+    }
+    const needs = needsOf(queue.head.needs);
+    this.#shares.wait(queue.role, needs, this.#quotas.owedPods(queue.role, needs) > 0);
+  }
+
+  #turnOf(queue: RoleQueue, needs: Amounts, pods: number): RoleTurn {
+    const { role, left } = queue;
+    const wanted = Math.min(pods, countIn(left));
+    if (!this.#state.roles.tree.hasQuotas) return { queue, pods: wanted };
+    // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
+    const replaced = this.#replacedBy(queue.head!, firstOf(left, 1));
+    if (replaced === NOTHING) return { queue, ...this.#quotas.room(role, needs, wanted) };
+    this.#quotas.give(role, minus(NOTHING, replaced));
+    const room = this.#quotas.room(role, needs, 1);
+    this.#quotas.give(role, replaced);
+    return { queue, ...room };
+  }
+
+  /** What the role is charged for grants that these indexes stand in for. */
+  #replacedBy({ replaces }: RequestRow, indexes: Ranges): Amounts {
+    if (replaces.length === 0 || !this.#state.roles.tree.hasQuotas) return NOTHING;
+    const old = replaces.filter(({ index }) => isIn(indexes, index)).map(({ grant }) => grant);
+    let sum = NOTHING;
+    for (const { key, lot, ordinals } of this.#state.lots.live(idRunsOf(old))) {
+      const charged = common(chargedIn(lot), ordinals);
+      if (charged.length > 0) sum = plus(sum, chargeOf(this.#state, { key, lot, ordinals: charged }));
+    }
+    return sum;
+  }
+}
+
+/** The requests of one role on their way through a round. */
+export class RoleQueue {
+  readonly role: RoleName;
+  readonly #requests: Iterator<RequestRow>;
+  head: RequestRow | undefined;
+  /** Indexes of the head that still wait. */
+  left: Ranges = [];
+
+  constructor(role: RoleName, requests: Iterator<RequestRow>) {
+    this.role = role;
+    this.#requests = requests;
+    this.advance();
+  }
+
+  advance(): void {
+    this.head = this.#requests.next().value as RequestRow | undefined;
+    this.left = this.head?.indexes ?? [];
+  }
+
+  /** The first of what is left were served. */
+  takeFirst(count: number): void {
+    this.left = without(this.left, firstOf(this.left, count));
+  }
+}
+
+/** Requests of a role that have something to look at, in the order in which they came. */
+export function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<RequestRow> {
+  const prefix = queueKey(role, 0).slice(0, role.length + 1);
+  for (const key of state.requests.valuesOf('queue', prefix)) {
+    if (!key.startsWith(prefix)) return;
+    const [request] = state.requests.keysBy('queue', key);
+    const row = state.requests.get(request!)!;
+    if (mayBeTried(row, ledger)) yield row;
+  }
+}
