@@ -1,6 +1,6 @@
-import type { AgentId, ClusterCommand, ClusterEvent, LaunchId } from '@orrery/contracts';
+import { idRunsOf, type ClusterCommand, type ClusterEvent, type LaunchId } from '@orrery/contracts';
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
-import { Draft } from './draft.js';
+import { countOnAgent, launchesOnAgent } from './find.js';
 import type { AgentRow, ClusterState } from './state.js';
 
 type Body<Type extends ClusterCommand['type']> = Extract<ClusterCommand, { type: Type }>['body'];
@@ -21,7 +21,7 @@ export function drainAgent(
   if (agent.standing === 'DRAINED') return accept();
   const deadline = at + Math.round((body['grace-secs'] ?? DRAIN_GRACE_DEFAULT_SECS) * 1000);
   const events: ClusterEvent[] = [{ type: 'AgentDraining', data: { ...nameOf(agent), deadline } }];
-  if (liveOn(state, agent.agent) === 0) events.push({ type: 'AgentDrained', data: nameOf(agent) });
+  if (countOnAgent(state, agent.agent) === 0) events.push({ type: 'AgentDrained', data: nameOf(agent) });
   return accept(...events);
 }
 
@@ -53,27 +53,27 @@ export function loseTasksOfGone(state: ClusterState): Decision<ClusterEvent> {
 }
 
 function losses(state: ClusterState, agent: AgentRow): ClusterEvent[] {
-  const launches = firstOf(state.launches.keysBy('liveOn', agent.agent), LAUNCHES_PER_DECISION_MAX);
-  if (launches.length === 0) return [];
+  const lost = launchesOnAgent(state, agent.agent).slice(0, LAUNCHES_PER_DECISION_MAX);
+  if (lost.length === 0) return [];
+  const launches = idRunsOf(lost.map(({ launch }) => launch));
   return [{ type: 'TasksLost', data: { ...nameOf(agent), launches, reason: 'agent-gone' } }];
 }
 
 /** What still runs when the grace of a drain is over is killed: the drain was a command, so this was asked for. */
 export function drainDeadlines(state: ClusterState, { at }: DecisionContext): ClusterEvent[] {
-  const draft = new Draft(state);
+  const events: ClusterEvent[] = [];
   let budget = LAUNCHES_PER_DECISION_MAX;
   for (const [, agent] of state.agents.by('deadline', 'yes')) {
     if (agent.drainDeadline === undefined || agent.drainDeadline > at) continue;
-    const launches = firstOf(wantedOn(state, agent.agent), budget);
+    const wanted = launchesOnAgent(state, agent.agent).filter(({ unwanted }) => !unwanted);
+    const launches = wanted.slice(0, budget).map(({ launch }): LaunchId => launch);
     budget -= launches.length;
-    if (launches.length > 0) {
-      draft.add({ type: 'KillAccepted', data: { ...nameOf(agent), n: draft.nextOrder(agent.agent), launches } });
-    }
+    if (launches.length > 0) events.push({ type: 'KillAccepted', data: { launches: idRunsOf(launches) } });
     // What is left of this agent comes with the next tick, which is due at once: the deadline still stands.
     if (budget === 0) break;
-    draft.add({ type: 'DrainDeadlinePassed', data: nameOf(agent) });
+    events.push({ type: 'DrainDeadlinePassed', data: nameOf(agent) });
   }
-  return draft.events;
+  return events;
 }
 
 /** The event that ends a drain, when these ends were the last. */
@@ -82,7 +82,7 @@ export function drainedAfter(
   agent: AgentName & Pick<AgentRow, 'standing'>,
   ends: number,
 ): ClusterEvent[] {
-  if (agent.standing !== 'DRAINING' || liveOn(state, agent.agent) > ends) return [];
+  if (agent.standing !== 'DRAINING' || countOnAgent(state, agent.agent) > ends) return [];
   return [{ type: 'AgentDrained', data: nameOf(agent) }];
 }
 
@@ -95,22 +95,4 @@ export function nameOf({ agent, epoch }: AgentName): AgentName {
 
 export function unknownAgent(agent: string): Decision<never> {
   return reject('unknown-agent', `there is no agent ${agent}`, { field: '/agent', remedy: 'orrery agent list' });
-}
-
-function liveOn(state: ClusterState, agent: AgentId): number {
-  return state.launches.countBy('liveOn', agent);
-}
-
-function* wantedOn(state: ClusterState, agent: AgentId): IterableIterator<LaunchId> {
-  for (const [launch, row] of state.launches.by('liveOn', agent)) if (!row.unwanted) yield launch;
-}
-
-function firstOf<Item>(items: Iterable<Item>, count: number): Item[] {
-  const first: Item[] = [];
-  if (count <= 0) return first;
-  for (const item of items) {
-    first.push(item);
-    if (first.length === count) break;
-  }
-  return first;
 }

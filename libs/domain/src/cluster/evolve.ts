@@ -1,16 +1,18 @@
-import type { AgentId, ClusterEvent, ClusterEventOf, Launch, LaunchId, TaskEnd, TaskReport } from '@orrery/contracts';
-import { unreachable, type EpochMs } from '@orrery/kernel';
+import type { AgentId, ClusterEvent, ClusterEventOf, ReportHead } from '@orrery/contracts';
+import { unreachable } from '@orrery/kernel';
+import { acceptSet } from './evolve-accepted.js';
 import {
-  isLive,
-  endedOfService,
-  launchesOfTask,
-  LOSS_WINDOW_MS,
-  lossKey,
-  type AgentRow,
-  type ClusterState,
-  type LaunchPhase,
-  type LaunchRow,
-} from './state.js';
+  dropGrants,
+  dropService,
+  endLaunches,
+  killLaunches,
+  loseLaunches,
+  markReady,
+  run,
+  start,
+} from './evolve-launches.js';
+import { countOnAgent } from './find.js';
+import { LOSS_WINDOW_MS, lossKey, type AgentRow, type ClusterState } from './state.js';
 
 /** Sessions remembered of an agent: more restarts than that while one message is under way are not believable. */
 const PAST_SESSIONS_MAX = 8;
@@ -41,10 +43,8 @@ export function evolve(state: ClusterState, event: ClusterEvent): void {
     case 'StandDownOrdered':
       return changeAgent(state, event.data.agent, { session: event.data.session });
     case 'SyncOrdered':
-      return changeAgent(state, event.data.agent, {
-        ordered: event.data.n,
-        inventoryAsked: event.data.askInventory,
-      });
+      changeAgent(state, event.data.agent, { inventoryAsked: event.data.askInventory });
+      return ordered(state, event.data);
     default:
       return evolveTasks(state, event);
   }
@@ -58,37 +58,36 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
     case 'TemplateKept':
       return templateKept(state, event.data);
     case 'LaunchAccepted':
-      return launchAccepted(state, event.data);
+      return acceptSet(state, event.data);
     case 'LaunchRefused':
       return;
     case 'KillAccepted':
-      return killAccepted(state, event.data);
+      return killLaunches(state, event.data);
     case 'TasksStarting':
-      for (const { launch } of event.data.tasks) starting(state, launch);
+      start(state, event.data.launches);
       return reported(state, event.data);
     case 'TasksRunning':
-      for (const { launch, pid, since } of event.data.tasks) running(state, launch, pid, since);
+      run(state, event.data);
       return reported(state, event.data);
     case 'TasksReady':
-      for (const { launch, ready } of event.data.tasks) readiness(state, launch, ready);
+      markReady(state, event.data.launches, event.data.ready);
       return reported(state, event.data);
     case 'TasksEnded':
-      for (const task of event.data.tasks) ended(state, task);
+      for (const ends of event.data.ends) endLaunches(state, ends);
       return reported(state, event.data);
     case 'TasksLost':
-      for (const launch of event.data.launches) ended(state, { launch, state: 'LOST', reason: event.data.reason });
+      loseLaunches(state, event.data);
       return doneLosing(state, event.data.agent);
     case 'TasksReportedLate':
     case 'ReportNoted':
       return reported(state, event.data);
     case 'GrantsForgotten':
-      for (const grant of event.data.grants) forget(state, state.launches.keysBy('endedOf', grant));
-      return;
+      return dropGrants(state, event.data.grants);
     case 'ServiceForgotten':
-      return forget(state, endedOfService(state, event.data));
+      return dropService(state, event.data);
     case 'VolumeDestroyAccepted':
       for (const volume of event.data.volumes) state.volumes.put(volume, { agent: event.data.agent });
-      return changeAgent(state, event.data.agent, { ordered: event.data.n });
+      return ordered(state, event.data);
     case 'VolumesGone':
       for (const volume of event.data.volumes) state.volumes.delete(volume);
       return;
@@ -112,11 +111,11 @@ function registered(state: ClusterState, data: ClusterEventOf<'AgentRegistered'>
     reachable: true,
     lapseHeld: false,
     inventoryAsked: false,
-    ordered: 0,
-    reported: 0,
     losing: false,
     ...(before?.drainDeadline === undefined ? {} : { drainDeadline: before.drainDeadline }),
   });
+  state.counters.set('ordered', data.number, 0);
+  state.counters.set('reported', data.number, 0);
 }
 
 function lost(state: ClusterState, { agent, at, confirmed }: ClusterEventOf<'AgentUnreachable'>['data']): void {
@@ -149,20 +148,26 @@ function gone(state: ClusterState, agent: AgentId): void {
     reachable: false,
     lapseHeld: false,
     inventoryAsked: false,
-    losing: state.launches.countBy('liveOn', agent) > 0,
+    losing: countOnAgent(state, agent) > 0,
   });
 }
 
 function doneLosing(state: ClusterState, agent: AgentId): void {
   const row = state.agents.get(agent);
-  if (row?.losing === true && state.launches.countBy('liveOn', agent) === 0) {
+  if (row?.losing === true && countOnAgent(state, agent) === 0) {
     changeAgent(state, agent, { losing: false });
   }
 }
 
-function reported(state: ClusterState, { agent, epoch, m }: Pick<TaskReport<never>, 'agent' | 'epoch' | 'm'>): void {
+function reported(state: ClusterState, { agent, epoch, m }: ReportHead): void {
   const row = state.agents.get(agent);
-  if (row !== undefined && row.epoch === epoch && m > row.reported) state.agents.put(agent, { ...row, reported: m });
+  if (row === undefined || row.epoch !== epoch || m <= state.counters.reported(row.number)) return;
+  state.counters.set('reported', row.number, m);
+}
+
+function ordered(state: ClusterState, { agent, n }: { readonly agent: AgentId; readonly n: number }): void {
+  const row = state.agents.get(agent);
+  if (row !== undefined) state.counters.set('ordered', row.number, n);
 }
 
 function changeAgent(state: ClusterState, agent: AgentId, change: Partial<AgentRow>): void {
@@ -170,133 +175,16 @@ function changeAgent(state: ClusterState, agent: AgentId, change: Partial<AgentR
   if (row !== undefined) state.agents.put(agent, { ...row, ...change });
 }
 
-// --- Launches -------------------------------------------------------------------------------------------------------
+// --- Templates and streams --------------------------------------------------------------------------------------------------------
 
 function templateKept(state: ClusterState, { digest, template }: ClusterEventOf<'TemplateKept'>['data']): void {
   state.templates.put(digest, { template, uses: state.templates.get(digest)?.uses ?? 0 });
 }
 
-function launchAccepted(state: ClusterState, data: ClusterEventOf<'LaunchAccepted'>['data']): void {
-  for (const launch of data.launches) {
-    const row = stagedRow(data, launch);
-    if (launch.incarnation > 1) dropEndedBefore(state, row);
-    state.launches.put(launch.launch, row);
-  }
-  countUses(state, data.templateDigest, data.launches.length);
-  changeAgent(state, data.agent, { ordered: data.n });
-}
-
-const NO_PORTS = {};
-const NOTHING: readonly never[] = [];
-
-/** Field by field, and what is empty shared: there are as many of these as tasks. */
-function stagedRow(set: ClusterEventOf<'LaunchAccepted'>['data'], launch: Launch): LaunchRow {
-  return {
-    launch: launch.launch,
-    service: set.service,
-    generation: set.generation,
-    version: set.version,
-    pod: set.pod,
-    index: launch.index,
-    task: set.task,
-    incarnation: launch.incarnation,
-    agent: set.agent,
-    grant: launch.grant,
-    templateDigest: set.templateDigest,
-    ports: Object.keys(launch.ports).length === 0 ? NO_PORTS : launch.ports,
-    gpuIds: launch.gpuIds.length === 0 ? NOTHING : launch.gpuIds,
-    volumes: launch.volumes.length === 0 ? NOTHING : launch.volumes,
-    phase: 'STAGING',
-    unwanted: false,
-    final: false,
-    since: set.at,
-    ready: false,
-  };
-}
-
-/** What is known of an ended incarnation stays visible until the next one takes its place. */
-function dropEndedBefore(state: ClusterState, row: LaunchRow): void {
-  const before = [...launchesOfTask(state, row)].filter((other) => !isLive(other) && isOlder(other, row));
-  for (const { launch } of before) state.launches.delete(launch);
-}
-
-function isOlder(left: LaunchRow, right: LaunchRow): boolean {
-  return left.generation === right.generation
-    ? left.incarnation < right.incarnation
-    : left.generation < right.generation;
-}
-
-function killAccepted(state: ClusterState, data: ClusterEventOf<'KillAccepted'>['data']): void {
-  for (const launch of data.launches) {
-    const row = state.launches.get(launch);
-    if (row === undefined || !isLive(row)) continue;
-    state.launches.put(launch, { ...row, unwanted: true, final: row.final || data.final === true });
-  }
-  changeAgent(state, data.agent, { ordered: data.n });
-}
-
-const PROGRESS: Readonly<Record<'STAGING' | 'STARTING' | 'RUNNING', number>> = { STAGING: 0, STARTING: 1, RUNNING: 2 };
-
-function starting(state: ClusterState, launch: LaunchId): void {
-  const row = state.launches.get(launch);
-  if (row !== undefined && canAdvance(row.phase, 'STARTING')) state.launches.put(launch, { ...row, phase: 'STARTING' });
-}
-
-function running(state: ClusterState, launch: LaunchId, pid: number, since: EpochMs): void {
-  const row = state.launches.get(launch);
-  if (row === undefined || !canAdvance(row.phase, 'RUNNING')) return;
-  state.launches.put(launch, { ...row, phase: 'RUNNING', since, pid });
-}
-
-/** Phases only rise, and an end is for ever. */
-export function canAdvance(from: LaunchPhase, to: 'STARTING' | 'RUNNING'): boolean {
-  return (from === 'STAGING' || from === 'STARTING' || from === 'RUNNING') && PROGRESS[from] < PROGRESS[to];
-}
-
-function readiness(state: ClusterState, launch: LaunchId, ready: boolean): void {
-  const row = state.launches.get(launch);
-  if (row !== undefined && isLive(row)) state.launches.put(launch, { ...row, ready });
-}
-
-function ended(state: ClusterState, end: TaskEnd): void {
-  const row = state.launches.get(end.launch);
-  if (row === undefined || !isLive(row)) return;
-  countUses(state, row.templateDigest, -1);
-  if (row.final || hasNewer(state, row)) return state.launches.delete(end.launch);
-  const { pid: _, ...rest } = row;
-  state.launches.put(end.launch, {
-    ...rest,
-    phase: end.state,
-    ready: false,
-    reason: end.reason,
-    ...(end.exit === undefined ? {} : { exit: end.exit }),
-    ...(end.message === undefined ? {} : { message: end.message }),
-  });
-}
-
-function hasNewer(state: ClusterState, row: LaunchRow): boolean {
-  for (const other of launchesOfTask(state, row)) if (isOlder(row, other)) return true;
-  return false;
-}
-
-function forget(state: ClusterState, launches: Iterable<LaunchId>): void {
-  for (const launch of [...launches]) state.launches.delete(launch);
-}
-
-function countUses(state: ClusterState, digest: string, change: number): void {
-  const row = state.templates.get(digest);
-  if (row === undefined) return;
-  const uses = row.uses + change;
-  if (uses > 0) state.templates.put(digest, { ...row, uses });
-  else state.templates.delete(digest);
-}
-
-// --- Streams --------------------------------------------------------------------------------------------------------
-
 function streamOpened(state: ClusterState, data: ClusterEventOf<'StreamOpened'>['data']): void {
-  const { epoch: _, n, at, until, ...stream } = data;
+  const { epoch: _, n: __, at, until, ...stream } = data;
   const closed = [...state.streams.entries()].filter(([, row]) => row.untilMs <= at);
   for (const [key] of closed) state.streams.delete(key);
   state.streams.put(data.stream, { ...stream, untilMs: until });
-  changeAgent(state, data.agent, { ordered: n });
+  ordered(state, data);
 }

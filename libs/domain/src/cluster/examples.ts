@@ -1,20 +1,28 @@
-import type {
-  AgentFacts,
-  AgentId,
-  AgentReport,
-  AllocationEvent,
-  ClusterCommand,
-  ClusterEvent,
-  ClusterEventOf,
-  GrantId,
-  InventoryItem,
-  Launch,
-  LaunchId,
-  LaunchSet,
-  ServiceName,
-  ServicesEvent,
-  TaskStateReport,
-  TaskTemplate,
+import {
+  idOf,
+  idRunsOf,
+  MembersBuilder,
+  ordinalOf,
+  seqOf,
+  type AgentFacts,
+  type AgentId,
+  type AgentReport,
+  type AllocationEvent,
+  type ClusterCommand,
+  type ClusterEvent,
+  type ClusterEventOf,
+  type GrantId,
+  type IdRuns,
+  type InventoryItem,
+  type LaunchId,
+  type LaunchSet,
+  type Member,
+  type Members,
+  type ServiceName,
+  type ServicesEvent,
+  type TaskEnds,
+  type TasksRun,
+  type TaskTemplate,
 } from '@orrery/contracts';
 import type { ClusterInput, ClusterInternal } from './input.js';
 
@@ -45,16 +53,40 @@ export const template: TaskTemplate = {
   configs: [],
 };
 
-export function launch(name: string, more: Partial<Launch> = {}): Launch {
-  const index = Number(name.split('.')[1]);
-  return { launch: id(name), grant: `g${name}` as GrantId, index, incarnation: 1, ...EMPTY, ...more };
+/** A launch as a specification speaks of it: pod index and grant go with its ordinal unless told otherwise. */
+export interface Plan extends Member {
+  readonly launch: LaunchId;
+  readonly grant: GrantId;
 }
 
-const EMPTY = { ports: {}, gpuIds: [], volumes: [] };
+/** Grants are of another journal: its seqs are those of the launches and a thousand. */
+export function grantOf(launch: string): GrantId {
+  return idOf<GrantId>(1000 + seqOf(launch), ordinalOf(launch));
+}
 
-export function setOf(launches: readonly Launch[], more: Partial<LaunchSet> = {}): LaunchSet {
+export function launch(name: string, more: Partial<Plan> = {}): Plan {
+  const member = { index: ordinalOf(name), agent: 1, epoch: 1, ports: {}, gpuIds: [], volumes: [] };
+  return { launch: id(name), grant: grantOf(name), ...member, ...more };
+}
+
+/** `10.0`, `10.1` … */
+export function launches(count: number, seq = 10): Plan[] {
+  return Array.from({ length: count }, (_, ordinal) => launch(`${seq}.${ordinal}`));
+}
+
+export function ids(...names: readonly string[]): IdRuns {
+  return idRunsOf(names);
+}
+
+type Kind = Partial<Omit<LaunchSet, keyof Members | 'launches' | 'grants'>>;
+
+export function setOf(plans: readonly Plan[], more: Kind = {}): LaunchSet {
   const what = { service: hello, generation: 1, version: 1, pod: 'web', task: 'server', templateDigest: 'd1' };
-  return { ...what, agent: ada, epoch: 1, launches, ...more };
+  const members = new MembersBuilder();
+  for (const { launch: _, grant: __, ...member } of plans) members.add(member);
+  const launches = idRunsOf(plans.map((plan) => plan.launch));
+  const grants = idRunsOf(plans.map((plan) => plan.grant));
+  return { ...what, incarnation: 1, ...members.members, launches, grants, ...more };
 }
 
 // --- Inputs ---------------------------------------------------------------------------------------------------------
@@ -86,28 +118,38 @@ export function inventory(launches: readonly InventoryItem[] = [], more: Partial
   return report({ type: 'Inventory', ...head, launches, ...facts, ...more });
 }
 
-export function taskStates(m: number, tasks: readonly TaskStateReport[], more: object = {}): ClusterInput {
+type TaskStates = Extract<AgentReport, { type: 'TaskStates' }>;
+type Told = Partial<Pick<TaskStates, 'starting' | 'running' | 'ready' | 'unready' | 'ended'>>;
+
+export function taskStates(m: number, told: Told, more: object = {}): ClusterInput {
   const head = { agent: ada, session: 's1', epoch: 1, obeyed: 1 };
-  return report({ type: 'TaskStates', ...head, m, tasks, ...more });
+  return report({ type: 'TaskStates', ...head, m, ...told, ...more });
 }
 
-export function running(name: string, ready = true): TaskStateReport {
-  return { launch: id(name), state: 'RUNNING', agentTime: AT, pid: 42, ready };
+export function ran(names: readonly string[], ready = true): TasksRun {
+  return { launches: ids(...names), sinceFrom: AT, since: [0], pids: [42], ...(ready ? { ready } : {}) };
 }
 
-export function failed(name: string): TaskStateReport {
-  return { launch: id(name), state: 'FAILED', agentTime: AT, exit: { code: 1 }, reason: 'exit-code' };
+export function running(...names: readonly string[]): Told {
+  return { running: [ran(names)] };
 }
 
-export function ordered(launches: readonly Launch[], more: Partial<LaunchSet> = {}): ClusterInput {
-  return services({ type: 'LaunchOrdered', data: { ...setOf(launches, more), template } });
+export function failure(...names: readonly string[]): TaskEnds {
+  return { launches: ids(...names), state: 'FAILED', exit: { code: 1 }, reason: 'exit-code', agentTime: AT };
+}
+
+export function failed(...names: readonly string[]): Told {
+  return { ended: [failure(...names)] };
+}
+
+export function ordered(plans: readonly Plan[], more: Kind = {}): ClusterInput {
+  return services({ type: 'LaunchOrdered', data: { ...setOf(plans, more), template } });
 }
 
 type KillOrdered = Extract<ServicesEvent, { type: 'KillOrdered' }>['data'];
 
 export function killOrdered(names: readonly string[], reason: KillOrdered['reason'] = 'scaled-down'): ClusterInput {
-  const data = { service: hello, generation: 1, agent: ada, launches: names.map(id), reason };
-  return services({ type: 'KillOrdered', data });
+  return services({ type: 'KillOrdered', data: { service: hello, generation: 1, launches: ids(...names), reason } });
 }
 
 // --- Events ---------------------------------------------------------------------------------------------------------
@@ -117,42 +159,45 @@ export function event<Type extends ClusterEvent['type']>(type: Type, data: Clust
 }
 
 export function registered(more: Partial<ClusterEventOf<'AgentRegistered'>['data']> = {}): ClusterEvent {
-  return event('AgentRegistered', { agent: ada, epoch: 1, session: 's1', ...facts, ...more });
+  return event('AgentRegistered', { agent: ada, number: 1, epoch: 1, session: 's1', ...facts, ...more });
 }
 
 export function sync(n: number, reason: string, askInventory = false, more: object = {}): ClusterEvent {
   return event('SyncOrdered', { agent: ada, epoch: 1, n, reason, askInventory, ...more });
 }
 
-export function accepted(n: number, launches: readonly Launch[], more: Partial<LaunchSet> = {}): ClusterEvent {
-  return event('LaunchAccepted', { ...setOf(launches, more), n, at: AT });
+export function accepted(plans: readonly Plan[], more: Kind = {}): ClusterEvent {
+  return event('LaunchAccepted', { ...setOf(plans, more), at: AT });
+}
+
+export function killed(names: readonly string[], more: { graceMs?: number; final?: true } = {}): ClusterEvent {
+  return event('KillAccepted', { launches: ids(...names), ...more });
+}
+
+/** Told in report m. */
+export function ended(m: number, state: TaskEnds['state'], ...names: readonly string[]): ClusterEvent {
+  return event('TasksEnded', { ...one, m, ends: [{ launches: ids(...names), state, reason: 'x' }] });
+}
+
+export function lost(...names: readonly string[]): ClusterEvent {
+  return event('TasksLost', { ...one, launches: ids(...names), reason: 'x' });
 }
 
 export const templateKept = event('TemplateKept', { digest: 'd1', template });
 
-export const unreachableNow = event('AgentUnreachable', { agent: ada, epoch: 1, at: AT });
+export const one = { agent: ada, epoch: 1 } as const;
+
+export const unreachableNow = event('AgentUnreachable', { ...one, at: AT });
 
 /** An agent that registered and was told so. */
 export const joined = [registered(), sync(1, 'registered')];
 
 /** The same with these launches accepted one by one, n = 2, 3, … */
 export function staged(...names: readonly string[]): ClusterEvent[] {
-  return [...joined, templateKept, ...names.map((name, index) => accepted(index + 2, [launch(name)]))];
+  return [...joined, templateKept, ...names.map((name) => accepted([launch(name)]))];
 }
 
 /** The same, reported RUNNING and ready in report m = 1. */
 export function runningThere(...names: readonly string[]): ClusterEvent[] {
-  return [
-    ...staged(...names),
-    event('TasksRunning', {
-      ...{ agent: ada, epoch: 1, m: 1 },
-      tasks: names.map((name) => ({ launch: id(name), pid: 42, since: AT })),
-    }),
-    event('TasksReady', {
-      ...{ agent: ada, epoch: 1, m: 1 },
-      tasks: names.map((name) => ({ launch: id(name), ready: true })),
-    }),
-  ];
+  return [...staged(...names), event('TasksRunning', { ...one, m: 1, ...ran(names) })];
 }
-
-export const one = { agent: ada, epoch: 1 } as const;

@@ -1,99 +1,77 @@
-import type { AgentId, ClusterEvent, ExitStatus, LaunchId, TaskEnd, TerminalState } from '@orrery/contracts';
-import type { EpochMs } from '@orrery/kernel';
-import { canAdvance } from './evolve.js';
-import { isLivePhase, type ClusterState, type LaunchPhase, type LaunchRow } from './state.js';
+import {
+  countIds,
+  eachIdRun,
+  IdRunsBuilder,
+  valueAt,
+  type AgentId,
+  type ClusterEvent,
+  type IdRuns,
+  type TaskEnds,
+  type TasksRun,
+} from '@orrery/contracts';
+import { canAdvance } from './evolve-launches.js';
+import { PHASE, READY, RUNNING, STAGING } from './runs.js';
+import { flagsOf, idsWhere, type Flags } from './select.js';
+import type { AgentRow, ClusterState, LaunchRow } from './state.js';
 
-/** What an agent says about one launch, in a report or an inventory. */
-export interface Sighting {
-  readonly launch: LaunchId;
-  readonly phase: LaunchPhase;
-  readonly pid?: number;
-  /** Running since. */
-  readonly since?: EpochMs;
-  /** When it ended, by the agent's clock. */
-  readonly agentTime?: EpochMs;
-  readonly ready?: boolean;
-  readonly exit?: ExitStatus;
-  readonly reason?: string;
-  readonly message?: string;
-}
-
-/**
- * What reports say that the state did not know yet, as sets. A launch may be seen several times in one report, so what was
- * found so far counts as known.
- */
+/** What agents say that the state did not know yet, as sets. */
 export class Findings {
-  readonly #starting: { launch: LaunchId }[] = [];
-  readonly #running: { launch: LaunchId; pid: number; since: EpochMs }[] = [];
-  readonly #ready: { launch: LaunchId; ready: boolean }[] = [];
-  readonly #ended: TaskEnd[] = [];
-  readonly #late: TaskEnd[] = [];
-  readonly #lost: LaunchId[] = [];
-  readonly #seen = new Map<LaunchId, Pick<LaunchRow, 'phase' | 'ready'>>();
-
-  constructor(
-    readonly state: ClusterState,
-    readonly agent: AgentId,
-  ) {}
-
-  get count(): number {
-    return this.#starting.length + this.#running.length + this.#ready.length + this.ends + this.#late.length;
-  }
-
+  readonly #starting: IdRuns[] = [];
+  readonly #running: TasksRun[] = [];
+  readonly #ready: IdRuns[] = [];
+  readonly #unready: IdRuns[] = [];
+  readonly #ended: TaskEnds[] = [];
+  readonly #late: TaskEnds[] = [];
+  readonly #lost = new IdRunsBuilder();
   /** Launches that live no longer. */
-  get ends(): number {
-    return this.#ended.length + this.#lost.length;
+  ends = 0;
+
+  starting(launches: IdRuns): void {
+    if (launches.length > 0) this.#starting.push(launches);
   }
 
-  see(sighting: Sighting): void {
-    const row = this.state.launches.get(sighting.launch);
-    const known = row?.agent === this.agent ? (this.#seen.get(sighting.launch) ?? row) : undefined;
-    if (known === undefined || !isLivePhase(known.phase)) return this.#seeLate(sighting);
-    if (!isLivePhase(sighting.phase)) return this.#seeEnd(sighting);
-    if (sighting.phase === 'STAGING') return;
+  running(tasks: TasksRun): void {
+    if (tasks.launches.length > 0) this.#running.push(tasks);
+  }
 
-    let { phase, ready } = known;
-    if (canAdvance(phase, sighting.phase)) {
-      phase = sighting.phase;
-      if (phase === 'STARTING') this.#starting.push({ launch: sighting.launch });
-      else this.#running.push({ launch: sighting.launch, pid: sighting.pid ?? 0, since: sighting.since ?? 0 });
-    }
-    if (sighting.ready !== undefined && sighting.ready !== ready) {
-      ready = sighting.ready;
-      this.#ready.push({ launch: sighting.launch, ready });
-    }
-    this.#seen.set(sighting.launch, { phase, ready });
+  readiness(launches: IdRuns, ready: boolean): void {
+    if (launches.length > 0) (ready ? this.#ready : this.#unready).push(launches);
+  }
+
+  ended(ends: TaskEnds): void {
+    if (ends.launches.length === 0) return;
+    this.ends += countIds(ends.launches);
+    this.#ended.push(ends);
+  }
+
+  late(ends: TaskEnds): void {
+    if (ends.launches.length > 0) this.#late.push(ends);
   }
 
   /** Wanted and not there: never to be heard of again. */
-  miss(launch: LaunchId): void {
-    this.#lost.push(launch);
-    this.#seen.set(launch, { phase: 'LOST', ready: false });
+  lost(seq: number, ordinal: number): void {
+    this.ends += 1;
+    this.#lost.add(seq, ordinal);
   }
 
   /** As events; `m` is 0 when the master concluded them. Empty when nothing new was found. */
-  events(epoch: number, m: number, lostReason: string): ClusterEvent[] {
-    const head = { agent: this.agent, epoch, m };
+  events(agent: AgentId, epoch: number, m: number, lostReason: string): ClusterEvent[] {
+    const head = { agent, epoch, m };
     const events: ClusterEvent[] = [];
-    if (this.#starting.length > 0) events.push({ type: 'TasksStarting', data: { ...head, tasks: this.#starting } });
-    if (this.#running.length > 0) events.push({ type: 'TasksRunning', data: { ...head, tasks: this.#running } });
-    if (this.#ready.length > 0) events.push({ type: 'TasksReady', data: { ...head, tasks: this.#ready } });
-    if (this.#ended.length > 0) events.push({ type: 'TasksEnded', data: { ...head, tasks: shortened(this.#ended) } });
-    if (this.#late.length > 0)
-      events.push({ type: 'TasksReportedLate', data: { ...head, tasks: shortened(this.#late) } });
-    if (this.#lost.length > 0) {
-      events.push({ type: 'TasksLost', data: { agent: this.agent, epoch, launches: this.#lost, reason: lostReason } });
+    for (const launches of this.#starting) events.push({ type: 'TasksStarting', data: { ...head, launches } });
+    for (const tasks of this.#running) events.push({ type: 'TasksRunning', data: { ...head, ...tasks } });
+    for (const launches of this.#ready) events.push({ type: 'TasksReady', data: { ...head, launches, ready: true } });
+    for (const launches of this.#unready) {
+      events.push({ type: 'TasksReady', data: { ...head, launches, ready: false } });
+    }
+    if (this.#ended.length > 0) events.push({ type: 'TasksEnded', data: { ...head, ends: shortened(this.#ended) } });
+    if (this.#late.length > 0) {
+      events.push({ type: 'TasksReportedLate', data: { ...head, ends: shortened(this.#late) } });
+    }
+    if (this.#lost.count > 0) {
+      events.push({ type: 'TasksLost', data: { agent, epoch, launches: this.#lost.runs, reason: lostReason } });
     }
     return events;
-  }
-
-  #seeEnd(sighting: Sighting): void {
-    this.#ended.push(endOf(sighting));
-    this.#seen.set(sighting.launch, { phase: sighting.phase, ready: false });
-  }
-
-  #seeLate(sighting: Sighting): void {
-    if (!isLivePhase(sighting.phase)) this.#late.push(endOf(sighting));
   }
 }
 
@@ -102,7 +80,7 @@ const MESSAGES_LENGTH_MAX = 40_000;
 const MESSAGE_LENGTH_MAX = 500;
 
 /** The more tasks end at once, the less can be kept of what each of them said. */
-function shortened(ends: readonly TaskEnd[]): TaskEnd[] {
+function shortened(ends: readonly TaskEnds[]): TaskEnds[] {
   const lengthMax = Math.min(MESSAGE_LENGTH_MAX, Math.floor(MESSAGES_LENGTH_MAX / ends.length));
   return ends.map((end) => {
     if (end.message === undefined || end.message.length <= lengthMax) return end;
@@ -110,13 +88,109 @@ function shortened(ends: readonly TaskEnd[]): TaskEnd[] {
   });
 }
 
-function endOf({ launch, phase, exit, reason, message, agentTime }: Sighting): TaskEnd {
-  return {
-    launch,
-    state: phase as TerminalState,
-    reason: reason ?? 'unknown',
-    ...(exit === undefined ? {} : { exit }),
-    ...(message === undefined ? {} : { message }),
-    ...(agentTime === undefined ? {} : { agentTime }),
-  };
+// --- What of a report is news ---------------------------------------------------------------------------------------
+
+/** Of these launches, those that live on the agent and of which the report says something new. */
+export class News {
+  readonly #state: ClusterState;
+  readonly #on: number;
+
+  constructor(state: ClusterState, { number }: AgentRow) {
+    this.#state = state;
+    this.#on = number;
+  }
+
+  starting(launches: IdRuns): IdRuns {
+    const isNew = this.#which(
+      launches,
+      (told) => (told & PHASE) === STAGING,
+      (row) => canAdvance(row.phase, 'STARTING'),
+    );
+    return idsWhere(launches, isNew);
+  }
+
+  running(tasks: TasksRun): TasksRun {
+    const { launches, since, pids } = tasks;
+    const isNew = this.#which(
+      launches,
+      (told) => (told & PHASE) !== RUNNING,
+      (row) => canAdvance(row.phase, 'RUNNING'),
+    );
+    if (isNew === 'all') return tasks;
+    const [sinces, numbers]: [number[], number[]] = [[], []];
+    isNew.forEach((yes, position) => {
+      if (yes === 0) return;
+      sinces.push(valueAt(since, position));
+      numbers.push(valueAt(pids, position));
+    });
+    return { ...tasks, launches: idsWhere(launches, isNew), since: sinces, pids: numbers };
+  }
+
+  /** `ran`: what the same report says to run. */
+  readiness(launches: IdRuns, ready: boolean, ran: readonly TasksRun[]): IdRuns {
+    const isNew = this.#which(
+      launches,
+      (told) => ((told & READY) !== 0) !== ready,
+      (row) => row.ready !== ready,
+    );
+    const begun = ran.filter((tasks) => (tasks.ready === true) !== ready).map((tasks) => tasks.launches);
+    if (isNew === 'all' || begun.length === 0) return idsWhere(launches, isNew);
+    const since = new IdSet();
+    for (const ids of begun) eachIdRun(ids, (seq, first, last) => since.add(seq, first, last));
+    const live = this.#which(
+      launches,
+      () => true,
+      () => true,
+    );
+    eachIdRun(launches, (seq, first, last, position) => {
+      for (let ordinal = first; ordinal <= last; ordinal += 1) {
+        const at = position + ordinal - first;
+        if (since.has(seq, ordinal) && (live === 'all' || live[at] === 1)) isNew[at] = 1;
+      }
+    });
+    return idsWhere(launches, isNew);
+  }
+
+  /** `ended`: what the same report said before to have ended. The rest had ended before, or is not known. */
+  ended(ends: TaskEnds, ended: IdSet): { readonly news: TaskEnds; readonly late: TaskEnds } {
+    const { launches } = ends;
+    const live = this.#which(
+      launches,
+      () => true,
+      () => true,
+    );
+    const [news, late] = [new IdRunsBuilder(), new IdRunsBuilder()];
+    eachIdRun(launches, (seq, first, last, position) => {
+      for (let ordinal = first; ordinal <= last; ordinal += 1) {
+        const known = live === 'all' || live[position + ordinal - first] === 1;
+        const isNew = known && ended.add(seq, ordinal, ordinal);
+        (isNew ? news : late).add(seq, ordinal);
+      }
+    });
+    return { news: { ...ends, launches: news.runs }, late: { ...ends, launches: late.runs } };
+  }
+
+  #which(launches: IdRuns, member: (told: number) => boolean, row: (row: LaunchRow) => boolean): Flags {
+    return flagsOf(this.#state, launches, {
+      member: (told, on) => on === this.#on && member(told),
+      row: (each) => each.on === this.#on && row(each),
+    });
+  }
+}
+
+export class IdSet {
+  readonly #ordinals = new Map<number, Set<number>>();
+
+  /** False when the last of them was there. */
+  add(seq: number, first: number, last: number): boolean {
+    let ordinals = this.#ordinals.get(seq);
+    if (ordinals === undefined) this.#ordinals.set(seq, (ordinals = new Set()));
+    const isNew = !ordinals.has(last);
+    for (let ordinal = first; ordinal <= last; ordinal += 1) ordinals.add(ordinal);
+    return isNew;
+  }
+
+  has(seq: number, ordinal: number): boolean {
+    return this.#ordinals.get(seq)?.has(ordinal) === true;
+  }
 }

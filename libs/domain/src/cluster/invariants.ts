@@ -1,5 +1,7 @@
-import type { ClusterEvent, LaunchId } from '@orrery/contracts';
+import { idsIn, membersIn, type ClusterEvent, type IdRuns, type LaunchId } from '@orrery/contracts';
+import { countOnAgent, launchOf, membersOf } from './find.js';
 import { lossBudget } from './lapses.js';
+import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN } from './runs.js';
 import { isLive, isLivePhase, LOSS_WINDOW_MS, type AgentRow, type ClusterState, type LaunchRow } from './state.js';
 
 /**
@@ -7,12 +9,12 @@ import { isLive, isLivePhase, LOSS_WINDOW_MS, type AgentRow, type ClusterState, 
  * Walks the whole state: for tests, simulation and audits.
  */
 export function clusterViolations(state: ClusterState): string[] {
-  return [...agentViolations(state), ...launchViolations(state), ...templateViolations(state)];
+  return [...agentViolations(state), ...launchViolations(state), ...runViolations(state), ...templateViolations(state)];
 }
 
 function* agentViolations(state: ClusterState): IterableIterator<string> {
   for (const [agent, row] of state.agents.entries()) {
-    const living = state.launches.countBy('liveOn', agent);
+    const living = countOnAgent(state, agent);
     if (row.standing === 'GONE') {
       if (row.reachable || row.lapseHeld) yield `gone-is-final: ${agent} is GONE and has a lease`;
       if (living > 0 !== row.losing) yield `gone-loses-all: ${agent} is GONE with ${living} live launches`;
@@ -21,12 +23,39 @@ function* agentViolations(state: ClusterState): IterableIterator<string> {
     if (row.standing === 'DRAINED' && living > 0) yield `drained-is-empty: ${agent} has ${living} live launches`;
     if (row.lapseHeld && !row.reachable) yield `held-is-not-lost: ${agent}`;
   }
+  const living = new Map<number, number>();
+  for (const row of launches(state)) if (isLive(row)) living.set(row.on, (living.get(row.on) ?? 0) + 1);
+  for (const { agent, number } of state.agents.values()) {
+    const [said, found] = [state.counters.live(number), living.get(number) ?? 0];
+    if (said !== found) yield `living-counted: ${agent} says ${said}, found ${found}`;
+    if (state.agents.numbered(number)?.agent !== agent) yield `numbers-once: ${number} is not that of ${agent} alone`;
+  }
+}
+
+function* launches(state: ClusterState): IterableIterator<LaunchRow> {
+  for (const run of state.runs.values()) yield* membersOf(state, run);
+  yield* state.launches.values();
+}
+
+/** A launch is in one place, and runs are worth their while. */
+function* runViolations(state: ClusterState): IterableIterator<string> {
+  const seen = new Set<LaunchId>();
+  for (const { launch } of launches(state)) {
+    if (seen.has(launch)) yield `launch-in-one-place: ${launch}`;
+    seen.add(launch);
+  }
+  for (const [key, run] of state.runs.entries()) {
+    const left = run.told.filter((told) => told !== 0).length;
+    if (left !== run.left) yield `run-counted: ${key} says ${run.left}, found ${left}`;
+    if (left < RUN_MEMBERS_MIN || run.told.length > RUN_MEMBERS_MAX) yield `run-of-its-size: ${key} has ${left}`;
+  }
 }
 
 function* launchViolations(state: ClusterState): IterableIterator<string> {
   const volumes = new Map<string, LaunchId>();
-  for (const [launch, row] of state.launches.entries()) {
+  for (const row of launches(state)) {
     if (!isLive(row)) continue;
+    const { launch } = row;
     if (!state.agents.has(row.agent)) yield `launched-on-an-agent: ${launch} on ${row.agent}`;
     // P6: two incarnations of a pod with a volume never overlap; tasks of one pod share its volumes.
     for (const { volume } of row.volumes) {
@@ -40,7 +69,7 @@ function* launchViolations(state: ClusterState): IterableIterator<string> {
 
 function* templateViolations(state: ClusterState): IterableIterator<string> {
   const uses = new Map<string, number>();
-  for (const row of state.launches.values()) {
+  for (const row of launches(state)) {
     if (isLive(row)) uses.set(row.templateDigest, (uses.get(row.templateDigest) ?? 0) + 1);
   }
   for (const [digest, row] of state.templates.entries()) {
@@ -57,17 +86,31 @@ function* templateViolations(state: ClusterState): IterableIterator<string> {
 export function watchEvent(state: ClusterState, event: ClusterEvent): () => string[] {
   const agent = 'agent' in event.data ? event.data.agent : undefined;
   const before = agent === undefined ? undefined : state.agents.get(agent);
-  const rows = launchesIn(event).map((launch) => [launch, state.launches.get(launch)] as const);
+  const counted = before === undefined ? undefined : countedOf(state, before);
+  const rows = launchesIn(event).map((launch) => [launch, launchOf(state, launch)] as const);
+  const accepted = acceptance(event, state, rows);
   return () => {
     const after = agent === undefined ? undefined : state.agents.get(agent);
-    const launched = rows.flatMap(([launch, row]) => launchSteps(launch, row, state.launches.get(launch)));
+    const launched = rows.flatMap(([launch, row]) => launchSteps(launch, row, launchOf(state, launch)));
     return [
       ...agentSteps(before, after, event),
+      ...(after === undefined || after.epoch !== before?.epoch
+        ? []
+        : countSteps(counted!, countedOf(state, after), event)),
       ...launched,
-      ...acceptance(event, before, rows),
+      ...accepted,
       ...budget(event, state),
     ];
   };
+}
+
+interface Counted {
+  readonly ordered: number;
+  readonly reported: number;
+}
+
+function countedOf({ counters }: ClusterState, { number }: AgentRow): Counted {
+  return { ordered: counters.ordered(number), reported: counters.reported(number) };
 }
 
 function agentSteps(before: AgentRow | undefined, after: AgentRow | undefined, { type }: ClusterEvent): string[] {
@@ -75,11 +118,16 @@ function agentSteps(before: AgentRow | undefined, after: AgentRow | undefined, {
   const broken: string[] = [];
   const name = `${before.agent} by ${type}`;
   if (before.standing === 'GONE' && after.standing !== 'GONE') broken.push(`gone-is-final: ${name}`);
+  if (before.number !== after.number) broken.push(`numbers-stay: ${name}`);
   const epochs = after.epoch - before.epoch;
   if (epochs < 0 || epochs > 0 !== (type === 'AgentRegistered')) broken.push(`epochs-rise: ${name}`);
-  if (epochs > 0) return broken;
-  if (after.ordered !== before.ordered && after.ordered !== before.ordered + 1) broken.push(`n-has-no-gap: ${name}`);
-  if (after.reported < before.reported) broken.push(`m-rises: ${name}`);
+  return broken;
+}
+
+function countSteps(before: Counted, after: Counted, { type }: ClusterEvent): string[] {
+  const broken: string[] = [];
+  if (after.ordered !== before.ordered && after.ordered !== before.ordered + 1) broken.push(`n-has-no-gap: by ${type}`);
+  if (after.reported < before.reported) broken.push(`m-rises: by ${type}`);
   return broken;
 }
 
@@ -101,13 +149,17 @@ function launchSteps(launch: LaunchId, before: LaunchRow | undefined, after: Lau
 /** Row 4: only on an agent that is there, in its epoch, and never twice. */
 function acceptance(
   event: ClusterEvent,
-  agent: AgentRow | undefined,
+  state: ClusterState,
   rows: readonly (readonly [LaunchId, LaunchRow | undefined])[],
 ): string[] {
   if (event.type !== 'LaunchAccepted') return [];
   const broken = rows.flatMap(([launch, row]) => (row === undefined ? [] : [`launch-ids-once: ${launch}`]));
-  const open = agent?.standing === 'ACTIVE' && agent.reachable && agent.epoch === event.data.epoch;
-  return open ? broken : [...broken, `launched-where-active: on ${event.data.agent}`];
+  for (const { agent, epoch } of membersIn(event.data)) {
+    const row = state.agents.numbered(agent);
+    const open = row?.standing === 'ACTIVE' && row.reachable && row.epoch === epoch;
+    if (!open) broken.push(`launched-where-active: on ${agent}`);
+  }
+  return broken;
 }
 
 /** P7: no mass loss without a command that asked for it. */
@@ -118,9 +170,9 @@ function budget(event: ClusterEvent, state: ClusterState): string[] {
   return lost > lossBudget(state) ? [`losses-within-budget: ${lost} within a minute`] : [];
 }
 
-function launchesIn(event: ClusterEvent): LaunchId[] {
-  if ('launches' in event.data) {
-    return event.data.launches.map((launch) => (typeof launch === 'string' ? launch : launch.launch));
-  }
-  return 'tasks' in event.data ? event.data.tasks.map(({ launch }) => launch) : [];
+function launchesIn({ data }: ClusterEvent): LaunchId[] {
+  const sets: IdRuns[] = [];
+  if ('launches' in data) sets.push(data.launches);
+  if ('ends' in data) sets.push(...data.ends.map((ends) => ends.launches));
+  return sets.flatMap((launches) => [...idsIn<LaunchId>(launches)]);
 }

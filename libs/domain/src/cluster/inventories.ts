@@ -1,12 +1,23 @@
-import type { AgentFacts, AgentReport, ClusterEvent, InventoryItem, LaunchId } from '@orrery/contracts';
+import {
+  IdRunsBuilder,
+  ordinalOf,
+  seqOf,
+  type AgentFacts,
+  type AgentReport,
+  type ClusterEvent,
+  type InventoryItem,
+  type LaunchId,
+  type TaskEnds,
+} from '@orrery/contracts';
 import { accept, type Decision } from '@orrery/kernel';
 import { drainedAfter, nameOf } from './agents.js';
-import { Draft } from './draft.js';
-import { Findings, type Sighting } from './findings.js';
+import { canAdvance } from './evolve-launches.js';
+import { launchesOnAgent } from './find.js';
+import { Findings } from './findings.js';
 import { lapseDropped } from './lapses.js';
 import { noted } from './reports.js';
-import type { AgentRow, ClusterState } from './state.js';
-import { syncOf } from './syncs.js';
+import type { AgentRow, ClusterState, LaunchRow } from './state.js';
+import { firstSync, syncOf } from './syncs.js';
 
 type Inventory = Extract<AgentReport, { type: 'Inventory' }>;
 
@@ -25,48 +36,49 @@ export function decideInventory(report: Inventory, state: ClusterState): Decisio
     // Of a process that a later registration replaced: the relay told it to stand down then.
     return agent.pastSessions.includes(report.session) ? accept() : register(report, state, agent);
   }
-  const stale = report.m < agent.reported || (report.epoch !== 0 && report.epoch !== agent.epoch);
+  const stale =
+    report.m < state.counters.reported(agent.number) || (report.epoch !== 0 && report.epoch !== agent.epoch);
   return stale ? accept() : compare(report, state, agent);
 }
 
 function register(report: Inventory, state: ClusterState, before: AgentRow | undefined): Decision<ClusterEvent> {
-  const draft = new Draft(state);
-  draft.restartOrders(report.agent);
   // Above whatever the agent remembers, even if it was of another journal.
   const epoch = Math.max(before?.epoch ?? 0, report.epoch) + 1;
-  const standing = standingOf(before);
-  const now = { agent: report.agent, epoch, standing: before?.standing ?? 'ACTIVE' } as const;
-  draft.add({
-    type: 'AgentRegistered',
-    data: { agent: report.agent, epoch, session: report.session, ...factsOf(report), ...standing },
-  });
-  return answer(draft, report, { ...now, m: 0, reason: 'registered' });
+  const number = before?.number ?? state.agents.nextNumber;
+  const now = { agent: report.agent, number, epoch, standing: before?.standing ?? 'ACTIVE' } as const;
+  const { events, more } = answer(report, state, { ...now, m: 0 });
+  return accept<ClusterEvent>(
+    {
+      type: 'AgentRegistered',
+      data: { agent: report.agent, number, epoch, session: report.session, ...factsOf(report), ...standingOf(before) },
+    },
+    ...events,
+    firstSync(report.agent, epoch, more),
+  );
 }
 
 function compare(report: Inventory, state: ClusterState, agent: AgentRow): Decision<ClusterEvent> {
-  const draft = new Draft(state);
-  if (!agent.reachable) draft.add({ type: 'AgentReturned', data: { ...nameOf(agent), ...standingOf(agent) } });
-  else if (agent.lapseHeld) draft.add(lapseDropped(agent));
-  const { epoch, standing } = agent;
-  return answer(draft, report, { agent: agent.agent, epoch, standing, m: report.m, reason: 'inventory' });
+  const back: ClusterEvent[] = [];
+  if (!agent.reachable) back.push({ type: 'AgentReturned', data: { ...nameOf(agent), ...standingOf(agent) } });
+  else if (agent.lapseHeld) back.push(lapseDropped(agent));
+  const { events, more } = answer(report, state, { ...agent, m: report.m });
+  return accept(...back, ...events, syncOf(state, agent, 'inventory', more));
 }
 
-interface Answer extends Pick<AgentRow, 'agent' | 'epoch' | 'standing'> {
+interface Now extends Pick<AgentRow, 'agent' | 'number' | 'epoch' | 'standing'> {
   /** Number of the last report that the inventory covers. */
   readonly m: number;
-  readonly reason: string;
 }
 
-function answer(draft: Draft, report: Inventory, now: Answer): Decision<ClusterEvent> {
-  const { state } = draft;
+/** What the inventory changes, and whether there is more than this. */
+function answer(report: Inventory, state: ClusterState, now: Now): { events: ClusterEvent[]; more: boolean } {
   const { findings, more } = differences(report, state);
-  const found = findings.events(now.epoch, now.m, 'not-on-agent');
-  draft.add(...found);
-  if (now.m > 0 && !found.some(({ data }) => 'm' in data)) draft.add(noted(now, now.m));
-  draft.add(...drainedAfter(state, now, findings.ends));
+  const events = findings.events(now.agent, now.epoch, now.m, 'not-on-agent');
+  if (now.m > 0 && !events.some(({ data }) => 'm' in data)) events.push(noted(now, now.m));
+  events.push(...drainedAfter(state, now, findings.ends));
   const volumes = goneVolumes(report, state);
-  if (volumes.length > 0) draft.add({ type: 'VolumesGone', data: { agent: now.agent, epoch: now.epoch, volumes } });
-  return draft.add(syncOf(now, draft.nextOrder(now.agent), now.reason, more)).accept();
+  if (volumes.length > 0) events.push({ type: 'VolumesGone', data: { ...nameOf(now), volumes } });
+  return { events, more };
 }
 
 /**
@@ -78,22 +90,82 @@ function answer(draft: Draft, report: Inventory, now: Answer): Decision<ClusterE
 function differences(report: Inventory, state: ClusterState): { findings: Findings; more: boolean } {
   const items = new Map<LaunchId, InventoryItem>(report.launches.map((item) => [item.launch, item]));
   const obeyedAll = hasObeyedAll(report, state);
-  const findings = new Findings(state, report.agent);
+  const found = new Differences();
   let unproven = false;
-  for (const [launch, row] of state.launches.by('liveOn', report.agent)) {
-    if (findings.count >= DIFFERENCES_MAX) return { findings, more: true };
-    const item = items.get(launch);
-    if (item !== undefined) findings.see(sightingOf(item));
-    else if (row.phase !== 'STAGING') findings.miss(launch);
-    else if (row.unwanted && obeyedAll) findings.see({ launch, phase: 'KILLED', reason: 'never-started' });
+  for (const row of launchesOnAgent(state, report.agent)) {
+    if (found.count >= DIFFERENCES_MAX) return { findings: found.findings(), more: true };
+    const item = items.get(row.launch);
+    if (item !== undefined) found.see(row, item);
+    else if (row.phase !== 'STAGING') found.miss(row);
+    else if (row.unwanted && obeyedAll) found.end(row, { state: 'KILLED', reason: 'never-started' });
     else if (row.unwanted) unproven = true;
   }
-  return { findings, more: unproven };
+  return { findings: found.findings(), more: unproven };
+}
+
+/** What an inventory says of single launches, gathered into sets. */
+class Differences {
+  readonly #findings = new Findings();
+  readonly #starting = new IdRunsBuilder();
+  readonly #running = { launches: new IdRunsBuilder(), since: [] as number[], pids: [] as number[] };
+  readonly #ready = new IdRunsBuilder();
+  readonly #unready = new IdRunsBuilder();
+  readonly #ended = new Map<string, { readonly end: Omit<TaskEnds, 'launches'>; readonly launches: IdRunsBuilder }>();
+  count = 0;
+
+  see(row: LaunchRow, { state, since = 0, pid = 0, ready, ...item }: InventoryItem): void {
+    if (state !== 'ORDERED' && state !== 'RUNNING') {
+      const { reason = 'unknown', exit, message } = item;
+      const more = { ...(exit === undefined ? {} : { exit }), ...(message === undefined ? {} : { message }) };
+      return this.end(row, { state, reason, ...more });
+    }
+    if (state === 'ORDERED' && canAdvance(row.phase, 'STARTING')) this.#add(this.#starting, row);
+    if (state === 'RUNNING' && canAdvance(row.phase, 'RUNNING')) {
+      this.#add(this.#running.launches, row);
+      this.#running.since.push(since);
+      this.#running.pids.push(pid);
+    }
+    if (ready !== undefined && ready !== row.ready) this.#add(ready ? this.#ready : this.#unready, row);
+  }
+
+  end(row: LaunchRow, end: Omit<TaskEnds, 'launches'>): void {
+    const key = JSON.stringify([end.state, end.reason, end.exit, end.message]);
+    let alike = this.#ended.get(key);
+    if (alike === undefined) this.#ended.set(key, (alike = { end, launches: new IdRunsBuilder() }));
+    this.#add(alike.launches, row);
+  }
+
+  miss({ launch }: LaunchRow): void {
+    this.#findings.lost(seqOf(launch), ordinalOf(launch));
+    this.count += 1;
+  }
+
+  findings(): Findings {
+    const { launches, since, pids } = this.#running;
+    this.#findings.starting(this.#starting.runs);
+    const sinceFrom = Math.min(...since);
+    this.#findings.running({ launches: launches.runs, sinceFrom, since: since.map((at) => at - sinceFrom), pids });
+    this.#findings.readiness(this.#ready.runs, true);
+    this.#findings.readiness(this.#unready.runs, false);
+    for (const { end, launches: ended } of this.#ended.values()) {
+      this.#findings.ended({ launches: ended.runs, ...end });
+    }
+    return this.#findings;
+  }
+
+  #add(launches: IdRunsBuilder, { launch }: LaunchRow): void {
+    launches.addId(launch);
+    this.count += 1;
+  }
 }
 
 function hasObeyedAll(report: Inventory, state: ClusterState): boolean {
   const agent = state.agents.get(report.agent);
-  return agent?.session === report.session && agent.epoch === report.epoch && report.obeyed >= agent.ordered;
+  return (
+    agent?.session === report.session &&
+    agent.epoch === report.epoch &&
+    report.obeyed >= state.counters.ordered(agent.number)
+  );
 }
 
 function goneVolumes(report: Inventory, state: ClusterState) {
@@ -116,8 +188,4 @@ function standingOf(agent: AgentRow | undefined): { readonly standing?: 'DRAININ
 
 function factsOf({ hostname, address, capacity, attributes, faultDomain }: AgentFacts): AgentFacts {
   return { hostname, address, capacity, attributes, faultDomain };
-}
-
-function sightingOf({ state, ...item }: InventoryItem): Sighting {
-  return { ...item, phase: state === 'ORDERED' ? 'STARTING' : state };
 }

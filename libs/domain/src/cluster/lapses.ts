@@ -56,7 +56,7 @@ export function heardAgain(
   if (row === undefined || row.standing === 'GONE' || row.epoch !== epoch) return accept();
   if (row.lapseHeld) return accept(lapseDropped(row));
   if (row.reachable || row.inventoryAsked) return accept();
-  return accept(syncOf(row, row.ordered + 1, 'heard-again', true));
+  return accept(syncOf(state, row, 'heard-again', true));
 }
 
 export function lapseDropped(row: AgentRow): ClusterEvent {

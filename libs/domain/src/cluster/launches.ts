@@ -1,61 +1,109 @@
 import {
+  eachIdRun,
+  idRunsOf,
+  idsIn,
+  IdRunsBuilder,
+  membersIn,
+  MembersBuilder,
   parseTaskId,
-  type AgentId,
+  type AgentRun,
   type ClusterCommand,
   type ClusterEvent,
-  type Launch,
+  type GrantId,
+  type IdRuns,
   type LaunchId,
+  type LaunchSet,
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
-import { nameOf } from './agents.js';
-import { Draft } from './draft.js';
-import { endedOfService, isLive, type ClusterState, type LaunchRow } from './state.js';
+import { endedOn } from './evolve-launches.js';
+import { endedOfService, findLaunches } from './find.js';
+import { FINAL, UNWANTED } from './runs.js';
+import { flagsOf, idsWhere } from './select.js';
+import { isLive, type ClusterState } from './state.js';
 import { currentLaunch } from './views.js';
 
-/** Row 4: a launch is accepted on an agent that is ACTIVE in the epoch that its grant was made for, and never twice. */
+/**
+ * Row 4: a launch is accepted on an agent that is ACTIVE in the epoch that its grant was made for, and never twice. One
+ * event for all members whose agents take them, one for each reason why others don't.
+ */
 export function acceptLaunches(
-  order: ServicesEventOf<'LaunchOrdered'>['data'],
+  { template, ...set }: ServicesEventOf<'LaunchOrdered'>['data'],
   state: ClusterState,
   { at }: DecisionContext,
 ): Decision<ClusterEvent> {
-  const { template, launches, ...set } = order;
-  const refusal = refusalOf(order, state);
-  if (refusal !== undefined) return accept(refused(order, launches, refusal));
-  const fresh = launches.filter(({ launch }) => !state.launches.has(launch));
-  const used = launches.filter(({ launch }) => state.launches.has(launch));
-  const draft = new Draft(state);
-  if (fresh.length > 0) {
+  const { taken, refused } = judged(set, state);
+  const events: ClusterEvent[] = [];
+  if (taken !== undefined) {
     const digest = set.templateDigest;
-    if (!state.templates.has(digest)) draft.add({ type: 'TemplateKept', data: { digest, template } });
-    const n = draft.nextOrder(set.agent);
-    draft.add({ type: 'LaunchAccepted', data: { ...set, launches: fresh, n, at } });
+    if (!state.templates.has(digest)) events.push({ type: 'TemplateKept', data: { digest, template } });
+    events.push({ type: 'LaunchAccepted', data: { ...taken, at } });
   }
-  if (used.length > 0) draft.add(refused(order, used, 'launch-id-used'));
-  return draft.accept();
+  const { service, generation } = set;
+  for (const [code, launches] of refused) {
+    events.push({ type: 'LaunchRefused', data: { service, generation, launches: launches.runs, code } });
+  }
+  return accept(...events);
 }
 
-function refusalOf(order: ServicesEventOf<'LaunchOrdered'>['data'], state: ClusterState): string | undefined {
-  const agent = state.agents.get(order.agent);
+interface Judged {
+  readonly taken?: LaunchSet;
+  readonly refused: ReadonlyMap<string, IdRunsBuilder>;
+}
+
+const NONE_REFUSED: ReadonlyMap<string, IdRunsBuilder> = new Map();
+
+function judged(set: LaunchSet, state: ClusterState): Judged {
+  const codes = set.agents.map((run) => refusalOf(run, state));
+  const used = usedOf(set.launches, state);
+  if (used.size === 0 && codes.every((code) => code === undefined)) return { taken: set, refused: NONE_REFUSED };
+
+  const refused = new Map<string, IdRunsBuilder>();
+  const members = new MembersBuilder();
+  const [launches, grants] = [new IdRunsBuilder(), new IdRunsBuilder()];
+  const [ids, held] = [idsIn<LaunchId>(set.launches), idsIn<GrantId>(set.grants)];
+  const codeOf = new Map(set.agents.map(([agent], run) => [agent, codes[run]]));
+  for (const member of membersIn(set)) {
+    const launch = ids.next().value as LaunchId;
+    const grant = held.next().value as GrantId;
+    const code = codeOf.get(member.agent) ?? (used.has(launch) ? 'launch-id-used' : undefined);
+    if (code === undefined) {
+      members.add(member);
+      launches.addId(launch);
+      grants.addId(grant);
+    } else {
+      const others = refused.get(code);
+      if (others === undefined) refused.set(code, new IdRunsBuilder());
+      refused.get(code)!.addId(launch);
+    }
+  }
+  if (members.count === 0) return { refused };
+  const { indexes: _, agents: __, ports: ___, gpuIds: ____, volumes: _____, ...shared } = set;
+  return { taken: { ...shared, ...members.members, launches: launches.runs, grants: grants.runs }, refused };
+}
+
+function refusalOf([number, epoch]: AgentRun, state: ClusterState): string | undefined {
+  const agent = state.agents.numbered(number);
   if (agent === undefined) return 'unknown-agent';
-  if (agent.epoch !== order.epoch) return 'epoch-passed';
+  if (agent.epoch !== epoch) return 'epoch-passed';
   if (!agent.reachable) return 'agent-unreachable';
   return agent.standing === 'ACTIVE' ? undefined : 'agent-not-active';
 }
 
-function refused(
-  { service, generation, agent }: ServicesEventOf<'LaunchOrdered'>['data'],
-  launches: readonly Launch[],
-  code: string,
-): ClusterEvent {
-  return {
-    type: 'LaunchRefused',
-    data: { service, generation, agent, launches: launches.map(({ launch }) => launch), code },
-  };
+/** Launch ids that are known already. */
+function usedOf(launches: IdRuns, state: ClusterState): ReadonlySet<string> {
+  const used = new Set<string>();
+  findLaunches(state, launches, {
+    run: (_, run, from, to) => {
+      for (let at = from; at < to; at += 1) if (run.told[at] !== 0) used.add(`${run.seq}.${run.first + at}`);
+    },
+    row: (_, row) => void used.add(row.launch),
+  });
+  return used;
 }
 
 /** Kills for which the service returns the grant at once: their rows need not outlive the task. */
-const FINAL: ReadonlySet<string> = new Set(['scaled-down', 'uninstalled', 'replaced', 'drained']);
+const FINAL_REASONS: ReadonlySet<string> = new Set(['scaled-down', 'uninstalled', 'replaced', 'drained']);
 
 /**
  * Row 14. Launches that ended, were refused or are not known need no kill. On an agent that can't be reached the launch is
@@ -65,39 +113,21 @@ export function acceptKills(
   { launches, reason, graceMs }: ServicesEventOf<'KillOrdered'>['data'],
   state: ClusterState,
 ): Decision<ClusterEvent> {
-  const draft = new Draft(state);
-  const final = FINAL.has(reason);
-  for (const [agent, ids] of byAgent(state, launches, (row) => !row.unwanted || (final && !row.final))) {
-    const row = state.agents.get(agent);
-    if (row === undefined) continue;
-    draft.add({
-      type: 'KillAccepted',
-      data: {
-        ...nameOf(row),
-        n: draft.nextOrder(agent),
-        launches: ids,
-        ...(graceMs === undefined ? {} : { graceMs }),
-        ...(final ? { final } : {}),
-      },
-    });
-  }
-  return draft.accept();
-}
-
-function byAgent(
-  state: ClusterState,
-  launches: readonly LaunchId[],
-  where: (row: LaunchRow) => boolean,
-): Map<AgentId, LaunchId[]> {
-  const groups = new Map<AgentId, LaunchId[]>();
-  for (const launch of launches) {
-    const row = state.launches.get(launch);
-    if (row === undefined || !isLive(row) || !where(row)) continue;
-    const group = groups.get(row.agent);
-    if (group === undefined) groups.set(row.agent, [launch]);
-    else group.push(launch);
-  }
-  return groups;
+  const final = FINAL_REASONS.has(reason);
+  const needed = flagsOf(state, launches, {
+    member: (told) => (told & UNWANTED) === 0 || (final && (told & FINAL) === 0),
+    row: (row) => !row.unwanted || (final && !row.final),
+  });
+  const killed = idsWhere(launches, needed);
+  if (killed.length === 0) return accept();
+  return accept({
+    type: 'KillAccepted',
+    data: {
+      launches: killed,
+      ...(graceMs === undefined ? {} : { graceMs }),
+      ...(final ? { final } : {}),
+    },
+  });
 }
 
 /** Asked for again, it is ordered again: a shorter grace than before is what an impatient operator wants. */
@@ -118,15 +148,11 @@ export function killTask(
       field: '/task',
     });
   }
-  const agent = state.agents.get(row.agent);
-  if (agent === undefined) return reject('unknown-agent', `agent ${row.agent} of ${body.task} is not known`);
   const grace = body['grace-secs'];
   return accept({
     type: 'KillAccepted',
     data: {
-      ...nameOf(agent),
-      n: agent.ordered + 1,
-      launches: [row.launch],
+      launches: idRunsOf([row.launch]),
       ...(grace === undefined ? {} : { graceMs: Math.round(grace * 1000) }),
     },
   });
@@ -137,8 +163,12 @@ export function forgetReturned(
   data: ServicesEventOf<'GrantReturned'>['data'],
   state: ClusterState,
 ): Decision<ClusterEvent> {
-  const grants = data.grants.filter((grant) => state.launches.countBy('endedOf', grant) > 0);
-  return grants.length === 0 ? accept() : accept({ type: 'GrantsForgotten', data: { grants } });
+  const grants = new IdRunsBuilder();
+  eachIdRun(data.grants, (seq, first, last) => {
+    const ended = endedOn(state, seq, first, last).map((key) => state.launches.get(key)!.grant);
+    for (const grant of new Set(ended)) grants.addId(grant);
+  });
+  return grants.count === 0 ? accept() : accept({ type: 'GrantsForgotten', data: { grants: grants.runs } });
 }
 
 /** Launches left on agents that can't be reached stay until they end. */

@@ -34,9 +34,9 @@ export class Leases {
     }));
   }
 
-  /** An agent as the last accepted commit left it. One that joins or returns begins with a full lease. */
-  note(row: AgentRow): void {
-    const { agent, epoch, session, ordered } = row;
+  /** An agent as the last accepted commit left it, and its last order. One that joins or returns begins with a full lease. */
+  note(row: AgentRow, ordered: number): void {
+    const { agent, epoch, session } = row;
     const lane = this.#laneOf(agent);
     const before = this.#agents.get(agent);
     if (row.standing === 'GONE') {

@@ -1,124 +1,230 @@
-import type {
-  AgentId,
-  AgentOrder,
-  AgentOrderHead,
-  ClusterEvent,
-  ClusterEventOf,
-  LaunchSet,
-  StreamOrder,
-  TaskTemplate,
+import {
+  IdRunsBuilder,
+  MembersBuilder,
+  ordinalOf,
+  seqOf,
+  type AgentId,
+  type AgentOrder,
+  type AgentOrderHead,
+  type ClusterEvent,
+  type ClusterEventOf,
+  type LaneOrder,
+  type LaneOrderHead,
+  type LaunchSet,
+  type StreamOrder,
+  type TaskTemplate,
 } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
+import { launchesOnAgent, spansOf } from './find.js';
+import { lanesOf, type Addressed } from './lanes.js';
+import { numberAt } from './runs.js';
 import type { AgentRow, ClusterState, LaunchRow, StreamRow } from './state.js';
 
+/** To one agent, or to those of a lane that it names; `partition`: of the topic of orders. */
+export type RelayedOrder =
+  | { readonly partition: number; readonly agent: AgentId; readonly order: AgentOrder }
+  | { readonly partition: number; readonly order: LaneOrder };
+
+export interface OrderContext {
+  readonly journalId: string;
+  readonly at: EpochMs;
+  /** The lane of an agent. */
+  readonly partitionOf: (agent: AgentId) => number;
+}
+
 /**
- * What the relay tells agents about an accepted commit (K of the design's life of a pod). Made at least once: after a
- * take-over the same commits may be told again, from a newer state. That is safe by three rules:
+ * What the relay tells agents about an accepted commit (K of the design's life of a pod), made from the state right after
+ * it. It may be sent more than once. That is safe by three rules:
  *
- * - An order keeps the n of its event, so an agent that obeyed it drops the repeat.
- * - A Sync is made from the state as it is when it is sent and carries that state's last n, whatever the n of its event:
- *   all orders up to that n are part of what it says, and the agent drops those that arrive after it.
- * - An order that can't be made any more (its epoch has passed, its template is no longer used) is left out. The agent is
- *   then behind, which its heartbeats tell, and a Sync heals it.
+ * - An order has the n of its event, so an agent that obeyed it drops the repeat. Where an event does not say n, it is
+ *   counted back from the last n of the state, event by event.
+ * - A Sync carries the last n of the state that it is made from, whatever the n of its event: all orders up to that n are
+ *   part of what it says, and the agent drops those that arrive after it.
+ * - An order that can't be made any more (its epoch has passed, its template is no longer used, what it kills has ended) is
+ *   left out. The agent is then behind, which its heartbeats tell, and a Sync heals it.
  */
-export function ordersOf(
-  events: readonly ClusterEvent[],
-  state: ClusterState,
-  commit: { readonly journalId: string; readonly at: EpochMs },
-): AgentOrder[] {
-  const orders: AgentOrder[] = [];
-  const synced = new Set<AgentId>();
-  for (const event of events) {
-    const order = orderOf(event, state, commit, synced);
-    if (order !== undefined) orders.push(order);
-  }
-  return orders;
+export function ordersOf(events: readonly ClusterEvent[], state: ClusterState, context: OrderContext): RelayedOrder[] {
+  const maker = new OrderMaker(state, context);
+  const orders: RelayedOrder[][] = [];
+  for (let at = events.length - 1; at >= 0; at -= 1) orders.push(maker.ordersOf(events[at]!));
+  return orders.reverse().flat();
 }
 
-function orderOf(
-  event: ClusterEvent,
-  state: ClusterState,
-  { journalId, at }: { readonly journalId: string; readonly at: EpochMs },
-  synced: Set<AgentId>,
-): AgentOrder | undefined {
-  switch (event.type) {
-    case 'LaunchAccepted': {
-      const template = state.templates.get(event.data.templateDigest)?.template;
-      const head = headOf(event.data, state, journalId);
-      if (head === undefined || template === undefined) return undefined;
-      const { n: _, at: __, ...set } = event.data;
-      return { ...head, type: 'Launch', set, template };
-    }
-    case 'KillAccepted': {
-      const head = headOf(event.data, state, journalId);
-      const { launches, graceMs } = event.data;
-      return head && { ...head, type: 'Kill', launches, ...(graceMs === undefined ? {} : { graceMs }) };
-    }
-    case 'VolumeDestroyAccepted': {
-      const head = headOf(event.data, state, journalId);
-      return head && { ...head, type: 'DestroyVolumes', volumes: event.data.volumes };
-    }
-    case 'StreamOpened': {
-      const head = headOf(event.data, state, journalId);
-      return head && { ...head, type: 'OpenStream', ...streamOrderOf(event.data) };
-    }
-    case 'SyncOrdered': {
-      const head = headOf(event.data, state, journalId);
-      if (head === undefined || synced.has(event.data.agent)) return undefined;
-      synced.add(event.data.agent);
-      return syncOrder(head, state, at);
-    }
-    case 'AgentRegistered':
-      return standDownOfReplaced(event.data, state, journalId);
-    case 'AgentGone':
-    case 'StandDownOrdered':
-      return standDownOfGone(event.data.agent, state, journalId);
-    default:
-      return undefined;
-  }
-}
+/** Goes over the events of one commit from the last to the first. */
+class OrderMaker {
+  readonly #state: ClusterState;
+  readonly #context: OrderContext;
+  /** Of each agent by number: n of the order before those that were made. */
+  readonly #next = new Map<number, number>();
+  /** Registered by this commit: what comes before was for the process before. */
+  readonly #registered = new Set<number>();
+  readonly #synced = new Set<AgentId>();
 
-/** Orders of a registration that has passed are left out: its process obeys nothing more. */
-function headOf(
-  { agent, epoch, n }: { readonly agent: AgentId; readonly epoch: number; readonly n: number },
-  state: ClusterState,
-  journalId: string,
-): AgentOrderHead | undefined {
-  const row = state.agents.get(agent);
-  if (row === undefined || row.epoch !== epoch || row.standing === 'GONE') return undefined;
-  return { journalId, agent, session: row.session, epoch, n, reported: row.reported };
+  constructor(state: ClusterState, context: OrderContext) {
+    this.#state = state;
+    this.#context = context;
+  }
+
+  ordersOf(event: ClusterEvent): RelayedOrder[] {
+    switch (event.type) {
+      case 'LaunchAccepted':
+        return this.#launches(event.data);
+      case 'KillAccepted':
+        return this.#kills(event.data);
+      case 'VolumeDestroyAccepted':
+        return this.#toAgent(event.data, (head) => ({ ...head, type: 'DestroyVolumes', volumes: event.data.volumes }));
+      case 'StreamOpened':
+        return this.#toAgent(event.data, (head) => ({ ...head, type: 'OpenStream', ...streamOrderOf(event.data) }));
+      case 'SyncOrdered':
+        return this.#toAgent(event.data, (head) => this.#sync(head));
+      case 'AgentRegistered':
+        this.#registered.add(event.data.number);
+        return this.#addressed(standDownOfReplaced(event.data, this.#state, this.#context.journalId));
+      case 'AgentGone':
+      case 'StandDownOrdered':
+        return this.#addressed(standDownOfGone(event.data.agent, this.#state, this.#context.journalId));
+      default:
+        return [];
+    }
+  }
+
+  #launches({ at: _, ...set }: ClusterEventOf<'LaunchAccepted'>['data']): RelayedOrder[] {
+    const template = this.#state.templates.get(set.templateDigest)?.template;
+    const addressed = set.agents.map(([agent, epoch]) => this.#address(agent, epoch));
+    if (template === undefined) return [];
+    const { journalId } = this.#context;
+    return lanesOf(set, addressed).map(({ partition, to, set: part }) => ({
+      partition,
+      order: { type: 'Launches', journalId, to, set: part, template },
+    }));
+  }
+
+  #kills({ launches, graceMs }: ClusterEventOf<'KillAccepted'>['data']): RelayedOrder[] {
+    const killed = new Map<number, IdRunsBuilder>();
+    for (const { seq, ordinal, count, agents } of spansOf(this.#state, launches)) {
+      for (let member = 0; member < count; member += 1) {
+        const agent = numberAt(agents, member);
+        let ids = killed.get(agent);
+        if (ids === undefined) killed.set(agent, (ids = new IdRunsBuilder()));
+        ids.add(seq, ordinal + member);
+      }
+    }
+    const lanes = new Map<number, { to: LaneOrderHead[]; launches: IdRunsBuilder['runs'][] }>();
+    for (const [agent, ids] of killed) {
+      const address = this.#address(agent);
+      if (address === undefined) continue;
+      let lane = lanes.get(address.partition);
+      if (lane === undefined) lanes.set(address.partition, (lane = { to: [], launches: [] }));
+      lane.to.push(address.head);
+      lane.launches.push(ids.runs);
+    }
+    const { journalId } = this.#context;
+    return Array.from(lanes, ([partition, lane]) => ({
+      partition,
+      order: { type: 'Kills', journalId, ...lane, ...(graceMs === undefined ? {} : { graceMs }) },
+    }));
+  }
+
+  /** Of an agent that an order is for, if it can be; the order takes the n before those of the events that follow. */
+  #address(agent: number, epoch?: number): Addressed | undefined {
+    const row = this.#state.agents.numbered(agent);
+    if (row === undefined || row.standing === 'GONE') return undefined;
+    if (epoch === undefined ? this.#registered.has(agent) : row.epoch !== epoch) return undefined;
+    const n = this.#next.get(agent) ?? this.#state.counters.ordered(agent);
+    this.#next.set(agent, n - 1);
+    const head = [agent, row.epoch, n, this.#state.counters.reported(agent)] as const;
+    return { partition: this.#context.partitionOf(row.agent), head };
+  }
+
+  /** Orders of a registration that has passed are left out: its process obeys nothing more. */
+  #toAgent(
+    { agent, epoch, n }: { readonly agent: AgentId; readonly epoch: number; readonly n: number },
+    make: (head: AgentOrderHead) => AgentOrder | undefined,
+  ): RelayedOrder[] {
+    const row = this.#state.agents.get(agent);
+    if (row === undefined || row.epoch !== epoch || row.standing === 'GONE') return [];
+    this.#next.set(row.number, n - 1);
+    const { journalId } = this.#context;
+    const reported = this.#state.counters.reported(row.number);
+    return this.#addressed(make({ journalId, agent, session: row.session, epoch, n, reported }));
+  }
+
+  #addressed(order: AgentOrder | undefined): RelayedOrder[] {
+    if (order === undefined) return [];
+    return [{ partition: this.#context.partitionOf(order.agent), agent: order.agent, order }];
+  }
+
+  /** Once a commit. */
+  #sync(head: AgentOrderHead): AgentOrder | undefined {
+    if (this.#synced.has(head.agent)) return undefined;
+    this.#synced.add(head.agent);
+    return syncOrder(head, this.#state, this.#context.at);
+  }
 }
 
 function syncOrder(head: AgentOrderHead, state: ClusterState, at: EpochMs): AgentOrder {
   const row = state.agents.get(head.agent)!;
-  const sets = new Map<string, LaunchSet & { launches: LaunchSet['launches'][number][] }>();
+  const sets = new Map<string, KeptSet>();
   const templates: Record<string, TaskTemplate> = {};
-  const kill: LaunchRow['launch'][] = [];
-  for (const [launch, live] of state.launches.by('liveOn', head.agent)) {
+  const kill = new IdRunsBuilder();
+  for (const live of launchesOnAgent(state, head.agent)) {
     if (live.unwanted) {
-      kill.push(launch);
+      kill.addId(live.launch);
       continue;
     }
-    const key = `${live.service} ${live.generation} ${live.version} ${live.pod} ${live.task} ${live.templateDigest}`;
-    const set = sets.get(key) ?? { ...setOf(live), epoch: row.epoch, launches: [] };
-    set.launches.push(launchOf(live));
-    sets.set(key, set);
+    const key = `${live.service} ${live.generation} ${live.version} ${live.pod} ${live.task} ${live.incarnation} ${live.templateDigest}`;
+    const set = sets.get(key);
+    if (set === undefined) sets.set(key, new KeptSet(live));
+    else set.rows.push(live);
     const template = state.templates.get(live.templateDigest)?.template;
     if (template !== undefined) templates[live.templateDigest] = template;
   }
-  const keep = [...sets.values()].map((set) => ({ set, templateDigest: set.templateDigest }));
-  const streams = openStreams(state, head.agent, at);
-  const volumes = [...state.volumes.keysBy('agent', head.agent)];
-  const askInventory = row.inventoryAsked;
-  return { ...head, n: row.ordered, type: 'Sync', keep, templates, kill, volumes, streams, askInventory };
+  return {
+    ...head,
+    n: state.counters.ordered(row.number),
+    type: 'Sync',
+    number: row.number,
+    keep: [...sets.values()].flatMap((set) => set.made(row.epoch)),
+    templates,
+    kill: kill.runs,
+    volumes: [...state.volumes.keysBy('agent', head.agent)],
+    streams: openStreams(state, head.agent, at),
+    askInventory: row.inventoryAsked,
+  };
 }
 
-function setOf({ service, generation, version, pod, task, templateDigest, agent }: LaunchRow) {
-  return { service, generation, version, pod, task, templateDigest, agent };
+/** Launches of one kind that an agent is to keep. */
+class KeptSet {
+  readonly rows: LaunchRow[];
+
+  constructor(first: LaunchRow) {
+    this.rows = [first];
+  }
+
+  /** Members of a set ascend: a pod that is there twice, which only a replay of the impossible has, makes another set. */
+  made(epoch: number): LaunchSet[] {
+    const rows = [...this.rows].sort((left, right) => left.index - right.index);
+    const sets: LaunchRow[][] = [];
+    for (const row of rows) {
+      const set = sets.find((each) => each.at(-1)!.index < row.index);
+      if (set === undefined) sets.push([row]);
+      else set.push(row);
+    }
+    return sets.map((set) => launchSetOf(set, epoch));
+  }
 }
 
-function launchOf({ launch, grant, index, incarnation, ports, gpuIds, volumes }: LaunchRow) {
-  return { launch, grant, index, incarnation, ports, gpuIds, volumes };
+function launchSetOf(rows: readonly LaunchRow[], epoch: number): LaunchSet {
+  const { service, generation, version, pod, task, templateDigest, incarnation } = rows[0]!;
+  const members = new MembersBuilder();
+  const [launches, grants] = [new IdRunsBuilder(), new IdRunsBuilder()];
+  for (const { index, on, ports, gpuIds, volumes, launch, grant } of rows) {
+    members.add({ index, agent: on, epoch, ports, gpuIds, volumes });
+    launches.add(seqOf(launch), ordinalOf(launch));
+    grants.add(seqOf(grant), ordinalOf(grant));
+  }
+  const kind = { service, generation, version, pod, task, templateDigest, incarnation };
+  return { ...kind, ...members.members, launches: launches.runs, grants: grants.runs };
 }
 
 function openStreams(state: ClusterState, agent: AgentId, at: EpochMs): StreamOrder[] {

@@ -1,7 +1,7 @@
-import type { AgentReport, ClusterEvent, TaskStateReport } from '@orrery/contracts';
+import type { AgentReport, ClusterEvent } from '@orrery/contracts';
 import { accept, type Decision } from '@orrery/kernel';
 import { drainedAfter, nameOf, type AgentName } from './agents.js';
-import { Findings, type Sighting } from './findings.js';
+import { Findings, IdSet, News } from './findings.js';
 import type { AgentRow, ClusterState } from './state.js';
 import { syncOf } from './syncs.js';
 
@@ -11,12 +11,27 @@ type Numbered = Report<'TaskStates'> | Report<'VolumesDestroyed'>;
 /** Row 7: m is the last one + 1. Facts of a lost agent count as well, but only its inventory brings it back. */
 export function decideTaskStates(report: Report<'TaskStates'>, state: ClusterState): Decision<ClusterEvent> {
   return inTurn(report, state, (agent) => {
-    const findings = new Findings(state, agent.agent);
-    for (const task of report.tasks) findings.see(sightingOf(task));
-    const events = findings.events(agent.epoch, report.m, 'not-on-agent');
+    const findings = findingsOf(report, state, agent);
+    const events = findings.events(agent.agent, agent.epoch, report.m, 'not-on-agent');
     if (events.length === 0) events.push(noted(agent, report.m));
     return [...events, ...drainedAfter(state, agent, findings.ends)];
   });
+}
+
+function findingsOf(report: Report<'TaskStates'>, state: ClusterState, agent: AgentRow): Findings {
+  const { starting, running = [], ready, unready, ended = [] } = report;
+  const [news, findings] = [new News(state, agent), new Findings()];
+  if (starting !== undefined) findings.starting(news.starting(starting));
+  for (const tasks of running) findings.running(news.running(tasks));
+  if (ready !== undefined) findings.readiness(news.readiness(ready, true, running), true);
+  if (unready !== undefined) findings.readiness(news.readiness(unready, false, running), false);
+  const told = new IdSet();
+  for (const ends of ended) {
+    const found = news.ended(ends, told);
+    findings.ended(found.news);
+    findings.late(found.late);
+  }
+  return findings;
 }
 
 export function decideVolumesDestroyed(
@@ -45,23 +60,8 @@ function inTurn(
   const agent = state.agents.get(report.agent);
   if (agent === undefined || agent.standing === 'GONE') return accept();
   if (agent.session !== report.session || agent.epoch !== report.epoch) return accept();
-  if (report.m <= agent.reported) return accept();
-  if (report.m === agent.reported + 1) return accept(...take(agent));
-  return agent.inventoryAsked ? accept() : accept(syncOf(agent, agent.ordered + 1, 'report-gap', true));
-}
-
-function sightingOf(task: TaskStateReport): Sighting {
-  const { agentTime, ...rest } = task;
-  switch (rest.state) {
-    case 'STARTING':
-      return { launch: rest.launch, phase: 'STARTING' };
-    case 'READY':
-      return { launch: rest.launch, phase: 'STARTING', ready: rest.ready };
-    case 'RUNNING':
-      return { launch: rest.launch, phase: 'RUNNING', pid: rest.pid, ready: rest.ready, since: agentTime };
-    default: {
-      const { state: phase, ...end } = rest;
-      return { ...end, phase, agentTime };
-    }
-  }
+  const reported = state.counters.reported(agent.number);
+  if (report.m <= reported) return accept();
+  if (report.m === reported + 1) return accept(...take(agent));
+  return agent.inventoryAsked ? accept() : accept(syncOf(state, agent, 'report-gap', true));
 }

@@ -2,6 +2,7 @@ import type { ClusterCommand, ClusterEvent } from '@orrery/contracts';
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
 import { nameOf } from './agents.js';
 import type { ClusterState } from './state.js';
+import { nextOrder } from './syncs.js';
 import { currentLaunch } from './views.js';
 
 const TTL_DEFAULT_SECS = 60;
@@ -41,7 +42,7 @@ export function openStream(body: OpenStreamBody, state: ClusterState, { at }: De
     data: {
       stream: body.stream,
       ...nameOf(agent),
-      n: agent.ordered + 1,
+      n: nextOrder(state, agent.number),
       launch: launch.launch,
       kind: body.kind,
       ...(body.path === undefined ? {} : { path: body.path }),

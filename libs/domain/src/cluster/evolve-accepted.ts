@@ -1,0 +1,184 @@
+import {
+  countIds,
+  eachIdRun,
+  extrasAt,
+  idOf,
+  type AgentId,
+  type ClusterEventOf,
+  type GrantId,
+  type IdRuns,
+  type LaunchId,
+} from '@orrery/contracts';
+import { isNewer } from './find.js';
+import { idKey } from './keys.js';
+import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN, runKey, STAGING, type LaunchKind, type RunRow } from './runs.js';
+import { blockOf, isLive, NO_PORTS, NOTHING, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
+
+type Accepted = ClusterEventOf<'LaunchAccepted'>['data'];
+
+/** Members of a set whose launches, grants and indexes follow each other. */
+interface Stretch {
+  /** Of its first member in the set. */
+  readonly position: number;
+  readonly count: number;
+  readonly seq: number;
+  readonly first: number;
+  readonly grantSeq: number;
+  readonly grant: number;
+  readonly index: number;
+}
+
+/** Puts launches into runs where they follow each other, and into rows of their own where they don't. */
+export function acceptSet(state: ClusterState, set: Accepted): void {
+  const agents = agentOfEach(set);
+  const kind = kindOf(set);
+  const alike = set.gpuIds === undefined && set.volumes === undefined;
+  for (const stretch of stretchesOf(set)) {
+    if (set.incarnation > 1) dropEndedBefore(state, kind, stretch);
+    if (alike && stretch.count >= RUN_MEMBERS_MIN) putRun(state, set, kind, stretch, agents);
+    else putRows(state, set, kind, stretch, agents);
+  }
+  countOrders(state, set);
+  countUses(state, set.templateDigest, countIds(set.launches));
+}
+
+function kindOf({ service, generation, version, pod, task, templateDigest, incarnation }: Accepted): LaunchKind {
+  return { service, generation, version, pod, task, templateDigest, incarnation };
+}
+
+function agentOfEach({ agents }: Accepted): number[] {
+  const numbers: number[] = [];
+  for (const [agent, , count] of agents) for (let left = count; left > 0; left -= 1) numbers.push(agent);
+  return numbers;
+}
+
+/** An order each: n is one more than the last. */
+function countOrders(state: ClusterState, { agents }: Accepted): void {
+  const orders = new Map<number, number>();
+  const live = new Map<number, number>();
+  for (const [agent, , count] of agents) {
+    orders.set(agent, 1);
+    live.set(agent, (live.get(agent) ?? 0) + count);
+  }
+  state.counters.add('ordered', orders);
+  state.counters.add('live', live);
+}
+
+export function countUses(state: ClusterState, digest: string, change: number): void {
+  const row = state.templates.get(digest);
+  if (row === undefined || change === 0) return;
+  const uses = row.uses + change;
+  if (uses > 0) state.templates.put(digest, { ...row, uses });
+  else state.templates.delete(digest);
+}
+
+function stretchesOf({ launches, grants, indexes }: Accepted): Stretch[] {
+  const ids = piecesOf(launches);
+  const held = piecesOf(grants);
+  const pods = indexes.map(([first, last]) => ({ seq: 0, first, count: last - first + 1 }));
+  const stretches: Stretch[] = [];
+  const total = countIds(launches);
+  for (let position = 0; position < total;) {
+    const [launch, grant, pod] = [ids[0]!, held[0]!, pods[0]!];
+    const count = Math.min(launch.count, grant.count, pod.count, RUN_MEMBERS_MAX);
+    stretches.push({
+      ...{ position, count, seq: launch.seq, first: launch.first, index: pod.first },
+      ...{ grantSeq: grant.seq, grant: grant.first },
+    });
+    position += count;
+    for (const pieces of [ids, held, pods]) advance(pieces, count);
+  }
+  return stretches;
+}
+
+interface Piece {
+  readonly seq: number;
+  first: number;
+  count: number;
+}
+
+function piecesOf(ids: IdRuns): Piece[] {
+  const pieces: Piece[] = [];
+  eachIdRun(ids, (seq, first, last) => void pieces.push({ seq, first, count: last - first + 1 }));
+  return pieces;
+}
+
+function advance(pieces: Piece[], count: number): void {
+  const piece = pieces[0]!;
+  piece.first += count;
+  piece.count -= count;
+  if (piece.count === 0) pieces.shift();
+}
+
+function putRun(
+  state: ClusterState,
+  set: Accepted,
+  kind: LaunchKind,
+  { position, count, seq, first, index, grantSeq, grant }: Stretch,
+  agents: readonly number[],
+): void {
+  const cut = (numbers: readonly number[]) => shortened(numbers, position, count);
+  const ports: Record<string, readonly number[]> = {};
+  for (const name in set.ports) ports[name] = cut(set.ports[name]!);
+  const run: RunRow = {
+    ...kind,
+    ...{ seq, first, index, grantSeq, grant },
+    agents: cut(agents),
+    ports,
+    acceptedAt: set.at,
+    since: [0],
+    told: new Array<number>(count).fill(STAGING),
+    left: count,
+  };
+  state.runs.put(runKey(run), run);
+}
+
+/** A part of a column; one number where all are the same. */
+function shortened(numbers: readonly number[], position: number, count: number): readonly number[] {
+  if (numbers.length === 1) return numbers.slice();
+  const part = numbers.slice(position, position + count);
+  return part.every((number) => number === part[0]) ? [part[0]!] : part;
+}
+
+function putRows(
+  state: ClusterState,
+  set: Accepted,
+  kind: LaunchKind,
+  { position, count, seq, first, index, grantSeq, grant }: Stretch,
+  agents: readonly number[],
+): void {
+  for (let member = 0; member < count; member += 1) {
+    const on = agents[position + member]!;
+    const { ports, gpuIds, volumes } = extrasAt(set, position + member);
+    const row: LaunchRow = {
+      launch: idOf<LaunchId>(seq, first + member),
+      ...kind,
+      index: index + member,
+      agent: state.agents.numbered(on)?.agent ?? ('' as AgentId),
+      on,
+      grant: idOf<GrantId>(grantSeq, grant + member),
+      ports: Object.keys(ports).length === 0 ? NO_PORTS : ports,
+      gpuIds: gpuIds.length === 0 ? NOTHING : gpuIds,
+      volumes: volumes.length === 0 ? NOTHING : volumes,
+      phase: 'STAGING',
+      unwanted: false,
+      final: false,
+      since: set.at,
+      ready: false,
+    };
+    state.launches.put(idKey(seq, first + member), row);
+  }
+}
+
+/** What is known of an ended incarnation stays visible until the next one takes its place. */
+function dropEndedBefore(state: ClusterState, kind: LaunchKind, { index, count }: Stretch): void {
+  const { service, pod, task } = kind;
+  const ended: string[] = [];
+  for (let block = index - (index % PODS_PER_BLOCK); block < index + count; block += PODS_PER_BLOCK) {
+    for (const [key, row] of state.launches.by('block', blockOf(service, pod, block))) {
+      const replaced = row.task === task && row.index >= index && row.index < index + count;
+      if (replaced && !isLive(row) && isNewer(kind, row)) ended.push(key);
+    }
+  }
+  for (const key of ended) state.launches.delete(key);
+}

@@ -1,0 +1,196 @@
+import { eachIdRun, valueAt, type ClusterEventOf, type IdRuns, type TasksRun, type TaskEnds } from '@orrery/contracts';
+import type { EpochMs } from '@orrery/kernel';
+import { countUses } from './evolve-accepted.js';
+import { endedOfService, findLaunches, isNewer, launchesOfTask } from './find.js';
+import { idKey } from './keys.js';
+import { RunDraft } from './run-draft.js';
+import { FINAL, numberAt, PHASE, PID_MAX, PID_UNIT, READY, RUNNING, SINCE_MAX, STARTING, UNWANTED } from './runs.js';
+import { isLive, keyOfId, type ClusterState, type LaunchPhase, type LaunchRow } from './state.js';
+
+// What happens to launches that are known. Members of a run change together, rows of their own one by one.
+
+/** Phases only rise, and an end is for ever. */
+export function canAdvance(from: LaunchPhase, to: 'STARTING' | 'RUNNING'): boolean {
+  return from === 'STAGING' || (from === 'STARTING' && to === 'RUNNING');
+}
+
+export function start(state: ClusterState, launches: IdRuns): void {
+  changeEach(state, launches, {
+    member: (told) => ((told & PHASE) < STARTING ? (told & ~PHASE) | STARTING : told),
+    row: (row) => (canAdvance(row.phase, 'STARTING') ? { ...row, phase: 'STARTING' } : row),
+  });
+}
+
+export function markReady(state: ClusterState, launches: IdRuns, ready: boolean): void {
+  changeEach(state, launches, {
+    member: (told) => (ready ? told | READY : told & ~READY),
+    row: (row) => (isLive(row) && row.ready !== ready ? { ...row, ready } : row),
+  });
+}
+
+/** For each agent that has any of them this is the next order. */
+export function killLaunches(state: ClusterState, { launches, ...kill }: ClusterEventOf<'KillAccepted'>['data']): void {
+  const final = kill.final === true;
+  const orders = new Map<number, number>();
+  const marks = final ? UNWANTED | FINAL : UNWANTED;
+  changeEach(state, launches, {
+    member: (told, on) => {
+      orders.set(on, 1);
+      return told | marks;
+    },
+    row: (row) => {
+      if (!isLive(row)) return row;
+      orders.set(row.on, 1);
+      return { ...row, unwanted: true, final: row.final || final };
+    },
+  });
+  state.counters.add('ordered', orders);
+}
+
+interface Change {
+  /** What is told of a member of a run from now on. */
+  member(told: number, on: number): number;
+  row(row: LaunchRow): LaunchRow;
+}
+
+function changeEach(state: ClusterState, launches: IdRuns, change: Change): void {
+  findLaunches(state, launches, {
+    run: (key, run, from, to) => {
+      const draft = new RunDraft(state, key, run);
+      for (let member = from; member < to; member += 1) {
+        const told = draft.told[member]!;
+        if (told !== 0) draft.told[member] = change.member(told, numberAt(run.agents, member));
+      }
+      draft.write();
+    },
+    row: (key, row) => state.launches.put(key, change.row(row)),
+  });
+}
+
+// --- RUNNING --------------------------------------------------------------------------------------------------------
+
+export function run(state: ClusterState, { launches, sinceFrom, since, pids, ready }: TasksRun): void {
+  const runRow = (row: LaunchRow, position: number): LaunchRow => {
+    if (!canAdvance(row.phase, 'RUNNING')) return row;
+    const at: EpochMs = sinceFrom + valueAt(since, position);
+    return { ...row, phase: 'RUNNING', since: at, pid: valueAt(pids, position), ready: row.ready || ready === true };
+  };
+  const marks = ready === true ? RUNNING | READY : RUNNING;
+  findLaunches(state, launches, {
+    run: (key, before, from, to, position) => {
+      const draft = new RunDraft(state, key, before);
+      for (let member = from; member < to; member += 1) {
+        const told = draft.told[member]!;
+        if (told === 0 || (told & PHASE) === RUNNING) continue;
+        const at = position + member - from;
+        const after = sinceFrom + valueAt(since, at) - before.acceptedAt;
+        const pid = valueAt(pids, at);
+        if (Math.abs(after) > SINCE_MAX || pid > PID_MAX) {
+          draft.moveOut(member, (row) => runRow(row, at));
+          continue;
+        }
+        draft.told[member] = (told & ~PHASE) | marks | (pid * PID_UNIT);
+        draft.setSince(member, after);
+      }
+      draft.write();
+    },
+    row: (key, row, position) => state.launches.put(key, runRow(row, position)),
+  });
+}
+
+// --- Ends -----------------------------------------------------------------------------------------------------------
+
+type End = Omit<TaskEnds, 'launches' | 'agentTime'>;
+
+export function loseLaunches(state: ClusterState, { launches, reason }: ClusterEventOf<'TasksLost'>['data']): void {
+  endLaunches(state, { launches, state: 'LOST', reason });
+}
+
+export function endLaunches(state: ClusterState, { launches, ...end }: TaskEnds): void {
+  const ends = new Ends(state, end);
+  findLaunches(state, launches, {
+    run: (key, run, from, to) => {
+      const draft = new RunDraft(state, key, run);
+      for (let member = from; member < to; member += 1) {
+        const told = draft.told[member]!;
+        if (told === 0) continue;
+        ends.count(run.templateDigest, numberAt(run.agents, member));
+        const life = { ...run, index: run.index + member };
+        if ((told & FINAL) !== 0 || hasNewer(state, life)) draft.drop(member);
+        else draft.moveOut(member, (row) => ends.ended(row));
+      }
+      draft.write();
+    },
+    row: (key, row) => {
+      if (!isLive(row)) return;
+      ends.count(row.templateDigest, row.on);
+      if (row.final || hasNewer(state, row)) state.launches.delete(key);
+      else state.launches.put(key, ends.ended(row));
+    },
+  });
+  ends.write();
+}
+
+/** Ends of one event: what they take from agents and templates. */
+class Ends {
+  readonly #state: ClusterState;
+  readonly #end: End;
+  readonly #live = new Map<number, number>();
+  readonly #uses = new Map<string, number>();
+
+  constructor(state: ClusterState, end: End) {
+    this.#state = state;
+    this.#end = end;
+  }
+
+  count(digest: string, on: number): void {
+    this.#live.set(on, (this.#live.get(on) ?? 0) - 1);
+    this.#uses.set(digest, (this.#uses.get(digest) ?? 0) - 1);
+  }
+
+  ended(row: LaunchRow): LaunchRow {
+    const { pid: _, ...rest } = row;
+    const { state: phase, reason, exit, message } = this.#end;
+    return {
+      ...rest,
+      ...{ phase, ready: false, reason },
+      ...(exit === undefined ? {} : { exit }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
+
+  write(): void {
+    if (this.#live.size > 0) this.#state.counters.add('live', this.#live);
+    for (const [digest, change] of this.#uses) countUses(this.#state, digest, change);
+  }
+}
+
+type Life = Pick<LaunchRow, 'service' | 'pod' | 'index' | 'task' | 'generation' | 'incarnation'>;
+
+function hasNewer(state: ClusterState, life: Life): boolean {
+  for (const other of launchesOfTask(state, life)) if (isNewer(other, life)) return true;
+  return false;
+}
+
+// --- What is known no longer ----------------------------------------------------------------------------------------
+
+/** Keys of ended launches whose grant is one of these. */
+export function endedOn(state: ClusterState, seq: number, first: number, last: number): string[] {
+  const keys: string[] = [];
+  const until = idKey(seq, last);
+  for (const grant of state.launches.valuesOf('endedOf', idKey(seq, first))) {
+    if (grant > until) break;
+    keys.push(...state.launches.keysBy('endedOf', grant));
+  }
+  return keys;
+}
+
+export function dropGrants(state: ClusterState, grants: IdRuns): void {
+  eachIdRun(grants, (seq, first, last) => {
+    for (const key of endedOn(state, seq, first, last)) state.launches.delete(key);
+  });
+}
+
+export function dropService(state: ClusterState, service: ClusterEventOf<'ServiceForgotten'>['data']): void {
+  for (const { launch } of [...endedOfService(state, service)]) state.launches.delete(keyOfId(launch));
+}
