@@ -38,7 +38,9 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
       ...gatewayPort,
     }),
   ];
-  const agents = addresses.offers.map((offer, index) => agent(settings, common, offer, index));
+  const agents = settings.simulate
+    ? [fleet(settings, common)]
+    : addresses.offers.map((offer, index) => agent(settings, common, offer, index));
   return [...owners, ...readers, ...agents];
 }
 
@@ -77,9 +79,23 @@ function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer,
   return { ...spec, stopGraceMs: AGENT_STOP_GRACE_MS };
 }
 
+/** Every agent of every cell in one process; ORRERY_SIMULATE says what they are like. */
+function fleet(settings: Settings, common: NodeJS.ProcessEnv): ProcessSpec {
+  const name = 'fleet-0';
+  const args = ['--simulate', String(settings.cells * settings.agentsPerCell)];
+  return node(settings, { app: 'agent', name, stage: AGENT_STAGE, args }, common, { ORRERY_AGENT_NAME: name });
+}
+
+interface NodeProcess {
+  readonly app: string;
+  readonly name: string;
+  readonly stage: number;
+  readonly args?: readonly string[];
+}
+
 function node(
   { root }: Settings,
-  { app, name, stage }: { readonly app: string; readonly name: string; readonly stage: number },
+  { app, name, stage, args = [] }: NodeProcess,
   common: NodeJS.ProcessEnv,
   own: NodeJS.ProcessEnv,
 ): ProcessSpec {
@@ -89,7 +105,7 @@ function node(
     stopGraceMs: STOP_GRACE_MS,
     command: () => ({
       file: process.execPath,
-      args: ['--enable-source-maps', entryPoint(root, app)],
+      args: ['--enable-source-maps', entryPoint(root, app), ...args],
       cwd: root,
       env: { ...common, ...own },
     }),

@@ -5,15 +5,23 @@ import { runDown } from './down.js';
 import { runInForeground } from './foreground.js';
 import { Home, HomeTaken } from './home.js';
 import { runInfra } from './infra.js';
-import { infraChoice, settingsFrom, wholeNumber, WrongSetting, type Settings } from './settings.js';
+import {
+  AGENTS_MAX,
+  infraChoice,
+  settingsFrom,
+  SIMULATED_AGENTS_MAX,
+  wholeNumber,
+  WrongSetting,
+  type Settings,
+} from './settings.js';
 import { SomebodyElse } from './readiness.js';
 import { runStatus, type StatusFormat } from './status.js';
 import { DoesNotStart } from './supervisor.js';
 import { NotInTime } from './waiting.js';
 
 const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
-  up [--detach] [--agents N] [--instances N] [--infra auto|jvm|docker] [--while-stdin-is-open]
-                         the whole cluster
+  up [--detach] [--agents N [--simulate]] [--instances N] [--infra auto|jvm|docker] [--while-stdin-is-open]
+                         the whole cluster; --simulate: agents without machines, all in one process
   down                   stops it, whoever started it
   status [-o json|yaml]  what runs
   infra [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
@@ -51,6 +59,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
       infra: { type: 'string' },
       agents: { type: 'string' },
       instances: { type: 'string' },
+      simulate: { type: 'boolean', default: false },
       detach: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'table' },
       'deletable-topics': { type: 'boolean', default: false },
@@ -85,14 +94,17 @@ interface Flags {
   readonly infra?: string;
   readonly agents?: string;
   readonly instances?: string;
+  readonly simulate: boolean;
 }
 
-function withFlags(settings: Settings, { home, infra, agents, instances }: Flags): Settings {
+function withFlags(settings: Settings, { home, infra, agents, instances, simulate }: Flags): Settings {
+  const agentsMax = simulate ? SIMULATED_AGENTS_MAX : AGENTS_MAX;
   return {
     ...settings,
+    simulate,
     ...(home === undefined ? {} : { home: resolve(home) }),
     ...(infra === undefined ? {} : { infra: infraChoice(infra) }),
-    ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, 64) }),
+    ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, agentsMax) }),
     ...(instances === undefined ? {} : { instances: wholeNumber('--instances', instances, 1, 16) }),
   };
 }

@@ -23,12 +23,17 @@ export interface Settings {
   readonly lanes: number;
   readonly instances: number;
   readonly agentsPerCell: number;
+  /** All agents are one process that has no machines and runs no tasks, for tests and benchmarks. */
+  readonly simulate: boolean;
   /** Preferred port of the gateway; 0 is any free one. */
   readonly gatewayPort: number;
 }
 
 /** A setting that cannot be right. The message names it, what was found, and what is expected. */
 export class WrongSetting extends Error {}
+
+export const AGENTS_MAX = 64;
+export const SIMULATED_AGENTS_MAX = 100_000;
 
 export const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
@@ -46,7 +51,8 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
     cells: count('ORRERY_CELLS', env, 1, 1, 1024),
     lanes: count('ORRERY_AGENT_LANES', env, 4, 1, 1024),
     instances: count('ORRERY_INSTANCES', env, 1, 1, 16),
-    agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, 64),
+    agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, AGENTS_MAX),
+    simulate: false,
     gatewayPort: count('ORRERY_PORT', env, 7070, 0, 65_535),
   };
 }

@@ -32,7 +32,9 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
   const launch = newLaunch(home, settings, progress, stopped.signal);
   try {
     await startCluster(launch);
-    const applied = await applyFirstService(home, launch.endpoints!.gateway, stopped.signal);
+    const applied = settings.simulate
+      ? undefined
+      : await applyFirstService(home, launch.endpoints!.gateway, stopped.signal);
     if (applied !== undefined) progress.say(`applied service ${applied} (deploy/local/hello.yaml)`);
     ready(launch.endpoints!, launch.supervisor);
     await stopped.told;
@@ -87,7 +89,7 @@ async function startCluster(launch: Launch): Promise<void> {
   const gateway = `http://${loopback}:${gatewayPort}`;
   launch.endpoints = { gateway, kafka, cassandra, datacenter: settings.datacenter, keyspace: settings.keyspace };
   writeEndpoints(home.endpointsFile, launch.endpoints, supervisor.running);
-  const offers = agentOffers(settings, portsOfAgents(launch, gatewayPort));
+  const offers = settings.simulate ? [] : agentOffers(settings, portsOfAgents(launch, gatewayPort));
   const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort, offers });
   for (const spec of processes) await supervisor.start(spec);
   const stillWorthIt = () => supervisor.assertStarting();

@@ -11,6 +11,8 @@ export interface RealClusterOptions {
   /** Environment of the launcher beside ORRERY_HOME and ORRERY_PORT, such as ORRERY_CELLS. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly agents?: number;
+  /** The agents are a simulated fleet; `environment.ORRERY_SIMULATE` says what it is like. */
+  readonly simulate?: boolean;
   /** Kept on `stop`; absent: a temporary folder that `stop` removes. */
   readonly home?: string;
   readonly readyWithinMs?: number;
@@ -59,6 +61,7 @@ export class RealCluster {
         'up',
         '--while-stdin-is-open',
         ...(options.agents === undefined ? [] : ['--agents', String(options.agents)]),
+        ...(options.simulate === true ? ['--simulate'] : []),
       ],
       {
         cwd: checkout,

@@ -7,11 +7,12 @@ import { CliError } from '../cli-error.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 
 export async function up(call: Call): Promise<ExitCode> {
-  const { detach, agents, instances, infra } = call.options;
+  const { detach, agents, instances, infra, simulate } = call.options;
   return launch(call, [
     'up',
     ...(detach === true ? ['--detach'] : []),
     ...(agents === undefined ? [] : ['--agents', String(agents)]),
+    ...(simulate === true ? ['--simulate'] : []),
     ...(instances === undefined ? [] : ['--instances', String(instances)]),
     ...(infra === undefined ? [] : ['--infra', String(infra)]),
   ]);
