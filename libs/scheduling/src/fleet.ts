@@ -1,5 +1,6 @@
 import type { Amounts } from './amounts.js';
 import type { Machine, Node, Stock } from './node.js';
+import { NodeRankings } from './node-ranking.js';
 import { countPorts, hasPort, withoutPorts, withPorts, type PortRanges } from './ports.js';
 
 /** Ports and devices that something holds on a node. */
@@ -33,6 +34,12 @@ export class Fleet {
   readonly nodes: (Node | undefined)[] = [];
   /** Rises when other machines are open, or a machine is another one than before. */
   version = 0;
+  /** Orders of the nodes that are kept between decisions. */
+  readonly rankings = new NodeRankings(this);
+  /** How many changes of what is free were told so far; the last of them are kept. */
+  changes = 0;
+  readonly changesKept = CHANGES_KEPT;
+  readonly #changed = new Uint32Array(CHANGES_KEPT);
   readonly #isOpen: boolean[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #heldOn: (number: number) => Iterable<Held>;
@@ -62,6 +69,11 @@ export class Fleet {
     return this.#numbers.get(id);
   }
 
+  /** The node of one of the last changes, by its count. */
+  changedAt(change: number): number {
+    return this.#changed[change % CHANGES_KEPT]!;
+  }
+
   /** A machine is there, or is another than before; closed ones take no new pods. */
   put(number: number, machine: Machine, isOpen: boolean): void {
     this.#reach(number);
@@ -69,7 +81,7 @@ export class Fleet {
     this.#declare(number, before?.capacity ?? NO_STOCK, machine.capacity);
     this.nodes[number] = new FleetNode(this, number, machine);
     this.#numbers.set(machine.id, number);
-    this.#changed(number, isOpen);
+    this.#opened(number, isOpen);
   }
 
   remove(number: number): void {
@@ -78,7 +90,7 @@ export class Fleet {
     this.#declare(number, before.capacity, NO_STOCK);
     this.nodes[number] = undefined;
     this.#numbers.delete(before.id);
-    this.#changed(number, false);
+    this.#opened(number, false);
   }
 
   /** `count` pods of these needs hold a place there; below zero: no longer. Ports and devices are told of by themselves. */
@@ -88,11 +100,13 @@ export class Fleet {
     this.memoryMib[number]! -= each.memoryMib * count;
     this.diskMib[number]! -= each.diskMib * count;
     this.pods[number]! += count;
+    this.#note(number);
   }
 
   holdDisk(number: number, sizeMib: number): void {
     this.#reach(number);
     this.diskMib[number]! -= sizeMib;
+    this.#note(number);
   }
 
   holdPorts(number: number, ports: readonly number[]): void {
@@ -131,11 +145,13 @@ export class Fleet {
   putPorts(number: number, ranges: PortRanges, count: number): void {
     this.portRanges[number] = ranges;
     this.ports[number] = count;
+    this.#note(number);
   }
 
   putGpus(number: number, gpuIds: readonly string[]): void {
     this.gpuIds[number] = gpuIds;
     this.gpus[number] = gpuIds.length;
+    this.#note(number);
   }
 
   free(number: number): Stock {
@@ -169,15 +185,22 @@ export class Fleet {
     for (const column of this.#columns()) column.fill(0);
     for (const list of [this.portRanges, this.gpuIds, this.nodes, this.#isOpen]) list.length = 0;
     this.#numbers.clear();
+    this.rankings.clear();
     this.version += 1;
     this.#openIsStale = true;
+  }
+
+  #note(number: number): void {
+    if (this.#changed[(this.changes - 1) % CHANGES_KEPT] === number) return;
+    this.#changed[this.changes % CHANGES_KEPT] = number;
+    this.changes += 1;
   }
 
   #putPorts(number: number, ranges: PortRanges): void {
     this.putPorts(number, ranges, countPorts(ranges));
   }
 
-  #changed(number: number, isOpen: boolean): void {
+  #opened(number: number, isOpen: boolean): void {
     this.#isOpen[number] = isOpen;
     this.#openIsStale = true;
     this.version += 1;
@@ -247,6 +270,7 @@ class FleetNode implements Node {
 }
 
 const FIRST_SIZE = 64;
+const CHANGES_KEPT = 2 ** 16;
 const NO_STOCK: Stock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };
 
 function grown(column: Float64Array, size: number): Float64Array<ArrayBuffer> {

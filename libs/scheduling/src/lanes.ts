@@ -1,69 +1,75 @@
 import type { GroupBy } from './constraints/group-by.js';
 import { Heap } from './heap.js';
 import type { Node } from './node.js';
+import type { NodeRanking } from './node-ranking.js';
 
 /**
- * Candidates in the order of their scores, where GROUP_BY closes whole groups for a while. Nodes with the same values of all
- * GROUP_BY fields share a lane, a heap of its own; the lanes stand in a heap by their best node. A lane that a constraint
- * closes is parked with it, and comes back when the fewest of that constraint rise: each placement parks few lanes, so
- * nothing is looked at again and again.
+ * The best node of a ranking, where GROUP_BY closes whole groups for a while. Nodes with the same values of all GROUP_BY
+ * fields share a lane; the lanes stand in a heap by their best node. A lane that a constraint closes is parked with it, and
+ * comes back when the fewest of that constraint rise: each placement parks few lanes, so nothing is looked at again and again.
  */
 export class Lanes {
-  readonly #lanes: Heap[] = [];
-  readonly #open: Heap;
-  readonly #balancing: readonly GroupBy[];
+  readonly #ranking: NodeRanking;
   readonly #nodes: readonly (Node | undefined)[];
+  readonly #balancing: readonly GroupBy[];
+  readonly #open: Heap;
   readonly #parked: { lanes: number[]; fewest: number }[];
+  readonly #setAside: number[] = [];
 
-  constructor(
-    candidates: readonly number[],
-    nodes: readonly (Node | undefined)[],
-    balancing: readonly GroupBy[],
-    before: (left: number, right: number) => boolean,
-  ) {
+  constructor(ranking: NodeRanking, nodes: readonly (Node | undefined)[], balancing: readonly GroupBy[]) {
+    this.#ranking = ranking;
     this.#nodes = nodes;
     this.#balancing = balancing;
     this.#parked = balancing.map(({ fewest }) => ({ lanes: [], fewest }));
-    const slots = new Map<string, number[]>();
-    for (const slot of candidates) {
-      const values = balancing.map((constraint) => constraint.valueOf(nodes[slot]!));
-      if (values.includes(undefined)) continue;
-      const key = values.length === 0 ? '' : JSON.stringify(values);
-      const lane = slots.get(key);
-      if (lane === undefined) slots.set(key, [slot]);
-      else lane.push(slot);
-    }
-    for (const lane of slots.values()) this.#lanes.push(new Heap(lane, before));
-    const byBest = (left: number, right: number) => before(this.#lanes[left]!.top!, this.#lanes[right]!.top!);
-    this.#open = new Heap([...this.#lanes.keys()], byBest);
+    const lanes: number[] = [];
+    for (let lane = 0; lane < ranking.candidates.lanes; lane += 1)
+      if (ranking.top(lane) !== undefined) lanes.push(lane);
+    this.#open = new Heap(lanes, (left, right) => ranking.before(ranking.top(left)!, ranking.top(right)!));
   }
 
-  /** The best candidate of the lanes that are open now. */
+  /** The best node of the lanes that are open now. */
   best(): number | undefined {
-    this.#comeBack();
+    if (this.#balancing.length > 0) this.#comeBack();
     for (;;) {
       const lane = this.#open.top;
       if (lane === undefined) return undefined;
-      const slot = this.#lanes[lane]!.top!;
-      const closedBy = this.#balancing.findIndex((constraint) => !constraint.passes(this.#nodes[slot]!));
-      if (closedBy === -1) return slot;
+      const number = this.#ranking.top(lane)!;
+      const closedBy = this.#closedBy(number);
+      if (closedBy === -1) return number;
       this.#open.pop();
       this.#parked[closedBy]!.lanes.push(lane);
     }
   }
 
-  /** The best candidate has another score now, or its group another count. */
-  changed(): void {
-    this.#lanes[this.#open.top!]!.topChanged();
-    this.#open.topChanged();
+  /** Something was taken from the best node: it has another score, or none, and its group another count. */
+  changed(number: number): void {
+    const lane = this.#open.top!;
+    this.#ranking.update(number);
+    this.#laneChanged(lane);
   }
 
-  /** The best candidate is none any more. */
-  drop(): void {
-    const lane = this.#lanes[this.#open.top!]!;
-    lane.pop();
-    if (lane.size === 0) this.#open.pop();
+  /** The best node is none for this search. */
+  setAside(number: number): void {
+    const lane = this.#open.top!;
+    this.#ranking.remove(number);
+    this.#setAside.push(number);
+    this.#laneChanged(lane);
+  }
+
+  /** What was set aside is ranked again. */
+  close(): void {
+    for (const number of this.#setAside) this.#ranking.update(number);
+  }
+
+  #laneChanged(lane: number): void {
+    if (this.#ranking.top(lane) === undefined) this.#open.pop();
     else this.#open.topChanged();
+  }
+
+  #closedBy(number: number): number {
+    for (let at = 0; at < this.#balancing.length; at += 1)
+      if (!this.#balancing[at]!.passes(this.#nodes[number]!)) return at;
+    return -1;
   }
 
   #comeBack(): void {

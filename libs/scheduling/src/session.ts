@@ -1,5 +1,5 @@
 import { constraintsOf, type Constraints } from './constraints/constraints.js';
-import type { Constraint, Peer, Rule } from './constraints/constraint.js';
+import type { Constraint, Peer } from './constraints/constraint.js';
 import type { GroupBy } from './constraints/group-by.js';
 import { avoidFilter } from './filters/avoid.js';
 import { enoughCpus, enoughDisk, enoughGpus, enoughMemory } from './filters/amount.js';
@@ -9,16 +9,11 @@ import type { Fleet } from './fleet.js';
 import { Lanes } from './lanes.js';
 import type { Needs, Node } from './node.js';
 import { Picks } from './picks.js';
-import { portsFit, takePorts, type PortRanges } from './ports.js';
-import { pack } from './scores/pack.js';
-import { useAfter, type Policy, type Score } from './scores/score.js';
-import { spread } from './scores/spread.js';
+import { takePorts, type PortRanges } from './ports.js';
+import { Candidates, NO_FIT, NodeRanking, Suitability, type Kind } from './node-ranking.js';
 
 /** Places for a number of identical pods. */
-export interface Wish {
-  readonly needs: Needs;
-  readonly rules: readonly Rule[];
-  readonly policy: Policy;
+export interface Wish extends Kind {
   /** Ids of nodes not to be chosen. */
   readonly avoid: readonly string[];
   /** Where pods of the set run already. */
@@ -35,8 +30,8 @@ export interface Found {
  * Several wishes placed one after the other on the same fleet: each sees what those before it took. A session takes from the
  * fleet itself, and gives everything back when it is closed.
  *
- * A set of identical pods costs one pass over columns of numbers and then a step in a heap a pod, since taking from one node
- * changes the score of no other; a policy that fills nodes up takes a whole node at a time.
+ * A pod costs a step in a heap: taking from one node changes the score of no other, and the order of the nodes is kept from
+ * one decision to the next. A policy that fills nodes up takes a whole node at a time.
  */
 export class Session {
   readonly #fleet: Fleet;
@@ -61,40 +56,38 @@ export class Session {
 
   /** Up to `count` places, on any open node or on those of these numbers alone. */
   place(wish: Wish, count: number, among?: readonly number[]): Found {
+    const fleet = this.#fleet;
     const constraints = constraintsOf(wish.rules, wish.peers);
+    const avoided = new Set(wish.avoid.map((id) => fleet.numberOf(id)));
+    const open = among?.filter((number) => fleet.isOpen(number));
+    const ranking = open === undefined ? fleet.rankings.of(wish, count) : undefined;
+    const looked = open?.length ?? ranking?.refresh() ?? fleet.open.length;
+    this.#looked += WISH_COST + looked;
+    const candidates = ranking?.candidates ?? new Candidates(fleet, wish.rules, open);
+    const balancing = constraints.balancing(() => groupsLeft(fleet, candidates, avoided));
+    const suitability = ranking?.suitability ?? new Suitability(fleet, wish);
+    const search = new Search(fleet, wish, suitability, { avoided, balancing, narrowing: constraints.narrowing });
+    if (count === 1 && ranking === undefined) search.one(candidates.numbers);
+    else if (count > 0) search.many(ranking ?? new NodeRanking(fleet, wish, open), count);
+    this.#taken.add(wish.needs, search);
     const fixed = [avoidFilter(wish.avoid), ...constraints.fixed];
-    const allowed = this.#allowed(wish, constraints.fixed, among);
-    const { nodes } = this.#fleet;
-    const balancing = constraints.balancing(() => allowed.map((number) => nodes[number]!));
-    const search = new Search(this.#fleet, this.#taken, wish, constraints.narrowing, balancing);
-    const picks = search.run(allowed, count);
-    return { picks, filters: () => filtersOf(wish.needs, fixed, constraints, balancing) };
+    return { picks: search.picks, filters: () => filtersOf(wish.needs, fixed, constraints, balancing) };
   }
 
   /** The fleet is as it was before the session. */
   close(): void {
     this.#taken.giveBack();
   }
-
-  #allowed(wish: Wish, fixed: readonly Filter[], among: readonly number[] | undefined): readonly number[] {
-    const fleet = this.#fleet;
-    let allowed: readonly number[] = fleet.open;
-    if (among !== undefined) allowed = among.filter((number) => fleet.isOpen(number));
-    this.#looked += WISH_COST + allowed.length;
-    if (wish.avoid.length > 0) {
-      const avoided = new Set(wish.avoid.map((id) => fleet.numberOf(id)));
-      allowed = allowed.filter((number) => !avoided.has(number));
-    }
-    return fixed.length === 0
-      ? allowed
-      : allowed.filter((number) => fixed.every((filter) => filter.passes(fleet.nodes[number]!)));
-  }
 }
 
 /** What setting up a wish costs, in looks at a node. */
 const WISH_COST = 200;
 
-const scoreOf: Readonly<Record<Policy, Score>> = { pack, spread };
+/** Nodes that have every value that a group may be of. */
+function groupsLeft(fleet: Fleet, { numbers, samples }: Candidates, avoided: ReadonlySet<unknown>): Iterable<Node> {
+  if (avoided.size === 0) return samples;
+  return numbers.filter((number) => !avoided.has(number)).map((number) => fleet.nodes[number]!);
+}
 
 /** Every filter of a wish, in the order of the funnel. */
 function filtersOf(
@@ -112,192 +105,126 @@ function filtersOf(
   return filters;
 }
 
-/** What was free on each node before something was taken from it: the first time only, and given back in one go. */
+/** What a session took, to be given back in one go. */
 class Taken {
   readonly #fleet: Fleet;
-  readonly #known = new Set<number>();
-  readonly #numbers: number[] = [];
-  readonly #amounts: number[] = [];
-  readonly #ports: PortRanges[] = [];
-  readonly #gpuIds: (readonly string[])[] = [];
+  readonly #searches: { readonly needs: Needs; readonly search: Search }[] = [];
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
   }
 
-  from(number: number): void {
-    if (this.#known.has(number)) return;
-    const { cpusMilli, memoryMib, diskMib, pods, ports, portRanges, gpuIds } = this.#fleet;
-    this.#known.add(number);
-    this.#numbers.push(number);
-    this.#amounts.push(cpusMilli[number]!, memoryMib[number]!, diskMib[number]!, pods[number]!, ports[number]!);
-    this.#ports.push(portRanges[number]!);
-    this.#gpuIds.push(gpuIds[number]!);
+  add(needs: Needs, search: Search): void {
+    if (search.picks.count > 0) this.#searches.push({ needs, search });
   }
 
   giveBack(): void {
     const fleet = this.#fleet;
-    for (const [at, number] of this.#numbers.entries()) {
-      const from = at * 5;
-      fleet.cpusMilli[number] = this.#amounts[from]!;
-      fleet.memoryMib[number] = this.#amounts[from + 1]!;
-      fleet.diskMib[number] = this.#amounts[from + 2]!;
-      fleet.pods[number] = this.#amounts[from + 3]!;
-      fleet.putPorts(number, this.#ports[at]!, this.#amounts[from + 4]!);
-      fleet.putGpus(number, this.#gpuIds[at]!);
+    for (const { needs, search } of this.#searches.toReversed()) {
+      const { numbers, counts } = search.picks;
+      for (let pick = numbers.length - 1; pick >= 0; pick -= 1) {
+        const number = numbers[pick]!;
+        fleet.hold(number, needs, -counts[pick]!);
+        const ports = needs.ports.length;
+        if (ports > 0) fleet.putPorts(number, search.portsBefore[pick]!, fleet.ports[number]! + ports * counts[pick]!);
+        if (needs.gpus > 0) fleet.putGpus(number, search.gpusBefore[pick]!);
+      }
     }
-    this.#known.clear();
-    for (const list of [this.#numbers, this.#amounts, this.#ports, this.#gpuIds]) list.length = 0;
+    this.#searches.length = 0;
   }
+}
+
+/** What a wish looks at beside its kind. */
+interface Bounds {
+  readonly avoided: ReadonlySet<unknown>;
+  readonly narrowing: readonly Constraint[];
+  readonly balancing: readonly GroupBy[];
 }
 
 /** One wish on its way through the nodes: takes the best, looks at it again, and so on. */
 class Search {
+  readonly picks = new Picks();
+  /** What was free on the node of each pick before it. */
+  readonly portsBefore: PortRanges[] = [];
+  readonly gpusBefore: (readonly string[])[] = [];
   readonly #fleet: Fleet;
-  readonly #taken: Taken;
   readonly #needs: Needs;
-  readonly #score: Score;
-  readonly #narrowing: readonly Constraint[];
-  readonly #balancing: readonly GroupBy[];
-  readonly #hasFixedPorts: boolean;
-  readonly #picks = new Picks();
-  #scores = new Float64Array(0);
+  readonly #suitability: Suitability;
+  readonly #bounds: Bounds;
+  readonly #fillsUp: boolean;
 
-  constructor(
-    fleet: Fleet,
-    taken: Taken,
-    { needs, policy }: Wish,
-    narrowing: readonly Constraint[],
-    balancing: readonly GroupBy[],
-  ) {
+  constructor(fleet: Fleet, { needs }: Wish, suitability: Suitability, bounds: Bounds) {
     this.#fleet = fleet;
-    this.#taken = taken;
     this.#needs = needs;
-    this.#score = scoreOf[policy];
-    this.#narrowing = narrowing;
-    this.#balancing = balancing;
-    this.#hasFixedPorts = needs.ports.some(({ port }) => port !== 0);
+    this.#suitability = suitability;
+    this.#bounds = bounds;
+    this.#fillsUp = suitability.score.fillsUp && bounds.narrowing.length === 0 && bounds.balancing.length === 0;
   }
 
-  run(allowed: readonly number[], count: number): Picks {
-    if (count === 1) return this.#one(allowed);
-    if (count === 0) return this.#picks;
-    const lanes = new Lanes(this.#candidates(allowed), this.#fleet.nodes, this.#balancing, (left, right) => {
-      const difference = this.#scores[left]! - this.#scores[right]!;
-      return difference > 0 || (difference === 0 && left < right);
-    });
-    while (this.#picks.count < count) {
+  many(ranking: NodeRanking, count: number): void {
+    const lanes = new Lanes(ranking, this.#fleet.nodes, this.#bounds.balancing);
+    while (this.picks.count < count) {
       const number = lanes.best();
       if (number === undefined) break;
-      if (this.#narrowed(number)) {
-        lanes.drop();
-        continue;
+      if (this.#excludes(number)) lanes.setAside(number);
+      else {
+        const wanted = count - this.picks.count;
+        this.#takeFrom(number, this.#fillsUp ? this.#suitability.count(number, wanted) : 1);
+        lanes.changed(number);
       }
-      this.#takeFrom(number, this.#atOnce(number, count - this.#picks.count));
-      if (this.#fits(number)) {
-        this.#scores[number] = this.#scoreOf(number);
-        lanes.changed();
-      } else lanes.drop();
     }
-    return this.#picks;
+    lanes.close();
   }
 
-  /** The best for a single pod: no order among the others is needed. */
-  #one(allowed: readonly number[]): Picks {
-    let best: number | undefined;
-    let bestScore = Number.NEGATIVE_INFINITY;
-    for (const number of allowed) {
-      if (!this.#fits(number)) continue;
-      const score = this.#scoreOf(number);
-      if (best !== undefined && (score < bestScore || (score === bestScore && number > best))) continue;
-      if (!this.#passes(number)) continue;
+  /** The best of these for a single pod: no order among the others is needed. */
+  one(numbers: readonly number[]): void {
+    let best = -1;
+    let bestScore = NO_FIT;
+    for (const number of numbers) {
+      const score = this.#suitability.of(number);
+      if (score === NO_FIT || score < bestScore || (score === bestScore && number > best)) continue;
+      if (this.#excludes(number) || !this.#isBalanced(number)) continue;
       best = number;
       bestScore = score;
     }
-    if (best !== undefined) this.#takeFrom(best, 1);
-    return this.#picks;
-  }
-
-  #candidates(allowed: readonly number[]): number[] {
-    this.#scores = new Float64Array(this.#fleet.nodes.length);
-    const candidates: number[] = [];
-    for (const number of allowed) {
-      if (!this.#fits(number) || this.#narrowed(number)) continue;
-      this.#scores[number] = this.#scoreOf(number);
-      candidates.push(number);
-    }
-    return candidates;
-  }
-
-  /** Whether one pod fits, all resources at once (the multi-resource fit of Kubernetes' NodeResourcesFit). */
-  #fits(number: number): boolean {
-    const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
-    const fleet = this.#fleet;
-    if (cpusMilli > fleet.cpusMilli[number]! && cpusMilli !== 0) return false;
-    if (memoryMib > fleet.memoryMib[number]! && memoryMib !== 0) return false;
-    if (diskMib > fleet.diskMib[number]! && diskMib !== 0) return false;
-    if (gpus > fleet.gpus[number]!) return false;
-    if (ports.length > fleet.ports[number]!) return false;
-    return !this.#hasFixedPorts || portsFit(fleet.portRanges[number]!, ports);
-  }
-
-  /** How many such pods fit, up to `countMax`. */
-  #fitCount(number: number, countMax: number): number {
-    if (this.#hasFixedPorts) return 1;
-    const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
-    const fleet = this.#fleet;
-    let count = countMax;
-    if (cpusMilli > 0) count = Math.min(count, Math.floor(fleet.cpusMilli[number]! / cpusMilli));
-    if (memoryMib > 0) count = Math.min(count, Math.floor(fleet.memoryMib[number]! / memoryMib));
-    if (diskMib > 0) count = Math.min(count, Math.floor(fleet.diskMib[number]! / diskMib));
-    if (gpus > 0) count = Math.min(count, Math.floor(fleet.gpus[number]! / gpus));
-    if (ports.length > 0) count = Math.min(count, Math.floor(fleet.ports[number]! / ports.length));
-    return count;
-  }
-
-  #atOnce(number: number, wanted: number): number {
-    if (!this.#score.fillsUp || this.#narrowing.length > 0 || this.#balancing.length > 0) return 1;
-    return this.#fitCount(number, wanted);
+    if (best !== -1) this.#takeFrom(best, 1);
   }
 
   #takeFrom(number: number, count: number): void {
     const needs = this.#needs;
     const fleet = this.#fleet;
-    this.#taken.from(number);
-    this.#picks.add(number, count);
+    this.picks.add(number, count);
     fleet.hold(number, needs, count);
     if (needs.ports.length > 0) {
-      const left = takePorts(fleet.portRanges[number]!, needs.ports, count, this.#picks.ports);
+      const before = fleet.portRanges[number]!;
+      this.portsBefore.push(before);
+      const left = takePorts(before, needs.ports, count, this.picks.ports);
       fleet.putPorts(number, left, fleet.ports[number]! - needs.ports.length * count);
     }
     if (needs.gpus > 0) this.#takeGpus(number, count);
     const node = fleet.nodes[number]!;
-    for (const constraint of this.#narrowing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
-    for (const constraint of this.#balancing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
+    const { narrowing, balancing } = this.#bounds;
+    for (const constraint of narrowing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
+    for (const constraint of balancing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
   }
 
   #takeGpus(number: number, count: number): void {
     const { gpus } = this.#needs;
     const ids = this.#fleet.gpuIds[number]!;
-    for (let pod = 0; pod < count; pod += 1) this.#picks.gpuIds.push(ids.slice(pod * gpus, (pod + 1) * gpus));
+    this.gpusBefore.push(ids);
+    for (let pod = 0; pod < count; pod += 1) this.picks.gpuIds.push(ids.slice(pod * gpus, (pod + 1) * gpus));
     this.#fleet.putGpus(number, ids.slice(count * gpus));
   }
 
-  #narrowed(number: number): boolean {
-    for (const constraint of this.#narrowing) if (!constraint.passes(this.#fleet.nodes[number]!)) return true;
+  #excludes(number: number): boolean {
+    const { avoided, narrowing } = this.#bounds;
+    if (avoided.size > 0 && avoided.has(number)) return true;
+    for (const constraint of narrowing) if (!constraint.passes(this.#fleet.nodes[number]!)) return true;
     return false;
   }
 
-  #passes(number: number): boolean {
-    if (this.#narrowed(number)) return false;
-    for (const constraint of this.#balancing) if (!constraint.passes(this.#fleet.nodes[number]!)) return false;
+  #isBalanced(number: number): boolean {
+    for (const constraint of this.#bounds.balancing) if (!constraint.passes(this.#fleet.nodes[number]!)) return false;
     return true;
-  }
-
-  #scoreOf(number: number): number {
-    const { cpusMilli, memoryMib } = this.#needs;
-    const { cpusMilli: cpus, memoryMib: memory, cpusInAll, memoryInAll } = this.#fleet;
-    const cpusLeft = cpus[number]! - cpusMilli;
-    return this.#score.of(useAfter(cpusLeft, cpusInAll[number]!, memory[number]! - memoryMib, memoryInAll[number]!));
   }
 }
