@@ -117,7 +117,7 @@ export const PodSpec = Type.Object(
   strict,
 );
 
-const Strategy = Type.Union([
+export const PlanStrategy = Type.Union([
   Type.Literal('serial'),
   Type.Literal('parallel'),
   Type.Literal('serial-canary'),
@@ -126,10 +126,10 @@ const Strategy = Type.Union([
 
 export const PlanSpec = Type.Object(
   {
-    strategy: Type.Optional(Strategy),
+    strategy: Type.Optional(PlanStrategy),
     phases: Type.Record(
       name('phase name'),
-      Type.Object({ pod: name('pod type'), strategy: Type.Optional(Strategy) }, strict),
+      Type.Object({ pod: name('pod type'), strategy: Type.Optional(PlanStrategy) }, strict),
       { minProperties: 1 },
     ),
   },
@@ -183,4 +183,4 @@ export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
 export type PlanSpec = Static<typeof PlanSpec>;
-export type PlanStrategy = Static<typeof Strategy>;
+export type PlanStrategy = Static<typeof PlanStrategy>;

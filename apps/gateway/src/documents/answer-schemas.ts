@@ -152,6 +152,9 @@ export const auditEntry = Type.Object({
 export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'snapshot', 'finding', 'result') });
 export const diagnosis = Type.Object({ check: text, ok: Type.Boolean(), message: text });
 export const event = Type.Object({ position: text, at: time, journal: text, seq: count, type: text, data: anything });
+export const schemas = Type.Object({
+  items: Type.Array(Type.Object({ name: text, title: text, kind: text, url: text })),
+});
 export const readiness = Type.Object({ ready: Type.Boolean(), problems: Type.Array(text) });
 
 export const problem = Type.Object({

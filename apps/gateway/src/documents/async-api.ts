@@ -1,14 +1,24 @@
 import {
+  agentCommandsTopic,
+  agentHeartbeatsTopic,
+  agentInputTopic,
+  agentLogsTopic,
+  agentReportsTopic,
+  checkpointsTopic,
   commandHeaders,
-  commandSchemas,
   commandTopic,
-  commandTypeName,
   domainNames,
+  journalTopic,
+  quarantineTopic,
+  streamHeaders,
   topicLayout,
   type TopicSizes,
 } from '@orrery/contracts';
+import { definitions, messageSchemas, type MessageSchema, type Schema } from './message-schemas.js';
 
-/** AsyncAPI 3: every topic of this installation, every command with its schema. */
+const string = { type: 'string' };
+
+/** AsyncAPI 3: every topic of this installation, and every message with its schema. */
 export function asyncApi(sizes: TopicSizes): object {
   const topics = topicLayout(sizes);
   return {
@@ -21,7 +31,9 @@ export function asyncApi(sizes: TopicSizes): object {
         {
           address: topic.name,
           description: `written by: ${topic.writers}`,
-          messages: messagesOf(topic.name),
+          messages: Object.fromEntries(
+            messagesOf(topic.name).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
+          ),
           bindings: {
             kafka: {
               partitions: topic.partitions,
@@ -32,31 +44,102 @@ export function asyncApi(sizes: TopicSizes): object {
       ]),
     ),
     operations: Object.fromEntries(
-      domainNames.map((domain) => [
-        `send-${domain}-command`,
-        { action: 'send', channel: { $ref: `#/channels/${commandTopic(domain)}` } },
+      domainNames.flatMap((domain) => [
+        [`send-${domain}-command`, operation('send', commandTopic(domain))],
+        [`receive-${domain}-journal`, operation('receive', journalTopic(domain))],
       ]),
     ),
-    components: { messages: Object.assign({}, ...domainNames.map(commandMessages)) as object },
+    components: {
+      messages: {
+        ...Object.fromEntries(
+          messageSchemas.filter(({ kind }) => kind !== 'event').map((message) => [message.name, messageOf(message)]),
+        ),
+        ...bytes,
+      },
+      schemas: Object.fromEntries([
+        ...Object.entries(definitions).map(([name, schema]) => [name, inComponents(schema)]),
+        ...messageSchemas
+          .filter(({ kind }) => kind === 'event')
+          .map(({ name, schema }) => [name, inComponents(schema)] as const),
+      ]),
+    },
   };
 }
 
-function messagesOf(topic: string): object {
-  const domain = domainNames.find((name) => commandTopic(name) === topic);
-  if (domain === undefined) return {};
-  return Object.fromEntries(
-    Object.keys(commandSchemas[domain]).map((name) => [name, { $ref: `#/components/messages/${domain}.${name}` }]),
-  );
+function operation(action: 'send' | 'receive', topic: string): object {
+  return { action, channel: { $ref: `#/channels/${topic}` } };
 }
 
-function commandMessages(domain: (typeof domainNames)[number]): Record<string, object> {
-  return Object.fromEntries(
-    Object.entries(commandSchemas[domain]).map(([name, payload]) => [
-      `${domain}.${name}`,
-      { name: commandTypeName(domain, name), title: name, headers: headersOf(commandTypeName(domain, name)), payload },
-    ]),
-  );
+function messagesOf(topic: string): string[] {
+  const named = (wanted: (message: MessageSchema) => boolean) => messageSchemas.filter(wanted).map(({ name }) => name);
+  const domain = domainNames.find((name) => commandTopic(name) === topic || journalTopic(name) === topic);
+  if (domain !== undefined && topic === commandTopic(domain)) {
+    return named((message) => message.kind === 'command' && message.domain === domain);
+  }
+  if (domain !== undefined) {
+    return named((message) => message.kind === 'record' && (message.domain ?? domain) === domain);
+  }
+  switch (topic) {
+    case agentCommandsTopic:
+      return named(({ kind }) => kind === 'order');
+    case agentReportsTopic:
+      return named(({ kind }) => kind === 'report');
+    case agentHeartbeatsTopic:
+      return ['agents.Heartbeat', 'agents.HeartbeatMarker'];
+    case agentLogsTopic:
+    case agentInputTopic:
+      return ['agents.StreamChunk'];
+    case quarantineTopic:
+      return ['audit.Quarantined'];
+    case checkpointsTopic:
+      return ['audit.Checkpoint'];
+    default:
+      return [];
+  }
 }
+
+function messageOf({ name, title, kind, domain, schema }: MessageSchema): object {
+  return {
+    name: title,
+    title: name,
+    ...(kind === 'command' ? { headers: headersOf(title) } : {}),
+    payload: domain !== undefined && kind === 'record' ? commitOf(domain) : inComponents(schema),
+    externalDocs: { description: 'the schema by itself', url: `/schemas/${name}.json` },
+  };
+}
+
+/** Its events by reference: each stands among the schemas already. */
+function commitOf(domain: string): object {
+  const events = messageSchemas.filter((message) => message.kind === 'event' && (message.domain ?? domain) === domain);
+  const anyOf = events.map(({ name }) => ({ $ref: `#/components/schemas/${name}` }));
+  return {
+    allOf: [{ $ref: '#/components/schemas/CommitRecord' }],
+    properties: { events: { type: 'array', items: { anyOf } } },
+  };
+}
+
+function inComponents(schema: Schema): Schema {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/definitions/', '"#/components/schemas/')) as Schema;
+}
+
+/** Messages that are no JSON. */
+const bytes = {
+  'agents.StreamChunk': {
+    name: 'StreamChunk',
+    title: 'A piece of a stream, keyed by stream; its end and its errors stand in the headers',
+    contentType: 'application/octet-stream',
+    headers: {
+      type: 'object',
+      required: [streamHeaders.stream],
+      properties: Object.fromEntries(Object.values(streamHeaders).map((header) => [header, string])),
+    },
+  },
+  'audit.Quarantined': {
+    name: 'Quarantined',
+    title: 'The bytes of a message that is none of ours, keyed topic-partition-offset',
+    contentType: 'application/octet-stream',
+  },
+};
 
 function headersOf(type: string): object {
   const {
@@ -70,7 +153,6 @@ function headersOf(type: string): object {
     notAfter,
     authorization,
   } = commandHeaders;
-  const string = { type: 'string' };
   return {
     type: 'object',
     required: [specversion, id, typeHeader, source, time],

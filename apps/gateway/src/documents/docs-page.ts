@@ -17,7 +17,8 @@ code{font-family:ui-monospace,monospace;font-size:.92em}h2{margin-top:2rem;text-
 </style></head><body><h1>Orrery</h1>
 <p>A control plane whose every state can be asked for again: each read takes <code>?at=</code>, each answer carries
 <code>Orrery-Position</code>, each write is a command with an <code>Idempotency-Key</code>. Machine-readable:
-<a href="/openapi.json">OpenAPI 3.1</a>, <a href="/asyncapi.json">AsyncAPI 3</a>, <a href="/schemas/service.json">schema of a service</a>.</p>
+<a href="/openapi.json">OpenAPI 3.1</a>, <a href="/asyncapi.json">AsyncAPI 3</a>, <a href="/schemas/service.json">schema of a service</a>,
+<a href="/schemas">schemas of all messages</a>.</p>
 ${sections}<h2>Problems</h2><p>Errors are <code>application/problem+json</code> with a stable <code>code</code>.</p>
 <table>${codes.join('')}</table></body></html>
 `;

@@ -178,7 +178,14 @@ export const operations: readonly Operation[] = [
   { ...read('operations', '/metrics', 'For Prometheus', answers.text, []), contentType: 'text/plain' },
   read('documents', '/openapi.json', 'This document', answers.anything, []),
   read('documents', '/asyncapi.json', 'Topics and messages', answers.anything, []),
-  read('documents', '/schemas/service.json', 'The JSON Schema of a service', answers.anything, []),
+  read('documents', '/schemas', 'The JSON Schemas of all messages', answers.schemas, []),
+  read(
+    'documents',
+    '/schemas/{file}',
+    'The JSON Schema of a message, or of a service: service.json',
+    answers.anything,
+    [],
+  ),
   { ...read('documents', '/docs', 'A page for people', answers.text, []), contentType: 'text/html' },
   { ...read('documents', '/', 'A page for people', answers.text, []), contentType: 'text/html' },
 ];
