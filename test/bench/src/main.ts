@@ -1,20 +1,20 @@
-import { parseArgs } from 'node:util';
 import { failover } from './failover.js';
+import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { smoke } from './smoke.js';
 
-const benchmarks: Readonly<Record<string, () => Promise<BenchmarkResult>>> = { smoke, failover };
+const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkResult>>> = {
+  smoke,
+  failover,
+};
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { out: { type: 'string', default: 'bench-out' } },
-});
-const run = Object.hasOwn(benchmarks, positionals[0] ?? '') ? benchmarks[positionals[0]!] : undefined;
+const { name, options } = readOptions(process.argv.slice(2));
+const run = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
 if (run === undefined) {
-  console.error(`usage: npm run bench -- NAME [--out DIR]\nbenchmarks: ${Object.keys(benchmarks).join(', ')}`);
+  console.error(`${usage}\nbenchmarks: ${Object.keys(benchmarks).join(', ')}`);
   process.exitCode = 2;
 } else {
-  const result = await run();
+  const result = await run(options);
   printReport(result);
-  console.log(`\nwritten to ${writeReport(result, values.out)}`);
+  console.log(`\nwritten to ${writeReport(result, options.out)}`);
 }

@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util';
+
+/** What `npm run bench -- NAME` may be told; each benchmark takes what it understands. */
+export interface BenchmarkOptions {
+  /** Where JSON and curves go. */
+  readonly out: string;
+  readonly agents?: number;
+  readonly tasks?: number;
+  readonly policy: 'pack' | 'spread';
+  readonly distinctPorts: boolean;
+  readonly minutes?: number;
+  /** How often what is short enough is measured; the median counts, the spread is told. */
+  readonly runs?: number;
+  /** Nothing ran before: JVMs and processes are cold. */
+  readonly cold: boolean;
+}
+
+export const usage = `usage: npm run bench -- NAME [--out DIR] [--agents N] [--tasks N] [--policy pack|spread] [--distinct-ports]
+                     [--minutes N] [--runs N] [--cold]`;
+
+export class UsageError extends Error {}
+
+export function readOptions(args: readonly string[]): { readonly name: string; readonly options: BenchmarkOptions } {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      out: { type: 'string', default: 'bench-out' },
+      agents: { type: 'string' },
+      tasks: { type: 'string' },
+      policy: { type: 'string', default: 'pack' },
+      'distinct-ports': { type: 'boolean', default: false },
+      minutes: { type: 'string' },
+      runs: { type: 'string' },
+      cold: { type: 'boolean', default: false },
+    },
+  });
+  const number = (name: 'agents' | 'tasks' | 'minutes' | 'runs') => {
+    const given = values[name];
+    if (given === undefined) return {};
+    const value = Number(given);
+    if (!(value > 0)) throw new UsageError(`--${name} is a number above 0, and not ${JSON.stringify(given)}`);
+    return { [name]: value };
+  };
+  const { out, policy, cold } = values;
+  if (policy !== 'pack' && policy !== 'spread')
+    throw new UsageError(`--policy is pack or spread, and not ${JSON.stringify(policy)}`);
+  const counts = { ...number('agents'), ...number('tasks'), ...number('minutes'), ...number('runs') };
+  return {
+    name: positionals[0] ?? '',
+    options: { out, policy, cold, distinctPorts: values['distinct-ports'], ...counts },
+  };
+}
