@@ -7,6 +7,7 @@ import {
   numbersIn,
   seqOf,
   type AgentId,
+  type AllocationCommand,
   type AllocationEvent,
   type ClusterEvent,
   type Constraint,
@@ -21,6 +22,7 @@ import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
 import { allocationViolations } from './invariants.js';
+import { partOf, RESOURCES } from './role-tree.js';
 import type { AllocationState } from './state.js';
 
 /** A cluster and services that do whatever chance says, sensible or not, as two journals would tell it. */
@@ -37,8 +39,9 @@ class World {
 
   step(): void {
     this.#seq += 1;
-    const input: AllocationInput =
-      allocation.continues!(this.state) && this.#random.chance(0.7)
+    const input: AllocationInput = this.#random.chance(0.15)
+      ? { kind: 'command', id: 'c', actor: 'ann', command: this.#ordered() }
+      : allocation.continues!(this.state) && this.#random.chance(0.7)
         ? { kind: 'internal', internal: { type: 'continue' } }
         : { kind: 'foreign', domain: 'any', journalId: 'any', seq: this.#seq, event: this.#event() };
     this.decide(input);
@@ -66,9 +69,23 @@ class World {
       expect(digestOf(this.state)).toBe(before);
       events = this.#decided(input);
     }
+    const before = new Map(this.#overLimits());
     for (const event of events) {
       allocation.evolve(this.state, event);
       this.events.push(event);
+    }
+    if (input.kind === 'command') return;
+    for (const [what, over] of this.#overLimits()) expect(over).toBeLessThanOrEqual(before.get(what) ?? 0);
+  }
+
+  /** How far each role is beyond its limits: an order may bring it there, nothing else may bring it further. */
+  *#overLimits(): Iterable<readonly [string, number]> {
+    for (const [role, { quota }] of this.state.roles.entries()) {
+      if (quota?.limit === undefined) continue;
+      const limit = partOf(quota.limit, quota);
+      const used = this.state.roles.tree.usedBelow(role);
+      for (const resource of RESOURCES)
+        if (limit[resource] !== undefined) yield [`${role} ${resource}`, Math.max(0, used[resource] - limit[resource])];
     }
   }
 
@@ -82,8 +99,24 @@ class World {
       nextIds: (count) => (ordinal += count) - count,
     };
     const decision = allocation.decide(input, this.state, context);
-    if (!decision.accepted) throw new Error(decision.refusal.message);
+    if (!decision.accepted && input.kind !== 'command') throw new Error(decision.refusal.message);
+    if (!decision.accepted) return [];
     return decision.events.map((event) => JSON.parse(JSON.stringify(event)) as AllocationEvent);
+  }
+
+  #ordered(): AllocationCommand {
+    const random = this.#random;
+    const role = random.pick(['*', 'eng', 'eng/web', 'ops']) as RoleName;
+    const some = () => ({
+      ...(random.chance(0.7) ? { cpus: random.below(9) } : { memory: 1000 * random.below(9) }),
+      ...(random.chance(0.3) ? { gpus: random.below(3) } : {}),
+    });
+    const what = random.below(5);
+    if (what === 0) return { type: 'SetRole', body: { role, weight: 1 + random.below(3) } };
+    if (what === 1) return { type: 'SetFairness', body: { scarce: random.chance(0.5) ? ['gpus'] : [] } };
+    if (what === 2) return { type: 'RemoveQuota', body: { role } };
+    const quota = random.chance(0.6) ? { limit: some() } : { guarantee: some() };
+    return { type: 'SetQuota', body: { role, ...quota, force: random.chance(0.5), cells: 1 + random.below(2) } };
   }
 
   #event(): ClusterEvent | ServicesEvent {
