@@ -16,14 +16,23 @@ import {
   registered,
   runningThere,
   staged,
+  ended,
+  ids,
+  killed,
+  launches,
+  accepted,
+  templateKept,
   sync,
   taskStates,
   failed,
   unreachableNow,
 } from './examples.js';
 import { ordersOf } from './orders.js';
+import type { ClusterState } from './state.js';
 import { agentView } from './views.js';
 
+const ordersTo = (events: readonly ClusterEvent[], state: ClusterState) =>
+  ordersOf(events, state, { journalId: 'j', at: AT, partitionOf: () => 0 }).map(({ order }) => order);
 const given = (...events: readonly ClusterEvent[]) => specificationOf(cluster).given(...events);
 const lapse = (agent: AgentId = ada, epoch = 1) => internal({ type: 'lease-lapsed', agent, epoch });
 const heard = internal({ type: 'heartbeat-from-unreachable', agent: ada, epoch: 1 });
@@ -39,7 +48,10 @@ describe('registration', () => {
     given(...runningThere('10.0'))
       .when(inventory([{ launch: id('10.0'), state: 'RUNNING', pid: 42, ready: true }], { epoch: 0, session: 's2' }))
       .then(registered({ epoch: 2, session: 's2' }), sync(1, 'registered', false, { epoch: 2 }))
-      .thenState((state) => expect(state.agents.get(ada)).toMatchObject({ epoch: 2, ordered: 1, reported: 0 }));
+      .thenState((state) => {
+        expect(state.agents.get(ada)).toMatchObject({ epoch: 2, number: 1 });
+        expect([state.counters.ordered(1), state.counters.reported(1)]).toEqual([1, 0]);
+      });
   });
 
   it('answers a repeat of a registration without another epoch', () => {
@@ -51,14 +63,14 @@ describe('registration', () => {
   it('never registers a replaced process again, and tells it to stop without killing tasks', () => {
     const replaced = given(...joined).when(inventory([], { epoch: 0, session: 's2' }));
     replaced.thenState((state) =>
-      expect(ordersOf(replaced.events, state, { journalId: 'j', at: AT })[0]).toMatchObject({
+      expect(ordersTo(replaced.events, state)[0]).toMatchObject({
         type: 'StandDown',
         session: 's1',
         killTasks: false,
       }),
     );
     replaced.when(inventory([], { epoch: 1, session: 's1' })).thenNothing();
-    replaced.when(taskStates(1, [failed('10.0')])).thenNothing();
+    replaced.when(taskStates(1, failed('10.0'))).thenNothing();
   });
 
   it('takes an epoch above the one that an agent remembers of another journal', () => {
@@ -86,7 +98,7 @@ describe('a lapse', () => {
 
   it('is held when two agents were lost within a minute, until the minute is over', () => {
     const names = ['a', 'b', 'c'] as AgentId[];
-    const three = given(...names.map((agent) => registered({ agent })));
+    const three = given(...names.map((agent) => registered({ agent, number: names.indexOf(agent) + 1 })));
     const held = three
       .when(lapse(names[0]), { at: AT })
       .when(lapse(names[1]), { at: AT + 10_000 })
@@ -122,7 +134,7 @@ describe('a lapse', () => {
 
   it('allows five percent of a large cluster a minute', () => {
     const names = Array.from({ length: 100 }, (_, index) => `a${index}` as AgentId);
-    let outcome = given(...names.map((agent) => registered({ agent }))).when(lapse(names[0]));
+    let outcome = given(...names.map((agent) => registered({ agent, number: names.indexOf(agent) + 1 }))).when(lapse(names[0]));
     for (const agent of names.slice(1, 5)) outcome = outcome.when(lapse(agent));
     outcome.thenEvents(([lost]) => expect(lost?.type).toBe('AgentUnreachable'));
     outcome.when(lapse(names[5])).thenEvents(([held]) => expect(held?.type).toBe('LapseHeld'));
@@ -140,7 +152,7 @@ describe('a return', () => {
 
   it('does not come by a plain report, whose facts count all the same', () => {
     given(...runningThere('10.0'), unreachableNow)
-      .when(taskStates(2, [failed('10.0')]))
+      .when(taskStates(2, failed('10.0')))
       .thenEvents((events) => expect(events.map(({ type }) => type)).toEqual(['TasksEnded']))
       .thenState((state) => expect(state.agents.get(ada)?.reachable).toBe(false));
   });
@@ -161,17 +173,18 @@ describe('a return', () => {
       )
       .then(
         event('AgentReturned', one),
-        event('TasksReady', { ...one, m: 2, tasks: [{ launch: id('10.2'), ready: false }] }),
+        event('TasksReady', { ...one, m: 2, launches: ids('10.2'), ready: false }),
         event('TasksEnded', {
           ...one,
           m: 2,
-          tasks: [{ launch: id('10.1'), state: 'FAILED', reason: 'exit-code', exit: { code: 3 } }],
+          ends: [{ launches: ids('10.1'), state: 'FAILED', reason: 'exit-code', exit: { code: 3 } }],
         }),
-        event('TasksLost', { ...one, launches: [id('10.3')], reason: 'not-on-agent' }),
+        event('TasksLost', { ...one, launches: ids('10.3'), reason: 'not-on-agent' }),
         sync(7, 'inventory'),
       )
       .thenState((state) => {
-        expect(state.agents.get(ada)).toMatchObject({ reachable: true, reported: 2, inventoryAsked: false });
+        expect(state.agents.get(ada)).toMatchObject({ reachable: true, inventoryAsked: false });
+        expect(state.counters.reported(1)).toBe(2);
         expect(agentView(state, ada)?.tasks).toBe(2);
       });
   });
@@ -180,20 +193,20 @@ describe('a return', () => {
     const outcome = given(...staged('10.0'), unreachableNow).when(inventory([], { obeyed: 1 }));
     outcome.then(event('AgentReturned', one), sync(3, 'inventory'));
     outcome.thenState((state) =>
-      expect(ordersOf(outcome.events, state, { journalId: 'j', at: AT })).toMatchObject([
-        { type: 'Sync', n: 3, keep: [{ set: { launches: [{ launch: '10.0' }] } }], templates: { d1: {} }, kill: [] },
+      expect(ordersTo(outcome.events, state)).toMatchObject([
+        { type: 'Sync', n: 3, keep: [{ launches: ids('10.0') }], templates: { d1: {} }, kill: [] },
       ]),
     );
   });
 
   it('believes that an unwanted launch never started only of an agent that obeyed every order', () => {
-    const unwanted = given(...staged('10.0'), event('KillAccepted', { ...one, n: 3, launches: [id('10.0')] }));
+    const unwanted = given(...staged('10.0'), killed(['10.0']));
     const unsure = unwanted.when(inventory([], { obeyed: 1 })).then(sync(4, 'inventory', true));
     unsure.when(inventory([], { obeyed: 4 })).then(
       event('TasksEnded', {
         ...one,
         m: 0,
-        tasks: [{ launch: id('10.0'), state: 'KILLED', reason: 'never-started' }],
+        ends: [{ launches: ids('10.0'), state: 'KILLED', reason: 'never-started' }],
       }),
       sync(5, 'inventory'),
     );
@@ -227,9 +240,9 @@ describe('a drain', () => {
     given(...runningThere('10.0', '10.1'))
       .when(drain(300))
       .then(event('AgentDraining', { ...one, deadline: AT + 300_000 }))
-      .when(taskStates(2, [failed('10.0')]))
+      .when(taskStates(2, failed('10.0')))
       .thenEvents((events) => expect(events.map(({ type }) => type)).toEqual(['TasksEnded']))
-      .when(taskStates(3, [failed('10.1')]))
+      .when(taskStates(3, failed('10.1')))
       .thenEvents((events) => expect(events.map(({ type }) => type)).toEqual(['TasksEnded', 'AgentDrained']))
       .thenState((state) => expect(cluster.nextDeadline!(state)).toBeUndefined());
   });
@@ -240,7 +253,7 @@ describe('a drain', () => {
       .thenState((state) => expect(cluster.nextDeadline!(state)).toBe(AT + 5000))
       .when(killOrdered(['10.0'], 'drained'))
       .when(internal({ type: 'tick' }), { at: AT + 5000 })
-      .then(event('KillAccepted', { ...one, n: 5, launches: [id('10.1')] }), event('DrainDeadlinePassed', one))
+      .then(killed(['10.1']), event('DrainDeadlinePassed', one))
       .thenState((state) => expect(cluster.nextDeadline!(state)).toBeUndefined())
       .when(internal({ type: 'tick' }), { at: AT + 6000 })
       .thenNothing();
@@ -272,12 +285,12 @@ describe('an agent that is gone', () => {
       .when(markGone)
       .then(
         event('AgentGone', one),
-        event('TasksLost', { ...one, launches: [id('10.0'), id('10.1')], reason: 'agent-gone' }),
+        event('TasksLost', { ...one, launches: ids('10.0', '10.1'), reason: 'agent-gone' }),
       )
       .thenState((state) => expect(cluster.continues!(state)).toBe(false))
       .when(markGone)
       .thenNothing()
-      .when(taskStates(2, [failed('10.0')]))
+      .when(taskStates(2, failed('10.0')))
       .thenNothing()
       .when(lapse())
       .thenNothing()
@@ -286,12 +299,11 @@ describe('an agent that is gone', () => {
   });
 
   it('loses many tasks in several decisions', () => {
-    const names = Array.from({ length: 5001 }, (_, index) => `10.${index}`);
-    given(...runningThere(...names))
+    given(...joined, templateKept, accepted(launches(5001)))
       .when(markGone)
       .thenState((state) => expect(cluster.continues!(state)).toBe(true))
       .when(internal({ type: 'continue' }))
-      .then(event('TasksLost', { ...one, launches: [id('10.999')], reason: 'agent-gone' }))
+      .then(event('TasksLost', { ...one, launches: ids('10.5000'), reason: 'agent-gone' }))
       .thenState((state) => expect(cluster.continues!(state)).toBe(false))
       .when(internal({ type: 'continue' }))
       .thenNothing();
@@ -302,7 +314,7 @@ describe('an agent that is gone', () => {
     const outcome = given(...joined, event('AgentGone', one)).when(back);
     outcome.then(event('StandDownOrdered', { agent: ada, session: 's2', reason: 'agent-gone' }));
     outcome.thenState((state) =>
-      expect(ordersOf(outcome.events, state, { journalId: 'j', at: AT })).toMatchObject([
+      expect(ordersTo(outcome.events, state)).toMatchObject([
         { type: 'StandDown', session: 's2', killTasks: true },
       ]),
     );

@@ -62,19 +62,20 @@ function judged(set: LaunchSet, state: ClusterState): Judged {
   const members = new MembersBuilder();
   const [launches, grants] = [new IdRunsBuilder(), new IdRunsBuilder()];
   const [ids, held] = [idsIn<LaunchId>(set.launches), idsIn<GrantId>(set.grants)];
-  const codeOf = new Map(set.agents.map(([agent], run) => [agent, codes[run]]));
+  const codeOf = set.agents.flatMap(([, , count], run) => new Array<string | undefined>(count).fill(codes[run]));
+  let position = 0;
   for (const member of membersIn(set)) {
     const launch = ids.next().value as LaunchId;
     const grant = held.next().value as GrantId;
-    const code = codeOf.get(member.agent) ?? (used.has(launch) ? 'launch-id-used' : undefined);
+    const code = codeOf[position++] ?? (used.has(launch) ? 'launch-id-used' : undefined);
     if (code === undefined) {
       members.add(member);
       launches.addId(launch);
       grants.addId(grant);
     } else {
-      const others = refused.get(code);
-      if (others === undefined) refused.set(code, new IdRunsBuilder());
-      refused.get(code)!.addId(launch);
+      const others = refused.get(code) ?? new IdRunsBuilder();
+      refused.set(code, others);
+      others.addId(launch);
     }
   }
   if (members.count === 0) return { refused };

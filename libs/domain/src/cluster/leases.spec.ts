@@ -17,7 +17,7 @@ class Lane {
   #number = 0;
 
   constructor() {
-    this.leases.note(row());
+    this.leases.note(row(), 0);
     this.mark();
   }
 
@@ -84,10 +84,10 @@ describe('a lease', () => {
   it('begins anew with a registration or a return', () => {
     const lane = new Lane();
     lane.mark(LEASE_MARKERS - 1);
-    lane.leases.note(row({ epoch: 2, session: 's2' }));
+    lane.leases.note(row({ epoch: 2, session: 's2' }), 0);
     expect(lane.mark(LEASE_MARKERS - 1)).toEqual([]);
-    lane.leases.note(row({ epoch: 2, session: 's2', reachable: false }));
-    lane.leases.note(row({ epoch: 2, session: 's2' }));
+    lane.leases.note(row({ epoch: 2, session: 's2', reachable: false }), 0);
+    lane.leases.note(row({ epoch: 2, session: 's2' }), 0);
     expect(lane.mark(LEASE_MARKERS - 1)).toEqual([]);
     expect(lane.mark()).toEqual([{ ...lapsed[0], epoch: 2 }]);
   });
@@ -95,7 +95,7 @@ describe('a lease', () => {
   it('does not run while the agent is unreachable, its lapse is held, or it is gone', () => {
     for (const change of [{ reachable: false }, { lapseHeld: true }, { standing: 'GONE' as const }]) {
       const lane = new Lane();
-      lane.leases.note(row(change));
+      lane.leases.note(row(change), 0);
       expect(lane.mark(LEASE_MARKERS * 2)).toEqual([]);
     }
   });
@@ -109,7 +109,7 @@ describe('a lease', () => {
 
   it('counts each lane by itself', () => {
     const leases = new Leases(2);
-    leases.note(row());
+    leases.note(row(), 0);
     const other = [0, 1].map((lane) => {
       let said: unknown[] = [];
       for (let number = 1; number <= LEASE_MARKERS + 1; number += 1)
@@ -123,7 +123,7 @@ describe('a lease', () => {
   it('of five thousand agents costs each heartbeat the same', () => {
     const leases = new Leases(1);
     const agents = Array.from({ length: 5000 }, (_, index) => `a${index}` as AgentId);
-    for (const agent of agents) leases.note({ ...row(), agent });
+    for (const agent of agents) leases.note({ ...row(), agent }, 0);
     const silent = agents[17]!;
     for (let number = 1; number <= 100; number += 1) {
       for (const agent of agents) {
@@ -141,7 +141,7 @@ describe('a heartbeat of an agent that counts as lost', () => {
   it('is told to the decider, and again only after a while', () => {
     for (const change of [{ reachable: false }, { lapseHeld: true }]) {
       const lane = new Lane();
-      lane.leases.note(row(change));
+      lane.leases.note(row(change), 0);
       expect(lane.beat()).toEqual(heard);
       expect(lane.beat()).toBeUndefined();
       lane.mark(3);
@@ -151,7 +151,7 @@ describe('a heartbeat of an agent that counts as lost', () => {
 
   it('is not told while its inventory is on its way', () => {
     const lane = new Lane();
-    lane.leases.note(row({ reachable: false, inventoryAsked: true }));
+    lane.leases.note(row({ reachable: false, inventoryAsked: true }), 0);
     expect(lane.beat()).toBeUndefined();
   });
 });
@@ -161,7 +161,7 @@ describe('an agent that obeys less than it was ordered', () => {
 
   it('is told after two seconds without progress, then more and more rarely', () => {
     const lane = new Lane();
-    lane.leases.note(row({ ordered: 5 }));
+    lane.leases.note(row(), 5);
     const said = Array.from({ length: 14 }, () => {
       lane.mark();
       return lane.beat({ obeyed: 3 });
@@ -173,7 +173,7 @@ describe('an agent that obeys less than it was ordered', () => {
 
   it('is left alone while it makes progress', () => {
     const lane = new Lane();
-    lane.leases.note(row({ ordered: 50 }));
+    lane.leases.note(row(), 50);
     for (let obeyed = 1; obeyed < 30; obeyed += 1) {
       lane.mark();
       expect(lane.beat({ obeyed })).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { AgentOrder, ClusterEvent, VolumeId } from '@orrery/contracts';
+import type { AgentId, ClusterEvent, VolumeId } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { cluster } from './decide.js';
 import {
@@ -7,12 +7,15 @@ import {
   allocation,
   AT,
   command,
+  ended,
   event,
-  id,
+  ids,
   internal,
   inventory,
   joined,
+  killed,
   launch,
+  launches,
   one,
   registered,
   report,
@@ -28,7 +31,7 @@ import { ordersOf } from './orders.js';
 import { initialState, type ClusterState } from './state.js';
 
 const given = (...events: readonly ClusterEvent[]) => specificationOf(cluster).given(...events);
-const journal = { journalId: 'j', at: AT };
+const journal = { journalId: 'j', at: AT, partitionOf: (agent: AgentId) => (agent === 'cyd' ? 1 : 0) };
 const head = { journalId: 'j', agent: ada, session: 's1', epoch: 1, reported: 0 };
 
 function folded(...events: readonly ClusterEvent[]): ClusterState {
@@ -37,29 +40,104 @@ function folded(...events: readonly ClusterEvent[]): ClusterState {
   return state;
 }
 
-function orders(history: readonly ClusterEvent[], events: readonly ClusterEvent[]): AgentOrder[] {
-  return ordersOf(events, folded(...history), journal);
+/** What the relay tells of these events, which come after the history. */
+function told(history: readonly ClusterEvent[], ...events: readonly ClusterEvent[]) {
+  return ordersOf(events, folded(...history, ...events), journal);
 }
 
-describe('orders to agents', () => {
-  const launched = accepted(2, [launch('10.0')]);
-  const killed = event('KillAccepted', { ...one, n: 3, launches: [id('10.0')], graceMs: 10 });
+function toldOf(events: readonly ClusterEvent[], state: ClusterState, at = AT) {
+  return ordersOf(events, state, { ...journal, at }).map(({ order }) => order);
+}
 
-  it('carry journal, session, epoch and the n of their event', () => {
-    expect(orders([...joined, templateKept, launched, killed], [launched, killed])).toEqual([
-      { ...head, n: 2, type: 'Launch', set: setOf([launch('10.0')]), template },
-      { ...head, n: 3, type: 'Kill', launches: ['10.0'], graceMs: 10 },
+const bob = registered({ agent: 'bob' as AgentId, number: 2 });
+const cyd = registered({ agent: 'cyd' as AgentId, number: 3 });
+const three = [...joined, bob, cyd, templateKept];
+
+describe('orders to agents', () => {
+  const set = [launch('10.0'), launch('10.1', { agent: 2 }), launch('10.2', { agent: 3 }), launch('10.3', { agent: 2 })];
+
+  it('of one set are one a lane: each agent finds itself by number, with its next n', () => {
+    const [here, other, there] = [launch('10.0'), launch('10.1', { agent: 2 }), launch('10.2', { agent: 3 })];
+    expect(told(three, accepted([here, other, there]))).toEqual([
+      {
+        partition: 0,
+        order: {
+          ...{ type: 'Launches', journalId: 'j', template },
+          ...{ to: [[1, 1, 2, 0], [2, 1, 1, 0]], set: setOf([here, other]) },
+        },
+      },
+      { partition: 1, order: { type: 'Launches', journalId: 'j', template, to: [[3, 1, 1, 0]], set: setOf([there]) } },
+    ]);
+  });
+
+  it('to kill say for each agent what of it', () => {
+    expect(told([...three, accepted(set.slice(0, 3))], killed(['10.0', '10.1', '10.2'], { graceMs: 10 }))).toEqual([
+      {
+        partition: 0,
+        order: {
+          ...{ type: 'Kills', journalId: 'j', graceMs: 10 },
+          ...{ to: [[1, 1, 3, 0], [2, 1, 2, 0]], launches: [ids('10.0'), ids('10.1')] },
+        },
+      },
+      {
+        partition: 1,
+        order: { type: 'Kills', journalId: 'j', graceMs: 10, to: [[3, 1, 2, 0]], launches: [ids('10.2')] },
+      },
+    ]);
+  });
+
+  it('of one commit are numbered in the order of its events', () => {
+    const events = [
+      accepted([launch('10.0'), launch('10.1', { agent: 2 })]),
+      killed(['10.0']),
+      event('VolumeDestroyAccepted', { ...one, n: 4, volumes: ['v1' as VolumeId] }),
+      accepted(launches(9, 11)),
+    ];
+    expect(told(three, ...events).map(({ order }) => ('to' in order ? order.to.map(([, , n]) => n) : order.n))).toEqual([
+      [2, 1],
+      [3],
+      4,
+      [5],
+    ]);
+  });
+
+  it('for one agent carry journal, session, epoch and the n of their event', () => {
+    const events = [event('VolumeDestroyAccepted', { ...one, n: 2, volumes: ['v1' as VolumeId] })];
+    expect(told(joined, ...events)).toEqual([
+      { partition: 0, agent: ada, order: { ...head, n: 2, type: 'DestroyVolumes', volumes: ['v1'] } },
     ]);
   });
 
   it('of a registration that has passed are left out', () => {
     const again = registered({ epoch: 2, session: 's2' });
-    expect(orders([...joined, templateKept, launched, again], [launched, killed])).toEqual([]);
+    const events = [accepted([launch('10.0'), launch('10.1', { agent: 2 })]), killed(['10.0', '10.1']), again];
+    expect(told(three, ...events).slice(0, 2)).toMatchObject([
+      { order: { type: 'Launches', to: [[2, 1, 1, 0]], set: setOf([launch('10.1', { agent: 2 })]) } },
+      { order: { type: 'Kills', to: [[2, 1, 2, 0]], launches: [ids('10.1')] } },
+    ]);
   });
 
   it('that can no longer be made are left out: the agent is behind then, and a Sync heals it', () => {
-    const ended = event('TasksEnded', { ...one, m: 1, tasks: [{ launch: id('10.0'), state: 'KILLED', reason: 'x' }] });
-    expect(orders([...joined, templateKept, launched, ended], [launched])).toEqual([]);
+    const launched = accepted([launch('10.0')]);
+    expect(told([...joined, templateKept], launched, ended(1, 'KILLED', '10.0'))).toEqual([]);
+    expect(told([...joined, templateKept, launched], killed(['10.0'], { final: true }), ended(1, 'KILLED', '10.0'))).toEqual(
+      [],
+    );
+  });
+
+  it('to agents that are gone are left out', () => {
+    expect(told([...three, event('AgentGone', one)], accepted(set.slice(0, 2)))).toMatchObject([
+      { order: { to: [[2, 1, 1, 0]] } },
+    ]);
+  });
+
+  it('take ports, devices and volumes along, for each lane its own', () => {
+    const of = (agent: number, port: number) => ({ agent, ports: { http: port }, gpuIds: [`gpu-${port}`] });
+    const plans = [launch('10.0', of(1, 70)), launch('10.1', of(3, 71)), launch('10.2', of(2, 72))];
+    expect(told(three, accepted(plans)).map(({ order }) => 'set' in order && order.set)).toEqual([
+      setOf([plans[0]!, plans[2]!]),
+      setOf([plans[1]!]),
+    ]);
   });
 });
 
@@ -67,24 +145,21 @@ describe('a Sync', () => {
   it('says all that the agent should hold', () => {
     const history = [
       ...runningThere('10.0', '10.1', '10.2'),
-      accepted(5, [launch('11.3')], { task: 'proxy' }),
-      event('KillAccepted', { ...one, n: 6, launches: [id('10.1')] }),
-      event('TasksEnded', { ...one, m: 2, tasks: [{ launch: id('10.2'), state: 'FAILED', reason: 'x' }] }),
+      accepted([launch('11.3')], { task: 'proxy' }),
+      killed(['10.1']),
+      ended(2, 'FAILED', '10.2'),
       event('VolumeDestroyAccepted', { ...one, n: 7, volumes: ['v1' as VolumeId] }),
-      sync(8, 'heard-again', true),
     ];
-    expect(orders(history, [sync(8, 'heard-again', true)])).toEqual([
+    expect(told(history, sync(8, 'heard-again', true)).map(({ order }) => order)).toEqual([
       {
         ...head,
         n: 8,
         reported: 2,
         type: 'Sync',
-        keep: [
-          { set: setOf([launch('10.0')]), templateDigest: 'd1' },
-          { set: setOf([launch('11.3')], { task: 'proxy' }), templateDigest: 'd1' },
-        ],
+        number: 1,
+        keep: [setOf([launch('10.0')]), setOf([launch('11.3')], { task: 'proxy' })],
         templates: { d1: template },
-        kill: ['10.1'],
+        kill: ids('10.1'),
         volumes: ['v1'],
         streams: [],
         askInventory: true,
@@ -94,13 +169,21 @@ describe('a Sync', () => {
 
   it('that is sent from a newer state carries the n of that state, so that what it says already is not obeyed again', () => {
     const ordered = sync(3, 'obeyed-behind');
-    const later = event('KillAccepted', { ...one, n: 4, launches: [id('10.0')] });
-    expect(orders([...staged('10.0'), ordered, later], [ordered])).toMatchObject([{ n: 4, keep: [], kill: ['10.0'] }]);
+    expect(told(staged('10.0'), ordered, killed(['10.0']))).toMatchObject([
+      { order: { type: 'Sync', n: 4, keep: [], kill: ids('10.0') } },
+      { order: { type: 'Kills', to: [[1, 1, 4, 0]] } },
+    ]);
   });
 
   it('is made once a commit for an agent', () => {
-    const twice = [sync(2, 'a'), sync(3, 'b')];
-    expect(orders([...joined, ...twice], twice)).toMatchObject([{ type: 'Sync', n: 3 }]);
+    expect(told(joined, sync(2, 'a'), sync(3, 'b'))).toMatchObject([{ order: { type: 'Sync', n: 3 } }]);
+  });
+
+  it('keeps sets of a run as they are, without what is gone of it', () => {
+    const history = [...joined, templateKept, accepted(launches(20)), ended(1, 'FAILED', '10.7'), killed(['10.3'])];
+    const keep = setOf(launches(20).filter(({ index }) => index !== 7 && index !== 3));
+    expect(told(history, sync(4, 'x'))).toMatchObject([{ order: { keep: [keep], kill: ids('10.3') } }]);
+    expect(keep.launches).toEqual([[10, 0, 2, 4, 6, 8, 19]]);
   });
 
   it('is ordered when the agent obeyed less than it should have, as after a master that died before it sent (race 5)', () => {
@@ -164,17 +247,17 @@ describe('a stream', () => {
     const opened = given(...runningThere('10.0')).when(open('s', { from: -100, follow: true, 'ttl-secs': 5 }));
     const order = { stream: 's', launch: '10.0', kind: 'stdout', from: -100, follow: true, limitBytes: 1024 * 1024 };
     opened.thenState((state) => {
-      expect(ordersOf(opened.events, state, journal)).toEqual([
+      expect(toldOf(opened.events, state)).toEqual([
         { ...head, n: 3, reported: 1, type: 'OpenStream', ...order, untilMs: AT + 5000 },
       ]);
-      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ type: 'Sync', streams: [order] }]);
-      expect(ordersOf([sync(4, 'x')], state, { ...journal, at: AT + 5000 })).toMatchObject([{ streams: [] }]);
+      expect(toldOf([sync(4, 'x')], state)).toMatchObject([{ type: 'Sync', streams: [order] }]);
+      expect(toldOf([sync(4, 'x')], state, AT + 5000)).toMatchObject([{ streams: [] }]);
     });
   });
 
   it('of an ended task is as good', () => {
-    const ended = event('TasksEnded', { ...one, m: 2, tasks: [{ launch: id('10.0'), state: 'FAILED', reason: 'x' }] });
-    given(...runningThere('10.0'), ended)
+    const over = ended(2, 'FAILED', '10.0');
+    given(...runningThere('10.0'), over)
       .when(open())
       .thenEvents(([first]) => expect(first?.type).toBe('StreamOpened'));
   });
@@ -197,10 +280,10 @@ describe('a stream', () => {
   it('of kind exec carries its command to the agent once: a Sync does not tell it again', () => {
     const opened = given(...runningThere('10.0')).when(open('s', { kind: 'exec', cmd: 'ls | wc' }));
     opened.thenState((state) => {
-      expect(ordersOf(opened.events, state, journal)).toMatchObject([
+      expect(toldOf(opened.events, state)).toMatchObject([
         { kind: 'exec', cmd: ['/bin/sh', '-c', 'ls | wc'] },
       ]);
-      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ type: 'Sync', streams: [] }]);
+      expect(toldOf([sync(4, 'x')], state)).toMatchObject([{ type: 'Sync', streams: [] }]);
     });
   });
 
@@ -210,8 +293,8 @@ describe('a stream', () => {
       running.when(open('s', { kind: 'exec', ...more })).thenRefused('invalid-field');
     }
     running.when(open('s', { kind: 'stdout', cmd: 'ls' })).thenRefused('invalid-field');
-    const ended = event('TasksEnded', { ...one, m: 2, tasks: [{ launch: id('10.0'), state: 'FAILED', reason: 'x' }] });
-    given(...runningThere('10.0'), ended)
+    const over = ended(2, 'FAILED', '10.0');
+    given(...runningThere('10.0'), over)
       .when(open('s', { kind: 'exec', cmd: ['ls'] }))
       .thenRefused('task-ended');
   });

@@ -1,13 +1,17 @@
 import fc from 'fast-check';
-import type {
-  AgentId,
-  ClusterCommand,
-  ClusterEvent,
-  GrantId,
-  InventoryItem,
-  LaunchId,
-  TaskStateReport,
-  VolumeId,
+import {
+  idRunsOf,
+  type AgentId,
+  type AgentOrder,
+  type ClusterCommand,
+  type ClusterEvent,
+  type GrantId,
+  type IdRuns,
+  type InventoryItem,
+  type LaneOrder,
+  type LaunchId,
+  type TaskEnds,
+  type VolumeId,
 } from '@orrery/contracts';
 import { partsOf, slicesOf, UndoLog, type DomainState } from '@orrery/kernel';
 import { digestOf } from '@orrery/testing';
@@ -25,11 +29,12 @@ import {
   report,
   services,
 } from './examples.js';
+import { launchesOfService, launchesOnAgent, launchOf, taskKey, tasksInOrder } from './find.js';
 import type { ClusterInput } from './input.js';
 import { clusterViolations, watchEvent } from './invariants.js';
 import { ordersOf } from './orders.js';
 import { initialState, type ClusterState } from './state.js';
-import { agentView, currentLaunch, taskViewOf } from './views.js';
+import { agentView, countStates, currentLaunch, taskViewOf } from './views.js';
 
 /** Three agents, two services, a few pods: small enough that everything meets everything. */
 const agents = ['ada', 'bob', 'cyd'] as AgentId[];
@@ -40,31 +45,37 @@ type Draw = readonly [kind: number, agent: number, choice: number, detail: numbe
 function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, state: ClusterState): ClusterInput {
   const agent = agents[agentAt]!;
   const row = state.agents.get(agent);
-  const live = [...state.launches.keysBy('liveOn', agent)];
+  const live = launchesOnAgent(state, agent).map(({ launch }) => launch);
   const some = live.filter((_, index) => (index + detail) % 2 === 0);
   const told = detail === 9 ? [...some, '4.0' as LaunchId] : some;
   const epoch = (row?.epoch ?? 1) - (late === 3 ? 1 : 0);
   const session = late === 2 ? 'other' : (row?.session ?? 's0');
-  const head = { agent, session, epoch, obeyed: Math.max(0, (row?.ordered ?? 0) - late) };
-  const m = (row?.reported ?? 0) + [1, 1, 2, 0][late]!;
+  const head = { agent, session, epoch, obeyed: Math.max(0, (row === undefined ? 0 : state.counters.ordered(row.number)) - late) };
+  const m = (row === undefined ? 0 : state.counters.reported(row.number)) + [1, 1, 2, 0][late]!;
   const service = { service: hello, generation: 1 + (choice % 2) } as const;
   switch (kind) {
     case 0:
     case 1: {
-      const count = 1 + (detail % 3);
-      const launches = Array.from({ length: count }, (_, nth) =>
-        launch(`${detail >= 8 ? 4 + choice : step}.${nth}`, {
-          index: choice,
-          incarnation: step,
-          grant: `g${choice}` as GrantId,
-        }),
-      );
-      return ordered(launches, { agent, epoch, generation: service.generation, templateDigest: `d${detail % 2}` });
+      // Mostly a few; sometimes enough for a run, over several agents, and ids that were there before.
+      const count = detail % 3 === 2 ? 12 + detail : 1 + (detail % 3);
+      const seq = detail === 8 ? 4 + choice : step;
+      const plans = Array.from({ length: count }, (_, nth) => {
+        const on = state.agents.numbered(1 + ((agentAt + Math.floor((3 * nth) / count)) % 3));
+        return launch(`${seq}.${nth}`, {
+          index: choice + nth,
+          agent: on?.number ?? 9,
+          epoch: (on?.epoch ?? 1) - (late === 3 && on?.agent === agent ? 1 : 0),
+          grant: `7.${choice + nth}` as GrantId,
+        });
+      }).sort((left, right) => left.index - right.index);
+      return ordered(plans, {
+        ...{ generation: service.generation, templateDigest: `d${detail % 2}`, incarnation: step },
+      });
     }
     case 2:
-      return services({ type: 'KillOrdered', data: { ...service, agent, launches: some, reason: reasons[choice]! } });
+      return services({ type: 'KillOrdered', data: { ...service, launches: idRunsOf(some), reason: reasons[choice]! } });
     case 3:
-      return services({ type: 'GrantReturned', data: { ...service, grants: [`g${choice}` as GrantId] } });
+      return services({ type: 'GrantReturned', data: { ...service, grants: [[7, choice, choice + detail]] } });
     case 4:
       return services({ type: 'ServiceRemoved', data: { ...service, leftOn: [] } });
     case 5:
@@ -82,7 +93,7 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
     case 7:
     case 8:
     case 9:
-      return report({ type: 'TaskStates', ...head, m, tasks: told.flatMap((id) => stories[choice]!(id)) });
+      return report({ type: 'TaskStates', ...head, m, ...stories[choice]!(idRunsOf(told)) });
     case 10:
     case 11: {
       const fresh = detail > 6 ? { session: `s${step}`, epoch: 0, obeyed: 0, m: 0 } : { m: m - 1 };
@@ -106,17 +117,21 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
 
 const reasons = ['scaled-down', 'replaced', 'restarted', 'updated', 'uninstalled', 'drained'] as const;
 
-const stories: readonly ((id: LaunchId) => TaskStateReport[])[] = [
-  (id) => [{ launch: id, state: 'STARTING', agentTime: AT }],
-  (id) => [{ launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: false }],
-  (id) => [{ launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: true }],
-  (id) => [{ launch: id, state: 'READY', agentTime: AT, ready: true }],
-  (id) => [{ launch: id, state: 'FAILED', agentTime: AT, reason: 'exit-code' }],
-  (id) => [
-    { launch: id, state: 'RUNNING', agentTime: AT, pid: 1, ready: true },
-    { launch: id, state: 'FINISHED', agentTime: AT, reason: 'exit-code' },
-    { launch: id, state: 'READY', agentTime: AT, ready: false },
-  ],
+const ran = (launches: IdRuns, more: object = {}) => ({ launches, sinceFrom: AT, since: [3], pids: [1], ...more });
+const ends = (launches: IdRuns, state: TaskEnds['state']) => ({ launches, state, reason: 'exit-code' });
+
+const stories: readonly ((launches: IdRuns) => object)[] = [
+  (launches) => ({ starting: launches }),
+  (launches) => ({ running: [ran(launches)], ready: launches }),
+  (launches) => ({ running: [ran(launches, { ready: true })] }),
+  (launches) => ({ ready: launches }),
+  // An end, told by clocks and of pids that no run has room for.
+  (launches) => ({ running: [ran(launches, { sinceFrom: 0, pids: [2 ** 31] })], ended: [ends(launches, 'FAILED')] }),
+  (launches) => ({
+    running: [ran(launches, { sinceFrom: 0 })],
+    unready: launches,
+    ended: [ends(launches.slice(0, 1), 'FINISHED')],
+  }),
 ];
 
 const items: readonly ((id: LaunchId) => InventoryItem)[] = [
@@ -145,7 +160,7 @@ function commands(agent: AgentId, choice: number, detail: number, step: number):
 /** Decides and folds a sequence of inputs as an owner would, a second apart; gives the events. */
 function live(draws: readonly Draw[], state: ClusterState, take: (events: readonly ClusterEvent[]) => void): void {
   const decide = (input: ClusterInput, step: number) => {
-    const context = { at: AT + step * 1000, seq: step, seed: 1, nextId: () => `${step}.0` };
+    const context = { at: AT + step * 1000, seq: step, seed: 1, nextId: () => `${step}.0`, nextIds: () => 0 };
     const decision = cluster.decide(input, state, context);
     if (decision.accepted) take(decision.events);
   };
@@ -205,28 +220,78 @@ describe('any sequence of inputs', () => {
     );
   });
 
-  it('can be seen and told to agents at any moment, also late', () => {
+  it('can be told to agents commit by commit, each order with a number of its own', () => {
     fc.assert(
-      fc.property(sequences(60), (draws) => {
+      fc.property(sequences(100), fc.integer({ min: 1, max: 4 }), (draws, decisions) => {
         const state = initialState();
-        const history: ClusterEvent[] = [];
+        let commit: ClusterEvent[] = [];
+        let before = countsOf(state);
+        let left = decisions;
         live(draws, state, (events) => {
           for (const event of events) cluster.evolve(state, event);
-          history.push(...events);
+          commit.push(...events);
+          left -= 1;
+          if (left > 0) return;
+          const told = ordersOf(commit, state, { journalId: 'j', at: AT, partitionOf: (agent) => agents.indexOf(agent) % 2 });
+          for (const [agent, numbers] of numbersTold(told.map(({ order }) => order))) {
+            expect(numbers).toEqual([...new Set(numbers)].sort((left, right) => left - right));
+            const registered = before.get(agent)?.epoch !== state.agents.get(agent)?.epoch;
+            expect(numbers[0]).toBeGreaterThan(registered ? 0 : before.get(agent)!.ordered);
+            expect(numbers.at(-1)).toBeLessThanOrEqual(countsOf(state).get(agent)!.ordered);
+          }
+          commit = [];
+          before = countsOf(state);
+          left = decisions;
         });
-        for (const order of ordersOf(history, state, { journalId: 'j', at: AT })) {
-          if (order.type === 'Sync') expect(order.n).toBe(state.agents.get(order.agent)?.ordered);
-        }
-        for (const row of state.launches.values()) {
-          const current = currentLaunch(state, taskViewOf(state, row).id);
-          expect(current!.generation).toBeGreaterThanOrEqual(row.generation);
-        }
+      }),
+      runs(100),
+    );
+  });
+
+  it('can be seen at any moment: each task once, in order, from anywhere on', () => {
+    fc.assert(
+      fc.property(sequences(60), fc.nat(), (draws, cut) => {
+        const state = initialState();
+        live(draws, state, (events) => events.forEach((event) => cluster.evolve(state, event)));
+        const all = [...tasksInOrder(state)];
+        const keys = all.map(([key]) => key);
+        expect(keys).toEqual([...new Set(keys)].sort());
+        const rows = [...launchesOfService(state, hello)];
+        expect(new Set(keys)).toEqual(new Set(rows.map(taskKey)));
+        for (const [, row] of all) expect(currentLaunch(state, taskViewOf(state, row).id)).toEqual(row);
+        for (const row of rows) expect(launchOf(state, row.launch)).toEqual(row);
+        const from = keys[cut % Math.max(1, keys.length)];
+        expect([...tasksInOrder(state, { service: hello, from })].map(([key]) => key)).toEqual(
+          keys.slice(from === undefined ? 0 : keys.indexOf(from)),
+        );
+        const states = [...countStates(state, hello)].reduce((sum, [, count]) => sum + count, 0);
+        expect(states).toBe(rows.length);
         for (const agent of agents) expect(agentView(state, agent)?.used.cpusMilli ?? 0).toBeGreaterThanOrEqual(0);
       }),
       runs(100),
     );
   });
 });
+
+function countsOf(state: ClusterState): Map<AgentId, { readonly epoch: number; readonly ordered: number }> {
+  return new Map(
+    Array.from(state.agents.values(), ({ agent, number, epoch }) => [
+      agent,
+      { epoch, ordered: state.counters.ordered(number) },
+    ]),
+  );
+}
+
+/** Numbers of the orders to each agent, in the order in which they go out; a Sync speaks for all before it. */
+function numbersTold(orders: readonly (AgentOrder | LaneOrder)[]): Map<AgentId, number[]> {
+  const told = new Map<AgentId, number[]>();
+  const add = (agent: AgentId, n: number) => told.set(agent, [...(told.get(agent) ?? []), n]);
+  for (const order of orders) {
+    if ('to' in order) for (const [number, , n] of order.to) add(agents[number - 1]!, n);
+    else if (order.type !== 'Sync' && order.type !== 'StandDown') add(order.agent, order.n);
+  }
+  return told;
+}
 
 function expectRollBack(state: ClusterState, events: readonly ClusterEvent[]): void {
   const parts = partsOf(state as unknown as DomainState);
