@@ -1,7 +1,8 @@
 import type { Amounts } from './amounts.js';
 import type { Machine, Node, Stock } from './node.js';
 import { NodeRankings } from './node-ranking.js';
-import { countPorts, hasPort, withoutPorts, withPorts, type PortRanges } from './ports.js';
+import { PortSet } from './port-set.js';
+import { hasPort } from './ports.js';
 
 /** Ports and devices that something holds on a node. */
 export interface Held {
@@ -28,7 +29,7 @@ export class Fleet {
   memoryInAll = new Float64Array(FIRST_SIZE);
   /** Pods there, by number. */
   pods = new Uint32Array(FIRST_SIZE);
-  readonly portRanges: PortRanges[] = [];
+  readonly portSets: PortSet[] = [];
   readonly gpuIds: (readonly string[])[] = [];
   /** Known machines, by number. */
   readonly nodes: (Node | undefined)[] = [];
@@ -110,19 +111,19 @@ export class Fleet {
   }
 
   holdPorts(number: number, ports: readonly number[]): void {
-    const ranges = this.portRanges[number];
-    if (ranges === undefined || ranges.length === 0) return;
-    this.#putPorts(number, withoutPorts(ranges, ports));
+    const free = this.portSets[number];
+    if (free === undefined) return;
+    for (const port of ports) free.take(port);
+    this.portsChanged(number);
   }
 
   /** Ports that the machine no longer has are not given back. */
   freePorts(number: number, ports: readonly number[]): void {
     const capacity = this.nodes[number]?.capacity.ports;
     if (capacity === undefined || capacity.length === 0) return;
-    const known = ports.every((port) => hasPort(capacity, port))
-      ? ports
-      : ports.filter((port) => hasPort(capacity, port));
-    this.#putPorts(number, withPorts(this.portRanges[number]!, known));
+    const free = this.portSets[number]!;
+    for (const port of ports) if (hasPort(capacity, port)) free.add(port);
+    this.portsChanged(number);
   }
 
   holdGpus(number: number, gpuIds: readonly string[]): void {
@@ -142,9 +143,9 @@ export class Fleet {
     if (known.length > 0) this.putGpus(number, [...this.gpuIds[number]!, ...known].sort());
   }
 
-  putPorts(number: number, ranges: PortRanges, count: number): void {
-    this.portRanges[number] = ranges;
-    this.ports[number] = count;
+  /** Somebody took from the set of free ports, or gave back. */
+  portsChanged(number: number): void {
+    this.ports[number] = this.portSets[number]!.count;
     this.#note(number);
   }
 
@@ -160,7 +161,7 @@ export class Fleet {
       memoryMib: this.memoryMib[number] ?? 0,
       diskMib: this.diskMib[number] ?? 0,
       gpuIds: this.gpuIds[number] ?? [],
-      ports: this.portRanges[number] ?? [],
+      ports: this.portSets[number]?.ranges ?? [],
     };
   }
 
@@ -183,7 +184,7 @@ export class Fleet {
 
   clear(): void {
     for (const column of this.#columns()) column.fill(0);
-    for (const list of [this.portRanges, this.gpuIds, this.nodes, this.#isOpen]) list.length = 0;
+    for (const list of [this.portSets, this.gpuIds, this.nodes, this.#isOpen]) list.length = 0;
     this.#numbers.clear();
     this.rankings.clear();
     this.version += 1;
@@ -194,10 +195,6 @@ export class Fleet {
     if (this.#changed[(this.changes - 1) % CHANGES_KEPT] === number) return;
     this.#changed[this.changes % CHANGES_KEPT] = number;
     this.changes += 1;
-  }
-
-  #putPorts(number: number, ranges: PortRanges): void {
-    this.putPorts(number, ranges, countPorts(ranges));
   }
 
   #opened(number: number, isOpen: boolean): void {
@@ -212,14 +209,15 @@ export class Fleet {
     this.diskMib[number]! += after.diskMib - before.diskMib;
     this.cpusInAll[number] = after.cpusMilli;
     this.memoryInAll[number] = after.memoryMib;
-    if (this.portRanges[number] !== undefined && sameThings(before, after)) return;
-    let { ports, gpuIds } = after;
-    if (this.pods[number]! > 0 && ports.length + gpuIds.length > 0)
+    if (this.portSets[number] !== undefined && sameThings(before, after)) return;
+    let { gpuIds } = after;
+    this.portSets[number] = new PortSet(after.ports);
+    if (this.pods[number]! > 0 && after.ports.length + gpuIds.length > 0)
       for (const held of this.#heldOn(number)) {
-        ports = withoutPorts(ports, held.ports);
+        for (const port of held.ports) this.portSets[number]!.take(port);
         gpuIds = gpuIds.filter((id) => !held.gpuIds.includes(id));
       }
-    this.#putPorts(number, ports);
+    this.portsChanged(number);
     this.putGpus(number, gpuIds);
   }
 

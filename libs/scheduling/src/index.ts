@@ -9,5 +9,5 @@ export { Fleet, type Held } from './fleet.js';
 export { funnelOf } from './funnel.js';
 export { amountsOf, stockOf, type Machine, type Needs, type Node, type Stock } from './node.js';
 export { Picks, runsOf, type Runs } from './picks.js';
-export { countPorts, hasPort, withoutPorts } from './ports.js';
+export { hasPort } from './ports.js';
 export { Session, type Found, type Wish } from './session.js';

@@ -4,7 +4,6 @@ import { fieldOf } from './constraints/field.js';
 import type { Filter } from './filters/filter.js';
 import type { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
-import { portsFit } from './ports.js';
 import { pack } from './scores/pack.js';
 import { useAfter, type Policy, type Score } from './scores/score.js';
 import { spread } from './scores/spread.js';
@@ -51,7 +50,7 @@ export class Suitability {
       return NO_FIT;
     const needs = this.#needs;
     if (fleet.gpus[number]! < needs.gpus || fleet.ports[number]! < needs.ports.length) return NO_FIT;
-    if (this.#hasFixedPorts && !portsFit(fleet.portRanges[number]!, needs.ports)) return NO_FIT;
+    if (this.#hasFixedPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
     return this.score.of(
       useAfter(
         cpusMilli - needs.cpusMilli,

@@ -1,14 +1,6 @@
 import fc from 'fast-check';
-import {
-  countPorts,
-  hasPort,
-  normalisePorts,
-  portsFit,
-  takePorts,
-  withoutPorts,
-  withPorts,
-  type PortRanges,
-} from './ports.js';
+import { PortSet } from './port-set.js';
+import { countPorts, hasPort, normalisePorts, type PortRanges } from './ports.js';
 
 const ranges = fc
   .array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 0, max: 8 })))
@@ -31,15 +23,29 @@ describe('port ranges', () => {
       }),
     );
   });
+});
 
-  it('lose and gain ports as sets do', () => {
+describe('a set of ports', () => {
+  it('loses and gains ports as sets do', () => {
+    const changes = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 70 })), { maxLength: 60 });
     fc.assert(
-      fc.property(ranges, ports, (given, some) => {
+      fc.property(ranges, changes, (given, some) => {
         const merged = normalisePorts(given);
-        const without = withoutPorts(merged, some);
-        expect(listed(without)).toEqual(listed(merged).filter((port) => !some.includes(port)));
-        const back = sorted(some).filter((port) => hasPort(merged, port));
-        expect(withPorts(without, back)).toEqual(merged);
+        const set = new PortSet(merged);
+        const expected = new Set(listed(merged));
+        for (const [adds, port] of some) {
+          expect(set.has(port)).toBe(expected.has(port));
+          if (adds) {
+            set.add(port);
+            expected.add(port);
+          } else {
+            set.take(port);
+            expected.delete(port);
+          }
+          expect(listed(set.ranges)).toEqual(sorted(expected));
+          expect(set.count).toBe(expected.size);
+          expect(normalisePorts(set.ranges)).toEqual(set.ranges);
+        }
       }),
     );
   });
@@ -49,8 +55,9 @@ describe('ports for pods', () => {
   const taken = (free: PortRanges, wanted: readonly number[], count = 1) => {
     const numbers: number[] = [];
     const needs = wanted.map((port, at) => ({ name: `p${at}`, port }));
-    const left = takePorts(free, needs, count, numbers);
-    return { numbers, left };
+    const set = new PortSet(free);
+    for (let pod = 0; pod < count; pod += 1) set.takeFor(needs, numbers);
+    return { numbers, left: set.ranges };
   };
 
   it('are the fixed ones and the lowest that are free beside them', () => {
@@ -72,9 +79,7 @@ describe('ports for pods', () => {
         const free = normalisePorts(given);
         const needs = wanted.map((port, at) => ({ name: `p${at}`, port }));
         const count = wanted.every((port) => port === 0) ? pods : 1;
-        const fits =
-          count === 1 ? portsFit(free, needs) : wanted.length === 0 || countPorts(free) >= wanted.length * count;
-        fc.pre(fits);
+        fc.pre(new PortSet(free).fits(needs) && countPorts(free) >= wanted.length * count);
         const { numbers, left } = taken(free, wanted, count);
         expect(new Set(numbers).size).toBe(wanted.length * count);
         expect(numbers.every((port) => hasPort(free, port))).toBe(true);
@@ -90,6 +95,6 @@ describe('ports for pods', () => {
       { name: 'a', port: 80 },
       { name: 'b', port: 80 },
     ];
-    expect(portsFit([[80, 90]], twice)).toBe(false);
+    expect(new PortSet([[80, 90]]).fits(twice)).toBe(false);
   });
 });

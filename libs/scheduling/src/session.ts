@@ -9,7 +9,6 @@ import type { Fleet } from './fleet.js';
 import { Lanes } from './lanes.js';
 import type { Needs, Node } from './node.js';
 import { Picks } from './picks.js';
-import { takePorts, type PortRanges } from './ports.js';
 import { Candidates, NO_FIT, NodeRanking, Suitability, type Kind } from './node-ranking.js';
 
 /** Places for a number of identical pods. */
@@ -35,12 +34,11 @@ export interface Found {
  */
 export class Session {
   readonly #fleet: Fleet;
-  readonly #taken: Taken;
+  readonly #searches: Search[] = [];
   #looked = 0;
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
-    this.#taken = new Taken(fleet);
   }
 
   /** How many nodes were looked at so far: the measure of the work done; a wish itself counts as some. */
@@ -69,14 +67,14 @@ export class Session {
     const search = new Search(fleet, wish, suitability, { avoided, balancing, narrowing: constraints.narrowing });
     if (count === 1 && ranking === undefined) search.one(candidates.numbers);
     else if (count > 0) search.many(ranking ?? new NodeRanking(fleet, wish, open), count);
-    this.#taken.add(wish.needs, search);
+    if (search.picks.count > 0) this.#searches.push(search);
     const fixed = [avoidFilter(wish.avoid), ...constraints.fixed];
     return { picks: search.picks, filters: () => filtersOf(wish.needs, fixed, constraints, balancing) };
   }
 
   /** The fleet is as it was before the session. */
   close(): void {
-    this.#taken.giveBack();
+    for (let search = this.#searches.pop(); search !== undefined; search = this.#searches.pop()) search.giveBack();
   }
 }
 
@@ -105,35 +103,6 @@ function filtersOf(
   return filters;
 }
 
-/** What a session took, to be given back in one go. */
-class Taken {
-  readonly #fleet: Fleet;
-  readonly #searches: { readonly needs: Needs; readonly search: Search }[] = [];
-
-  constructor(fleet: Fleet) {
-    this.#fleet = fleet;
-  }
-
-  add(needs: Needs, search: Search): void {
-    if (search.picks.count > 0) this.#searches.push({ needs, search });
-  }
-
-  giveBack(): void {
-    const fleet = this.#fleet;
-    for (const { needs, search } of this.#searches.toReversed()) {
-      const { numbers, counts } = search.picks;
-      for (let pick = numbers.length - 1; pick >= 0; pick -= 1) {
-        const number = numbers[pick]!;
-        fleet.hold(number, needs, -counts[pick]!);
-        const ports = needs.ports.length;
-        if (ports > 0) fleet.putPorts(number, search.portsBefore[pick]!, fleet.ports[number]! + ports * counts[pick]!);
-        if (needs.gpus > 0) fleet.putGpus(number, search.gpusBefore[pick]!);
-      }
-    }
-    this.#searches.length = 0;
-  }
-}
-
 /** What a wish looks at beside its kind. */
 interface Bounds {
   readonly avoided: ReadonlySet<unknown>;
@@ -144,9 +113,8 @@ interface Bounds {
 /** One wish on its way through the nodes: takes the best, looks at it again, and so on. */
 class Search {
   readonly picks = new Picks();
-  /** What was free on the node of each pick before it. */
-  readonly portsBefore: PortRanges[] = [];
-  readonly gpusBefore: (readonly string[])[] = [];
+  /** Devices that were free on the node of each pick before it, where any are asked for. */
+  readonly #gpusBefore: (readonly string[])[] = [];
   readonly #fleet: Fleet;
   readonly #needs: Needs;
   readonly #suitability: Suitability;
@@ -190,16 +158,33 @@ class Search {
     if (best !== -1) this.#takeFrom(best, 1);
   }
 
+  /** The last things taken first. */
+  giveBack(): void {
+    const fleet = this.#fleet;
+    const needs = this.#needs;
+    const { numbers, counts, ports } = this.picks;
+    let port = ports.length - 1;
+    for (let pick = numbers.length - 1; pick >= 0; pick -= 1) {
+      const number = numbers[pick]!;
+      fleet.hold(number, needs, -counts[pick]!);
+      if (needs.ports.length > 0) {
+        const free = fleet.portSets[number]!;
+        for (const end = port - counts[pick]! * needs.ports.length; port > end; port -= 1) free.add(ports[port]!);
+        fleet.portsChanged(number);
+      }
+      if (needs.gpus > 0) fleet.putGpus(number, this.#gpusBefore[pick]!);
+    }
+  }
+
   #takeFrom(number: number, count: number): void {
     const needs = this.#needs;
     const fleet = this.#fleet;
     this.picks.add(number, count);
     fleet.hold(number, needs, count);
     if (needs.ports.length > 0) {
-      const before = fleet.portRanges[number]!;
-      this.portsBefore.push(before);
-      const left = takePorts(before, needs.ports, count, this.picks.ports);
-      fleet.putPorts(number, left, fleet.ports[number]! - needs.ports.length * count);
+      const free = fleet.portSets[number]!;
+      for (let pod = 0; pod < count; pod += 1) free.takeFor(needs.ports, this.picks.ports);
+      fleet.portsChanged(number);
     }
     if (needs.gpus > 0) this.#takeGpus(number, count);
     const node = fleet.nodes[number]!;
@@ -211,7 +196,7 @@ class Search {
   #takeGpus(number: number, count: number): void {
     const { gpus } = this.#needs;
     const ids = this.#fleet.gpuIds[number]!;
-    this.gpusBefore.push(ids);
+    this.#gpusBefore.push(ids);
     for (let pod = 0; pod < count; pod += 1) this.picks.gpuIds.push(ids.slice(pod * gpus, (pod + 1) * gpus));
     this.#fleet.putGpus(number, ids.slice(count * gpus));
   }

@@ -173,12 +173,14 @@ export class Round {
 
   #grant(row: RequestRow, picks: Picks): void {
     if (picks.count === 0) return;
-    const served = this.#served.get(row.request);
-    if (served === undefined) this.#served.set(row.request, { row, picks });
-    else served.picks.addAll(picks);
+    let served = this.#served.get(row.request);
+    if (served === undefined) {
+      this.#served.set(row.request, (served = { row, picks: new Picks() }));
+      this.#bytes += SET_BYTES;
+    }
+    served.picks.addAll(picks);
     if (effectOf(row.constraints) !== 'fixed') this.#peers.placed(row, picks);
     this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
-    if (served === undefined) this.#bytes += SET_BYTES;
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {

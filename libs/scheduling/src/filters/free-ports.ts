@@ -1,5 +1,6 @@
 import type { Node } from '../node.js';
-import { countPorts, hasPort, portsFit, type PortNeed } from '../ports.js';
+import { PortSet } from '../port-set.js';
+import { countPorts, hasPort, type PortNeed } from '../ports.js';
 import type { Filter } from './filter.js';
 
 /** Fixed ports must be offered and free; for the others there must be enough free ones beside. */
@@ -7,7 +8,7 @@ export function freePorts(needs: readonly PortNeed[]): Filter {
   const fixed = needs.filter(({ port }) => port !== 0);
   return {
     name: 'ports',
-    passes: (node) => portsFit(node.free.ports, needs),
+    passes: (node) => new PortSet(node.free.ports).fits(needs),
     explain: (node) => missing(node, needs),
     remedy: () =>
       fixed.length > 0
