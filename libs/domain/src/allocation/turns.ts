@@ -1,5 +1,5 @@
-import { countIn, idRunsOf, isIn, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
-import { minus, NOTHING, plus, times, type Amounts, type FairShare, type Shares } from '@orrery/scheduling';
+import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
+import { minus, NOTHING, times, type Amounts, type FairShare, type Shares } from '@orrery/scheduling';
 import { chargeOf } from './charge.js';
 import { queueKey } from './keys.js';
 import { chargedIn } from './lots.js';
@@ -23,6 +23,7 @@ export class Turns {
   readonly #shares: Shares;
   readonly #quotas: Quotas;
   readonly #queues = new Map<RoleName, RoleQueue>();
+  readonly #replaced = new Set<GrantId>();
 
   constructor(state: AllocationState, policy: FairShare) {
     const { capacity: total, scarce = [] } = ledgerOf(state);
@@ -56,7 +57,11 @@ export class Turns {
   served({ role, head, left }: RoleQueue, count: number): void {
     const given = times(needsOf(head!.needs), count);
     this.#shares.give(role, given);
-    this.#quotas.give(role, minus(given, this.#replacedBy(head!, firstOf(left, count))));
+    this.#quotas.give(role, given);
+    for (const replaced of this.#replacedBy(head!, firstOf(left, count))) {
+      this.#replaced.add(replaced.grant);
+      this.#quotas.give(replaced.role, minus(NOTHING, replaced.charge));
+    }
   }
 
   /** The queue goes on with its head, or it is empty. */
@@ -75,24 +80,31 @@ export class Turns {
     if (!this.#state.roles.tree.hasQuotas) return { queue, pods: wanted };
     // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
     const replaced = this.#replacedBy(queue.head!, firstOf(left, 1));
-    if (replaced === NOTHING) return { queue, ...this.#quotas.room(role, needs, wanted) };
-    this.#quotas.give(role, minus(NOTHING, replaced));
+    if (replaced.length === 0) return { queue, ...this.#quotas.room(role, needs, wanted) };
+    for (const { role: of, charge } of replaced) this.#quotas.give(of, minus(NOTHING, charge));
     const room = this.#quotas.room(role, needs, 1);
-    this.#quotas.give(role, replaced);
+    for (const { role: of, charge } of replaced) this.#quotas.give(of, charge);
     return { queue, ...room };
   }
 
-  /** What the role is charged for grants that these indexes stand in for. */
-  #replacedBy({ replaces }: RequestRow, indexes: Ranges): Amounts {
-    if (replaces.length === 0 || !this.#state.roles.tree.hasQuotas) return NOTHING;
-    const old = replaces.filter(({ index }) => isIn(indexes, index)).map(({ grant }) => grant);
-    let sum = NOTHING;
-    for (const { key, lot, ordinals } of this.#state.lots.live(idRunsOf(old))) {
-      const charged = common(chargedIn(lot), ordinals);
-      if (charged.length > 0) sum = plus(sum, chargeOf(this.#state, { key, lot, ordinals: charged }));
+  /** What is charged for grants that these indexes stand in for, each once a round. */
+  #replacedBy({ replaces }: RequestRow, indexes: Ranges): Replaced[] {
+    if (replaces.length === 0 || !this.#state.roles.tree.hasQuotas) return [];
+    const found: Replaced[] = [];
+    for (const { index, grant } of replaces) {
+      const part = isIn(indexes, index) && !this.#replaced.has(grant) ? this.#state.lots.find(grant) : undefined;
+      if (part === undefined || common(chargedIn(part.lot), part.ordinals).length === 0) continue;
+      found.push({ grant, role: part.lot.role, charge: chargeOf(this.#state, part) });
     }
-    return sum;
+    return found;
   }
+}
+
+/** A grant that ends with the placing of another. */
+interface Replaced {
+  readonly grant: GrantId;
+  readonly role: RoleName;
+  readonly charge: Amounts;
 }
 
 /** The requests of one role on their way through a round. */
