@@ -2,7 +2,7 @@ import { accept, reject, type Decision } from '@orrery/kernel';
 import type { ServiceName, ServicesCommand, ServicesEvent, ServiceSpec } from '@orrery/contracts';
 import { forbiddenChange, isSame } from './difference.js';
 import { planOfUninstall, planToward, type PlanDefinition } from './plan.js';
-import { tallyOf } from './pods.js';
+import { countsOf, podTypes, tallyOf } from './tallies.js';
 import { pursue, runningPlan } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { digestOf, recipeOf, specAt } from './recipe.js';
@@ -49,7 +49,7 @@ export function uninstallService(proposal: Proposal, body: Body<'UninstallServic
   const { name, generation, version } = service;
   proposal.emit({ type: 'UninstallStarted', data: { service: name, generation } });
   const slotsOf = (pod: string) => tallyOf(proposal.state, name, pod).slots;
-  const plan = planOfUninstall(targetSpec(proposal.state, service), knownTypes(proposal.state, name), slotsOf);
+  const plan = planOfUninstall(targetSpec(proposal.state, service), podTypes(proposal.state, name), slotsOf);
   startPlan(proposal, { ...service, version }, plan);
   pursue(proposal, name, []);
   return accept(...proposal.events);
@@ -79,9 +79,9 @@ export function startOver(
   const plan = planToward({
     before,
     after: targetSpec(proposal.state, service),
-    types: knownTypes(proposal.state, name),
+    types: podTypes(proposal.state, name),
     slotsOf: (pod) => tallyOf(proposal.state, name, pod).slots,
-    podsOf: (pod) => tallyOf(proposal.state, name, pod).pods,
+    podsOf: (pod) => countsOf(proposal.state, name, pod).pods,
     settled,
     deployed: service.deployed,
   });
@@ -165,15 +165,4 @@ function versionConflict(
   if (ifVersion === undefined || ifVersion === found) return undefined;
   const message = `expected version ${ifVersion} of ${name}, found ${service === undefined ? 'no such service' : found}`;
   return reject('version-conflict', message, { remedy: `look at version ${found} and send the change with it` });
-}
-
-/** Pod types of which there is, or may be, a pod. */
-function knownTypes(rows: ServicesRows, service: string): string[] {
-  const types: string[] = [];
-  const prefix = `${service}/`;
-  for (const [key] of rows.tallies.entries(prefix)) {
-    if (!key.startsWith(prefix)) break;
-    types.push(key.slice(prefix.length));
-  }
-  return types;
 }

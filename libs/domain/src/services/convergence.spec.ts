@@ -463,7 +463,7 @@ function anySpec(world: World): ServiceSpec {
     ...(random() < 0.3 ? { 'readiness-check': { cmd: './ready.sh' } } : {}),
   });
   const web = {
-    count: small(),
+    count: world.pick([0, 3, 8, 12, 20])!,
     tasks: {
       server: { ...task(), cpus: world.pick([0.1, 0.2])!, ports: { http: {} } },
       ...(random() < 0.5 ? { side: task() } : {}),

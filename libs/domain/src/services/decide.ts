@@ -1,12 +1,14 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
 import {
-  idRunsOf,
-  idsIn,
+  IdRunsBuilder,
+  ordinalOf,
+  seqOf,
   type AgentId,
   type AllocationEvent,
   type ClusterEvent,
   type GrantId,
   type IdRuns,
+  type ServiceRef,
   type ServicesEvent,
 } from '@orrery/contracts';
 import * as commands from './commands.js';
@@ -16,12 +18,16 @@ import * as machines from './machines.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
-import { keysByService } from './pods.js';
+import { keyOfPod, keysByService } from './pods.js';
 import { pursue } from './progress.js';
 import { Proposal } from './proposal.js';
 import { tasksReady, tasksRunning } from './readiness.js';
 import { launchesRefused, pursueOwner, tasksEnded, tasksLost } from './recovery.js';
-import { deadlineKey, initialState, ownerKey, type LeavingRow, type PodRow, type ServicesState } from './state.js';
+import { walkIds } from './run-members.js';
+import { membersOf } from './run-rows.js';
+import { RETURNED } from './runs.js';
+import { eachSegment } from './segments.js';
+import { deadlineKey, initialState, ownerKey, type PodRow, type ServicesState } from './state.js';
 
 /** Pods whose time has come that one decision looks at. */
 const DUE_PER_DECISION_MAX = 1024;
@@ -34,7 +40,7 @@ export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   decide,
   evolve,
   nextDeadline,
-  continues: (state) => state.plans.countBy('open', 'open') > 0 || state.agents.countBy('more', 'more') > 0,
+  continues,
 };
 
 function decide(input: ServicesInput, state: ServicesState, context: DecisionContext): Decision<ServicesEvent> {
@@ -129,20 +135,38 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
 
 /** An uninstall waits for these; nobody else does. */
 function grantsReleased(proposal: Proposal, grants: IdRuns): void {
-  const owners = new Map<string, { owner: LeavingRow; grants: GrantId[] }>();
-  for (const grant of idsIn<GrantId>(grants)) {
-    const row = proposal.state.leaving.get(grant);
-    if (row === undefined || !row.returned) continue;
-    const key = ownerKey(row.service, row.generation);
-    const filed = owners.get(key) ?? { owner: row, grants: [] };
-    filed.grants.push(grant);
+  const owners = new Map<string, { owner: ServiceRef; grants: IdRunsBuilder }>();
+  const file = (owner: ServiceRef, seq: number, ordinal: number, count: number) => {
+    const key = ownerKey(owner.service, owner.generation);
+    const filed = owners.get(key) ?? { owner, grants: new IdRunsBuilder() };
+    filed.grants.add(seq, ordinal, count);
     owners.set(key, filed);
-  }
+  };
+  walkIds<GrantId>(proposal.state, 'grant', grants, {
+    known: ({ run, position }, count) => {
+      const { generation } = proposal.state.services.get(run.service)!;
+      const owner = { service: run.service, generation };
+      eachSegment(run.grants, position, position + count, (from, length, seq, first) => {
+        for (let offset = 0; offset < length; offset += 1) {
+          if (run.members[from + offset] === RETURNED) file(owner, seq, first + offset, 1);
+        }
+      });
+    },
+    unknown: (grant) => {
+      const row = proposal.state.leaving.get(grant);
+      if (row?.returned === true) file(row, seqOf(grant), ordinalOf(grant), 1);
+    },
+  });
   for (const { owner, grants: released } of owners.values()) {
     const { service, generation } = owner;
-    proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: idRunsOf(released) } });
+    proposal.emit({ type: 'ReleaseNoted', data: { service, generation, grants: released.runs } });
     pursueOwner(proposal, owner, []);
   }
+}
+
+function continues(state: ServicesState): boolean {
+  if (state.plans.countBy('open', 'open') > 0 || state.agents.countBy('more', 'more') > 0) return true;
+  return state.runs.countBy('work', 'work') > 0;
 }
 
 function nextDeadline(state: ServicesState): EpochMs | undefined {
@@ -175,6 +199,9 @@ function isWaiting({ status }: PodRow): boolean {
 function goOn(state: ServicesState, proposal: Proposal): void {
   for (const [agent, { more }] of state.agents.by('more', 'more')) {
     return machines.agentUnreachable(proposal, { agent: agent as AgentId, epoch: more! });
+  }
+  for (const [, run] of state.runs.by('work', 'work')) {
+    return pursue(proposal, run.service, membersOf(state, run).map(keyOfPod));
   }
   for (const [, plan] of state.plans.by('open', 'open')) return pursue(proposal, plan.service, []);
 }

@@ -1,6 +1,7 @@
 import type { AgentId } from '@orrery/contracts';
 import { orderKills } from './launch.js';
-import { isUp, podsOn, tallyOf } from './pods.js';
+import { podsOn } from './pods.js';
+import { isUp, countsOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
 import { settle } from './settle.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow } from './state.js';
@@ -22,8 +23,8 @@ export function continueDrains(proposal: Proposal, name: string): void {
   let room = roomFor(proposal, service);
   const leaving: PodRow[] = [];
   for (const agent of draining) {
-    for (const row of podsOn(proposal.state, agent)) {
-      if (row.service !== name || row.status !== 'live' || !isWanted(proposal.state, service, row)) continue;
+    for (const row of podsOn(proposal.state, agent, name)) {
+      if (row.status !== 'live' || !isWanted(proposal.state, service, row)) continue;
       // A pod that is away already takes nothing more from the service by moving.
       if (isUp(row) && room-- <= 0) continue;
       leaving.push(row);
@@ -42,7 +43,7 @@ function roomFor(proposal: Proposal, service: ServiceRow): number {
   let pods = 0;
   let up = 0;
   for (const pod of Object.keys(targetSpec(proposal.state, service).pods)) {
-    const tally = tallyOf(proposal.state, service.name, pod);
+    const tally = countsOf(proposal.state, service.name, pod);
     pods += tally.pods;
     up += tally.up;
   }

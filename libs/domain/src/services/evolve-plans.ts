@@ -1,5 +1,7 @@
 import { countIn, isIn, numbersIn, type Ranges, type ServicesEventOf, type ServicesEventType } from '@orrery/contracts';
-import { deletePod, podAt, putPod, tallyOf } from './pods.js';
+import { deletePod, podAt, putPod, releaseSlots } from './pods.js';
+import { tallyOf } from './tallies.js';
+import { absentIn, completeStepsOfRuns, createRuns, rowsIn, startStepsOfRuns } from './run-steps.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { isCanary, isPending, positionOf } from './steps.js';
 
@@ -41,15 +43,16 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
     };
   });
   const phase = phaseOf(plan, data.phase)!;
-  const recipe = service.recipes[phase.pod];
-  for (const index of numbersIn(data.indexes)) {
-    const row = podAt(rows, data.service, phase.pod, index);
-    if (phase.action === 'decommission') {
-      if (row !== undefined) putPod(rows, { ...row, step: plan.run });
-    } else {
-      const wanted = row ?? newPod(data.service, phase.pod, index);
-      putPod(rows, { ...wanted, recipe: recipe ?? service.version, step: plan.run });
-    }
+  startStepsOfRuns(rows, service, phase, data.indexes, plan.run);
+  const recipe = service.recipes[phase.pod] ?? service.version;
+  const takesDown = phase.action === 'decommission';
+  for (const row of rowsIn(rows, data.service, phase.pod, data.indexes)) {
+    putPod(rows, takesDown ? { ...row, step: plan.run } : { ...row, recipe, step: plan.run });
+  }
+  if (takesDown) return;
+  const absent = absentIn(rows, data.service, phase.pod, data.indexes);
+  for (const index of numbersIn(createRuns(rows, service, phase.pod, absent, plan.run))) {
+    putPod(rows, { ...newPod(data.service, phase.pod, index), recipe, step: plan.run });
   }
 }
 
@@ -58,9 +61,8 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (plan === undefined) return;
   changePhase(rows, withForce(plan, data.forced), data.phase, (phase) => completeSteps(phase, data.indexes));
   const phase = phaseOf(plan, data.phase)!;
-  for (const index of numbersIn(data.indexes)) {
-    const row = podAt(rows, data.service, phase.pod, index);
-    if (row === undefined) continue;
+  const apart = completeStepsOfRuns(rows, phase, data.service, data.indexes);
+  for (const row of [...rowsIn(rows, data.service, phase.pod, data.indexes), ...apart]) {
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
     if (over) deletePod(rows, row);
     else putPod(rows, data.forced === true ? withoutStep(row) : asWanted(withoutStep(row)));
@@ -192,13 +194,4 @@ function reserveSlots(rows: ServicesRows, service: string, phase: PhaseRow): voi
   const tally = tallyOf(rows, service, phase.pod);
   const slots = Math.max(tally.slots, ...phase.indexes.map(([, last]) => last + 1));
   if (slots > tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
-}
-
-/** Pods go from the highest index down, so the last one that is there gives the number of slots. */
-function releaseSlots(rows: ServicesRows, service: string, phase: PhaseRow): void {
-  const tally = tallyOf(rows, service, phase.pod);
-  let { slots } = tally;
-  const lowest = Math.min(...phase.indexes.map(([first]) => first));
-  while (slots > lowest && podAt(rows, service, phase.pod, slots - 1) === undefined) slots -= 1;
-  if (slots < tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
 }

@@ -5,11 +5,23 @@ import {
   type AgentId,
   type GrantId,
   type LaunchId,
+  type Member,
   type ServicesEventOf,
   type ServicesEventType,
 } from '@orrery/contracts';
 import { agentNamed as agentOfNumber } from './agents.js';
-import { leavingOfLaunch, podAt, podOfGrant, podOfLaunch, podsOn, putPod } from './pods.js';
+import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod } from './pods.js';
+import {
+  askForRuns,
+  noteEpoch,
+  observeMembers,
+  releaseMembers,
+  returnMembers,
+  seatMembers,
+  stopMembers,
+  withdrawRuns,
+} from './run-members.js';
+import { rowsIn } from './run-steps.js';
 import {
   launchesOf,
   type LeavingRow,
@@ -23,85 +35,93 @@ import {
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
 export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRequested'>): void {
-  for (const index of numbersIn(data.indexes)) {
-    const row = podAt(rows, data.service, data.pod, index);
-    if (row === undefined) continue;
-    const { request, attempt } = data;
-    const avoid = data.avoid.length === 0 ? {} : { avoid: data.avoid };
+  askForRuns(rows, data);
+  const { request, attempt } = data;
+  const avoid = data.avoid.length === 0 ? {} : { avoid: data.avoid };
+  for (const row of rowsIn(rows, data.service, data.pod, data.indexes)) {
     const { until: _, ...rest } = withoutRequest(row);
     putPod(rows, { ...rest, status: 'placing', request, asked: row.recipe, attempt, ...avoid });
   }
 }
 
 export function placementWithdrawn(rows: ServicesRows, data: DataOf<'PlacementWithdrawn'>): void {
-  for (const index of numbersIn(data.indexes)) {
-    const row = podAt(rows, data.service, data.pod, index);
-    if (row?.request === data.request) putPod(rows, { ...withoutRequest(row), attempt: 0 });
+  withdrawRuns(rows, data);
+  for (const row of rowsIn(rows, data.service, data.pod, data.indexes)) {
+    if (row.request === data.request) putPod(rows, { ...withoutRequest(row), attempt: 0 });
   }
 }
 
 export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): void {
-  const grants = idsIn<GrantId>(data.grants);
-  for (const { index, agent: number, epoch, ports, gpuIds, volumes } of membersIn(data)) {
-    const grant = grants.next().value as GrantId;
-    const row = podAt(rows, data.service, data.pod, index);
+  const { service, pod, grants } = data;
+  const ports = Object.fromEntries(Object.keys(data.ports ?? {}).map((name) => [name, name]));
+  const rest = seatMembers(rows, { service, pod, set: data, grants, ports });
+  if (rest.size === 0) return;
+  const ids = idsIn<GrantId>(grants);
+  for (const { index, agent: number, epoch, ports: held, gpuIds, volumes } of membersIn(data)) {
+    const grant = ids.next().value as GrantId;
+    const row = rest.has(index) ? podAt(rows, service, pod, index) : undefined;
     if (row === undefined) continue;
-    const seat: Seat = {
-      grant,
-      agent: agentOfNumber(rows, number),
-      number,
-      epoch,
-      ports,
-      gpuIds,
-      volumes,
-      used: false,
-    };
+    const agent = agentOfNumber(rows, number);
+    const seat: Seat = { grant, agent, number, epoch, ports: held, gpuIds, volumes, used: false };
     putPod(rows, { ...withoutRequest(row), status: 'live', seat });
   }
 }
 
 export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>): void {
-  const launches = idsIn<LaunchId>(set.launches);
-  const grants = idsIn<GrantId>(set.grants);
-  const { version, incarnation } = set;
-  for (const { index, agent: number, epoch, ports, gpuIds, volumes } of membersIn(set)) {
-    const launch = launches.next().value as LaunchId;
-    const grant = grants.next().value as GrantId;
-    const row = podAt(rows, set.service, set.pod, index);
-    if (row === undefined) continue;
-    const held = row.seat?.grant === grant ? row.seat : undefined;
-    const named = Object.fromEntries(Object.entries(ports).map(([name, port]) => [`${set.task}.${name}`, port]));
-    const seat: Seat = {
-      grant,
-      agent: agentOfNumber(rows, number),
-      number,
-      epoch,
-      ports: { ...held?.ports, ...named },
-      gpuIds: [...new Set([...(held?.gpuIds ?? []), ...gpuIds])].sort(),
-      volumes,
-      used: held?.used ?? false,
-    };
-    const known = row.launched === undefined || row.launched === version;
-    const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
-    const failures = (known ? row.tasks[set.task]?.failures : undefined) ?? 0;
-    const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-    const { stopReason: _, until: __, ...rest } = withoutRequest(row);
-    putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder({ ...tasks, [set.task]: task }) });
+  const { service, pod, task, grants } = set;
+  const ports = Object.fromEntries(Object.keys(set.ports ?? {}).map((name) => [`${task}.${name}`, name]));
+  const rest = seatMembers(rows, { service, pod, set, grants, ports, order: set });
+  if (rest.size === 0) return;
+  const launchIds = idsIn<LaunchId>(set.launches);
+  const grantIds = idsIn<GrantId>(grants);
+  for (const member of membersIn(set)) {
+    const launch = launchIds.next().value as LaunchId;
+    const grant = grantIds.next().value as GrantId;
+    const row = rest.has(member.index) ? podAt(rows, service, pod, member.index) : undefined;
+    if (row !== undefined) launchPod(rows, row, set, member, launch, grant);
   }
 }
 
-export function killOrdered(rows: ServicesRows, { launches, reason }: DataOf<'KillOrdered'>): void {
-  for (const launch of idsIn<LaunchId>(launches)) {
+function launchPod(
+  rows: ServicesRows,
+  row: PodRow,
+  { task: name, version, incarnation }: DataOf<'LaunchOrdered'>,
+  { agent: number, epoch, ports, gpuIds, volumes }: Member,
+  launch: LaunchId,
+  grant: GrantId,
+): void {
+  const held = row.seat?.grant === grant ? row.seat : undefined;
+  const named = Object.fromEntries(Object.entries(ports).map(([port, value]) => [`${name}.${port}`, value]));
+  const seat: Seat = {
+    grant,
+    agent: agentOfNumber(rows, number),
+    number,
+    epoch,
+    ports: { ...held?.ports, ...named },
+    gpuIds: [...new Set([...(held?.gpuIds ?? []), ...gpuIds])].sort(),
+    volumes,
+    used: held?.used ?? false,
+  };
+  const known = row.launched === undefined || row.launched === version;
+  const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
+  const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
+  const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
+  const { stopReason: _, until: __, ...rest } = withoutRequest(row);
+  putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder({ ...tasks, [name]: task }) });
+}
+
+export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): void {
+  for (const launch of stopMembers(rows, data)) {
     const row = podOfLaunch(rows, launch);
     if (row === undefined) continue;
-    putPod(rows, { ...row, status: row.status === 'waiting' ? 'waiting' : 'stopping', stopReason: reason });
+    putPod(rows, { ...row, status: row.status === 'waiting' ? 'waiting' : 'stopping', stopReason: data.reason });
   }
 }
 
 /** While its service is uninstalled, a returned grant is remembered until the allocator has released it. */
 export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>): void {
   const destroyVolumes = data.destroyVolumes === true;
-  for (const grant of idsIn<GrantId>(data.grants)) {
+  for (const grant of returnMembers(rows, data.grants)) {
     const pod = podOfGrant(rows, grant);
     const gone = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
     if (gone === undefined) continue;
@@ -118,15 +138,16 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
 }
 
 export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {
-  for (const grant of idsIn<GrantId>(grants)) {
+  for (const grant of releaseMembers(rows, grants)) {
     const row = rows.leaving.get(grant);
     rows.leaving.delete(grant);
     if (row !== undefined) forgetGoneAgent(rows, row.agent);
   }
 }
 
-export function tasksObserved(rows: ServicesRows, { launches, state, at }: DataOf<'TasksObserved'>): void {
-  for (const launch of idsIn<LaunchId>(launches)) {
+export function tasksObserved(rows: ServicesRows, data: DataOf<'TasksObserved'>): void {
+  const { state, at } = data;
+  for (const launch of observeMembers(rows, data)) {
     const row = podOfLaunch(rows, launch);
     if (row !== undefined) observePod(rows, row, launch, state, at);
     else if (state === 'ENDED' || state === 'FINISHED') endLeaving(rows, launch);
@@ -191,9 +212,10 @@ export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>)
 export function agentNoted(rows: ServicesRows, { agent, epoch, state, more }: DataOf<'AgentNoted'>): void {
   if (state === 'ACTIVE') rows.agents.delete(agent);
   else rows.agents.put(agent, more === true ? { state, more: epoch } : { state });
-  for (const row of podsOn(rows, agent)) {
+  for (const [, row] of [...rows.pods.by('agent', agent)]) {
     if (row.seat!.epoch !== epoch) putPod(rows, { ...row, seat: { ...row.seat!, epoch } });
   }
+  noteEpoch(rows, agent, epoch);
   forgetGoneAgent(rows, agent);
 }
 
@@ -282,5 +304,5 @@ function forgetGoneAgent(rows: ServicesRows, agent: AgentId): void {
   if (rows.agents.get(agent)?.state !== 'GONE') return;
   for (const _ of rows.pods.by('agent', agent)) return;
   for (const _ of rows.leaving.by('agent', agent)) return;
-  rows.agents.delete(agent);
+  if (membersOn(rows, agent).length === 0) rows.agents.delete(agent);
 }

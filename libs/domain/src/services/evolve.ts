@@ -100,7 +100,7 @@ function serviceRemoved(
 ): void {
   if (rows.services.get(name)?.generation !== generation) return;
   rows.services.delete(name);
-  for (const table of [rows.versions, rows.plans, rows.pods, rows.tallies]) deleteBelow(table, `${name}/`);
+  for (const table of [rows.versions, rows.plans, rows.pods, rows.runs, rows.tallies]) deleteBelow(table, `${name}/`);
   for (const [grant, row] of [...rows.leaving.by('owner', ownerKey(name, generation))]) {
     if (row.returned) rows.leaving.delete(grant);
   }

@@ -6,8 +6,21 @@ import {
   type ServicesEvent,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { isRunning, isUp, podAt, podOfGrant, tallyOf } from './pods.js';
-import { launchesOf, planKey, type PodRow, type ServicesRows, type ServicesState, type TallyRow } from './state.js';
+import { keyOfPod, podAt, podOfGrant } from './pods.js';
+import { membersOf } from './run-rows.js';
+import { rowsIn } from './run-steps.js';
+import { counted, isPod, RUN_LENGTH_MAX } from './runs.js';
+import { isRunning, isUp, tallyOf } from './tallies.js';
+import {
+  launchesOf,
+  planKey,
+  podKey,
+  tallyKey,
+  type PodRow,
+  type ServicesRows,
+  type ServicesState,
+  type TallyRow,
+} from './state.js';
 import { mayBePlaced } from './settle.js';
 import { wantedCount } from './wanted.js';
 
@@ -19,6 +32,7 @@ export function servicesViolations(state: ServicesState): string[] {
     ...leavingViolations(state),
     ...uniqueViolations(state),
     ...planViolations(state),
+    ...runViolations(state),
   ];
 }
 
@@ -63,7 +77,8 @@ function returnViolation(rows: ServicesRows, grant: Parameters<typeof podOfGrant
 
 function podViolations(state: ServicesState): string[] {
   const found: string[] = [];
-  for (const [key, row] of state.pods.entries()) {
+  for (const row of allPods(state)) {
+    const key = keyOfPod(row);
     const service = state.services.get(row.service);
     if (service === undefined) found.push(`pod ${key} belongs to no service`);
     const seated = row.seat !== undefined;
@@ -135,7 +150,8 @@ function uniqueViolations(state: ServicesState): string[] {
     if (other === undefined) holders.set(what, who);
     else found.push(`${what} belongs to ${other} and to ${who}`);
   };
-  for (const [key, row] of state.pods.entries()) {
+  for (const row of allPods(state)) {
+    const key = keyOfPod(row);
     if (row.seat !== undefined) claim(`grant ${row.seat.grant}`, key);
     for (const launch of launchesOf(row)) claim(`launch ${launch}`, key);
   }
@@ -160,4 +176,33 @@ function planViolations(state: ServicesState): string[] {
     if (plan.status === 'running' && service?.plan !== plan.plan) found.push(`plan ${key} runs, but is not the latest`);
   }
   return found;
+}
+
+/** A run counts itself right, overlaps no other one, and has no member that is a row as well. */
+function runViolations(state: ServicesState): string[] {
+  const found: string[] = [];
+  let end = { pods: '', index: 0 };
+  for (const [key, run] of state.runs.entries()) {
+    const pods = tallyKey(run.service, run.pod);
+    const { members } = run;
+    const last = run.first + members.length - 1;
+    if (key !== podKey(run.service, run.pod, run.first)) found.push(`run ${key} begins at ${run.first}`);
+    if (end.pods === pods && run.first <= end.index) found.push(`run ${key} overlaps the one before it`);
+    if (run.first % RUN_LENGTH_MAX > last % RUN_LENGTH_MAX) found.push(`run ${key} goes over a border`);
+    end = { pods, index: last };
+    const { pods: podsIn, running, up, idle, returned } = counted(run);
+    const says = [run.pods, run.running, run.up, run.idle, run.returned];
+    const is = [podsIn, running, up, idle, returned];
+    if (says.join() !== is.join()) found.push(`run ${key} says ${says.join()}, counted ${is.join()}`);
+    if (run.pods + run.returned === 0) found.push(`run ${key} is empty`);
+    for (const row of rowsIn(state, run.service, run.pod, [[run.first, last]])) {
+      if (isPod(members[row.index - run.first])) found.push(`pod ${keyOfPod(row)} is in a run and a row`);
+    }
+  }
+  return found;
+}
+
+function* allPods(state: ServicesState): IterableIterator<PodRow> {
+  yield* state.pods.values();
+  for (const run of state.runs.values()) yield* membersOf(state, run);
 }

@@ -20,6 +20,7 @@ import {
 import type { ServicesInput } from './input.js';
 import { servicesViolations } from './invariants.js';
 import { STEPS_PER_DECISION_MAX } from './progress.js';
+import { podCounts } from './views.js';
 
 const DECISION_CHARACTERS_MAX = 256 * 1024;
 
@@ -76,12 +77,13 @@ describe('a large service', () => {
       const launched = [...decide(placed(request, (index) => `a${1 + Math.floor(index / 12)}`)), ...goOnWhileDue()];
       decide(running(launchesIn(launched)));
     }
-    expect(state.tallies.get('hello/web')).toMatchObject({ pods: 6000, up: 6000 });
+    expect(podCounts(state, 'hello')).toMatchObject({ web: { pods: 6000, up: 6000 } });
     const down = [...decide(scale(10)), ...goOnWhileDue()];
     const killed = dataOf(down, 'KillOrdered').flatMap(({ launches }) => idsOf<LaunchId>(launches));
     expect(killed).toHaveLength(5990);
     for (let at = 0; at < killed.length; at += 1000) decide(ended(killed.slice(at, at + 1000), 'KILLED'));
-    expect(state.tallies.get('hello/web')).toMatchObject({ pods: 10, up: 10, slots: 10 });
+    expect(podCounts(state, 'hello')).toMatchObject({ web: { pods: 10, up: 10 } });
+    expect(state.tallies.get('hello/web')).toMatchObject({ slots: 10 });
     expect(state.services.get('hello')).toMatchObject({ settled: true });
     expect(servicesViolations(state)).toEqual([]);
   });

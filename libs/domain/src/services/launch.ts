@@ -12,7 +12,7 @@ import {
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
-import { tallyOf } from './pods.js';
+import { tallyOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
 import type { Recipe, TaskRecipe } from './recipe.js';
 import { launchesOf, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';

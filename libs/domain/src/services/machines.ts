@@ -10,7 +10,7 @@ import {
 } from '@orrery/contracts';
 import { isNamed } from './agents.js';
 import { orderKills } from './launch.js';
-import { keysByService, podAt, podsAvoiding, podsOn } from './pods.js';
+import { keysByService, podAt, podByKey, podsAvoiding, podsOn } from './pods.js';
 import { askWithoutAvoiding, requestPlaces } from './placement.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -44,7 +44,7 @@ export function agentUnreachable(
 }
 
 function loseSight(proposal: Proposal, service: ServiceRow, agent: AgentId, keys: readonly string[]): void {
-  const rows = keys.map((key) => proposal.state.pods.get(key)!);
+  const rows = keys.map((key) => podByKey(proposal.state, key)!);
   const living = rows.filter((row) => launchesOf(row).length > 0);
   const wanted = rows.filter((row) => isWanted(proposal.state, service, row));
   const delay = replacementPolicy(targetSpec(proposal.state, service))['unreachable-replace-secs'] ?? 0;
@@ -109,7 +109,7 @@ export function agentGone(proposal: Proposal, { agent, epoch }: ClusterEventOf<'
       proposal,
       service,
       agent,
-      keys.map((key) => proposal.state.pods.get(key)!),
+      keys.map((key) => podByKey(proposal.state, key)!),
     );
     pursue(proposal, name, keys);
   }
@@ -155,7 +155,7 @@ export function placementPending(
 function stopAvoiding(proposal: Proposal, agent: AgentId): void {
   const pods = podsAvoiding(proposal.state, agent);
   for (const [name, keys] of keysByService(pods)) {
-    const rows = keys.map((key) => proposal.state.pods.get(key)!);
+    const rows = keys.map((key) => podByKey(proposal.state, key)!);
     askWithoutAvoiding(proposal, proposal.state.services.get(name)!, rows);
   }
 }
@@ -189,7 +189,7 @@ export function replace(proposal: Proposal, service: ServiceRow, rows: readonly 
     'replaced',
   );
   const wishes = rows.map(({ pod, index, seat }) => ({
-    row: proposal.state.pods.get(podKey(name, pod, index))!,
+    row: podAt(proposal.state, name, pod, index)!,
     avoid: [seat!.agent],
     replaces: seat!.grant,
   }));
@@ -228,7 +228,7 @@ function wait(
 function endWaiting(proposal: Proposal, pods: readonly PodRow[]): void {
   for (const [name, keys] of keysByService(pods)) {
     const service = proposal.state.services.get(name)!;
-    const rows = keys.map((key) => proposal.state.pods.get(key)!);
+    const rows = keys.map((key) => podByKey(proposal.state, key)!);
     endRecovery(
       proposal,
       service,
@@ -259,7 +259,7 @@ function giveUp(proposal: Proposal, service: ServiceRow, agent: AgentId, rows: r
   for (const { pod, index } of paced) replaceInTurn(proposal, name, pod, index, delaySecs);
   proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants } });
   const due = again
-    .map(({ pod, index }) => proposal.state.pods.get(podKey(name, pod, index))!)
+    .map(({ pod, index }) => podAt(proposal.state, name, pod, index)!)
     .filter(({ until }) => (until ?? 0) <= proposal.context.at);
   requestPlaces(
     proposal,

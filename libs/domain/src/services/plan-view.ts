@@ -1,7 +1,9 @@
 import type { PlanStatus, PlanStrategy } from '@orrery/contracts';
-import { isUp, podAt, podsOf, tallyOf } from './pods.js';
+import { podAt, podsOf } from './pods.js';
+import { countsOf, isUp } from './tallies.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { indexAt, isCanary, isPending } from './steps.js';
+import { runsOf } from './run-rows.js';
+import { indexAt, isCanary, isPending, positionOf } from './steps.js';
 import { wantedCount } from './wanted.js';
 
 export interface StepView {
@@ -62,7 +64,18 @@ function phaseView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, stepsMax:
     steps.push(stepView(rows, plan, phase, indexAt(phase, position)));
   }
   const { name, strategy, total, done } = phase;
-  return { name, status: phaseStatus(plan, phase, steps), strategy, total, complete: done, steps };
+  const complete = Math.min(total, done + upInRuns(rows, plan, phase));
+  return { name, status: phaseStatus(plan, phase, steps), strategy, total, complete, steps };
+}
+
+/** Steps that are complete and not counted yet, since others of their run are not. */
+function upInRuns(rows: ServicesRows, { service, run: step, status }: PlanRow, phase: PhaseRow): number {
+  if (phase.done >= phase.total || phase.action === 'decommission' || status !== 'running') return 0;
+  let up = 0;
+  for (const [, run] of runsOf(rows, service, phase.pod)) {
+    if (run.step === step && positionOf(phase, run.first) !== undefined) up += run.up;
+  }
+  return up;
 }
 
 function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: number): StepView {
@@ -128,7 +141,7 @@ function recoveryView(rows: ServicesRows, name: string, stepsMax: number): PlanV
   const run = service.plan === undefined ? undefined : rows.plans.get(planKey(name, service.plan));
   const phases: PhaseView[] = [];
   for (const pod of Object.keys(service.recipes)) {
-    const tally = tallyOf(rows, name, pod);
+    const tally = countsOf(rows, name, pod);
     if (tally.pods === tally.up || service.uninstalling) continue;
     const steps: StepView[] = [];
     for (const row of podsOf(rows, name, pod)) {

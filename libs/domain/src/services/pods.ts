@@ -1,32 +1,73 @@
-import type { AgentId, GrantId, LaunchId } from '@orrery/contracts';
+import { ordinalOf, seqOf, type AgentId, type GrantId, type LaunchId } from '@orrery/contracts';
+import { numberOf } from './agents.js';
+import { breakOut, memberOf, placeOfGrant, placeOfLaunch, putRun, runAt, runsOf, type Span } from './run-rows.js';
+import { counted, GONE, isPod, type RunRow } from './runs.js';
+
 import {
   podKey,
   tallyKey,
   type LeavingRow,
+  type PhaseRow,
   type PodRow,
   type Rows,
   type ServicesRows,
-  type TallyRow,
-  type TaskRow,
 } from './state.js';
+import { dropRow, fileRow, tallyOf } from './tallies.js';
 
 /**
- * The only way to the rows of pods, so that runs of equal pods can become one row without touching a rule.
+ * The only way to the rows of pods. One that is a member of a run is shown as the row that it would be; whoever changes it by
+ * itself breaks it out.
  */
 export function podAt(rows: ServicesRows, service: string, pod: string, index: number): PodRow | undefined {
-  return rows.pods.get(podKey(service, pod, index));
+  const row = rows.pods.get(podKey(service, pod, index));
+  if (row !== undefined) return row;
+  const span = runAt(rows, service, pod, index);
+  return span === undefined ? undefined : memberOf(rows, span.run, span.from);
+}
+
+export function podByKey(rows: ServicesRows, key: string): PodRow | undefined {
+  const row = rows.pods.get(key);
+  if (row !== undefined) return row;
+  const [service, pod, index] = key.split('/') as [string, string, string];
+  return podAt(rows, service, pod, Number(index));
 }
 
 export function podOfLaunch(rows: ServicesRows, launch: LaunchId): PodRow | undefined {
-  return firstOf(rows.pods, 'launch', launch);
+  const row = firstOf(rows.pods, 'launch', launch);
+  if (row !== undefined) return row;
+  const place = placeOfLaunch(rows, seqOf(launch), ordinalOf(launch));
+  const member = place === undefined ? undefined : memberOf(rows, place.run, place.position);
+  return member?.tasks[place!.task]?.launch === launch ? member : undefined;
 }
 
 export function podOfGrant(rows: ServicesRows, grant: GrantId): PodRow | undefined {
-  return firstOf(rows.pods, 'grant', grant);
+  const row = firstOf(rows.pods, 'grant', grant);
+  if (row !== undefined) return row;
+  const place = placeOfGrant(rows, seqOf(grant), ordinalOf(grant));
+  return place === undefined ? undefined : memberOf(rows, place.run, place.position);
 }
 
-export function podsOn(rows: ServicesRows, agent: AgentId): PodRow[] {
-  return Array.from(rows.pods.by('agent', agent), ([, row]) => row);
+/** Of one service, where it is named. */
+export function podsOn(rows: ServicesRows, agent: AgentId, service?: string): PodRow[] {
+  const found: PodRow[] = [];
+  for (const [, row] of rows.pods.by('agent', agent)) {
+    if (service === undefined || row.service === service) found.push(row);
+  }
+  for (const { run, from } of membersOn(rows, agent, service)) found.push(memberOf(rows, run, from)!);
+  return found;
+}
+
+/** Members of runs that hold a place on an agent. Looks through columns: agents are lost or drained one by one, pods start by thousands. */
+export function membersOn(rows: ServicesRows, agent: AgentId, service?: string): Span[] {
+  const number = numberOf(rows, agent);
+  const spans: Span[] = [];
+  if (number === undefined) return spans;
+  for (const [key, run] of service === undefined ? rows.runs.entries() : runsOf(rows, service)) {
+    for (let at = run.agents.indexOf(number); at >= 0; at = run.agents.indexOf(number, at + 1)) {
+      if (isPod(run.members[at])) spans.push({ key, run, from: at, to: at });
+    }
+  }
+  return spans;
 }
 
 /** The grant on which a former life of this pod may still run. */
@@ -48,96 +89,72 @@ export function leavingOfLaunch(rows: ServicesRows, launch: LaunchId): [GrantId,
   return undefined;
 }
 
-/** Pods of one type, in the order of their indexes. */
-export function* podsOf(rows: ServicesRows, service: string, pod: string): IterableIterator<PodRow> {
-  for (const [, row] of rows.pods.entries(podKey(service, pod, 0))) {
+/** Pods of one type in the order of their indexes, from one on. */
+export function* podsOf(rows: ServicesRows, service: string, pod: string, from = 0): IterableIterator<PodRow> {
+  const diverged = rowsOf(rows, service, pod, from);
+  let row = diverged.next();
+  for (const [, run] of runsOf(rows, service, pod)) {
+    for (let at = Math.max(0, from - run.first); at < run.members.length; at += 1) {
+      if (!isPod(run.members[at])) continue;
+      for (; row.done !== true && row.value.index < run.first + at; row = diverged.next()) yield row.value;
+      yield memberOf(rows, run, at)!;
+    }
+  }
+  for (; row.done !== true; row = diverged.next()) yield row.value;
+}
+
+/** Pods of one type that are rows, in the order of their indexes. */
+export function* rowsOf(rows: ServicesRows, service: string, pod: string, from = 0): IterableIterator<PodRow> {
+  for (const [, row] of rows.pods.entries(podKey(service, pod, from))) {
     if (row.service !== service || row.pod !== pod) return;
     yield row;
   }
 }
 
+export function keyOfPod({ service, pod, index }: Pick<PodRow, 'service' | 'pod' | 'index'>): string {
+  return podKey(service, pod, index);
+}
+
 /** Keys of pods by their service, both in the order of their coming. */
 export function keysByService(pods: Iterable<PodRow>): Map<string, string[]> {
   const filed = new Map<string, Set<string>>();
-  for (const { service, pod, index } of pods) {
-    const keys = filed.get(service) ?? new Set();
-    filed.set(service, keys.add(podKey(service, pod, index)));
+  for (const row of pods) {
+    const keys = filed.get(row.service) ?? new Set();
+    filed.set(row.service, keys.add(keyOfPod(row)));
   }
   return new Map(Array.from(filed, ([service, keys]) => [service, [...keys]]));
 }
 
-const NOTHING: TallyRow = { slots: 0, incarnation: 0, pods: 0, running: 0, up: 0, finished: 0 };
-const PRESENT: TallyRow = { ...NOTHING, pods: 1 };
-const RUNNING: TallyRow = { ...PRESENT, running: 1 };
-const UP: TallyRow = { ...RUNNING, up: 1 };
-const FINISHED: TallyRow = { ...UP, finished: 1 };
-
-export function tallyOf(rows: ServicesRows, service: string, pod: string): TallyRow {
-  return rows.tallies.get(tallyKey(service, pod)) ?? NOTHING;
-}
-
 export function putPod(rows: ServicesRows, row: PodRow): void {
-  const key = podKey(row.service, row.pod, row.index);
-  recount(rows, rows.pods.get(key), row);
-  rows.pods.put(key, row);
+  if (!rows.pods.has(keyOfPod(row))) breakOut(rows, row.service, row.pod, row.index);
+  fileRow(rows, row);
 }
 
 export function deletePod(rows: ServicesRows, row: PodRow): void {
-  const key = tallyKey(row.service, row.pod);
-  const tally = tallyOf(rows, row.service, row.pod);
-  const incarnation = Math.max(tally.incarnation, ...Object.values(row.tasks).map((task) => task.incarnation));
-  if (incarnation > tally.incarnation) rows.tallies.put(key, { ...tally, incarnation });
-  recount(rows, row, undefined);
-  rows.pods.delete(podKey(row.service, row.pod, row.index));
+  if (!rows.pods.has(keyOfPod(row))) breakOut(rows, row.service, row.pod, row.index);
+  dropRow(rows, row);
 }
 
-/** Every task runs or has reached its goal. */
-export function isRunning(row: PodRow): boolean {
-  if (row.status === 'finished') return true;
-  return row.status === 'live' && everyTask(row, ({ status }) => status === 'running' || isReady(status));
+/** Takes members out of a run without rows of their own: they are no pods any more. */
+export function dropMembers(
+  rows: ServicesRows,
+  key: string,
+  run: RunRow,
+  positions: readonly number[],
+  code = GONE,
+): void {
+  const members = run.members.slice();
+  for (const position of positions) members[position] = code;
+  putRun(rows, key, counted({ ...run, members }));
 }
 
-/** Every task is ready or has reached its goal. */
-export function isUp(row: PodRow): boolean {
-  if (row.status === 'finished') return true;
-  return row.status === 'live' && everyTask(row, ({ status }) => isReady(status));
-}
-
-function isReady(status: TaskRow['status']): boolean {
-  return status === 'ready' || status === 'finished';
-}
-
-function everyTask(row: PodRow, holds: (task: TaskRow) => boolean): boolean {
-  let tasks = 0;
-  for (const name in row.tasks) {
-    const task = row.tasks[name]!;
-    if (task.status === 'dropped') continue;
-    if (!holds(task)) return false;
-    tasks += 1;
-  }
-  return tasks > 0;
-}
-
-function recount(rows: ServicesRows, before: PodRow | undefined, after: PodRow | undefined): void {
-  const was = before === undefined ? NOTHING : countsOf(before);
-  const is = after === undefined ? NOTHING : countsOf(after);
-  if (was === is) return;
-  const { service, pod } = (after ?? before)!;
-  const tally = tallyOf(rows, service, pod);
-  rows.tallies.put(tallyKey(service, pod), {
-    ...tally,
-    pods: tally.pods + is.pods - was.pods,
-    running: tally.running + is.running - was.running,
-    up: tally.up + is.up - was.up,
-    finished: tally.finished + is.finished - was.finished,
-  });
-}
-
-/** What one pod adds to the tally of its type: one of four values. */
-function countsOf(row: PodRow): TallyRow {
-  if (row.status === 'finished') return FINISHED;
-  if (isUp(row)) return UP;
-  return isRunning(row) ? RUNNING : PRESENT;
+/** Pods go from the highest index down, so the last one that is there gives the number of slots. */
+export function releaseSlots(rows: ServicesRows, service: string, phase: PhaseRow): void {
+  const tally = tallyOf(rows, service, phase.pod);
+  let { slots } = tally;
+  const lowest = phase.indexes[0]?.[0] ?? slots;
+  while (slots > lowest && podAt(rows, service, phase.pod, slots - 1) === undefined) slots -= 1;
+  if (slots < tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
 }
 
 function firstOf<Row extends object>(rows: Rows<string, Row>, index: string, value: string): Row | undefined {

@@ -1,7 +1,7 @@
 import { rangesOf, type ServicesEvent, type StepRef } from '@orrery/contracts';
 import { continueDrains } from './drain.js';
 import { orderKills } from './launch.js';
-import { podAt } from './pods.js';
+import { podAt, podByKey } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type PodRow, type ServiceRow } from './state.js';
@@ -52,7 +52,7 @@ export function completeSteps(proposal: Proposal, name: string, keys: readonly s
   if (service === undefined || plan === undefined) return;
   const byPhase = new Map<string, number[]>();
   for (const key of keys) {
-    const row = proposal.state.pods.get(key);
+    const row = podByKey(proposal.state, key);
     if (row?.step !== plan.run) continue;
     const phase = phaseOfStep(plan, row);
     if (phase === undefined || phase.done >= phase.total || !isDone(proposal, service, phase, row)) continue;

@@ -27,6 +27,7 @@ export class Proposal {
       versions: new RowsOver(state.versions, indexes.versions),
       plans: new RowsOver(state.plans, indexes.plans),
       pods: new RowsOver(state.pods, indexes.pods),
+      runs: new RowsOver(state.runs, indexes.runs),
       tallies: new RowsOver(state.tallies, indexes.tallies),
       leaving: new RowsOver(state.leaving, indexes.leaving),
       agents: new RowsOver(state.agents, indexes.agents),

@@ -6,10 +6,11 @@ import {
   type GrantId,
   type IdRuns,
   type LaunchId,
+  type ServiceRef,
   type ServiceSpec,
 } from '@orrery/contracts';
 import { orderKills } from './launch.js';
-import { keysByService, leavingOfLaunch, podOfLaunch } from './pods.js';
+import { keysByService, leavingOfLaunch, podByKey, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, type TaskRecipe } from './recipe.js';
@@ -96,7 +97,7 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
     else if (essential && !goalReached && !restart.has(key)) restart.set(key, 'restarted');
   }
   for (const reason of ['restarted', 'replaced'] as const) {
-    const rows = [...restart].filter(([, why]) => why === reason).map(([key]) => proposal.state.pods.get(key)!);
+    const rows = [...restart].filter(([, why]) => why === reason).map(([key]) => podByKey(proposal.state, key)!);
     orderKills(
       proposal,
       service,
@@ -186,7 +187,7 @@ function returnEmpty(proposal: Proposal, { service, generation }: LeavingRow, gr
 }
 
 /** Goes on with a service and these pods of it, unless the one of that name is a later one. */
-export function pursueOwner(proposal: Proposal, { service, generation }: LeavingRow, keys: readonly string[]): void {
+export function pursueOwner(proposal: Proposal, { service, generation }: ServiceRef, keys: readonly string[]): void {
   if (proposal.state.services.get(service)?.generation === generation) pursue(proposal, service, keys);
 }
 

@@ -1,7 +1,7 @@
 import { idRunsOf, rangesOf, type AgentId, type GrantId, type ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
-import { predecessorOf } from './pods.js';
+import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
@@ -38,7 +38,7 @@ export function settle(
 ): void {
   const { state } = proposal;
   const moves = keys.flatMap((key) => {
-    const row = state.pods.get(key);
+    const row = podByKey(state, key);
     return row === undefined ? [] : [{ row, move: nextMove(proposal, service, row, refused.has(key)) }];
   });
   const withdrawn = moves.flatMap(({ row, move }) => (move.kind === 'withdraw' ? [{ row, again: move.again }] : []));
@@ -191,5 +191,5 @@ function fileReplaced(
 
 function current(rows: ServicesRows, wish: Wish): Wish {
   const { service, pod, index } = wish.row;
-  return { ...wish, row: rows.pods.get(podKey(service, pod, index)) ?? wish.row };
+  return { ...wish, row: podAt(rows, service, pod, index) ?? wish.row };
 }

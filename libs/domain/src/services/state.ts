@@ -11,7 +11,8 @@ import type {
   ServicesEventOf,
   Volume,
 } from '@orrery/contracts';
-import { hasOpenSteps } from './steps.js';
+import { grantBuckets, launchBuckets, type RunRow } from './runs.js';
+import { hasOpenSteps, isOver } from './steps.js';
 
 /**
  * What the service-manager knows, as the fold of the services journal.
@@ -38,7 +39,10 @@ export interface ServicesState {
   readonly services: Table<string, ServiceRow>;
   readonly versions: Table<string, VersionRow>;
   readonly plans: Table<string, PlanRow>;
+  /** Pods that differ from their neighbours. */
   readonly pods: Table<string, PodRow>;
+  /** All others. */
+  readonly runs: Table<string, RunRow>;
   readonly tallies: Table<string, TallyRow>;
   readonly leaving: Table<string, LeavingRow>;
   readonly agents: Table<string, AgentRow>;
@@ -181,7 +185,7 @@ export interface TaskRow {
   readonly until?: EpochMs;
 }
 
-/** Counts of the pods of one type, so that nobody has to walk them. */
+/** Counts of the pods of one type that are rows, so that nobody has to walk them; runs count themselves. */
 export interface TallyRow {
   /** No pod has this index or a higher one. */
   readonly slots: number;
@@ -228,13 +232,18 @@ export interface NameRow {
 export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
   services: {},
   versions: {},
-  plans: { open: (row) => (hasOpenSteps(row) ? 'open' : undefined) },
+  plans: { open: (row) => (hasOpenSteps(row) || isOver(row) ? 'open' : undefined) },
   pods: {
     launch: (row) => oneOrMany(launchesOf(row)),
     grant: (row) => row.seat?.grant,
     agent: (row) => row.seat?.agent,
     avoid: (row) => row.avoid,
     due: (row) => deadlineKey(dueAt(row)),
+  },
+  runs: {
+    launch: launchBuckets,
+    grant: grantBuckets,
+    work: (row) => (row.idle > 0 ? 'work' : undefined),
   },
   tallies: {},
   leaving: {
@@ -256,6 +265,7 @@ export function initialState(): ServicesState {
     versions: new Table('versions', indexes.versions),
     plans: new Table('plans', indexes.plans),
     pods: new Table('pods', indexes.pods),
+    runs: new Table('runs', indexes.runs),
     tallies: new Table('tallies', indexes.tallies),
     leaving: new Table('leaving', indexes.leaving),
     agents: new Table('agents', indexes.agents),
@@ -283,7 +293,7 @@ export function tallyKey(service: string, pod: string): string {
 }
 
 export function agentKey(number: number): string {
-  return String(number).padStart(INDEX_DIGITS, '0');
+  return String(number);
 }
 
 export function ownerKey(service: string, generation: number): string {

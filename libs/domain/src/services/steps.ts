@@ -9,6 +9,12 @@ export function hasOpenSteps(plan: PlanRow): boolean {
   return openPhases(plan).some((phase) => openSteps(phase, 1).length > 0);
 }
 
+/** Nothing is left of it but to say so. An uninstall ends by what it waits for after its steps. */
+export function isOver(plan: PlanRow): boolean {
+  if (plan.status !== 'running' || plan.plan === 'uninstall') return false;
+  return plan.phases.every((phase) => phase.done >= phase.total);
+}
+
 /** Phases in which steps may start. */
 export function openPhases(plan: PlanRow): PhaseRow[] {
   if (plan.status !== 'running' || plan.paused) return [];
@@ -33,6 +39,12 @@ export function openSteps(phase: PhaseRow, max: number): number[] {
     else if (serial) break;
   }
   return open;
+}
+
+/** The phase that the started step on this pod belongs to. */
+export function phaseOfStep(plan: PlanRow, pod: string, index: number): PhaseRow | undefined {
+  const phases = plan.phases.filter((phase) => phase.pod === pod && positionOf(phase, index) !== undefined);
+  return phases.find((phase) => phase.done < phase.total) ?? phases[0];
 }
 
 export function inTurn(strategy: PlanStrategy): boolean {

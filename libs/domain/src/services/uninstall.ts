@@ -1,6 +1,9 @@
 import { idRunsOf, type AgentId, type GrantId } from '@orrery/contracts';
+import { agentNamed } from './agents.js';
 import type { Proposal } from './proposal.js';
-import { ownerKey, planKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
+import { runsOf } from './run-rows.js';
+import { RETURNED } from './runs.js';
+import { ownerKey, planKey, type LeavingRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Goes on without what these pods hold on machines that can't be reached: it is collected when they return or are gone. */
 export function leaveBehind(proposal: Proposal, service: ServiceRow, pods: readonly PodRow[]): void {
@@ -24,6 +27,8 @@ export function finishUninstall(proposal: Proposal, name: string): void {
     if (proposal.state.agents.get(row.agent)?.state !== 'UNREACHABLE') return;
     left.push([grant as GrantId, row]);
   }
+  const onRuns = agentsOfReturned(proposal.state, name);
+  if (onRuns === undefined) return;
   const forgotten = left.filter(([, row]) => !row.leftBehind);
   noteLeftBehind(
     proposal,
@@ -33,8 +38,23 @@ export function finishUninstall(proposal: Proposal, name: string): void {
   );
   const { generation } = service;
   proposal.emit({ type: 'PlanCompleted', data: { service: service.name, generation, plan: plan.plan, run: plan.run } });
-  const leftOn = distinct(left.map(([, row]) => row.agent));
+  const leftOn = distinct([...left.map(([, row]) => row.agent), ...onRuns]);
   proposal.emit({ type: 'ServiceRemoved', data: { service: service.name, generation, leftOn } });
+}
+
+/** Where grants of runs wait for their release; nothing while one of these machines can be reached. */
+function agentsOfReturned(rows: ServicesRows, service: string): AgentId[] | undefined {
+  const agents = new Set<AgentId>();
+  for (const [, run] of runsOf(rows, service)) {
+    if (run.returned === 0) continue;
+    for (const [position, code] of run.members.entries()) {
+      if (code !== RETURNED) continue;
+      const agent = agentNamed(rows, run.agents[position]!);
+      if (rows.agents.get(agent)?.state !== 'UNREACHABLE') return undefined;
+      agents.add(agent);
+    }
+  }
+  return [...agents];
 }
 
 function noteLeftBehind(

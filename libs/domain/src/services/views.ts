@@ -4,12 +4,12 @@ import type { EpochMs, Refusal } from '@orrery/kernel';
 import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
 import { planView, workOf } from './plan-view.js';
-import { isRunning, isUp, podAt, tallyOf } from './pods.js';
+import { podAt, podsOf } from './pods.js';
+import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
 import { Proposal } from './proposal.js';
 import { specAt } from './recipe.js';
 import {
   launchesOf,
-  podKey,
   versionKey,
   type PodRow,
   type ServiceRow,
@@ -83,7 +83,7 @@ export function serviceView(rows: ServicesRows, name: string): ServiceView | und
   if (service === undefined) return undefined;
   const spec = targetSpec(rows, service);
   const pods = Object.keys(spec.pods).map((pod) => {
-    const { running, up } = tallyOf(rows, name, pod);
+    const { running, up } = countsOf(rows, name, pod);
     return [pod, { count: spec.pods[pod]!.count ?? 0, running, ready: up }] as const;
   });
   const plan = service.plan === undefined ? undefined : planView(rows, name, service.plan, PLAN_STEPS_LOOKED_AT);
@@ -108,6 +108,11 @@ export function serviceViews(rows: ServicesRows, limit: number, after = ''): Ser
   return views;
 }
 
+/** How many pods of each type there are and how far they are: cheap, however many. */
+export function podCounts(rows: ServicesRows, service: string): Readonly<Record<string, Counts>> {
+  return Object.fromEntries(podTypes(rows, service).map((pod) => [pod, countsOf(rows, service, pod)]));
+}
+
 /** `pod`: the name of one instance, such as web-0. */
 export function podView(rows: ServicesRows, service: string, pod: string): PodView | undefined {
   const dash = pod.lastIndexOf('-');
@@ -118,12 +123,14 @@ export function podView(rows: ServicesRows, service: string, pod: string): PodVi
 /** Pods of a service in the order of type and index, those after `after` (a name) first. */
 export function podViews(rows: ServicesRows, service: string, limit: number, after?: string): PodView[] {
   const dash = after?.lastIndexOf('-') ?? 0;
-  const from =
-    after === undefined ? `${service}/` : podKey(service, after.slice(0, dash), Number(after.slice(dash + 1)));
+  const last = after === undefined ? undefined : { pod: after.slice(0, dash), index: Number(after.slice(dash + 1)) };
   const views: PodView[] = [];
-  for (const [key, row] of rows.pods.entries(from)) {
-    if (row.service !== service || views.length >= limit) break;
-    if (after === undefined || key !== from) views.push(viewOfPod(row));
+  for (const pod of podTypes(rows, service)) {
+    if (last !== undefined && pod < last.pod) continue;
+    for (const row of podsOf(rows, service, pod, pod === last?.pod ? last.index + 1 : 0)) {
+      if (views.length >= limit) return views;
+      views.push(viewOfPod(row));
+    }
   }
   return views;
 }
@@ -194,7 +201,7 @@ function stateOf(
   let up = 0;
   let finished = 0;
   for (const [pod, { count }] of Object.entries(spec.pods)) {
-    const tally = tallyOf(rows, service.name, pod);
+    const tally = countsOf(rows, service.name, pod);
     wanted += count ?? 0;
     up += tally.up;
     finished += tally.finished;

@@ -1,6 +1,6 @@
 import type { ServiceSpec } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
-import { isUp } from './pods.js';
+import { isUp } from './tallies.js';
 import { recipeAt, recipeFor, specAt } from './recipe.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
