@@ -1,3 +1,4 @@
+import { c1m, c2m, mixed } from './c1m.js';
 import { failover } from './failover.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
@@ -6,6 +7,9 @@ import { smoke } from './smoke.js';
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkResult>>> = {
   smoke,
   failover,
+  c1m,
+  c2m,
+  mixed,
 };
 
 const { name, options } = readOptions(process.argv.slice(2));

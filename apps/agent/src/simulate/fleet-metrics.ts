@@ -15,6 +15,9 @@ export function fleetMetrics(registry: Registry, fleet: Fleet): void {
   gauge('agents', 'simulated agents', () => fleet.agents.length);
   gauge('registered', 'agents whose registration was answered', () => fleet.registered);
   gauge('launches', 'launches held, ended ones until they are acknowledged', () => fleet.tasks.count);
+  gauge('live', 'launches that have not ended', () => fleet.tasks.live);
+  gauge('begun', 'launches that ran', () => fleet.tasks.begun);
+  gauge('untold_agents', 'agents that have something to tell', () => fleet.untold);
   gauge('launch_bytes', 'room for launches', () => fleet.tasks.bytes);
   gauge('reports', 'reports sent', () => fleet.counts.reports);
   gauge('report_bytes', 'bytes of reports sent', () => fleet.counts.reportBytes);

@@ -79,6 +79,11 @@ export class Fleet {
     return this.agents.reduce((count, { epoch }) => count + (epoch > 0 ? 1 : 0), 0);
   }
 
+  /** Agents that have told less than there is, or do not know yet that the broker has it. */
+  get untold(): number {
+    return this.#telling.size + this.agents.reduce((count, { outgoing }) => count + (outgoing ? 1 : 0), 0);
+  }
+
   /** Resolves once orders are followed and every agent has told its Inventory. */
   async begin(): Promise<void> {
     const { cell, log, sizes } = this.#options;

@@ -73,8 +73,7 @@ export class MockDriver {
   #begin(task: number): void {
     const tasks = this.#tasks;
     if (this.#draw(task, purpose.startError) < this.#knobs.startErrors) return this.#end(task, taskState.error);
-    tasks.state[task] = taskState.running;
-    tasks.changedMs[task] = this.#nowMs;
+    tasks.become(task, taskState.running, this.#nowMs);
     // One that ends before its check has passed is never ready.
     const nextMs = Math.min(this.#readyAfterMs(task), this.#endAfterMs(task));
     if (nextMs < Infinity) this.#after(task, nextMs);
@@ -95,8 +94,7 @@ export class MockDriver {
 
   #end(task: number, state: number): void {
     this.#tasks.wheel.cancel(task);
-    this.#tasks.state[task] = state;
-    this.#tasks.changedMs[task] = this.#nowMs;
+    this.#tasks.become(task, state, this.#nowMs);
     this.#changed(task);
   }
 

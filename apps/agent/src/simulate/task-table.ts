@@ -24,6 +24,10 @@ export const taskFlag = {
 export class TaskTable {
   readonly wheel: TimingWheel;
   count = 0;
+  /** Not ended. */
+  live = 0;
+  /** All that ever ran. */
+  begun = 0;
   agent: Uint32Array;
   seq: Uint32Array;
   ordinal: Uint32Array;
@@ -82,11 +86,13 @@ export class TaskTable {
     else this.next[tail] = task;
     this.#tails[agent] = task;
     this.count += 1;
+    this.live += 1;
     return task;
   }
 
   /** A task of which there is nothing to tell any more. */
   remove(task: number): void {
+    if (this.isLive(task)) this.live -= 1;
     const agent = this.agent[task]!;
     const next = this.next[task]!;
     const before = this.before[task]!;
@@ -116,6 +122,14 @@ export class TaskTable {
 
   isLive(task: number): boolean {
     return this.state[task]! <= taskState.running;
+  }
+
+  /** In a new state since then. */
+  become(task: number, state: number, atMs: number): void {
+    if (state === taskState.running) this.begun += 1;
+    else if (this.isLive(task)) this.live -= 1;
+    this.state[task] = state;
+    this.changedMs[task] = atMs;
   }
 
   has(task: number, flag: number): boolean {

@@ -1,0 +1,208 @@
+import { journalTopic } from '@orrery/contracts';
+import { eventually } from '@orrery/testing';
+import { Clients, type OutgoingCommand } from './clients.js';
+import { HistoryWatch } from './history-watch.js';
+import { markJournals, readRun, type Run } from './journal-reading.js';
+import type { BenchmarkOptions } from './options.js';
+import { drawCurves } from './picture.js';
+import type { Cost } from './process-costs.js';
+import type { BenchmarkResult } from './report.js';
+import { SimulatedCluster } from './simulated-cluster.js';
+import { round } from './statistics.js';
+
+export interface ManyTasks {
+  readonly name: string;
+  readonly agents: number;
+  readonly services: number;
+  readonly tasksPerService: number;
+  readonly clients: number;
+  /** Service k is of the role k modulo this. */
+  readonly roles: number;
+}
+
+/** Small enough that the mix of machines is about half full. */
+const CPUS = 0.05;
+const MEMORY_MIB = 64;
+const WARM_UP_SERVICES = 20;
+const WARM_UP_SHARE = 0.02;
+const DEPLOYED_WITHIN_MS = 600_000;
+export const durability = 'one broker, acks=all, no fsync per write; Cassandra commit log periodic';
+
+/**
+ * Commands for many tasks at once, over the whole way: command → Kafka → decisions → agents report RUNNING → history in
+ * Cassandra. The journals are read when all is over; their broker's time stamps are the clock.
+ */
+export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { agents, clients: clientCount } = plan;
+  const tasks = plan.services * plan.tasksPerService;
+  const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.1) });
+  try {
+    const clients = await Clients.connect(cluster.brokers, clientCount);
+    const emptyMib = cluster.resident();
+    if (!options.cold) await warmUp(cluster, clients, plan, options);
+    const measured = await deploy(cluster, clients, plan, options);
+    await clients.close();
+    const suffix = `${options.policy}${options.distinctPorts ? '-ports' : ''}`;
+    const title = `${plan.name}: ${tasks.toLocaleString('en-US')} tasks, ${agents} agents, ${suffix}`;
+    drawCurves(options.out, plan.name, title, [
+      { label: 'scheduled', points: measured.run.scheduled.outline(measured.beganMs) },
+      { label: 'running', points: measured.run.running.outline(measured.beganMs) },
+    ]);
+    return {
+      name: plan.name,
+      durability,
+      settings: {
+        agents,
+        services: plan.services,
+        tasksPerService: plan.tasksPerService,
+        clients: clientCount,
+        roles: plan.roles,
+        policy: options.policy,
+        distinctPorts: String(options.distinctPorts),
+        warm: String(!options.cold),
+        startDelays: '0.1-1 s, uniform, drawn a task',
+      },
+      metrics: { tasks, agents, ...figuresOf(measured, tasks), empty_rss_mib: emptyMib },
+      spread: {},
+    };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+interface Measured {
+  readonly beganMs: number;
+  readonly run: Run;
+  readonly historyMs: number;
+  readonly costs: Readonly<Record<string, Cost>>;
+  readonly reports: number;
+  readonly reportBytes: number;
+}
+
+async function deploy(
+  cluster: SimulatedCluster,
+  clients: Clients,
+  plan: ManyTasks,
+  options: BenchmarkOptions,
+): Promise<Measured> {
+  const tasks = plan.services * plan.tasksPerService;
+  const marks = await markJournals(cluster.log);
+  const before = await cluster.fleet();
+  const history = new HistoryWatch(cluster);
+  const costs = cluster.costs();
+  const commands = Array.from({ length: plan.services }, (_, index) =>
+    applyService(`${plan.name}-${index}`, plan.tasksPerService, roleOf(index, plan), options),
+  );
+  const beganMs = Date.now();
+  await clients.send(commands);
+  await allRun(cluster, before['begun']! + tasks);
+  const spent = costs.read();
+  const { high } = await cluster.log.bounds({ topic: journalTopic('cluster'), partition: 0 });
+  const run = await readRun(cluster.log, marks);
+  const lastSeq = run.seqOfRunning(tasks);
+  await eventually(() => history.seq >= lastSeq, {
+    withinMs: DEPLOYED_WITHIN_MS,
+    what: `the history has the last RUNNING (commit ${lastSeq}, offsets up to ${high})`,
+  });
+  await history.stop();
+  const after = await cluster.fleet();
+  return {
+    beganMs,
+    run,
+    historyMs: history.completeAt(lastSeq),
+    costs: spent,
+    reports: after['reports']! - before['reports']!,
+    reportBytes: after['report_bytes']! - before['report_bytes']!,
+  };
+}
+
+/** The fleet has begun them all, and the journal has heard so: it has grown no more since. */
+async function allRun(cluster: SimulatedCluster, begun: number): Promise<void> {
+  const options = { withinMs: DEPLOYED_WITHIN_MS, everyMs: 250 };
+  await eventually(async () => (await cluster.fleet())['begun']! >= begun, {
+    ...options,
+    what: `${begun} tasks begun`,
+  });
+  let last = -1;
+  await eventually(
+    async () => {
+      const { high } = await cluster.log.bounds({ topic: journalTopic('cluster'), partition: 0 });
+      const quiet = high === last && (await cluster.fleet())['untold_agents'] === 0;
+      last = high;
+      return quiet;
+    },
+    { ...options, everyMs: 500, what: 'the journal is quiet' },
+  );
+}
+
+/** Code is compiled, connections are open and caches filled before anything is measured; the tasks are gone afterwards. */
+async function warmUp(
+  cluster: SimulatedCluster,
+  clients: Clients,
+  plan: ManyTasks,
+  options: BenchmarkOptions,
+): Promise<void> {
+  const share = Math.ceil((plan.services * plan.tasksPerService * WARM_UP_SHARE) / WARM_UP_SERVICES);
+  const names = Array.from({ length: WARM_UP_SERVICES }, (_, index) => `warm-${index}`);
+  await clients.send(names.map((name) => applyService(name, share, '*', options)));
+  await allRun(cluster, WARM_UP_SERVICES * share);
+  await clients.send(names.map((name) => ({ type: 'UninstallService', subject: name, body: { name } })));
+  await eventually(async () => (await cluster.fleet())['live'] === 0, {
+    withinMs: DEPLOYED_WITHIN_MS,
+    everyMs: 250,
+    what: 'the tasks of the warm-up are gone',
+  });
+}
+
+function roleOf(index: number, { roles }: ManyTasks): string {
+  return roles === 1 ? '*' : `team-${index % roles}`;
+}
+
+/** A service of one kind of pod, all deployed at once. */
+export function applyService(
+  name: string,
+  count: number,
+  role: string,
+  { policy, distinctPorts }: Pick<BenchmarkOptions, 'policy' | 'distinctPorts'>,
+): OutgoingCommand {
+  const ports = distinctPorts ? { ports: { http: { port: 0 } } } : {};
+  const tasks = { main: { cmd: 'exec sleep 1000000', cpus: CPUS, memory: MEMORY_MIB, ...ports } };
+  const body = {
+    name,
+    role,
+    pods: { node: { count, policy, tasks } },
+    plans: { deploy: { phases: { node: { pod: 'node', strategy: 'parallel' } } } },
+  };
+  return { type: 'ApplyService', subject: name, body };
+}
+
+function figuresOf(measured: Measured, tasks: number): BenchmarkResult['metrics'] {
+  const { beganMs, costs, historyMs, run } = measured;
+  const { scheduled, running } = run;
+  const seconds = (ms: number) => round((ms - beganMs) / 1000);
+  const byProcess = (of: (cost: Cost) => number) =>
+    Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, round(of(cost))]));
+  const journals = Object.entries(run.volumes).flatMap(([domain, { commits, events, bytes }]) => [
+    [`${domain}_commits`, commits],
+    [`${domain}_events_per_task`, round(events / tasks)],
+    [`${domain}_bytes_per_task`, round(bytes / tasks)],
+  ]);
+  return {
+    scheduled_all_s: seconds(scheduled.at(tasks)),
+    running_first_s: seconds(running.at(1)),
+    running_p50_s: seconds(running.at(Math.ceil(tasks * 0.5))),
+    running_p95_s: seconds(running.at(Math.ceil(tasks * 0.95))),
+    running_p99_s: seconds(running.at(Math.ceil(tasks * 0.99))),
+    running_all_s: seconds(running.at(tasks)),
+    history_all_s: seconds(historyMs),
+    last_decile_rate_ratio: round(scheduled.lastDecileRateRatio),
+    report_events_per_task: Math.round((measured.reports / tasks) * 10_000) / 10_000,
+    report_bytes_per_task: round(measured.reportBytes / tasks),
+    ...(Object.fromEntries(journals) as Record<string, number>),
+    cpu_s: byProcess(({ cpuSeconds }) => cpuSeconds),
+    rss_mib: byProcess(({ rssMib }) => rssMib),
+    rss_owners_and_readers_mib: Object.entries(costs)
+      .filter(([name]) => /^(master|allocator|service-manager|historian|gateway)-/.test(name))
+      .reduce((sum, [, { rssMib }]) => sum + rssMib, 0),
+  };
+}
