@@ -11,7 +11,7 @@ import {
   decodeCommand,
   parseTaskId,
   prepareShapes,
-  type AgentOrder,
+  type AgentId,
   type AgentReport,
   type AllocationEvent,
   type ClusterCommand,
@@ -20,7 +20,14 @@ import {
   type TopicSizes,
 } from '@orrery/contracts';
 import type { Decoded, Hosting, RelayedMessage, TopicPartition } from '@orrery/control-loop';
-import { cluster, currentLaunch, ordersOf, type ClusterInternal, type ClusterState } from '@orrery/domain';
+import {
+  cluster,
+  currentLaunch,
+  ordersOf,
+  type ClusterInternal,
+  type ClusterState,
+  type RelayedOrder,
+} from '@orrery/domain';
 import { LeaseKeeper, type LeaseWorld } from './lease-keeper.js';
 
 type ClusterHosting = Hosting<
@@ -36,6 +43,7 @@ type ClusterHosting = Hosting<
 export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHosting {
   prepareShapes(agentReportSchemas);
   prepareShapes(clusterCommandSchemas);
+  const partitionOf = partitions(sizes);
   return {
     domain: 'cluster',
     decider: cluster,
@@ -46,15 +54,17 @@ export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHos
       { domain: 'allocation', cell },
     ],
     reports: (cell) => agentPartitionsOfCell(cell, sizes).map((partition) => ({ topic: agentReportsTopic, partition })),
-    decodeReport: (body, source) => decodeReport(body, source, sizes),
+    decodeReport: (body, source) => decodeReport(body, source, partitionOf),
     relay: ({ events, journalId, at }, state) =>
-      ordersOf(events as readonly ClusterEvent[], state, { journalId, at }).map((order) => messageOf(order, sizes)),
+      ordersOf(events as readonly ClusterEvent[], state, { journalId, at, partitionOf }).map(messageOf),
     owning: (shard) => new LeaseKeeper(shard, sizes, world),
   };
 }
 
 /** An agent's id tells its cell. A task is where it is known, else where the hash of its service's name says. */
 function cellOf({ body }: ClusterCommand, state: ClusterState, { cells }: TopicSizes): number | undefined {
+  // A scheduler launches where it was granted places.
+  if ('scheduler' in body) return undefined;
   if ('agent' in body) {
     const cell = cellOfAgent(body.agent);
     return cell < cells ? cell : undefined;
@@ -68,24 +78,38 @@ function cellOf({ body }: ClusterCommand, state: ClusterState, { cells }: TopicS
 function decodeReport(
   body: unknown,
   { partition }: TopicPartition,
-  sizes: TopicSizes,
+  partitionOf: (agent: AgentId) => number,
 ): Decoded<{ readonly report: AgentReport }> {
   const decoded = decodeAgentReport(body);
   if (!decoded.ok) return decoded;
   const { agent } = decoded.report;
-  const own = agentPartition(agent, cellOfAgent(agent), sizes);
+  const own = partitionOf(agent);
   if (own === partition) return decoded;
   const message = `reports of ${agent} belong to partition ${own}, found in ${partition}`;
   return { ok: false, refusal: { code: 'misrouted', message } };
 }
 
+/** Asked for each report and each agent of a set: worked out once for each agent that was ever heard of. */
+function partitions(sizes: TopicSizes): (agent: AgentId) => number {
+  const known = new Map<AgentId, number>();
+  return (agent) => {
+    let partition = known.get(agent);
+    if (partition === undefined) {
+      partition = agentPartition(agent, cellOfAgent(agent), sizes);
+      if (known.size < PARTITIONS_KNOWN_MAX) known.set(agent, partition);
+    }
+    return partition;
+  };
+}
+
+/** Whoever reports under ever new names finds no more room. */
+const PARTITIONS_KNOWN_MAX = 100_000;
+
 const encoder = new TextEncoder();
 
-function messageOf(order: AgentOrder, sizes: TopicSizes): RelayedMessage {
-  return {
-    topic: agentCommandsTopic,
-    partition: agentPartition(order.agent, cellOfAgent(order.agent), sizes),
-    key: order.agent,
-    value: encoder.encode(JSON.stringify(order)),
-  };
+/** An order of a lane is for all who read it, so it has no key. */
+function messageOf(relayed: RelayedOrder): RelayedMessage {
+  const value = encoder.encode(JSON.stringify(relayed.order));
+  const { partition } = relayed;
+  return { topic: agentCommandsTopic, partition, value, ...('agent' in relayed && { key: relayed.agent }) };
 }

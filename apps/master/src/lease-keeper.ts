@@ -16,7 +16,7 @@ import type {
   OwnedShardGuest,
   TopicPartition,
 } from '@orrery/control-loop';
-import { Leases, type ClusterInternal, type ClusterState } from '@orrery/domain';
+import { Leases, spansOf, type AgentRow, type ClusterInternal, type ClusterState } from '@orrery/domain';
 
 const MARKER_EVERY_MS = 1000;
 const READ_AGAIN_AFTER_MS = 1000;
@@ -59,18 +59,23 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
       partition,
     }));
     this.#leases = new Leases(sizes.lanes);
-    for (const row of shard.state.agents.values()) this.#leases.note(row);
+    for (const row of shard.state.agents.values()) this.#note(row, shard.state);
     this.#tellHeld(shard.state);
     this.#partitions.forEach((_, lane) => void this.#read(lane));
     this.#mark();
   }
 
   onCommit({ events }: AcceptedCommit<ClusterEvent>, state: ClusterState): void {
-    for (const { data } of events) {
-      const row = 'agent' in data ? state.agents.get(data.agent) : undefined;
-      if (row !== undefined) this.#leases.note(row);
+    const told = new Set<AgentRow>();
+    for (const event of events) {
+      for (const row of agentsIn(event as ClusterEvent, state)) told.add(row);
     }
+    for (const row of told) this.#note(row, state);
     this.#tellHeld(state);
+  }
+
+  #note(row: AgentRow, state: ClusterState): void {
+    this.#leases.note(row, state.counters.ordered(row.number));
   }
 
   stop(): void {
@@ -146,6 +151,25 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
       if (!this.#stopped) run();
     });
     this.#timers.add(cancel);
+  }
+}
+
+/** Agents whose lease or orders an event changes. */
+function* agentsIn(event: ClusterEvent, state: ClusterState): IterableIterator<AgentRow> {
+  if ('agent' in event.data) {
+    const row = state.agents.get(event.data.agent);
+    if (row !== undefined) yield row;
+    return;
+  }
+  const numbers =
+    event.type === 'LaunchAccepted'
+      ? event.data.agents.map(([agent]) => agent)
+      : event.type === 'KillAccepted'
+        ? spansOf(state, event.data.launches).flatMap(({ agents }) => agents)
+        : [];
+  for (const number of numbers) {
+    const row = state.agents.numbered(number);
+    if (row !== undefined) yield row;
   }
 }
 

@@ -2,7 +2,7 @@ export { cluster } from './cluster/decide.js';
 export type { ClusterInput, ClusterInternal } from './cluster/input.js';
 export { clusterViolations, watchEvent } from './cluster/invariants.js';
 export { Leases } from './cluster/leases.js';
-export { ordersOf } from './cluster/orders.js';
+export { ordersOf, type OrderContext, type RelayedOrder } from './cluster/orders.js';
 export {
   countOnAgent,
   launchesOfService,
@@ -65,6 +65,7 @@ export type { ServicesInput } from './services/input.js';
 export { servicesEventViolations, servicesViolations } from './services/invariants.js';
 export { differenceOf, type Difference, type FieldChange, type PodDifference } from './services/difference.js';
 export { planView, planViews, type PhaseView, type PlanView, type StepView } from './services/plan-view.js';
+export { podOfGrant, podOfLaunch } from './services/pods.js';
 export type {
   PlanRow,
   PodRow,

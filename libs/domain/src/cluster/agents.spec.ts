@@ -134,7 +134,9 @@ describe('a lapse', () => {
 
   it('allows five percent of a large cluster a minute', () => {
     const names = Array.from({ length: 100 }, (_, index) => `a${index}` as AgentId);
-    let outcome = given(...names.map((agent) => registered({ agent, number: names.indexOf(agent) + 1 }))).when(lapse(names[0]));
+    let outcome = given(...names.map((agent) => registered({ agent, number: names.indexOf(agent) + 1 }))).when(
+      lapse(names[0]),
+    );
     for (const agent of names.slice(1, 5)) outcome = outcome.when(lapse(agent));
     outcome.thenEvents(([lost]) => expect(lost?.type).toBe('AgentUnreachable'));
     outcome.when(lapse(names[5])).thenEvents(([held]) => expect(held?.type).toBe('LapseHeld'));
@@ -314,9 +316,7 @@ describe('an agent that is gone', () => {
     const outcome = given(...joined, event('AgentGone', one)).when(back);
     outcome.then(event('StandDownOrdered', { agent: ada, session: 's2', reason: 'agent-gone' }));
     outcome.thenState((state) =>
-      expect(ordersTo(outcome.events, state)).toMatchObject([
-        { type: 'StandDown', session: 's2', killTasks: true },
-      ]),
+      expect(ordersTo(outcome.events, state)).toMatchObject([{ type: 'StandDown', session: 's2', killTasks: true }]),
     );
     outcome.when(back).thenNothing();
   });

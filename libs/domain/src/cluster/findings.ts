@@ -1,4 +1,5 @@
 import {
+  columnOf,
   countIds,
   eachIdRun,
   IdRunsBuilder,
@@ -58,15 +59,17 @@ export class Findings {
   events(agent: AgentId, epoch: number, m: number, lostReason: string): ClusterEvent[] {
     const head = { agent, epoch, m };
     const events: ClusterEvent[] = [];
+    const messages = this.#ended.length + this.#late.length;
     for (const launches of this.#starting) events.push({ type: 'TasksStarting', data: { ...head, launches } });
     for (const tasks of this.#running) events.push({ type: 'TasksRunning', data: { ...head, ...tasks } });
     for (const launches of this.#ready) events.push({ type: 'TasksReady', data: { ...head, launches, ready: true } });
     for (const launches of this.#unready) {
       events.push({ type: 'TasksReady', data: { ...head, launches, ready: false } });
     }
-    if (this.#ended.length > 0) events.push({ type: 'TasksEnded', data: { ...head, ends: shortened(this.#ended) } });
+    if (this.#ended.length > 0)
+      events.push({ type: 'TasksEnded', data: { ...head, ends: shortened(this.#ended, messages) } });
     if (this.#late.length > 0) {
-      events.push({ type: 'TasksReportedLate', data: { ...head, ends: shortened(this.#late) } });
+      events.push({ type: 'TasksReportedLate', data: { ...head, ends: shortened(this.#late, messages) } });
     }
     if (this.#lost.count > 0) {
       events.push({ type: 'TasksLost', data: { agent, epoch, launches: this.#lost.runs, reason: lostReason } });
@@ -76,16 +79,27 @@ export class Findings {
 }
 
 /** Of all messages of one decision together: a decision may not exceed 256 KiB. */
-const MESSAGES_LENGTH_MAX = 40_000;
+const MESSAGES_LENGTH_MAX = 30_000;
 const MESSAGE_LENGTH_MAX = 500;
 
 /** The more tasks end at once, the less can be kept of what each of them said. */
-function shortened(ends: readonly TaskEnds[]): TaskEnds[] {
-  const lengthMax = Math.min(MESSAGE_LENGTH_MAX, Math.floor(MESSAGES_LENGTH_MAX / ends.length));
-  return ends.map((end) => {
-    if (end.message === undefined || end.message.length <= lengthMax) return end;
-    return { ...end, message: `${end.message.slice(0, lengthMax - 1)}…` };
-  });
+function shortened(ends: readonly TaskEnds[], messages: number): TaskEnds[] {
+  const lengthMax = Math.min(MESSAGE_LENGTH_MAX, Math.floor(MESSAGES_LENGTH_MAX / messages));
+  return ends.map((end) => (end.message === undefined ? end : { ...end, message: cut(end.message, lengthMax) }));
+}
+
+/** To a length as it will be written, where a control character takes six. */
+function cut(message: string, lengthMax: number): string {
+  if (message.length <= lengthMax && writtenLength(message) <= lengthMax) return message;
+  let text = message.slice(0, lengthMax - 1);
+  for (let length = writtenLength(text); length >= lengthMax; length = writtenLength(text)) {
+    text = text.slice(0, Math.floor((text.length * (lengthMax - 1)) / length));
+  }
+  return `${text}…`;
+}
+
+function writtenLength(text: string): number {
+  return JSON.stringify(text).length - 2;
 }
 
 // --- What of a report is news ---------------------------------------------------------------------------------------
@@ -123,7 +137,7 @@ export class News {
       sinces.push(valueAt(since, position));
       numbers.push(valueAt(pids, position));
     });
-    return { ...tasks, launches: idsWhere(launches, isNew), since: sinces, pids: numbers };
+    return { ...tasks, launches: idsWhere(launches, isNew), since: columnOf(sinces), pids: columnOf(numbers) };
   }
 
   /** `ran`: what the same report says to run. */

@@ -178,7 +178,11 @@ describe('reports', () => {
   it('move launches on, a set an event', () => {
     given(...staged('10.0', '10.1', '10.2'))
       .when(
-        taskStates(1, { starting: ids('10.0'), running: [ran(['10.1']), ran(['10.2'], false)], ended: [failure('10.2')] }),
+        taskStates(1, {
+          starting: ids('10.0'),
+          running: [ran(['10.1']), ran(['10.2'], false)],
+          ended: [failure('10.2')],
+        }),
       )
       .then(
         event('TasksStarting', { ...one, m: 1, launches: ids('10.0') }),
@@ -205,9 +209,7 @@ describe('reports', () => {
     const told = { launches: ids('10.0', '10.1', '10.2'), sinceFrom: AT, since: [1, 2, 3], pids: [7, 8, 9] };
     given(...runningThere('10.0'), accepted([launch('10.1'), launch('10.2', { agent: 2 })]))
       .when(taskStates(2, { running: [told] }))
-      .then(
-        event('TasksRunning', { ...one, m: 2, launches: ids('10.1'), sinceFrom: AT, since: [2], pids: [8] }),
-      );
+      .then(event('TasksRunning', { ...one, m: 2, launches: ids('10.1'), sinceFrom: AT, since: [2], pids: [8] }));
   });
 
   it('say an end once, whatever else they say', () => {
@@ -233,7 +235,7 @@ describe('reports', () => {
 
   it('of a thousand ends with long messages still fit a decision', () => {
     const names = Array.from({ length: 1000 }, (_, index) => `1000000.${index}`);
-    const ends = names.map((name) => ({ ...failure(name), message: 'é'.repeat(9999) }));
+    const ends = names.map((name) => ({ ...failure(name), message: `${'\u0000é'.repeat(99)}\ud800`.repeat(99) }));
     given(...staged(...names))
       .when(taskStates(1, { ended: ends }))
       .thenEvents((events) => expect(Buffer.byteLength(JSON.stringify(events))).toBeLessThan(256 * 1024));
@@ -273,10 +275,7 @@ describe('reports', () => {
 });
 
 describe('an ended launch', () => {
-  const over = [
-    ...runningThere('10.0', '10.1'),
-    ended(2, 'FINISHED', '10.0'),
-  ];
+  const over = [...runningThere('10.0', '10.1'), ended(2, 'FINISHED', '10.0')];
 
   it('is forgotten when its grant is returned', () => {
     const returned = (grant: string) =>

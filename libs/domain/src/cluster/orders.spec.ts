@@ -54,7 +54,12 @@ const cyd = registered({ agent: 'cyd' as AgentId, number: 3 });
 const three = [...joined, bob, cyd, templateKept];
 
 describe('orders to agents', () => {
-  const set = [launch('10.0'), launch('10.1', { agent: 2 }), launch('10.2', { agent: 3 }), launch('10.3', { agent: 2 })];
+  const set = [
+    launch('10.0'),
+    launch('10.1', { agent: 2 }),
+    launch('10.2', { agent: 3 }),
+    launch('10.3', { agent: 2 }),
+  ];
 
   it('of one set are one a lane: each agent finds itself by number, with its next n', () => {
     const [here, other, there] = [launch('10.0'), launch('10.1', { agent: 2 }), launch('10.2', { agent: 3 })];
@@ -63,7 +68,13 @@ describe('orders to agents', () => {
         partition: 0,
         order: {
           ...{ type: 'Launches', journalId: 'j', template },
-          ...{ to: [[1, 1, 2, 0], [2, 1, 1, 0]], set: setOf([here, other]) },
+          ...{
+            to: [
+              [1, 1, 2, 0],
+              [2, 1, 1, 0],
+            ],
+            set: setOf([here, other]),
+          },
         },
       },
       { partition: 1, order: { type: 'Launches', journalId: 'j', template, to: [[3, 1, 1, 0]], set: setOf([there]) } },
@@ -76,7 +87,13 @@ describe('orders to agents', () => {
         partition: 0,
         order: {
           ...{ type: 'Kills', journalId: 'j', graceMs: 10 },
-          ...{ to: [[1, 1, 3, 0], [2, 1, 2, 0]], launches: [ids('10.0'), ids('10.1')] },
+          ...{
+            to: [
+              [1, 1, 3, 0],
+              [2, 1, 2, 0],
+            ],
+            launches: [ids('10.0'), ids('10.1')],
+          },
         },
       },
       {
@@ -93,12 +110,9 @@ describe('orders to agents', () => {
       event('VolumeDestroyAccepted', { ...one, n: 4, volumes: ['v1' as VolumeId] }),
       accepted(launches(9, 11)),
     ];
-    expect(told(three, ...events).map(({ order }) => ('to' in order ? order.to.map(([, , n]) => n) : order.n))).toEqual([
-      [2, 1],
-      [3],
-      4,
-      [5],
-    ]);
+    expect(told(three, ...events).map(({ order }) => ('to' in order ? order.to.map(([, , n]) => n) : order.n))).toEqual(
+      [[2, 1], [3], 4, [5]],
+    );
   });
 
   it('for one agent carry journal, session, epoch and the n of their event', () => {
@@ -120,9 +134,9 @@ describe('orders to agents', () => {
   it('that can no longer be made are left out: the agent is behind then, and a Sync heals it', () => {
     const launched = accepted([launch('10.0')]);
     expect(told([...joined, templateKept], launched, ended(1, 'KILLED', '10.0'))).toEqual([]);
-    expect(told([...joined, templateKept, launched], killed(['10.0'], { final: true }), ended(1, 'KILLED', '10.0'))).toEqual(
-      [],
-    );
+    expect(
+      told([...joined, templateKept, launched], killed(['10.0'], { final: true }), ended(1, 'KILLED', '10.0')),
+    ).toEqual([]);
   });
 
   it('to agents that are gone are left out', () => {
@@ -280,9 +294,7 @@ describe('a stream', () => {
   it('of kind exec carries its command to the agent once: a Sync does not tell it again', () => {
     const opened = given(...runningThere('10.0')).when(open('s', { kind: 'exec', cmd: 'ls | wc' }));
     opened.thenState((state) => {
-      expect(toldOf(opened.events, state)).toMatchObject([
-        { kind: 'exec', cmd: ['/bin/sh', '-c', 'ls | wc'] },
-      ]);
+      expect(toldOf(opened.events, state)).toMatchObject([{ kind: 'exec', cmd: ['/bin/sh', '-c', 'ls | wc'] }]);
       expect(toldOf([sync(4, 'x')], state)).toMatchObject([{ type: 'Sync', streams: [] }]);
     });
   });

@@ -50,7 +50,12 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
   const told = detail === 9 ? [...some, '4.0' as LaunchId] : some;
   const epoch = (row?.epoch ?? 1) - (late === 3 ? 1 : 0);
   const session = late === 2 ? 'other' : (row?.session ?? 's0');
-  const head = { agent, session, epoch, obeyed: Math.max(0, (row === undefined ? 0 : state.counters.ordered(row.number)) - late) };
+  const head = {
+    agent,
+    session,
+    epoch,
+    obeyed: Math.max(0, (row === undefined ? 0 : state.counters.ordered(row.number)) - late),
+  };
   const m = (row === undefined ? 0 : state.counters.reported(row.number)) + [1, 1, 2, 0][late]!;
   const service = { service: hello, generation: 1 + (choice % 2) } as const;
   switch (kind) {
@@ -73,7 +78,10 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
       });
     }
     case 2:
-      return services({ type: 'KillOrdered', data: { ...service, launches: idRunsOf(some), reason: reasons[choice]! } });
+      return services({
+        type: 'KillOrdered',
+        data: { ...service, launches: idRunsOf(some), reason: reasons[choice]! },
+      });
     case 3:
       return services({ type: 'GrantReturned', data: { ...service, grants: [[7, choice, choice + detail]] } });
     case 4:
@@ -232,7 +240,11 @@ describe('any sequence of inputs', () => {
           commit.push(...events);
           left -= 1;
           if (left > 0) return;
-          const told = ordersOf(commit, state, { journalId: 'j', at: AT, partitionOf: (agent) => agents.indexOf(agent) % 2 });
+          const told = ordersOf(commit, state, {
+            journalId: 'j',
+            at: AT,
+            partitionOf: (agent) => agents.indexOf(agent) % 2,
+          });
           for (const [agent, numbers] of numbersTold(told.map(({ order }) => order))) {
             expect(numbers).toEqual([...new Set(numbers)].sort((left, right) => left - right));
             const registered = before.get(agent)?.epoch !== state.agents.get(agent)?.epoch;
