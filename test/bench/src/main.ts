@@ -1,5 +1,9 @@
 import { c1m, c2m, mixed } from './c1m.js';
+import { churn } from './churn.js';
 import { failover } from './failover.js';
+import { fanOut } from './fan-out.js';
+import { jobs } from './jobs.js';
+import { lapse } from './lapse.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { smoke } from './smoke.js';
@@ -10,6 +14,10 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   c1m,
   c2m,
   mixed,
+  jobs,
+  churn,
+  'fan-out': fanOut,
+  lapse,
 };
 
 const { name, options } = readOptions(process.argv.slice(2));

@@ -117,7 +117,7 @@ async function deploy(
 }
 
 /** The fleet has begun them all, and the journal has heard so: it has grown no more since. */
-async function allRun(cluster: SimulatedCluster, begun: number): Promise<void> {
+export async function allRun(cluster: SimulatedCluster, begun: number): Promise<void> {
   const options = { withinMs: DEPLOYED_WITHIN_MS, everyMs: 250 };
   await eventually(async () => (await cluster.fleet())['begun']! >= begun, {
     ...options,

@@ -86,7 +86,7 @@ export class Fleet {
 
   /** Resolves once orders are followed and every agent has told its Inventory. */
   async begin(): Promise<void> {
-    const { cell, log, sizes } = this.#options;
+    const { cell, sizes } = this.#options;
     const cells = cell === undefined ? Array.from({ length: sizes.cells }, (_, each) => each) : [cell];
     for (const partition of cells.flatMap((each) => agentPartitionsOfCell(each, sizes))) {
       await this.#follow({ topic: agentCommandsTopic, partition });
