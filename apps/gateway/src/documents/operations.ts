@@ -24,6 +24,7 @@ export const queryParameters = {
   limit: 'At most so many items, 1 to 10,000; default 100',
   cursor: '`next` of the page before',
   service: 'Of one service',
+  task: 'About one task, such as hello.web-0.server, also where many are meant',
   agent: 'On one agent',
   state: 'In one state',
   from: 'Where to begin',
@@ -169,7 +170,7 @@ export const operations: readonly Operation[] = [
   read('commands', '/v1/commands/{id}', 'What became of a command', answers.outcome, []),
   {
     ...read('events', '/v1/events', 'What happens, as it happens; resumes from Last-Event-ID', answers.event, [
-      ...(['from', 'follow', 'service', 'type'] as const),
+      ...(['from', 'follow', 'service', 'task', 'type'] as const),
     ]),
     contentType: 'text/event-stream',
   },

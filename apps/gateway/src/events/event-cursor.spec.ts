@@ -7,7 +7,7 @@ const commit = (journal: string, seq: number, ...types: string[]): StreamedCommi
   seq,
   at: seq,
   decided: [],
-  events: types.map((type) => ({ type, services: [type.toLowerCase()], json: `{"type":"${type}"}` })),
+  events: types.map((type) => ({ type, pods: [], services: [type.toLowerCase()], json: `{"type":"${type}"}` })),
   outcomes: [],
 });
 const log = [

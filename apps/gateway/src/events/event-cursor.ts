@@ -1,9 +1,13 @@
+import { parseTaskId } from '@orrery/contracts';
 import { encodePosition, type Position } from '../position.js';
 import type { StreamedCommit, StreamedEvent } from './streamed-commit.js';
+import type { PodSpan } from './subjects.js';
 
 export interface EventFilter {
   readonly service?: string;
   readonly type?: string;
+  /** Such as `hello.web-0.server`: also of events about many. */
+  readonly task?: string;
 }
 
 export interface PlacedEvent {
@@ -20,6 +24,7 @@ export class EventCursor {
   readonly #journals: Map<string, number>;
   readonly #commands: Map<string, number>;
   readonly #filter: EventFilter;
+  readonly #task: ReturnType<typeof parseTaskId>;
   #partial: Position['partial'];
 
   constructor(from: Position, filter: EventFilter = {}) {
@@ -27,6 +32,7 @@ export class EventCursor {
     this.#commands = new Map(from.commands);
     this.#partial = from.partial;
     this.#filter = filter;
+    this.#task = filter.task === undefined ? undefined : parseTaskId(filter.task);
   }
 
   get position(): Position {
@@ -70,6 +76,12 @@ export class EventCursor {
   #wants(event: StreamedEvent): boolean {
     const { service, type } = this.#filter;
     if (type !== undefined && type !== event.type) return false;
-    return service === undefined || event.services.includes(service);
+    if (service !== undefined && !event.services.includes(service)) return false;
+    return this.#task === undefined || event.pods.some((span) => holds(span, this.#task!));
   }
+}
+
+function holds(span: PodSpan, { service, pod, index, task }: NonNullable<ReturnType<typeof parseTaskId>>): boolean {
+  if (span.service !== service || span.pod !== pod || index < span.first || index > span.last) return false;
+  return span.task === undefined || span.task === task;
 }

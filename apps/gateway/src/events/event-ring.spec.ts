@@ -6,7 +6,7 @@ const commit = (seq: number): StreamedCommit => ({
   seq,
   at: seq,
   decided: [],
-  events: [{ type: 'A', services: [], json: 'x'.repeat(800) }],
+  events: [{ type: 'A', services: [], pods: [], json: 'x'.repeat(800) }],
   outcomes: [],
 });
 const at = (seq: number) => ({ journals: new Map([['services-0', seq]]), commands: new Map() });

@@ -55,6 +55,7 @@ export class EventRing {
 
   append(commit: StreamedCommit): void {
     this.#newest.skip(commit);
+    if (commit.unwatched === true) return this.#passOver(commit);
     this.#commits.push(commit);
     this.#bytes += bytesOf(commit);
     while (this.#bytes > this.#bytesMax && this.end - this.#first > 1) this.#drop();
@@ -76,6 +77,12 @@ export class EventRing {
       signal.addEventListener('abort', finish);
       this.#waiting.add(finish);
     });
+  }
+
+  /** Its events are not here: what is held begins behind it. */
+  #passOver(commit: StreamedCommit): void {
+    while (this.end > this.#first) this.#drop();
+    this.#oldest.skip(commit);
   }
 
   #drop(): void {

@@ -14,7 +14,14 @@ const commit = (seq: number, size = 10): StreamedCommit => ({
   seq,
   at: seq,
   decided: [],
-  events: [{ type: `E${seq}`, services: ['hello'], json: JSON.stringify({ type: `E${seq}`, fill: 'x'.repeat(size) }) }],
+  events: [
+    {
+      type: `E${seq}`,
+      pods: [],
+      services: ['hello'],
+      json: JSON.stringify({ type: `E${seq}`, fill: 'x'.repeat(size) }),
+    },
+  ],
   outcomes: [],
 });
 const at = (seq: number): Position => ({ journals: new Map([['services-0', seq]]), commands: new Map() });

@@ -10,6 +10,8 @@ import { invalid, timeOf } from './parameters.js';
 import { ResponseSink } from './response-sink.js';
 
 const STREAMS_MAX = 1_000;
+/** So long after the last stream the ring goes on to be filled: for one that comes back. */
+const LINGER_MS = 60_000;
 
 export interface StreamRequest {
   /** A position, a time, `beginning`; now when left out. */
@@ -24,6 +26,8 @@ export interface StreamRequest {
 @Injectable()
 export class EventStreams {
   #open = 0;
+  #watching: Promise<void> | undefined;
+  #lookingAway: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
 
   constructor(
@@ -44,6 +48,7 @@ export class EventStreams {
     if (!this.model.status().ready) {
       throw Problem.of('not-ready', 'the journals are still being folded', { remedy: 'try again' });
     }
+    await this.watch();
     const until = this.ring.position;
     const from = start === undefined ? until : await this.startOf(start);
     const sink = new ResponseSink(reply, contentType, { 'orrery-position': encodePosition(from) });
@@ -56,13 +61,33 @@ export class EventStreams {
       await sink.write(format.ended(encodePosition(from), error instanceof Error ? error.message : 'failed'));
     } finally {
       this.#open -= 1;
+      if (this.#open === 0) this.lookAwayLater();
       sink.end();
     }
   }
 
   /** Ends all streams: each client goes on elsewhere from the last position it saw. */
   close(): void {
+    clearTimeout(this.#lookingAway);
     this.#closing.abort();
+  }
+
+  /** Resolves once every commit that comes carries its events. */
+  private watch(): Promise<void> {
+    clearTimeout(this.#lookingAway);
+    const watching = (this.#watching ??= this.model.watch(true));
+    watching.catch(() => (this.#watching = undefined));
+    return watching;
+  }
+
+  private lookAwayLater(): void {
+    clearTimeout(this.#lookingAway);
+    this.#lookingAway = setTimeout(() => {
+      if (this.#open > 0) return;
+      this.#watching = undefined;
+      // A model that is gone watches nothing, either.
+      this.model.watch(false).catch(() => undefined);
+    }, LINGER_MS).unref();
   }
 
   private async startOf(start: string): Promise<Position> {

@@ -13,6 +13,7 @@ import {
   type AgentOrder,
   type AgentReport,
   type DomainName,
+  type LaneOrder,
 } from '@orrery/contracts';
 import {
   hostDecider,
@@ -67,7 +68,9 @@ class Plane {
       { topic: agentCommandsTopic, partition: 0 },
       0,
       ({ messages }) =>
-        messages.forEach(({ value }) => this.#obey(JSON.parse(Buffer.from(value!).toString()) as AgentOrder)),
+        messages.forEach(({ value }) =>
+          this.#obey(JSON.parse(Buffer.from(value!).toString()) as AgentOrder | LaneOrder),
+        ),
       (error) => {
         throw error;
       },
@@ -83,22 +86,15 @@ class Plane {
     ]);
   }
 
-  #obey(order: AgentOrder): void {
-    this.#obeyed = order.n;
-    if (order.type === 'Launch') {
-      const states = order.set.launches.map(({ launch }) => ({
-        ...{ launch, state: 'RUNNING', agentTime: Date.now(), pid: 42, ready: true },
-      }));
-      this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
+  #obey(order: AgentOrder | LaneOrder): void {
+    this.#obeyed = 'to' in order ? order.to[0]![2] : order.n;
+    if (order.type === 'Launches') {
+      const running = [{ launches: order.set.launches, sinceFrom: Date.now(), since: [0], pids: [42], ready: true }];
+      this.#report({ type: 'TaskStates', epoch: 1, running });
     }
-    if (order.type === 'Kill') {
-      const states = order.launches.map((launch) => ({
-        launch,
-        state: 'KILLED',
-        agentTime: Date.now(),
-        reason: 'killed',
-      }));
-      this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
+    if (order.type === 'Kills') {
+      const ended = order.launches.map((launches) => ({ launches, state: 'KILLED', reason: 'killed' }));
+      this.#report({ type: 'TaskStates', epoch: 1, ended });
     }
     if (order.type === 'OpenStream') {
       if (order.kind === 'exec') return this.#execute(order);
@@ -183,10 +179,10 @@ const clusterHosting = {
   reports: () => [{ topic: agentReportsTopic, partition: 0 }],
   decodeReport: decodeAgentReport,
   relay: ({ events, journalId, at }: { events: never; journalId: string; at: number }, state: ClusterState) =>
-    ordersOf(events, state, { journalId, at }).map((order) => ({
+    ordersOf(events, state, { journalId, at, partitionOf: () => 0 }).map(({ partition, order }) => ({
       topic: agentCommandsTopic,
-      partition: 0,
-      key: order.agent,
+      partition,
+      key: agent,
       value: Buffer.from(JSON.stringify(order)),
     })),
 };
@@ -210,6 +206,7 @@ class ReadModelHere extends ReadModel {
     return answered(await this.#past.at(moment), query);
   }
 
+  watch = async (on: boolean) => this.live.watch(on);
   catchUp = (from: Position, signal: AbortSignal) => this.#readers.read(from, signal);
   positionBefore = async (atMs: number) => (await this.#past.at({ kind: 'time', atMs: atMs - 1 })).position;
   verify = (signal: AbortSignal) => verifyJournals(1, this.plane, signal);

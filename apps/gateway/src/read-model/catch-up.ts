@@ -89,6 +89,7 @@ class SharedReader {
       {
         cells,
         start: { from: 'positions', positions },
+        watched: () => true,
         onCommit: (commit) => this.#onCommit(commit),
         onStopped: this.#onStopped,
       },

@@ -24,6 +24,8 @@ export interface Journal extends FollowedSource {
 export interface FollowedJournalsOptions {
   readonly cells: number;
   readonly start: FollowerStart;
+  /** Whether anybody wants to see events: it costs as much as folding them. */
+  readonly watched: () => boolean;
   onCommit(commit: StreamedCommit): void | Promise<void>;
   onVoid?(journal: JournalAddress, reason: VoidReason, offset: number): void;
   onTrouble?(journal: string, error: Error): void;
@@ -38,14 +40,14 @@ export class FollowedJournals {
   readonly #subjects = new WeakMap<object, Subjects>();
 
   constructor(options: FollowedJournalsOptions, ports: FollowerPorts) {
-    this.journals = journalsOf(options.cells).map((journal) => this.#watched(journal));
+    this.journals = journalsOf(options.cells).map((journal) => this.#observed(journal, options.watched));
     this.#follower = followJournals(
       {
         sources: this.journals,
         start: options.start,
         onCommit: ({ source, record }) => {
           const subjects = (event: RecordedEvent) => this.#subjectsOf(source.domain, event);
-          return options.onCommit(streamedCommit(nameOf(source), record, subjects));
+          return options.onCommit(streamedCommit(nameOf(source), record, options.watched() ? subjects : undefined));
         },
         onVoid: ({ domain, cell }, reason, offset) => options.onVoid?.({ domain, cell }, reason, offset),
         onTrouble: (source, error) => options.onTrouble?.(nameOf(source), error),
@@ -83,10 +85,10 @@ export class FollowedJournals {
     return new Map(this.journals.map((journal) => [journal, positions[`${journal.domain}/${journal.cell}`]!.next]));
   }
 
-  #watched(journal: Journal): Journal {
+  #observed(journal: Journal, watched: () => boolean): Journal {
     const { domain, folding } = journal;
     const evolve = (state: object, event: never): void => {
-      this.#subjects.set(event, subjectsOf(domain, state, event as DomainEvent));
+      if (watched()) this.#subjects.set(event, subjectsOf(domain, state, event as DomainEvent));
       folding.evolve(state, event);
     };
     return { ...journal, folding: { ...folding, evolve } };
@@ -94,7 +96,7 @@ export class FollowedJournals {
 
   #subjectsOf(domain: DomainName, event: RecordedEvent): Subjects {
     if (loopEventTypes.has(event.type)) return subjectsOfLoopEvent(domain, event);
-    return this.#subjects.get(event) ?? { services: [] };
+    return this.#subjects.get(event) ?? { services: [], pods: [] };
   }
 }
 

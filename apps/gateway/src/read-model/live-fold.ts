@@ -30,6 +30,7 @@ export class LiveFold {
   readonly #waiting = new Set<{ readonly wanted: Position; readonly reached: () => void }>();
   /** Handed over before the start was told. */
   #early: StreamedCommit[] | undefined = [];
+  #watched = false;
   #ready = false;
   #stopped: Error | undefined;
   #trouble: { readonly message: string; readonly atMs: number } | undefined;
@@ -43,6 +44,7 @@ export class LiveFold {
       {
         cells: options.cells,
         start: { from: 'snapshot' },
+        watched: () => this.#watched,
         onCommit: (commit) => this.#onCommit(commit),
         onVoid: (journal, reason, offset) => options.onVoid(journal, reason, offset),
         onTrouble: (journal, error) =>
@@ -85,6 +87,11 @@ export class LiveFold {
     if (!this.#ready) throw Problem.of('not-ready', 'the journals are still being folded', { remedy: 'try again' });
     if (minPosition !== undefined) await this.#reached(minPosition);
     return answered(this.world(), query);
+  }
+
+  /** From now on commits are handed over with their events, or without. */
+  watch(on: boolean): void {
+    this.#watched = on;
   }
 
   /** Whether nothing has happened since that moment, so that the state of now is the one of then. */

@@ -34,6 +34,8 @@ export interface ReadModelStatus {
 /** The folded state of all journals, behind a seam of questions and answers. Problems are thrown. */
 export abstract class ReadModel {
   abstract ask(asked: Asked): Promise<Answered>;
+  /** Commits that are handed over as they come carry their events only while somebody watches. */
+  abstract watch(on: boolean): Promise<void>;
   /** Commits from a position on (it may begin earlier), in causal order, until `signal` aborts. */
   abstract catchUp(from: Position, signal: AbortSignal): AsyncIterable<readonly StreamedCommit[]>;
   /** Right before the first commits of a time or later. */

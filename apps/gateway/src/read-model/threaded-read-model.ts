@@ -54,6 +54,10 @@ export class ThreadedReadModel extends ReadModel {
     return this.#ofThePast().call<Answered>('ask', asked);
   }
 
+  watch(on: boolean): Promise<void> {
+    return this.#now.call<void>('watch', on);
+  }
+
   catchUp(from: Position, signal: AbortSignal): AsyncIterable<readonly StreamedCommit[]> {
     return this.#ofThePast().stream('catchUp', from, signal);
   }

@@ -54,6 +54,7 @@ function serveNow(): void {
     calls: {
       ask: ({ query, minPosition }: Asked) => live.ask(query, minPosition),
       isAsAt: (moment: Moment) => live.isAsAt(moment),
+      watch: (on: boolean) => live.watch(on),
     },
     streams: {},
   });

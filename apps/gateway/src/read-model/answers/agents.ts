@@ -1,5 +1,5 @@
 import type { AgentId, Capacity, Resources } from '@orrery/contracts';
-import { agentStateOf, usedOn, usedOnAgent } from '@orrery/domain';
+import { agentStateOf, countOnAgent, usedOn, usedOnAgent } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -38,7 +38,7 @@ function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | u
     domain: faultDomain,
     address,
     ports: capacity.ports,
-    tasks: cluster.launches.countBy('liveOn', id),
+    tasks: countOnAgent(cluster, id),
     epoch,
     cell,
     ...(drainDeadline === undefined ? {} : { drainDeadline: new Date(drainDeadline).toISOString() }),

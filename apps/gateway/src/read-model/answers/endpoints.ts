@@ -17,6 +17,7 @@ export function listEndpoints(world: World, name: string, page: Page): ListAnswe
   const { version } = serviceView(services, name)!;
   const spec = versionViews(services, name).find((view) => view.version === version)?.spec;
   const endpoints = advertisedPorts(spec);
+  if (endpoints.size === 0) return { items: [], next: null };
   for (const row of launchesOfService(cluster, name)) {
     const { state, ready, address, ports, pod, task } = taskViewOf(cluster, row);
     if (state !== 'RUNNING' || !ready) continue;

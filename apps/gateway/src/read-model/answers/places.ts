@@ -1,4 +1,11 @@
-import type { AllocationEvent, PlacementRequest, ServiceSpec, ServicesEvent } from '@orrery/contracts';
+import {
+  membersIn,
+  numbersIn,
+  type AllocationEvent,
+  type PlacementRequest,
+  type ServiceSpec,
+  type ServicesEvent,
+} from '@orrery/contracts';
 import { allocation, services } from '@orrery/domain';
 import type { DecisionContext } from '@orrery/kernel';
 import type { Cell } from '../world.js';
@@ -56,16 +63,25 @@ function requestsOf(cell: Cell, spec: ServiceSpec, atMs: number): PlacementReque
 
 function placesIn(cell: Cell, event: AllocationEvent, requests: ReadonlySet<string>): Place[] {
   if (event.type === 'Placed' && requests.has(event.data.request)) {
-    const byAgent = new Map<string, number[]>();
-    for (const { agent, index } of event.data.grants) byAgent.set(agent, [...(byAgent.get(agent) ?? []), index]);
-    return [...byAgent].map(([agent, indexes]) => {
-      const hostname = cell.cluster.agents.get(agent as never)?.hostname ?? null;
-      return { pod: event.data.pod, indexes, agent, hostname };
+    const byAgent = new Map<number, number[]>();
+    for (const { agent, index } of membersIn(event.data)) {
+      const indexes = byAgent.get(agent);
+      if (indexes === undefined) byAgent.set(agent, [index]);
+      else indexes.push(index);
+    }
+    return [...byAgent].map(([number, indexes]) => {
+      const agent = cell.cluster.agents.numbered(number);
+      return {
+        pod: event.data.pod,
+        indexes,
+        agent: agent?.agent ?? null,
+        hostname: agent?.hostname ?? null,
+      };
     });
   }
   if (event.type === 'PlacementPending' && requests.has(event.data.request)) {
     const { pod, indexes, reasons } = event.data;
-    return [{ pod, indexes, agent: null, hostname: null, reasons }];
+    return [{ pod, indexes: [...numbersIn(indexes)], agent: null, hostname: null, reasons }];
   }
   return [];
 }

@@ -1,5 +1,5 @@
-import type { LaunchId } from '@orrery/contracts';
-import { podView, podViews, type PodView } from '@orrery/domain';
+import type { AgentId, LaunchId } from '@orrery/contracts';
+import { launchOf, podView, podViews, type PodView } from '@orrery/domain';
 import { encodeCursor } from '../../http/parameters.js';
 import { Problem } from '../../problem.js';
 import type { ListAnswer } from '../paging.js';
@@ -48,7 +48,7 @@ function podJson(cell: Cell, service: string, view: PodView): object {
 /** As the cluster sees the task; before it does, as far as it got. */
 function taskOfPod(cell: Cell, service: string, pod: PodView, task: PodView['tasks'][number]): object {
   const { launch, failures, until, incarnation } = task;
-  const row = launch === undefined ? undefined : cell.cluster.launches.get(launch as LaunchId);
+  const row = launch === undefined ? undefined : launchOf(cell.cluster, launch as LaunchId);
   const retry = until === undefined ? {} : { until: new Date(until).toISOString() };
   if (row !== undefined) return { ...taskJson(cell, row), failures, ...retry };
   const id = `${service}.${pod.name}.${task.task}`;
@@ -67,6 +67,5 @@ function taskOfPod(cell: Cell, service: string, pod: PodView, task: PodView['tas
 }
 
 function hostnameOf({ cluster }: Cell, agent: string): string | undefined {
-  for (const [id, row] of cluster.agents.entries(agent)) return id === agent ? row.hostname : undefined;
-  return undefined;
+  return cluster.agents.get(agent as AgentId)?.hostname;
 }

@@ -1,5 +1,5 @@
-import { podName, taskId, type AgentId } from '@orrery/contracts';
-import { currentLaunch, launchesOnAgent, taskViewOf, type LaunchRow } from '@orrery/domain';
+import { podName, type AgentId } from '@orrery/contracts';
+import { currentLaunch, launchesOnAgent, taskKey, tasksInOrder, taskViewOf, type LaunchRow } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -64,32 +64,14 @@ export function taskJson({ cluster }: Cell, row: LaunchRow): object {
   };
 }
 
-/**
- * Launches are filed by blocks of pods; a page begins at the block of the last task before it. Keys sort blocks as the table
- * does, and the tasks of a block by index.
- */
 function* tasksOf(cell: Cell, service: string | undefined, after: string | undefined): Generator<Keyed<Found>> {
-  const { launches } = cell.cluster;
-  const prefix = service === undefined ? '' : `${service}.`;
-  const fromBlock = after === undefined ? undefined : after.slice(0, after.indexOf(' '));
-  const from = fromBlock === undefined || fromBlock < prefix ? prefix : fromBlock;
-  for (const block of launches.valuesOf('block', from)) {
-    if (!block.startsWith(prefix)) return;
-    const newest = new Map<string, LaunchRow>();
-    for (const [, row] of launches.by('block', block)) {
-      const key = `${block} ${String(row.index).padStart(7, '0')} ${row.task}`;
-      const other = newest.get(key);
-      if (other === undefined || isNewer(row, other)) newest.set(key, row);
-    }
-    for (const key of [...newest.keys()].sort()) yield [key, { cell, row: newest.get(key)! }];
-  }
+  for (const [key, row] of tasksInOrder(cell.cluster, { service, from: after })) yield [key, { cell, row }];
 }
 
 function* tasksOn(cell: Cell, agent: AgentId, service: string | undefined): Generator<Keyed<Found>> {
   const found: Keyed<Found>[] = [];
   for (const row of launchesOnAgent(cell.cluster, agent)) {
-    if (service !== undefined && row.service !== service) continue;
-    found.push([taskId(row.service, row.pod, row.index, row.task), { cell, row }]);
+    if (service === undefined || row.service === service) found.push([taskKey(row), { cell, row }]);
   }
   yield* found.sort(([left], [right]) => (left < right ? -1 : 1));
 }
@@ -99,10 +81,4 @@ function* inState(entries: Iterable<Keyed<Found>>, state: string): Generator<Key
     const [, { cell, row }] = entry;
     if (taskViewOf(cell.cluster, row).state === state) yield entry;
   }
-}
-
-function isNewer(left: LaunchRow, right: LaunchRow): boolean {
-  return left.generation === right.generation
-    ? left.incarnation > right.incarnation
-    : left.generation > right.generation;
 }
