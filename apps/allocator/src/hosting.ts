@@ -29,7 +29,8 @@ export function allocationHosting(): AllocationHosting {
     domain: 'allocation',
     decider: allocation,
     decodeCommand: (name, version, body) => decodeCommand('allocation', name, version, body),
-    cellOf: () => ROLES_CELL,
+    // A scheduler asks where it wants places: its commands belong where they were published.
+    cellOf: (command) => ('scheduler' in command.body ? undefined : ROLES_CELL),
     foreign: (cell) => [
       { domain: 'cluster', cell },
       { domain: 'services', cell },

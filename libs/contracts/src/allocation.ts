@@ -1,18 +1,13 @@
-import type { Static } from 'typebox';
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
-import { sharingCommandSchemas, type SharingEvent, type SomeResources } from './sharing.js';
+import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
+import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
 
-/** Commands of the allocation domain: how roles share. Wishes for places come from the services journal. */
-export const allocationCommandSchemas = sharingCommandSchemas;
+/** Commands of the allocation domain: how roles share, and what schedulers of others wish for. */
+export const allocationCommandSchemas = { ...sharingCommandSchemas, ...placementCommandSchemas } as const;
 
-export type AllocationCommand = {
-  [Name in keyof typeof allocationCommandSchemas]: {
-    readonly type: Name;
-    readonly body: Static<(typeof allocationCommandSchemas)[Name]>;
-  };
-}[keyof typeof allocationCommandSchemas];
+export type AllocationCommand = SharingCommand | PlacementCommand;
 
 /**
  * Why indexes of a request wait: how many agents each filter left, in the order of the filters, and examples with exact
@@ -121,6 +116,7 @@ export type AllocationEvent =
       readonly type: 'VolumeDestroyed';
       readonly data: { readonly agent: AgentId; readonly grant?: GrantId; readonly volumes: readonly VolumeId[] };
     }
+  | PlacementEvent
   | SharingEvent;
 
 export interface PlacementRequest {

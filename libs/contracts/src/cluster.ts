@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
 import type { AgentId, LaunchId, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, FaultDomain } from './resources.js';
+import { launchCommandSchemas, type SchedulerGrantEvent } from './schedulers.js';
 import { branded } from './schema.js';
 import type { Column, IdRuns, Members } from './sets.js';
 
@@ -10,7 +11,7 @@ import type { Column, IdRuns, Members } from './sets.js';
 const strict = { additionalProperties: false } as const;
 const agent = branded<AgentId>('id of an agent');
 
-export const clusterCommandSchemas = {
+const operatorCommandSchemas = {
   /** Nothing new is placed there; tasks move away; ends as DRAINED. */
   DrainAgent: Type.Object(
     { agent, 'grace-secs': Type.Optional(Type.Number({ minimum: 0, maximum: 604_800 })) },
@@ -59,6 +60,8 @@ export const clusterCommandSchemas = {
     strict,
   ),
 } as const;
+
+export const clusterCommandSchemas = { ...operatorCommandSchemas, ...launchCommandSchemas } as const;
 
 export type ClusterCommand = {
   [Name in keyof typeof clusterCommandSchemas]: {
@@ -283,7 +286,8 @@ export type ClusterEvent =
         readonly at: EpochMs;
         readonly until: EpochMs;
       };
-    };
+    }
+  | SchedulerGrantEvent;
 
 export interface ReportHead {
   readonly agent: AgentId;

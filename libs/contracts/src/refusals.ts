@@ -42,6 +42,10 @@ export const refusalStatus = {
   // Allocation.
   'unknown-role': 404,
   'unknown-grant': 404,
+  'grant-returned': 409,
+  'grant-exceeded': 422,
+  'task-runs': 409,
+  'not-yours': 403,
   'unknown-request': 404,
   'unknown-quota': 404,
   'unknown-reservation': 404,

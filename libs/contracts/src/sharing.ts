@@ -5,13 +5,14 @@ import type { Resources } from './resources.js';
 /** How roles share: weights, quotas, reservations, volumes. What an operator orders, and what the ledger says of it. */
 
 const strict = { additionalProperties: false } as const;
-const role = Type.Unsafe<RoleName>(
+export const roleOfCommand = Type.Unsafe<RoleName>(
   Type.String({
     pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$',
     maxLength: 255,
     description: 'a path such as eng/search',
   }),
 );
+const role = roleOfCommand;
 const mebibytes = Type.Integer({ minimum: 0, maximum: 1_099_511_627_776, description: 'MiB' });
 
 /** Amounts as people give them; what is left out is not spoken of. */
@@ -64,6 +65,13 @@ export interface Quota {
   /** Each cell counts one of so many equal parts. */
   readonly cells: number;
 }
+
+export type SharingCommand = {
+  [Name in keyof typeof sharingCommandSchemas]: {
+    readonly type: Name;
+    readonly body: Static<(typeof sharingCommandSchemas)[Name]>;
+  };
+}[keyof typeof sharingCommandSchemas];
 
 export type SharingEvent =
   | { readonly type: 'RoleSet'; readonly data: { readonly role: RoleName; readonly weight: number } }

@@ -13,6 +13,7 @@ import { grantsLeftBehind, grantsReturned, serviceRemoved, volumesGone } from '.
 import type { AllocationInput } from './input.js';
 import { placementRequested, placementWithdrawn } from './requests.js';
 import { Round } from './round.js';
+import { decideForScheduler, grantsClosed, isOfPlacement } from './schedulers.js';
 import { decideSharing, followed } from './sharing.js';
 import { initialState, workWaits, type AllocationState } from './state.js';
 
@@ -29,7 +30,9 @@ export const allocation: Decider<AllocationInput, AllocationState, AllocationEve
 function decide(input: AllocationInput, state: AllocationState, context: DecisionContext): Decision<AllocationEvent> {
   switch (input.kind) {
     case 'command':
-      return decideSharing(input.command, state);
+      return isOfPlacement(input.command)
+        ? decideForScheduler(input.command, state, context)
+        : decideSharing(input.command, state);
     case 'foreign':
       return accept(...decideForeign(input.event, state, context));
     case 'internal':
@@ -70,6 +73,8 @@ function decideForeign(
       return grantsReturned(event.data, state);
     case 'LeftBehind':
       return grantsLeftBehind(event.data, state);
+    case 'GrantsClosed':
+      return grantsClosed(event.data, state);
     case 'ServiceRemoved':
       return serviceRemoved(event.data, state);
     case 'RoleSet':

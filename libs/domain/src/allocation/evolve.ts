@@ -84,6 +84,9 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return quotaChanged(state, event.data.role, event.data);
     case 'QuotaRemoved':
       return quotaChanged(state, event.data.role, undefined);
+    // The master sees to it; the ledger changes when it says that nothing runs there.
+    case 'GrantsReturning':
+      return;
     default:
       return unreachable(event);
   }

@@ -1,10 +1,10 @@
 import { accept, reject, unreachable, type Decision } from '@orrery/kernel';
 import {
   resourcesOf,
-  type AllocationCommand,
   type AllocationEvent,
   type Quota,
   type RoleName,
+  type SharingCommand,
   type SharingEvent,
   type SomeResources,
 } from '@orrery/contracts';
@@ -14,7 +14,7 @@ import { partOf, pathsOf, RESOURCES } from './role-tree.js';
 import { ledgerOf, NEW_ROLE, type AllocationState } from './state.js';
 
 /** What an operator orders about roles. What changes nothing is accepted and changes nothing. */
-export function decideSharing(command: AllocationCommand, state: AllocationState): Decision<AllocationEvent> {
+export function decideSharing(command: SharingCommand, state: AllocationState): Decision<AllocationEvent> {
   switch (command.type) {
     case 'SetRole': {
       const { role, weight } = command.body;
@@ -57,7 +57,7 @@ export function followed(event: SharingEvent, state: AllocationState): Allocatio
   }
 }
 
-type SetQuota = Extract<AllocationCommand, { type: 'SetQuota' }>['body'];
+type SetQuota = Extract<SharingCommand, { type: 'SetQuota' }>['body'];
 
 function setQuota({ role, force, ...given }: SetQuota, state: AllocationState): Decision<AllocationEvent> {
   const quota: Quota = {

@@ -8,6 +8,7 @@ import { confirmLapse, heardAgain, lapse, nextRefill, releaseHeldLapses } from '
 import { acceptKills, acceptLaunches, forgetReturned, forgetService, killTask } from './launches.js';
 import { decideTaskStates, decideVolumesDestroyed } from './reports.js';
 import { initialState, type ClusterState } from './state.js';
+import { closeGrants, killForScheduler, launchForScheduler, mayClose, openGrants, returnGrants } from './schedulers.js';
 import { openStream } from './streams.js';
 import { syncBehind } from './syncs.js';
 import { destroyVolumes } from './volumes.js';
@@ -20,7 +21,7 @@ export const cluster: Decider<ClusterInput, ClusterState, ClusterEvent> = {
   decide,
   evolve,
   nextDeadline,
-  continues: (state) => state.agents.countBy('losing', 'yes') > 0,
+  continues: (state) => state.agents.countBy('losing', 'yes') > 0 || mayClose(state),
 };
 
 function decide(input: ClusterInput, state: ClusterState, context: DecisionContext): Decision<ClusterEvent> {
@@ -52,6 +53,10 @@ function decideCommand(command: ClusterCommand, state: ClusterState, context: De
       return killTask(command.body, state);
     case 'OpenStream':
       return openStream(command.body, state, context);
+    case 'Launch':
+      return launchForScheduler(command.body, state, context);
+    case 'Kill':
+      return killForScheduler(command.body, state);
     default:
       return unreachable(command);
   }
@@ -74,6 +79,10 @@ function decideForeign(
       return forgetService(event.data, state);
     case 'VolumeDestroying':
       return destroyVolumes(event.data, state);
+    case 'Placed':
+      return openGrants(event.data);
+    case 'GrantsReturning':
+      return returnGrants(event.data, state);
     default:
       return accept();
   }
@@ -107,7 +116,7 @@ function decideInternal(
     case 'tick':
       return accept(...releaseHeldLapses(state, context), ...drainDeadlines(state, context));
     case 'continue':
-      return loseTasksOfGone(state);
+      return mayClose(state) ? accept(...closeGrants(state)) : loseTasksOfGone(state);
     default:
       return unreachable(internal);
   }

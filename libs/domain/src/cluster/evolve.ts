@@ -12,6 +12,7 @@ import {
   start,
 } from './evolve-launches.js';
 import { countOnAgent } from './find.js';
+import { grantsClosed, grantsClosing, grantsOpened, noteLaunches } from './schedulers.js';
 import { LOSS_WINDOW_MS, lossKey, type AgentRow, type ClusterState } from './state.js';
 
 /** Sessions remembered of an agent: more restarts than that while one message is under way are not believable. */
@@ -58,7 +59,8 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
     case 'TemplateKept':
       return templateKept(state, event.data);
     case 'LaunchAccepted':
-      return acceptSet(state, event.data);
+      acceptSet(state, event.data);
+      return noteLaunches(state, event.data);
     case 'LaunchRefused':
       return;
     case 'KillAccepted':
@@ -93,6 +95,12 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
       return;
     case 'StreamOpened':
       return streamOpened(state, event.data);
+    case 'GrantsOpened':
+      return grantsOpened(state, event.data);
+    case 'GrantsClosing':
+      return grantsClosing(state, event.data);
+    case 'GrantsClosed':
+      return grantsClosed(state, event.data);
     default:
       return unreachable(event);
   }

@@ -83,7 +83,7 @@ function judged(set: LaunchSet, state: ClusterState): Judged {
   return { taken: { ...shared, ...members.members, launches: launches.runs, grants: grants.runs }, refused };
 }
 
-function refusalOf([number, epoch]: AgentRun, state: ClusterState): string | undefined {
+export function refusalOf([number, epoch]: AgentRun, state: ClusterState): string | undefined {
   const agent = state.agents.numbered(number);
   if (agent === undefined) return 'unknown-agent';
   if (agent.epoch !== epoch) return 'epoch-passed';

@@ -7,6 +7,8 @@ import {
   type ExitStatus,
   type GrantId,
   type LaunchId,
+  type PodNeeds,
+  type ServiceName,
   type StreamOrder,
   type TaskTemplate,
   type TerminalState,
@@ -54,6 +56,8 @@ export interface ClusterState {
   /** Those by themselves, in the order of their ids. */
   readonly launches: Table<string, LaunchRow>;
   readonly templates: Table<string, TemplateRow>;
+  /** What schedulers of others may launch on. */
+  readonly grants: Table<string, OpenGrantRow>;
   /** Volumes whose destruction was ordered and not yet reported. */
   readonly volumes: Table<VolumeId, DestroyingVolume>;
   readonly streams: Table<string, StreamRow>;
@@ -112,6 +116,24 @@ export interface LaunchRow extends LaunchKind {
   readonly message?: string;
 }
 
+/** A grant of a scheduler: it stays until the scheduler gave it back and nothing runs on it. */
+export interface OpenGrantRow {
+  readonly grant: GrantId;
+  readonly service: ServiceName;
+  readonly pod: string;
+  readonly index: number;
+  /** Number of the agent. */
+  readonly on: number;
+  readonly epoch: number;
+  readonly needs: PodNeeds;
+  /** `<task>.<port>` → number. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  /** The last launch of each task. */
+  readonly tasks: Readonly<Record<string, { readonly launch: LaunchId; readonly incarnation: number }>>;
+  readonly closing?: true;
+}
+
 export interface TemplateRow {
   readonly template: TaskTemplate;
   /** Live launches made from it; at none, the row goes. */
@@ -146,6 +168,7 @@ export function initialState(): ClusterState {
       endedOf: (row) => (isLive(row) ? undefined : keyOfId(row.grant)),
     }),
     templates: new Table<string, TemplateRow>('templates'),
+    grants: new Table<string, OpenGrantRow>('grants', { closing: (row) => (row.closing === true ? 'yes' : undefined) }),
     volumes: new Table<VolumeId, DestroyingVolume>('volumes', { agent: (row) => row.agent }),
     streams: new Table<string, StreamRow>('streams', { agent: (row) => row.agent }),
     losses: new Table<string, LossRow>('losses'),

@@ -100,7 +100,8 @@ function decideCommand(
 function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): void {
   switch (event.type) {
     case 'Placed':
-      return placed(proposal, event.data);
+      // What schedulers of others were given is for them to use or return.
+      return isOfScheduler(event.data.service) ? undefined : placed(proposal, event.data);
     case 'PlacementPending':
       return machines.placementPending(proposal, event.data);
     case 'GrantReleased':

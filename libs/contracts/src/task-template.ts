@@ -1,0 +1,55 @@
+import { encodePlain, sha256, type Plain } from '@orrery/kernel';
+import type { TaskCheck, TaskTemplate } from './cluster.js';
+import type { CheckSpec, TaskSpec } from './service-spec.js';
+
+/** How a task of a spec runs, in the form that launches carry. */
+export function taskTemplateOf(task: TaskSpec, image?: string): TaskTemplate {
+  const readiness = task['readiness-check'];
+  const health = task['health-check'];
+  return {
+    cmd: task.cmd,
+    goal: task.goal ?? 'RUNNING',
+    env: task.env ?? {},
+    ...(image === undefined ? {} : { image }),
+    cpusMilli: milli(task.cpus),
+    memoryMib: task.memory ?? 0,
+    diskMib: task.disk ?? 0,
+    killGraceMs: millis(task['kill-grace-period'] ?? 0),
+    portEnv: Object.fromEntries(
+      Object.entries(task.ports ?? {}).map(([port, spec]) => [port, spec['env-key'] ?? port]),
+    ),
+    ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
+    ...(health === undefined ? {} : { healthCheck: checkOf(health) }),
+    configs: Object.values(task.configs ?? {}).map(({ template, dest }) => ({ template, dest })),
+  };
+}
+
+/** sha256 of the canonical template: first 16 hex digits. */
+export function templateDigestOf(template: TaskTemplate): string {
+  return sha256(encodePlain(template as unknown as Plain)).slice(0, 16);
+}
+
+function checkOf(check: CheckSpec): TaskCheck {
+  return {
+    probe: probeOf(check),
+    intervalMs: millis(check.interval ?? 1),
+    timeoutMs: millis(check.timeout ?? 5),
+    delayMs: millis(check.delay ?? 0),
+    gracePeriodMs: millis(check['grace-period'] ?? 0),
+    failuresMax: check['max-consecutive-failures'] ?? 1,
+  };
+}
+
+function probeOf({ cmd, http, tcp }: CheckSpec): TaskCheck['probe'] {
+  if (http !== undefined) return { kind: 'http', port: http.port, path: http.path ?? '/' };
+  return tcp === undefined ? { kind: 'cmd', cmd: cmd! } : { kind: 'tcp', port: tcp.port };
+}
+
+/** Cores as whole milli-cores. */
+export function milli(cores: number | undefined): number {
+  return Math.round((cores ?? 0) * 1000);
+}
+
+function millis(seconds: number): number {
+  return Math.round(seconds * 1000);
+}

@@ -1,0 +1,114 @@
+import { accept, reject, unreachable, type Decision, type DecisionContext } from '@orrery/kernel';
+import {
+  idOf,
+  idRunsOf,
+  isOfScheduler,
+  ordinalOf,
+  placementCommandSchemas,
+  OWN_SEQ_FROM,
+  resourcesOf,
+  seqOf,
+  serviceOfScheduler,
+  type AllocationCommand,
+  type AllocationEvent,
+  type ClusterEventOf,
+  type Constraint,
+  type GrantId,
+  type PlacementCommand,
+  type PlacementRequest,
+  type RequestId,
+} from '@orrery/contracts';
+import { grantsReturned } from './grants.js';
+import { placementRequested } from './requests.js';
+import type { AllocationState } from './state.js';
+
+// Other people's schedulers: they ask for places and give them back by command. A service does the same by its journal.
+
+export function isOfPlacement(command: AllocationCommand): command is PlacementCommand {
+  return Object.hasOwn(placementCommandSchemas, command.type);
+}
+
+export function decideForScheduler(
+  command: PlacementCommand,
+  state: AllocationState,
+  context: DecisionContext,
+): Decision<AllocationEvent> {
+  switch (command.type) {
+    case 'RequestPlacement':
+      return accept(...placementRequested(requestOf(command.body, context), state, context));
+    case 'WithdrawPlacement':
+      return withdraw(command.body, state);
+    case 'ReturnGrant':
+      return returnGrants(command.body, state);
+    default:
+      return unreachable(command);
+  }
+}
+
+type Body<Type extends PlacementCommand['type']> = Extract<PlacementCommand, { type: Type }>['body'];
+
+function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
+  const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
+  const first = body.first ?? 0;
+  const ports = Object.entries(body.ports ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+  return {
+    request: idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1)),
+    service: serviceOfScheduler(body.scheduler),
+    generation: 0,
+    role: body.role,
+    pod: body.pod,
+    indexes: [[first, first + body.count - 1]],
+    needs: {
+      ...{ cpusMilli, memoryMib, diskMib, gpus },
+      ports: ports.map(([name, port]) => ({ name, port })),
+      volumes: [],
+    },
+    constraints: (body.constraints ?? []) as readonly Constraint[],
+    policy: body.policy ?? 'spread',
+    attempt: 1,
+    avoid: [],
+    replaces: [],
+  };
+}
+
+function withdraw(
+  { scheduler, request }: Body<'WithdrawPlacement'>,
+  state: AllocationState,
+): Decision<AllocationEvent> {
+  const row = state.requests.get(request);
+  if (row === undefined)
+    return reject('unknown-request', `no request ${request} waits`, {
+      field: '/request',
+      remedy: 'its id stands in RequestQueued; what was placed is given back by ReturnGrant',
+    });
+  if (row.service !== serviceOfScheduler(scheduler))
+    return reject('not-yours', `request ${request} is of ${row.service}`, { field: '/request' });
+  return accept({ type: 'RequestDropped', data: { request, indexes: row.indexes } });
+}
+
+function returnGrants({ scheduler, grants }: Body<'ReturnGrant'>, state: AllocationState): Decision<AllocationEvent> {
+  const service = serviceOfScheduler(scheduler);
+  for (const [at, grant] of grants.entries()) {
+    const lot = /^\d+\.\d+$/.test(grant) ? state.lots.find(grant)?.lot : undefined;
+    if (lot === undefined)
+      return reject('unknown-grant', `there is no grant ${grant}`, {
+        field: `/grants/${at}`,
+        remedy: 'ids of grants stand in Placed; a grant that was released is no more',
+      });
+    if (lot.service !== service)
+      return reject('not-yours', `grant ${grant} is of ${lot.service}`, { field: `/grants/${at}` });
+  }
+  return accept({ type: 'GrantsReturning', data: { service, generation: 0, grants: idRunsOf(inOrder(grants)) } });
+}
+
+function inOrder(grants: readonly GrantId[]): GrantId[] {
+  return [...grants].sort((left, right) => seqOf(left) - seqOf(right) || ordinalOf(left) - ordinalOf(right));
+}
+
+/** The master closed them: nothing runs there and nothing will. */
+export function grantsClosed(
+  { service, generation, grants }: ClusterEventOf<'GrantsClosed'>['data'],
+  state: AllocationState,
+): AllocationEvent[] {
+  return isOfScheduler(service) ? grantsReturned({ service, generation, grants }, state) : [];
+}
