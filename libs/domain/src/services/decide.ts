@@ -1,6 +1,7 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
 import {
   IdRunsBuilder,
+  isOfScheduler,
   ordinalOf,
   seqOf,
   type AgentId,
@@ -18,19 +19,22 @@ import * as machines from './machines.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
-import { keyOfPod, keysByService } from './pods.js';
+import { keysByService } from './pods.js';
 import { pursue } from './progress.js';
 import { Proposal } from './proposal.js';
+import { isOver } from './steps.js';
 import { tasksReady, tasksRunning } from './readiness.js';
 import { launchesRefused, pursueOwner, tasksEnded, tasksLost } from './recovery.js';
 import { walkIds } from './run-members.js';
-import { membersOf } from './run-rows.js';
+import { workOnRuns } from './run-work.js';
 import { RETURNED } from './runs.js';
 import { eachSegment } from './segments.js';
 import { deadlineKey, initialState, ownerKey, type PodRow, type ServicesState } from './state.js';
 
 /** Pods whose time has come that one decision looks at. */
 const DUE_PER_DECISION_MAX = 1024;
+/** Characters that are left for the next plan. */
+const ROOM_MIN = 64 * 1024;
 
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
@@ -196,13 +200,23 @@ function isWaiting({ status }: PodRow): boolean {
   return status === 'waiting' || status === 'placing';
 }
 
-/** What was more than one decision takes: pods of a lost machine first, then the first plan with steps that may start. */
+/** Plans that one decision goes on with. */
+const PLANS_PER_DECISION_MAX = 256;
+
+/**
+ * What was more than one decision takes: pods of a lost machine first, then members of runs that hold a place for nothing,
+ * then plans with steps that may start, or with none left.
+ */
 function goOn(state: ServicesState, proposal: Proposal): void {
   for (const [agent, { more }] of state.agents.by('more', 'more')) {
     return machines.agentUnreachable(proposal, { agent: agent as AgentId, epoch: more! });
   }
-  for (const [, run] of state.runs.by('work', 'work')) {
-    return pursue(proposal, run.service, membersOf(state, run).map(keyOfPod));
+  if (state.runs.countBy('work', 'work') > 0) return workOnRuns(proposal, state);
+  let plans = 0;
+  for (const [, plan] of state.plans.by('open', 'open')) {
+    pursue(proposal, plan.service, []);
+    plans += 1;
+    // One that started much has taken its time.
+    if (plans >= PLANS_PER_DECISION_MAX || proposal.room < ROOM_MIN || !isOver(plan)) return;
   }
-  for (const [, plan] of state.plans.by('open', 'open')) return pursue(proposal, plan.service, []);
 }
