@@ -6,7 +6,7 @@ import type { FairShare, Pool, ResourceName, Shares, ShareLevel, Turn } from './
 /** So much of the pool may a role take beyond the next one before it has to wait, … */
 const STRIDE_OF_POOL = 0.005;
 /** … and no more than this part of what it would have if all that wait were equal: bounds unfairness and the number of turns. */
-const STRIDE_OF_PART = 0.05;
+const STRIDE_OF_PART = 0.1;
 
 /**
  * Roles as a tree of their paths. Each level is shared by weighted dominant shares (Ghodsi et al., "Dominant Resource

@@ -1,5 +1,6 @@
 import { c1m, c2m, mixed } from './c1m.js';
 import { churn } from './churn.js';
+import { drf } from './drf.js';
 import { failover } from './failover.js';
 import { fanOut } from './fan-out.js';
 import { jobs } from './jobs.js';
@@ -11,6 +12,7 @@ import { smoke } from './smoke.js';
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkResult>>> = {
   smoke,
   failover,
+  drf,
   c1m,
   c2m,
   mixed,

@@ -95,17 +95,21 @@ export class Round {
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
     const head = queue.head!;
-    const { count, blocked } =
-      obstacle === undefined ? this.#serve(head, queue.left, pods) : this.#refuse(head, queue.left, obstacle);
+    const { count, blocked } = this.#answer(head, queue.left, pods, obstacle);
     this.#turns.served(queue, count);
     queue.takeFirst(count);
     if (blocked || queue.left.length === 0) queue.advance();
-    while (queue.head !== undefined && this.#isDeadEnd(queue.head) && !this.#isFull()) queue.advance();
+    while (queue.head !== undefined && this.#isDeadEnd(queue.head, queue.left) && !this.#isFull()) queue.advance();
     this.#turns.wait(queue);
   }
 
+  #answer(row: RequestRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
+    if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
+    return this.#isDeadEnd(row, left) ? { count: 0, blocked: true } : this.#serve(row, left, pods);
+  }
+
   /** Whatever room there is. */
-  #refuse(row: RequestRow, left: Ranges, obstacle: QuotaObstacle): { count: number; blocked: boolean } {
+  #refuse(row: RequestRow, left: Ranges, obstacle: QuotaObstacle): Answered {
     const reasons = quotaReasons(this.#state.agents.size, obstacle);
     this.#looked += DEAD_END_COST;
     this.#block(row, left, { since: -1, filters: ['quota'], reasons: () => reasons });
@@ -113,16 +117,16 @@ export class Round {
   }
 
   /** Whether an equal request found nothing already: then it takes no turn. */
-  #isDeadEnd(row: RequestRow): boolean {
+  #isDeadEnd(row: RequestRow, left: Ranges): boolean {
     if (effectOf(row.constraints) !== 'fixed') return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
-    this.#block(row, row.indexes, deadEnd);
+    this.#block(row, left, deadEnd);
     return true;
   }
 
-  #serve(row: RequestRow, left: Ranges, pods: number): { count: number; blocked: boolean } {
+  #serve(row: RequestRow, left: Ranges, pods: number): Answered {
     const since = this.#since(row);
     const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
     const wish = this.#wishOf(row);
@@ -283,6 +287,12 @@ export class Round {
 function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
   const names = filtersThatReject(told);
   return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
+}
+
+/** So many pods of a request were placed, and whether nothing more can be done for it now. */
+interface Answered {
+  readonly count: number;
+  readonly blocked: boolean;
 }
 
 /** A request that was tried in vain: with an event when its reasons are new. */

@@ -1,5 +1,5 @@
 import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
-import { minus, NOTHING, times, type Amounts, type FairShare, type Shares } from '@orrery/scheduling';
+import { minus, NOTHING, times, type Amounts, type FairShare, type Needs, type Shares } from '@orrery/scheduling';
 import { chargeOf } from './charge.js';
 import { queueKey } from './keys.js';
 import { chargedIn } from './lots.js';
@@ -45,17 +45,17 @@ export class Turns {
       const turn = this.#shares.turn();
       if (turn === undefined) return undefined;
       const queue = this.#queues.get(turn.role as RoleName)!;
-      const needs = needsOf(queue.head!.needs);
+      const { needs } = queue;
       const owed = turn.owed ? this.#quotas.owedPods(queue.role, needs) : Number.POSITIVE_INFINITY;
-      if (owed > 0) return this.#turnOf(queue, needs, Math.min(turn.pods, owed));
+      if (owed > 0) return this.#turnOf(queue, Math.min(turn.pods, owed));
       // What was guaranteed went to another role below the same one.
       this.#shares.wait(queue.role, needs, false);
     }
   }
 
   /** So many pods of the head were placed. */
-  served({ role, head, left }: RoleQueue, count: number): void {
-    const given = times(needsOf(head!.needs), count);
+  served({ role, head, left, needs }: RoleQueue, count: number): void {
+    const given = times(needs, count);
     this.#shares.give(role, given);
     this.#quotas.give(role, given);
     for (const replaced of this.#replacedBy(head!, firstOf(left, count))) {
@@ -70,12 +70,12 @@ export class Turns {
       this.#queues.delete(queue.role);
       return this.#shares.rest(queue.role);
     }
-    const needs = needsOf(queue.head.needs);
-    this.#shares.wait(queue.role, needs, this.#quotas.owedPods(queue.role, needs) > 0);
+    const { role, needs } = queue;
+    this.#shares.wait(role, needs, this.#quotas.owedPods(role, needs) > 0);
   }
 
-  #turnOf(queue: RoleQueue, needs: Amounts, pods: number): RoleTurn {
-    const { role, left } = queue;
+  #turnOf(queue: RoleQueue, pods: number): RoleTurn {
+    const { role, left, needs } = queue;
     const wanted = Math.min(pods, countIn(left));
     if (!this.#state.roles.tree.hasQuotas) return { queue, pods: wanted };
     // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
@@ -107,13 +107,16 @@ interface Replaced {
   readonly charge: Amounts;
 }
 
+const NO_NEEDS: Needs = { ...NOTHING, ports: [] };
+
 /** The requests of one role on their way through a round. */
 export class RoleQueue {
   readonly role: RoleName;
   readonly #requests: Iterator<RequestRow>;
   head: RequestRow | undefined;
-  /** Indexes of the head that still wait. */
+  /** Indexes of the head that still wait, and what each of them needs. */
   left: Ranges = [];
+  needs: Needs = NO_NEEDS;
 
   constructor(role: RoleName, requests: Iterator<RequestRow>) {
     this.role = role;
@@ -124,6 +127,7 @@ export class RoleQueue {
   advance(): void {
     this.head = this.#requests.next().value as RequestRow | undefined;
     this.left = this.head?.indexes ?? [];
+    this.needs = this.head === undefined ? NO_NEEDS : needsOf(this.head.needs);
   }
 
   /** The first of what is left were served. */
