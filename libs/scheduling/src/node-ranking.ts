@@ -271,7 +271,7 @@ export class NodeRanking {
 }
 
 /**
- * NodeRankings of the kinds of pods that come again: as many as a few megabytes hold, those used longest ago make room. A kind
+ * NodeRankings of the kinds of pods that come again: a few, of which the one used longest ago makes room. A kind
  * that comes for the first time with a single pod is only noted.
  */
 export class NodeRankings {
@@ -290,9 +290,8 @@ export class NodeRankings {
     if (known === undefined && count === 1) known = 'once';
     else if (known === undefined || known === 'once') known = new NodeRanking(this.#fleet, kind);
     this.#known.set(key, known);
-    const most = Math.max(RANKINGS_MIN, Math.min(RANKINGS_MAX, Math.floor(RANKED_MAX / this.#fleet.nodes.length)));
     for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= most) break;
+      if (this.#known.size <= RANKINGS_MAX) break;
       this.#known.delete(oldest);
     }
     return known === 'once' ? undefined : known;
@@ -303,10 +302,8 @@ export class NodeRankings {
   }
 }
 
-const RANKINGS_MIN = 8;
-const RANKINGS_MAX = 64;
-/** Nodes in all rankings together: some 20 bytes each. */
-const RANKED_MAX = 400_000;
+/** Some 20 bytes a node each: 3 MB at 5,000 nodes. */
+const RANKINGS_MAX = 32;
 
 function keyOf({ needs, rules, policy }: Kind): string {
   const { cpusMilli, memoryMib, diskMib, gpus, ports } = needs;

@@ -66,7 +66,8 @@ function orderOf(numbers: readonly number[]): Iterable<number> {
   const keys = new Float64Array(numbers.length);
   for (let at = 0; at < numbers.length; at += 1) keys[at] = numbers[at]! * POSITIONS + at;
   keys.sort();
-  return Array.from(keys, (key) => key % POSITIONS);
+  for (let at = 0; at < keys.length; at += 1) keys[at]! %= POSITIONS;
+  return keys;
 }
 
 const POSITIONS = 2 ** 21;

@@ -11,6 +11,7 @@ import type { AgentRow, VolumeRow } from './state.js';
 /** Agents, and all of them as a fleet: what is free follows from the capacities here and from what lots and volumes hold. */
 export class AgentTable extends Table<AgentId, AgentRow> implements TableFollower<AgentId, AgentRow> {
   readonly fleet: Fleet;
+  readonly #numbered: (AgentRow | undefined)[] = [];
 
   constructor(heldOn: (number: number) => Iterable<Held>) {
     super('agents', {
@@ -23,17 +24,21 @@ export class AgentTable extends Table<AgentId, AgentRow> implements TableFollowe
 
   /** The agent of this number. */
   numbered(number: number): AgentRow | undefined {
-    const node = this.fleet.nodes[number];
-    return node === undefined ? undefined : this.get(node.id as AgentId);
+    return this.#numbered[number];
   }
 
   written(_key: AgentId, before: AgentRow | undefined, after: AgentRow | undefined): void {
-    if (before !== undefined && before.number !== after?.number) this.fleet.remove(before.number);
+    if (before !== undefined && before.number !== after?.number) {
+      this.#numbered[before.number] = undefined;
+      this.fleet.remove(before.number);
+    }
+    if (after !== undefined) this.#numbered[after.number] = after;
     if (after === undefined || (before !== undefined && sameNode(before, after))) return;
     this.fleet.put(after.number, after, after.closed === undefined);
   }
 
   cleared(): void {
+    this.#numbered.length = 0;
     this.fleet.clear();
   }
 }

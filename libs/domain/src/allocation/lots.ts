@@ -7,6 +7,7 @@ import {
   type AllocationEventOf,
   type GrantId,
   type IdRuns,
+  type Members,
   type PodNeeds,
   type Ranges,
   type RoleName,
@@ -56,7 +57,7 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
   assert(grants.length === 1 && run.length === 3, 'the grants of one Placed follow each other', { grants });
   const [seq, first, last] = run as [number, number, number];
   const count = last - first + 1;
-  let end = 0;
+  const runs = runsOfPlaced(agents);
   const lot: LotRow = {
     service,
     generation,
@@ -65,14 +66,26 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
     needs,
     ordinals: [[first, last]],
     indexes,
-    agents: Uint32Array.from(agents, ([agent]) => agent),
-    ends: Uint32Array.from(agents, ([, , members]) => (end += members)),
+    ...runs,
     ...(ports === undefined ? {} : { ports: columnsOf(ports, count) }),
     ...(gpuIds === undefined ? {} : { gpuIds }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((each) => each.map(({ volume }) => volume)) }),
   };
-  assert(end === count && countIn(indexes) === count, 'members that do not count up', { count, end });
+  assert(countOf(lot) === count && countIn(indexes) === count, 'members that do not count up', { count });
   return { key: idOf<GrantId>(seq, first), lot };
+}
+
+function runsOfPlaced(runs: Members['agents']): Pick<LotRow, 'agents' | 'ends'> {
+  const agents = new Uint32Array(runs.length);
+  const ends = new Uint32Array(runs.length);
+  let end = 0;
+  for (let run = 0; run < runs.length; run += 1) {
+    const [agent, , count] = runs[run]!;
+    end += count;
+    agents[run] = agent;
+    ends[run] = end;
+  }
+  return { agents, ends };
 }
 
 function columnsOf(
@@ -82,7 +95,10 @@ function columnsOf(
   const columns: Record<string, Uint32Array> = {};
   for (const name in ports) {
     const column = ports[name]!;
-    columns[name] = column.length === count ? Uint32Array.from(column) : new Uint32Array(count).fill(column[0]!);
+    const numbers = new Uint32Array(count);
+    if (column.length === count) numbers.set(column);
+    else numbers.fill(column[0]!);
+    columns[name] = numbers;
   }
   return columns;
 }
