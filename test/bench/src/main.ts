@@ -6,8 +6,10 @@ import { fanOut } from './fan-out.js';
 import { jobs } from './jobs.js';
 import { lapse } from './lapse.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
+import { place } from './place.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { smoke } from './smoke.js';
+import { why } from './why.js';
 
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkResult>>> = {
   smoke,
@@ -20,6 +22,8 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   churn,
   'fan-out': fanOut,
   lapse,
+  place,
+  why,
 };
 
 const { name, options } = readOptions(process.argv.slice(2));
