@@ -3,7 +3,8 @@ import type { ServiceName, ServicesCommand, ServicesEvent, ServiceSpec } from '@
 import { forbiddenChange, isSame } from './difference.js';
 import { planOfUninstall, planToward, type PlanDefinition } from './plan.js';
 import { countsOf, podTypes, tallyOf } from './tallies.js';
-import { pursue, runningPlan } from './progress.js';
+import { runningPlan } from './completion.js';
+import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { digestOf, recipeOf, specAt } from './recipe.js';
 import { refusalOfSpec, withDefaults } from './spec.js';

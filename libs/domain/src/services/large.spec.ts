@@ -82,6 +82,7 @@ describe('a large service', () => {
     const killed = dataOf(down, 'KillOrdered').flatMap(({ launches }) => idsOf<LaunchId>(launches));
     expect(killed).toHaveLength(5990);
     for (let at = 0; at < killed.length; at += 1000) decide(ended(killed.slice(at, at + 1000), 'KILLED'));
+    goOnWhileDue();
     expect(podCounts(state, 'hello')).toMatchObject({ web: { pods: 10, up: 10 } });
     expect(state.tallies.get('hello/web')).toMatchObject({ slots: 10 });
     expect(state.services.get('hello')).toMatchObject({ settled: true });

@@ -1,22 +1,28 @@
 import {
+  countIn,
   IdRunsBuilder,
   idRunsOf,
   idsIn,
   membersIn,
   MembersBuilder,
+  type AgentId,
   type AllocationEventOf,
   type GrantId,
   type Member,
+  type Members,
 } from '@orrery/contracts';
-import { agentNamed, isNamed } from './agents.js';
+import { agentNamed, isNamed, numberOf } from './agents.js';
 import { fitsDecision, orderLaunches, tasksToStart, type Start } from './launch.js';
 import { podAt } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
-import { recipeFor } from './recipe.js';
-import type { PodRow, Seat, ServicesRows } from './state.js';
+import { recipeAt, recipeFor } from './recipe.js';
+import { spansIn } from './run-rows.js';
+import { fitLaunches, orderSets } from './run-work.js';
+import { PLACING } from './runs.js';
+import type { PodRow, Seat, ServiceRow, ServicesRows } from './state.js';
 import { requestPlaces, withdrawWishes } from './placement.js';
-import { isWanted } from './wanted.js';
+import { isWanted, wantedCount } from './wanted.js';
 
 type Placed = AllocationEventOf<'Placed'>['data'];
 
@@ -27,6 +33,7 @@ type Placed = AllocationEventOf<'Placed'>['data'];
 export function placed(proposal: Proposal, data: Placed): void {
   const service = proposal.state.services.get(data.service);
   const known = service?.generation === data.generation ? service : undefined;
+  if (known !== undefined && placedTogether(proposal, known, data)) return pursue(proposal, data.service, []);
   const starts: Start[] = [];
   const unwanted: GrantId[] = [];
   const answered: PodRow[] = [];
@@ -55,6 +62,39 @@ export function placed(proposal: Proposal, data: Placed): void {
   if (fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
   else keepForLater(proposal, data, starts);
   pursue(proposal, data.service, []);
+}
+
+/** Places for members of runs, all of which still want them: nobody has to be looked at by himself. */
+function placedTogether(proposal: Proposal, service: ServiceRow, data: Placed): boolean {
+  const { state } = proposal;
+  if (data.gpuIds !== undefined || data.volumes !== undefined) return false;
+  const wanted = wantedCount(state, service, data.pod);
+  if (data.indexes.some(([, last]) => last >= wanted)) return false;
+  const spans = spansIn(state, data.service, data.pod, data.indexes);
+  let found = 0;
+  for (const { run, from, to } of spans) {
+    if (run.request !== data.request || run.recipe !== spans[0]!.run.recipe) return false;
+    for (let position = from; position <= to; position += 1) if (run.members[position] !== PLACING) return false;
+    found += to - from + 1;
+  }
+  if (found === 0 || found < countIn(data.indexes)) return false;
+  if (!data.agents.every(([number]) => isNamed(state, number))) return false;
+  for (const [agent] of state.agents.entries()) {
+    const number = numberOf(state, agent as AgentId);
+    if (data.agents.some(([other]) => other === number)) return false;
+  }
+  const { run } = spans[0]!;
+  const recipe = recipeAt(state, data.service, run.recipe, data.pod);
+  if (recipe === undefined) return false;
+  const { indexes, agents, ports, grants } = data;
+  const members: Members = { indexes, agents, ...(ports === undefined ? {} : { ports }) };
+  if (fitLaunches(proposal, recipe, found, agents.length)) orderSets(proposal, service, run, recipe, members, grants);
+  else proposal.emit({ type: 'GrantsTaken', data: { ...refOf(service), pod: data.pod, ...members, grants } });
+  return true;
+}
+
+function refOf({ name, generation }: ServiceRow) {
+  return { service: name, generation };
 }
 
 function seatOf(rows: ServicesRows, { agent, epoch, ports, gpuIds, volumes }: Member, grant: GrantId): Seat {

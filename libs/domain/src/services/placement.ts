@@ -1,7 +1,8 @@
-import { rangesOf, type AgentId, type GrantId, type RequestId } from '@orrery/contracts';
+import { rangesOf, type AgentId, type GrantId, type Ranges, type RequestId } from '@orrery/contracts';
 import { podAt, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
+import { unionOf } from './run-steps.js';
 import type { PodRow, ServiceRow } from './state.js';
 
 /** A pod that wants a place, and what it leaves. */
@@ -11,39 +12,71 @@ export interface Wish {
   readonly replaces?: GrantId;
 }
 
+/** Members of runs that never had a place and want one. */
+export interface FreshPods {
+  readonly pod: string;
+  readonly recipe: number;
+  readonly ranges: Ranges;
+}
+
+interface Alike {
+  readonly wish: Pick<PodRow, 'service' | 'pod' | 'recipe' | 'attempt'>;
+  readonly avoid: readonly AgentId[];
+  readonly indexes: number[];
+  readonly ranges: (readonly [number, number])[];
+  readonly replaces: { readonly index: number; readonly grant: GrantId }[];
+}
+
 /** One request for all pods that want the same, whatever their number. */
-export function requestPlaces(proposal: Proposal, service: ServiceRow, wishes: readonly Wish[]): void {
-  const alike = new Map<string, Wish[]>();
-  for (const wish of wishes) {
-    const key = `${wish.row.pod}/${wish.row.recipe}/${wish.row.attempt}/${wish.avoid.join(',')}`;
-    const others = alike.get(key);
-    if (others === undefined) alike.set(key, [wish]);
-    else others.push(wish);
+export function requestPlaces(
+  proposal: Proposal,
+  service: ServiceRow,
+  wishes: readonly Wish[],
+  fresh: readonly FreshPods[] = [],
+): void {
+  const alike = new Map<string, Alike>();
+  const groupOf = (wish: Alike['wish'], avoid: readonly AgentId[]) => {
+    const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}`;
+    const known = alike.get(key) ?? { wish, avoid, indexes: [], ranges: [], replaces: [] };
+    alike.set(key, known);
+    return known;
+  };
+  for (const { row, avoid, replaces } of wishes) {
+    const group = groupOf(row, avoid);
+    group.indexes.push(row.index);
+    if (replaces !== undefined) group.replaces.push({ index: row.index, grant: replaces });
   }
-  for (const group of alike.values()) {
-    const { row, avoid } = group[0]!;
-    const recipe = recipeFor(proposal.state, service, row);
-    if (recipe === undefined) continue;
-    proposal.emit({
-      type: 'PlacementRequested',
-      data: {
-        request: proposal.context.nextId() as RequestId,
-        service: service.name,
-        generation: service.generation,
-        role: service.role,
-        pod: row.pod,
-        indexes: rangesOf(group.map((wish) => wish.row.index)),
-        needs: recipe.needs,
-        constraints: recipe.constraints,
-        policy: recipe.policy,
-        attempt: row.attempt + 1,
-        avoid,
-        replaces: group.flatMap((wish) =>
-          wish.replaces === undefined ? [] : [{ index: wish.row.index, grant: wish.replaces }],
-        ),
-      },
-    });
+  for (const { pod, recipe, ranges } of fresh) {
+    groupOf({ service: service.name, pod, recipe, attempt: 0 }, []).ranges.push(...ranges);
   }
+  for (const group of alike.values()) requestAlike(proposal, service, group);
+}
+
+function requestAlike(
+  proposal: Proposal,
+  service: ServiceRow,
+  { wish, avoid, indexes, ranges, replaces }: Alike,
+): void {
+  const recipe = recipeFor(proposal.state, service, wish);
+  if (recipe === undefined) return;
+  const { needs, constraints, policy } = recipe;
+  proposal.emit({
+    type: 'PlacementRequested',
+    data: {
+      request: proposal.context.nextId() as RequestId,
+      service: service.name,
+      generation: service.generation,
+      role: service.role,
+      pod: wish.pod,
+      indexes: unionOf([...rangesOf(indexes), ...ranges]),
+      needs,
+      constraints,
+      policy,
+      attempt: wish.attempt + 1,
+      avoid,
+      replaces,
+    },
+  });
 }
 
 /** Asks anew for pods whose request leaves out an agent for no good reason any more. */
@@ -65,15 +98,16 @@ export function withdrawWishes(proposal: Proposal, service: ServiceRow, rows: re
     else others.push(row);
   }
   for (const [request, group] of byRequest) {
-    proposal.emit({
-      type: 'PlacementWithdrawn',
-      data: {
-        service: service.name,
-        generation: service.generation,
-        request,
-        pod: group[0]!.pod,
-        indexes: rangesOf(group.map((row) => row.index)),
-      },
-    });
+    withdraw(proposal, service, request, group[0]!.pod, rangesOf(group.map((row) => row.index)));
   }
+}
+
+export function withdraw(
+  proposal: Proposal,
+  { name, generation }: ServiceRow,
+  request: RequestId,
+  pod: string,
+  indexes: Ranges,
+): void {
+  proposal.emit({ type: 'PlacementWithdrawn', data: { service: name, generation, request, pod, indexes } });
 }

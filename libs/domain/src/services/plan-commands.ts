@@ -5,7 +5,8 @@ import { indexOfStep, phaseOf } from './evolve-plans.js';
 import { orderKills } from './launch.js';
 import { planByName } from './plan.js';
 import { podAt } from './pods.js';
-import { pursue, runningPlan, stepRef } from './progress.js';
+import { runningPlan, stepRef } from './completion.js';
+import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
 import { isCanary, isPending, positionOf } from './steps.js';
@@ -154,7 +155,10 @@ function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRo
     if (pending) return planState('a pod that still runs can not count as taken down', 'let its step start first');
     if (row?.seat !== undefined) leaveBehind(proposal, service, [row]);
   }
-  proposal.emit({ type: 'StepCompleted', data: { ...stepRef(service, plan, phase.name, [index]), forced: true } });
+  proposal.emit({
+    type: 'StepCompleted',
+    data: { ...stepRef(service, plan, phase.name, [[index, index]]), forced: true },
+  });
   pursue(proposal, service.name, []);
   return accept(...proposal.events);
 }
@@ -164,7 +168,7 @@ function restartStep(proposal: Proposal, { service, plan }: Target, phase: Phase
   if (isPending(phase, index)) return accept();
   const row = podAt(proposal.state, service.name, phase.pod, index);
   if (row === undefined) return accept();
-  proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [index]) });
+  proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [[index, index]]) });
   if (row.status === 'live' && launchesOf(row).length > 0) orderKills(proposal, service, [row], 'restarted');
   pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
   return accept(...proposal.events);

@@ -3,6 +3,7 @@ import { podAt, podsOf } from './pods.js';
 import { countsOf, isUp } from './tallies.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { runsOf } from './run-rows.js';
+import { firstPodOf } from './runs.js';
 import { indexAt, isCanary, isPending, positionOf } from './steps.js';
 import { wantedCount } from './wanted.js';
 
@@ -73,7 +74,7 @@ function upInRuns(rows: ServicesRows, { service, run: step, status }: PlanRow, p
   if (phase.done >= phase.total || phase.action === 'decommission' || status !== 'running') return 0;
   let up = 0;
   for (const [, run] of runsOf(rows, service, phase.pod)) {
-    if (run.step === step && positionOf(phase, run.first) !== undefined) up += run.up;
+    if (run.step === step && run.pods > 0 && positionOf(phase, firstPodOf(run)) !== undefined) up += run.up;
   }
   return up;
 }

@@ -1,5 +1,6 @@
 import type { DecisionContext, IndexKeys, Table } from '@orrery/kernel';
 import type { ServicesEvent } from '@orrery/contracts';
+import { lengthOf } from './event-length.js';
 import { evolve } from './evolve.js';
 import { indexes, type Rows, type ServicesRows, type ServicesState } from './state.js';
 
@@ -41,9 +42,14 @@ export class Proposal {
   }
 
   emit(event: ServicesEvent): void {
-    this.events.push(event);
-    this.#length += JSON.stringify(event.data).length + HEAD_LENGTH;
+    this.tell(event);
     evolve(this.state, event);
+  }
+
+  /** An event that no rule of this decision looks for any more. */
+  tell(event: ServicesEvent): void {
+    this.events.push(event);
+    this.#length += lengthOf(event) + HEAD_LENGTH;
   }
 }
 
@@ -54,6 +60,8 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
   /** Every key that was put or deleted; deleted ones have no row. */
   readonly #above = new Map<Key, Row | undefined>();
   readonly #filed = new Map<string, Map<string, Set<Key>>>();
+  /** The keys above in order, until another one comes. */
+  #sorted: readonly Key[] | undefined;
 
   constructor(below: Table<Key, Row>, indexes: Readonly<Record<string, IndexKeys<Row>>>) {
     this.#below = below;
@@ -76,21 +84,19 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
     this.#write(key, undefined);
   }
 
-  *entries(from = ''): IterableIterator<[Key, Row]> {
-    yield* this.#merged(
-      this.#below.entries(from),
-      [...this.#above.keys()].filter((key) => key >= from),
-    );
+  entries(from = ''): IterableIterator<[Key, Row]> {
+    if (this.#above.size === 0) return this.#below.entries(from);
+    this.#sorted ??= [...this.#above.keys()].sort();
+    return this.#merged(this.#below.entries(from), this.#sorted, firstFrom(this.#sorted, from));
   }
 
-  *by(index: string, value: string): IterableIterator<[Key, Row]> {
-    const above = this.#above.size === 0 ? undefined : this.#index(index).get(value);
-    yield* this.#merged(this.#below.by(index, value), above === undefined ? [] : [...above]);
+  by(index: string, value: string): IterableIterator<[Key, Row]> {
+    if (this.#above.size === 0) return this.#below.by(index, value);
+    const above = this.#index(index).get(value);
+    return this.#merged(this.#below.by(index, value), above === undefined ? [] : [...above].sort());
   }
 
-  *#merged(below: IterableIterator<[Key, Row]>, above: Key[]): IterableIterator<[Key, Row]> {
-    above.sort();
-    let next = 0;
+  *#merged(below: IterableIterator<[Key, Row]>, above: readonly Key[], next = 0): IterableIterator<[Key, Row]> {
     for (const entry of below) {
       if (this.#above.has(entry[0])) continue;
       for (; next < above.length && above[next]! < entry[0]; next += 1) yield* this.#entry(above[next]!);
@@ -106,6 +112,7 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
 
   #write(key: Key, row: Row | undefined): void {
     const before = this.#above.get(key);
+    if (this.#sorted !== undefined && !this.#above.has(key)) this.#sorted = undefined;
     this.#above.set(key, row);
     for (const [index, filed] of this.#filed) {
       for (const value of this.#valuesOf(index, before)) filed.get(value)?.delete(key);
@@ -125,6 +132,17 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
     const values = row === undefined ? undefined : this.#indexes[index]!(row);
     return typeof values === 'string' ? [values] : (values ?? []);
   }
+}
+
+function firstFrom<Key extends string>(sorted: readonly Key[], from: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function file<Key>(filed: Map<string, Set<Key>>, value: string, key: Key): void {

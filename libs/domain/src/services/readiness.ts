@@ -1,56 +1,96 @@
-import { idRunsOf, idsIn, type ClusterEventOf, type IdRuns, type LaunchId } from '@orrery/contracts';
+import {
+  idOf,
+  IdRunsBuilder,
+  type ClusterEventOf,
+  type IdRuns,
+  type LaunchId,
+  type ServicesEventOf,
+} from '@orrery/contracts';
 import { keysByService, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt } from './recipe.js';
-import type { PodRow, TaskRow } from './state.js';
+import { walkIds } from './run-members.js';
+import type { Place } from './run-rows.js';
+import { GONE, READY, RETURNED, type RunTask } from './runs.js';
+import { eachSegment } from './segments.js';
+import type { PodRow, TaskStatus } from './state.js';
 
 type Seen = 'RUNNING' | 'READY';
 
 /** A process exists. Where nothing checks its readiness, that is all there is to wait for. */
 export function tasksRunning(proposal: Proposal, { launches }: ClusterEventOf<'TasksRunning'>['data']): void {
-  observe(proposal, launches, (task, recipe) => {
-    if (task.status !== 'ordered') return undefined;
-    return recipe.goal === 'RUNNING' && !recipe.checked ? 'READY' : 'RUNNING';
+  observe(proposal, launches, (status, kind) => {
+    if (status !== 'ordered') return undefined;
+    return kind === 'service' ? 'READY' : 'RUNNING';
   });
 }
 
 /** What runs to an end is never ready: it is done or it is not. */
 export function tasksReady(proposal: Proposal, { launches, ready }: ClusterEventOf<'TasksReady'>['data']): void {
-  observe(proposal, launches, (task, { goal }) => {
-    if (goal !== 'RUNNING') return undefined;
-    if (ready) return task.status === 'ready' ? undefined : 'READY';
-    return task.status === 'ready' ? 'RUNNING' : undefined;
+  observe(proposal, launches, (status, kind) => {
+    if (kind === 'batch') return undefined;
+    if (ready) return status === 'ready' ? undefined : 'READY';
+    return status === 'ready' ? 'RUNNING' : undefined;
   });
 }
 
-interface TaskFacts {
-  readonly goal: 'RUNNING' | 'FINISH' | 'ONCE';
-  readonly checked: boolean;
-}
+/** What a launch is seen as, if that is new. */
+type SeenAs = (status: TaskStatus, kind: RunTask['kind']) => Seen | undefined;
 
-function observe(
-  proposal: Proposal,
-  launches: IdRuns,
-  seenAs: (task: TaskRow, facts: TaskFacts) => Seen | undefined,
-): void {
-  const seen = Array.from(idsIn<LaunchId>(launches)).flatMap((launch) => {
+const STATUS_OF = ['idle', 'ordered', 'running', 'ready'] as const;
+
+/**
+ * What is seen of members of runs is told, and no more: their steps complete by it, and what follows from that follows by
+ * `continue`, so that a report of twenty pods of twenty services costs twenty look-ups.
+ */
+function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
+  const seen = { RUNNING: new IdRunsBuilder(), READY: new IdRunsBuilder() };
+  const diverged: PodRow[] = [];
+  const inRuns = new Set<string>();
+  const alone = (launch: LaunchId) => {
     const row = podOfLaunch(proposal.state, launch);
-    const state = row === undefined ? undefined : seenAs(...factsOf(proposal, row, launch));
-    return row === undefined || state === undefined ? [] : [{ launch, row, state }];
-  });
-  for (const state of ['RUNNING', 'READY'] as const) {
-    const changed = seen.filter((item) => item.state === state).map(({ launch }) => launch);
-    if (changed.length === 0) continue;
-    const { at } = proposal.context;
-    proposal.emit({ type: 'TasksObserved', data: { state, at, launches: idRunsOf(changed) } });
+    const state = row === undefined ? undefined : seenAs(...taskOf(proposal, row, launch));
+    if (row === undefined || state === undefined) return;
+    seen[state].addId(launch);
+    diverged.push(row);
+  };
+  const together = ({ run, task, position }: Place, count: number) => {
+    inRuns.add(run.service);
+    const { kind, launches: ids } = run.tasks[task]!;
+    const status = run.status[task]!;
+    eachSegment(ids, position, position + count, (from, length, seq, first) => {
+      for (let offset = 0; offset < length; offset += 1) {
+        const code = run.members[from + offset]!;
+        const known = status[from + offset]!;
+        const state = code === RETURNED || known === 0 ? undefined : seenAs(STATUS_OF[known]!, kind);
+        if (code === GONE || (state === 'RUNNING' && known === READY)) alone(idOf(seq, first + offset));
+        else if (state !== undefined) seen[state].add(seq, first + offset);
+      }
+    });
+  };
+  walkIds<LaunchId>(proposal.state, 'launch', launches, { known: together, unknown: alone });
+  const touched = keysByService(diverged);
+  // A pod that is up gives another one room to leave a machine that is drained.
+  for (const _ of proposal.state.agents.by('state', 'DRAINING')) {
+    for (const name of inRuns) if (!touched.has(name)) touched.set(name, []);
+    break;
   }
-  for (const [name, keys] of keysByService(seen.map(({ row }) => row))) pursue(proposal, name, keys);
+  for (const state of ['RUNNING', 'READY'] as const) tellSeen(proposal, state, seen[state], touched.size > 0);
+  for (const [name, keys] of touched) pursue(proposal, name, keys);
 }
 
-function factsOf(proposal: Proposal, row: PodRow, launch: LaunchId): [TaskRow, TaskFacts] {
+function tellSeen(proposal: Proposal, state: Seen, { runs, count }: IdRunsBuilder, looksOn: boolean): void {
+  if (count === 0) return;
+  const data: ServicesEventOf<'TasksObserved'>['data'] = { state, at: proposal.context.at, launches: runs };
+  if (looksOn) proposal.emit({ type: 'TasksObserved', data });
+  else proposal.tell({ type: 'TasksObserved', data });
+}
+
+function taskOf(proposal: Proposal, row: PodRow, launch: LaunchId): [TaskStatus, RunTask['kind']] {
   const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
   const recipe = recipeAt(proposal.state, row.service, row.launched ?? row.recipe, row.pod);
   const known = recipe?.tasks.find((candidate) => candidate.name === name);
-  return [task, { goal: known?.goal ?? 'RUNNING', checked: known?.template.readinessCheck !== undefined }];
+  if (known !== undefined && known.goal !== 'RUNNING') return [task.status, 'batch'];
+  return [task.status, known?.template.readinessCheck === undefined ? 'service' : 'checked'];
 }

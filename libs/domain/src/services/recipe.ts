@@ -63,7 +63,11 @@ export function recipeAt(rows: ServicesRows, service: string, version: number, p
 }
 
 /** The recipe that a pod is to run: that of the wanted version where its own is no longer kept. */
-export function recipeFor(rows: ServicesRows, service: ServiceRow, row: PodRow): Recipe | undefined {
+export function recipeFor(
+  rows: ServicesRows,
+  service: ServiceRow,
+  row: Pick<PodRow, 'service' | 'pod' | 'recipe'>,
+): Recipe | undefined {
   return recipeAt(rows, row.service, row.recipe, row.pod) ?? recipeAt(rows, row.service, service.version, row.pod);
 }
 

@@ -1,7 +1,8 @@
 import type { EpochMs } from '@orrery/kernel';
 import {
+  idOf,
   idRunsOf,
-  idsIn,
+  IdRunsBuilder,
   type ClusterEventOf,
   type GrantId,
   type IdRuns,
@@ -14,6 +15,9 @@ import { keysByService, leavingOfLaunch, podByKey, podOfLaunch } from './pods.js
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, type TaskRecipe } from './recipe.js';
+import { walkIds } from './run-members.js';
+import { GONE, NONE, STOPPING } from './runs.js';
+import { eachSegment } from './segments.js';
 import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow, type TaskRow } from './state.js';
 import { holdsData, targetSpec } from './wanted.js';
 
@@ -34,16 +38,16 @@ interface End {
 export function tasksEnded(proposal: Proposal, { ends }: ClusterEventOf<'TasksEnded'>['data']): void {
   launchesOver(
     proposal,
-    ends.flatMap(({ launches, state }) => endsOf(launches, outcomeOf[state])),
+    ends.map(({ launches, state }) => ({ launches, outcome: outcomeOf[state] })),
   );
 }
 
 export function tasksLost(proposal: Proposal, { launches }: ClusterEventOf<'TasksLost'>['data']): void {
-  launchesOver(proposal, endsOf(launches, 'ended'));
+  launchesOver(proposal, [{ launches, outcome: 'ended' }]);
 }
 
 export function launchesRefused(proposal: Proposal, { launches }: ClusterEventOf<'LaunchRefused'>['data']): void {
-  launchesOver(proposal, endsOf(launches, 'refused'));
+  launchesOver(proposal, [{ launches, outcome: 'refused' }]);
 }
 
 /** The wait before start number `failures` + 1 in a row: none after the first failure, then longer and longer. */
@@ -53,13 +57,43 @@ export function backoffMs(spec: ServiceSpec, failures: number): number {
   return Math.round(Math.min(longest, initial * factor ** (failures - 2)) * 1000);
 }
 
-function endsOf(launches: IdRuns, outcome: Outcome): End[] {
-  return Array.from(idsIn<LaunchId>(launches), (launch) => ({ launch, outcome }));
-}
-
 const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLED: 'ended', LOST: 'ended' } as const;
 
-function launchesOver(proposal: Proposal, ends: readonly End[]): void {
+interface Ends {
+  readonly launches: IdRuns;
+  readonly outcome: Outcome;
+}
+
+/** Members of runs that were told to end are just told to be over; what follows from that follows by `continue`. */
+function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
+  const told = new IdRunsBuilder();
+  const ends: End[] = [];
+  for (const { launches, outcome } of all) {
+    walkIds<LaunchId>(proposal.state, 'launch', launches, {
+      known: ({ run, task, position }, count) => {
+        const { kind, launches: ids } = run.tasks[task]!;
+        const plain = kind !== 'batch' || outcome !== 'exited';
+        eachSegment(ids, position, position + count, (from, length, seq, first) => {
+          for (let offset = 0; offset < length; offset += 1) {
+            const code = run.members[from + offset]!;
+            const living = run.status[task]![from + offset] !== NONE;
+            if (code === GONE || (living && !(plain && code === STOPPING))) {
+              ends.push({ launch: idOf(seq, first + offset), outcome });
+            } else if (living) told.add(seq, first + offset);
+          }
+        });
+      },
+      unknown: (launch) => ends.push({ launch, outcome }),
+    });
+  }
+  if (told.count > 0) {
+    const data = { state: 'ENDED', at: proposal.context.at, launches: told.runs } as const;
+    proposal.emit({ type: 'TasksObserved', data });
+  }
+  if (ends.length > 0) podsOver(proposal, ends);
+}
+
+function podsOver(proposal: Proposal, ends: readonly End[]): void {
   const ofPods = ends.flatMap((end) => {
     const row = podOfLaunch(proposal.state, end.launch);
     return row === undefined ? [] : [{ end, row }];

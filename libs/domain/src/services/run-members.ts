@@ -26,6 +26,7 @@ import {
 import {
   counted,
   epochAt,
+  firstPodOf,
   GONE,
   isIdleAt,
   levelAt,
@@ -435,11 +436,12 @@ export function releaseMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
   return rest;
 }
 
-function phaseTakingDown(rows: ServicesRows, { service, pod, first, step }: RunRow) {
+function phaseTakingDown(rows: ServicesRows, run: RunRow) {
+  const { service, pod, step } = run;
   const name = rows.services.get(service)?.plan;
   const plan = name === undefined ? undefined : rows.plans.get(planKey(service, name));
   if (plan === undefined || plan.status !== 'running' || plan.run !== step) return undefined;
-  const phase = phaseOfStep(plan, pod, first);
+  const phase = phaseOfStep(plan, pod, firstPodOf(run));
   return phase?.action === 'decommission' && phase.done < phase.total ? { plan, phase } : undefined;
 }
 

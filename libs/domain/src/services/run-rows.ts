@@ -1,6 +1,16 @@
 import type { Ranges } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
-import { counted, cutRun, GONE, isPod, podOfRun, RUN_LENGTH_MAX, RUN_LENGTH_MIN, type RunRow } from './runs.js';
+import {
+  counted,
+  cutRun,
+  firstPodOf,
+  GONE,
+  isPod,
+  podOfRun,
+  RUN_LENGTH_MAX,
+  RUN_LENGTH_MIN,
+  type RunRow,
+} from './runs.js';
 import { bucketOf, findId } from './segments.js';
 import { planKey, podKey, type PodRow, type ServicesRows } from './state.js';
 import { phaseOfStep } from './steps.js';
@@ -104,11 +114,12 @@ export function putRun(rows: ServicesRows, key: string, run: RunRow): void {
 }
 
 /** Steps of these pods that are complete; false when no plan asks for them any more. */
-export function countSteps(rows: ServicesRows, { service, pod, first }: RunRow, step: string, count: number): boolean {
+export function countSteps(rows: ServicesRows, run: RunRow, step: string, count: number): boolean {
+  const { service, pod } = run;
   const name = rows.services.get(service)?.plan;
   const plan = name === undefined ? undefined : rows.plans.get(planKey(service, name));
   if (plan === undefined || plan.status !== 'running' || plan.run !== step) return false;
-  const phase = phaseOfStep(plan, pod, first);
+  const phase = phaseOfStep(plan, pod, firstPodOf(run));
   if (phase === undefined || phase.action === 'decommission' || phase.done >= phase.total) return false;
   const done = Math.min(phase.total, phase.done + count);
   const phases = plan.phases.map((other) => (other === phase ? { ...phase, done } : other));

@@ -125,6 +125,17 @@ export function rowsIn(rows: ServicesRows, service: string, pod: string, ranges:
   return found;
 }
 
+/** Ascending, none touching the next. */
+export function unionOf(ranges: readonly Range[]): Range[] {
+  const union: [number, number][] = [];
+  for (const [first, last] of [...ranges].sort(([left], [right]) => left - right)) {
+    const before = union.at(-1);
+    if (before === undefined || first > before[1] + 1) union.push([first, last]);
+    else before[1] = Math.max(before[1], last);
+  }
+  return union;
+}
+
 /** `taken` is sorted and lies apart. */
 function without(ranges: Ranges, taken: readonly Range[]): Range[] {
   const left: Range[] = [];

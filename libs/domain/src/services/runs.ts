@@ -156,10 +156,9 @@ export function cutRun(run: RunRow, from: number, to: number): RunRow {
   });
 }
 
-export function countCode({ members }: RunRow, wanted: number): number {
-  let count = 0;
-  for (const code of members) if (code === wanted) count += 1;
-  return count;
+/** Index of its first pod: some before it may have left. */
+export function firstPodOf({ first, members }: RunRow): number {
+  return first + members.findIndex(isPod);
 }
 
 const STATUS_OF = { [PLACING]: 'placing', [LIVE]: 'live', [STOPPING]: 'stopping' } as const;

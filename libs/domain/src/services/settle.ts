@@ -1,6 +1,6 @@
 import { idRunsOf, rangesOf, type AgentId, type GrantId, type ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
-import { requestPlaces, withdrawWishes, type Wish } from './placement.js';
+import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './placement.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
@@ -35,6 +35,7 @@ export function settle(
   service: ServiceRow,
   keys: readonly string[],
   refused: ReadonlySet<string> = new Set(),
+  fresh: readonly FreshPods[] = [],
 ): void {
   const { state } = proposal;
   const moves = keys.flatMap((key) => {
@@ -54,6 +55,7 @@ export function settle(
     proposal,
     service,
     [...wishes, ...again, ...left].map((wish) => current(state, wish)),
+    fresh,
   );
   orderLaunches(
     proposal,

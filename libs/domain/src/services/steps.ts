@@ -1,4 +1,4 @@
-import type { PlanStrategy } from '@orrery/contracts';
+import { rangesOf, type PlanStrategy, type Ranges } from '@orrery/contracts';
 import type { PhaseRow, PlanRow } from './state.js';
 
 /**
@@ -45,6 +45,28 @@ export function openSteps(phase: PhaseRow, max: number): number[] {
 export function phaseOfStep(plan: PlanRow, pod: string, index: number): PhaseRow | undefined {
   const phases = plan.phases.filter((phase) => phase.pod === pod && positionOf(phase, index) !== undefined);
   return phases.find((phase) => phase.done < phase.total) ?? phases[0];
+}
+
+/** As ranges, which may be long where nothing is held back. */
+export function openRanges(phase: PhaseRow, max: number): Ranges {
+  const even = phase.held.length + phase.late.length + phase.passed.length === 0;
+  if (!even || inTurn(phase.strategy)) return rangesOf(openSteps(phase, max));
+  const count = Math.min(max, (phase.released ?? phase.total) - phase.next, phase.total - phase.next);
+  const from = phase.action === 'decommission' ? phase.total - phase.next - count : phase.next;
+  return count <= 0 ? [] : rangesBetween(phase.indexes, from, from + count);
+}
+
+/** Of the numbers in some ranges those from one place in their order to another (not included). */
+function rangesBetween(ranges: Ranges, from: number, to: number): Ranges {
+  const between: (readonly [number, number])[] = [];
+  let before = 0;
+  for (const [first, last] of ranges) {
+    const begin = Math.max(first, first + from - before);
+    const end = Math.min(last, first + to - before - 1);
+    if (begin <= end) between.push([begin, end]);
+    before += last - first + 1;
+  }
+  return between;
 }
 
 export function inTurn(strategy: PlanStrategy): boolean {

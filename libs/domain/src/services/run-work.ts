@@ -1,0 +1,168 @@
+import { countIn, IdRunsBuilder, type AgentRun, type IdRuns, type Members } from '@orrery/contracts';
+import { agentNamed } from './agents.js';
+import { headOf, launchIds } from './launch.js';
+import { keyOfPod } from './pods.js';
+import { pursue } from './progress.js';
+import type { Proposal } from './proposal.js';
+import { recipeAt, type Recipe } from './recipe.js';
+import { membersOf } from './run-rows.js';
+import { rowsIn, stretchesOf, type Range } from './run-steps.js';
+import { epochAt, isIdleAt, LIVE, STOPPING, type RunRow } from './runs.js';
+import { eachSegment } from './segments.js';
+import type { ServiceRow, ServicesState } from './state.js';
+import { tallyOf } from './tallies.js';
+import { wantedCount } from './wanted.js';
+
+/** Runs that one decision works on. */
+const RUNS_PER_DECISION_MAX = 128;
+/** What the launch of one member takes in an event at most, ports apart. */
+const MEMBER_LENGTH = 32;
+const PORT_LENGTH = 6;
+
+/** Members that hold a place on which nothing runs: the grants of those that are over go back, the others are launched. */
+export function workOnRuns(proposal: Proposal, state: ServicesState): void {
+  const services = new Map<string, string[]>();
+  let runs = 0;
+  for (const [key, run] of state.runs.by('work', 'work')) {
+    const keys = services.get(run.service);
+    if (keys === undefined) services.set(run.service, [key]);
+    else keys.push(key);
+    if (++runs >= RUNS_PER_DECISION_MAX) break;
+  }
+  for (const [name, keys] of services) workOnService(proposal, name, keys);
+}
+
+function workOnService(proposal: Proposal, name: string, keys: readonly string[]): void {
+  const { state } = proposal;
+  const service = state.services.get(name)!;
+  const runs = keys.map((key) => state.runs.get(key)!);
+  const wanted = new Map(runs.map(({ pod }) => [pod, wantedCount(state, service, pod)]));
+  const isOver = (run: RunRow, position: number) => run.first + position >= wanted.get(run.pod)!;
+  const grants = new IdRunsBuilder();
+  const alone: string[] = [];
+  const over: { readonly pod: string; readonly stretch: Range }[] = [];
+  for (const run of runs) {
+    for (const stretch of idle(run, STOPPING, (at) => isOver(run, at))) {
+      addGrants(grants, run, stretch);
+      over.push({ pod: run.pod, stretch });
+    }
+    for (const stretch of idle(run, STOPPING, (at) => !isOver(run, at))) alone.push(...keysIn(proposal, run, stretch));
+    for (const stretch of idle(run, LIVE, (at) => isOver(run, at) || isLost(proposal, run, at))) {
+      alone.push(...keysIn(proposal, run, stretch));
+    }
+  }
+  if (grants.count > 0) {
+    const { generation } = service;
+    const data = { service: service.name, generation, grants: grants.runs, destroyVolumes: true };
+    proposal.emit({ type: 'GrantReturned', data });
+  }
+  // Whose plan does not take them down any more they are rows now.
+  for (const { pod, stretch } of over) alone.push(...rowsIn(state, name, pod, [stretch]).map(keyOfPod));
+  for (const run of runs) {
+    for (const stretch of idle(run, LIVE, (at) => !isOver(run, at) && !isLost(proposal, run, at))) {
+      launchStretch(proposal, service, run, stretch);
+    }
+  }
+  pursue(proposal, name, alone);
+}
+
+/** Stretches of members of a kind that hold a place on which nothing runs. */
+function idle(run: RunRow, wanted: number, holds: (position: number) => boolean): Range[] {
+  return stretchesOf(run, 0, run.members.length - 1, (code, position) => {
+    return code === wanted && isIdleAt(run.status, position) && holds(position);
+  });
+}
+
+function isLost({ state }: Proposal, run: RunRow, position: number): boolean {
+  return state.agents.has(agentNamed(state, run.agents[position]!));
+}
+
+function keysIn({ state }: Proposal, run: RunRow, [first, last]: Range): string[] {
+  return membersOf(state, run, first - run.first, last - run.first).map(keyOfPod);
+}
+
+function addGrants(grants: IdRunsBuilder, run: RunRow, [first, last]: Range): void {
+  eachSegment(run.grants, first - run.first, last - run.first + 1, (_, count, seq, id) => grants.add(seq, id, count));
+}
+
+/** Launches members where they sit, as many as fit into the decision. */
+function launchStretch(proposal: Proposal, service: ServiceRow, run: RunRow, stretch: Range): void {
+  const recipe = recipeAt(proposal.state, service.name, run.recipe, run.pod);
+  if (recipe === undefined) return;
+  for (const part of withEachAgentOnce(run, stretch)) {
+    const count = part[1] - part[0] + 1;
+    const first = proposal.events.length === 0;
+    if (!first && !fitLaunches(proposal, recipe, count, count)) return;
+    const grants = new IdRunsBuilder();
+    addGrants(grants, run, part);
+    orderSets(proposal, service, run, recipe, membersOn(run, part), grants.runs);
+  }
+}
+
+/** Whether the launches of so many pods fit into a decision, one set a task. */
+export function fitLaunches(proposal: Proposal, recipe: Recipe, count: number, agents: number): boolean {
+  let length = 0;
+  for (const task of recipe.tasks) {
+    length += 1024 + task.templateLength + agents * (MEMBER_LENGTH / 2) + count * PORT_LENGTH * task.ports.length;
+  }
+  return length <= proposal.room;
+}
+
+/** Orders all tasks of pods that never ran. Ports of the members are named `<task>.<port>`. */
+export function orderSets(
+  proposal: Proposal,
+  service: ServiceRow,
+  pods: Pick<RunRow, 'pod' | 'recipe'>,
+  recipe: Recipe,
+  { ports, ...members }: Members,
+  grants: IdRuns,
+): void {
+  const count = countIn(members.indexes);
+  const incarnation = tallyOf(proposal.state, service.name, pods.pod).incarnation + 1;
+  for (const task of recipe.tasks) {
+    const own = task.ports.map((name) => [name, ports![`${task.name}.${name}`]!] as const);
+    const data = {
+      ...headOf(service, pods, task, incarnation),
+      ...members,
+      ...(own.length === 0 ? {} : { ports: Object.fromEntries(own) }),
+      launches: launchIds(proposal, count),
+      grants,
+      template: task.template,
+    };
+    proposal.emit({ type: 'LaunchOrdered', data });
+  }
+}
+
+/** In a set the members on one agent come one after the other. */
+function withEachAgentOnce(run: RunRow, [first, last]: Range): Range[] {
+  const parts: Range[] = [];
+  let seen = new Set<number>();
+  let begin = first;
+  for (let index = first; index <= last; index += 1) {
+    const agent = run.agents[index - run.first]!;
+    const goesOn = index > begin && agent === run.agents[index - run.first - 1];
+    if (!goesOn && seen.has(agent)) {
+      parts.push([begin, index - 1]);
+      seen = new Set();
+      begin = index;
+    }
+    seen.add(agent);
+  }
+  return [...parts, [begin, last]];
+}
+
+function membersOn(run: RunRow, [first, last]: Range): Members {
+  const agents: [number, number, number][] = [];
+  for (let position = first - run.first; position <= last - run.first; position += 1) {
+    const before = agents.at(-1);
+    const [agent, epoch] = [run.agents[position]!, epochAt(run, position)];
+    if (before !== undefined && before[0] === agent) before[2] += 1;
+    else agents.push([agent, epoch, 1]);
+  }
+  const ports: Record<string, number[]> = {};
+  for (const name in run.ports) {
+    ports[name] = [...run.ports[name]!.subarray(first - run.first, last - run.first + 1)];
+  }
+  const named = Object.keys(ports).length === 0 ? {} : { ports };
+  return { indexes: [[first, last]], agents: agents as AgentRun[], ...named };
+}
