@@ -13,8 +13,15 @@ export {
   tasksInOrder,
   type LaunchSpan,
 } from './cluster/find.js';
-export type { LaunchKind, RunRow } from './cluster/runs.js';
 export {
+  PHASE as LAUNCH_PHASE,
+  RUN_MEMBERS_MAX,
+  UNWANTED as LAUNCH_UNWANTED,
+  type LaunchKind,
+  type RunRow,
+} from './cluster/runs.js';
+export {
+  isLivePhase,
   type AgentRow,
   type AgentStanding,
   type ClusterState,
@@ -60,6 +67,7 @@ export {
   type GrantView,
   type Prediction,
 } from './allocation/views.js';
+export { rolesKnown, roleView, shareOfRole, type RoleView } from './allocation/sharing-views.js';
 export { services } from './services/decide.js';
 export type { ServicesInput } from './services/input.js';
 export { servicesEventViolations, servicesViolations } from './services/invariants.js';

@@ -91,8 +91,8 @@ export class ShareTree implements Shares {
 
   trace(role: string): ShareLevel[] {
     const levels: ShareLevel[] = [];
-    for (let branch = this.#leaves.get(role) ?? this.#branches.get(role); branch !== undefined;) {
-      const { parent } = branch;
+    for (let branch: Branch | undefined = this.#leaves.get(role) ?? this.#branchOf(role); branch !== undefined;) {
+      const parent: Branch | undefined = branch.parent;
       const alone = branch.role !== undefined && parent!.children.size <= branch.waiting;
       if (parent !== undefined && !alone) levels.push(this.#levelOf(branch, parent));
       branch = parent;

@@ -73,6 +73,43 @@ export const historyRow = Type.Object({
   cause: Type.Union([text, Type.Null()]),
 });
 
+const someAmounts = Type.Partial(amounts);
+const quotaParts = {
+  limit: optional(someAmounts),
+  guarantee: optional(someAmounts),
+  cells: Type.Integer({ minimum: 1, description: 'each cell counts one of so many equal parts' }),
+};
+export const quota = Type.Object({ role: text, ...quotaParts, used: amounts });
+export const role = Type.Object({
+  role: text,
+  weight: Type.Number(),
+  used: Type.Object(amounts.properties, { description: 'by itself' }),
+  usedBelow: Type.Object(amounts.properties, { description: 'with all roles below it' }),
+  waiting: Type.Integer({ description: 'pods of its own that wait' }),
+  quota: optional(Type.Object(quotaParts)),
+  shares: optional(
+    Type.Array(
+      Type.Object({
+        cell: count,
+        levels: Type.Array(
+          Type.Object({
+            path: text,
+            weight: Type.Number(),
+            used: amounts,
+            dominant: optional(text),
+            share: Type.Number(),
+            weightedShare: Type.Number(),
+            waits: Type.Boolean(),
+            ahead: Type.Integer({ description: 'so many of its rivals come before it; 0: it is next' }),
+            rivals: count,
+            nearest: optional(Type.Object({ path: text, weightedShare: Type.Number() })),
+          }),
+        ),
+      }),
+    ),
+  ),
+});
+
 export const agent = Type.Object({
   id: text,
   hostname: text,

@@ -12,6 +12,7 @@ import {
   showService,
   whereabouts,
 } from './answers/services.js';
+import { listQuotas, listRoles, showRole } from './answers/roles.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
 import { explain } from './answers/why.js';
@@ -49,6 +50,12 @@ export function answer(world: World, query: Query): Answer {
       return { value: listAgents(world, query.page) };
     case 'agent':
       return showAgent(world, query.id);
+    case 'roles':
+      return { value: listRoles(world, query.page) };
+    case 'quotas':
+      return { value: listQuotas(world, query.page) };
+    case 'role':
+      return showRole(world, query.role);
     case 'state':
       return showState(world, query.page);
     case 'dry-run':

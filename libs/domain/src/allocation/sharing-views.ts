@@ -1,0 +1,50 @@
+import { countIn, type Quota, type Resources, type RoleName } from '@orrery/contracts';
+import { hierarchicalDominantShares, type ShareLevel } from '@orrery/scheduling';
+import { pathsOf } from './role-tree.js';
+import { ledgerOf, needsOf, type AllocationState } from './state.js';
+
+/** A role, or a path above one, as this cell knows it. */
+export interface RoleView {
+  readonly role: RoleName;
+  readonly weight: number;
+  /** What it holds itself, and with all below it. */
+  readonly used: Resources;
+  readonly usedBelow: Resources;
+  /** As it was set, for all cells together. */
+  readonly quota?: Quota;
+  /** Pods of its own that wait. */
+  readonly waiting: number;
+}
+
+export function roleView(state: AllocationState, role: RoleName): RoleView | undefined {
+  const { tree } = state.roles;
+  if (!tree.isKnown(role)) return undefined;
+  const { weight, used, own } = tree.standingOf(role);
+  const quota = tree.quotaOf(role);
+  let waiting = 0;
+  for (const [, { indexes }] of state.requests.by('role', role)) waiting += countIn(indexes);
+  return { role, weight, used: own, usedBelow: used, waiting, ...(quota === undefined ? {} : { quota }) };
+}
+
+/** Every role that was ever named and every path above one, in order, from `from` (inclusive) on. */
+export function* rolesKnown(state: AllocationState, from = ''): IterableIterator<RoleName> {
+  const known = new Set<RoleName>();
+  for (const role of state.roles.keys()) for (const path of pathsOf(role)) if (path >= from) known.add(path);
+  yield* [...known].sort();
+}
+
+/**
+ * Why it is, or is not, the turn of a role: where it stands on each level among those that wait, as the state is. Nobody
+ * else waits: no rivals.
+ */
+export function shareOfRole(state: AllocationState, role: RoleName): ShareLevel[] {
+  const { capacity: total, scarce = [] } = ledgerOf(state);
+  const { tree } = state.roles;
+  const shares = hierarchicalDominantShares.open({ total, scarce, standingOf: (path) => tree.standingOf(path) });
+  for (const waiting of state.requests.valuesOf('role'))
+    for (const [, { needs }] of state.requests.by('role', waiting)) {
+      shares.wait(waiting, needsOf(needs));
+      break;
+    }
+  return shares.trace(role);
+}
