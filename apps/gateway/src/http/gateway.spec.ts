@@ -9,10 +9,12 @@ import {
   decodeAgentReport,
   decodeCommand,
   domainNames,
+  journalTopic,
   type AgentId,
   type AgentOrder,
   type AgentReport,
   type DomainName,
+  type JournalRecord,
   type LaneOrder,
 } from '@orrery/contracts';
 import {
@@ -26,6 +28,7 @@ import {
 } from '@orrery/control-loop';
 import { allocation, cluster, ordersOf, services, type ClusterState } from '@orrery/domain';
 import { InMemoryLog, InMemoryRegistry, InMemorySnapshots, ManualHint } from '@orrery/testing';
+import { Ajv } from 'ajv';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { CommandSender } from '../commands/command-sender.js';
@@ -635,6 +638,80 @@ describe('the gateway', () => {
     await runs(1);
     expect((await ask('POST', '/v1/tasks/hello.web-0.server/kill', {}, wait)).status).toBe(200);
     await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server')).text.includes('"incarnation":2'));
+  });
+
+  it('writes, in a life of many events, nothing that its published schemas do not allow', async () => {
+    await runs(3);
+    await ask('POST', '/v1/tasks/hello.web-0.server/kill', {}, wait);
+    await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server')).text.includes('"incarnation":2'));
+    await ask('POST', '/v1/services/hello/pods/web-1/replace', {}, wait);
+    await ask('POST', '/v1/services/hello/scale', { pod: 'web', count: 100 }, wait);
+    await runs(1);
+    await ask('POST', '/v1/services/nobody/scale', { pod: 'web', count: 1 }, wait);
+    await plane.log.append({ topic: 'orrery.services.commands', partition: 0 }, { value: Buffer.from('garbage') });
+    await ask('POST', '/v1/agents/ada/drain', {}, wait);
+    await ask('DELETE', '/v1/services/hello', undefined, wait);
+    await eventually(async () => (await ask('GET', '/v1/services/hello')).status === 404);
+    const fits = async (name: string) =>
+      new Ajv({ strict: false }).compile((await ask('GET', `/schemas/${name}.json`)).json as object);
+    const seen = new Set<string>();
+    for (const domain of domainNames) {
+      const schemas = new Map<string, Awaited<ReturnType<typeof fits>>>();
+      for (const name of [`journal.Genesis`, `journal.TermStarted`, `${domain}.Commit`]) {
+        schemas.set(name.split('.')[1]!, await fits(name));
+      }
+      for (const { value } of plane.log.messagesOf({ topic: journalTopic(domain), partition: 0 })) {
+        const record = JSON.parse(Buffer.from(value!).toString()) as JournalRecord;
+        const validate = schemas.get(record.kind)!;
+        expect([record.seq, validate(record), validate.errors]).toEqual([record.seq, true, null]);
+        for (const { type } of record.kind === 'Commit' ? record.events : []) seen.add(type);
+      }
+    }
+    expect([...seen]).toEqual(
+      expect.arrayContaining([
+        ...[
+          'CommandAccepted',
+          'CommandRefused',
+          'InputQuarantined',
+          'AgentRegistered',
+          'AgentDraining',
+          'LaunchAccepted',
+        ],
+        ...['TasksRunning', 'TasksEnded', 'KillAccepted', 'AgentOpened', 'Placed', 'PlacementPending', 'GrantReleased'],
+        ...['ServiceApplied', 'LaunchOrdered', 'TasksObserved', 'GrantReturned', 'ServiceRemoved'],
+      ]),
+    );
+    const orders = new Map<string, Awaited<ReturnType<typeof fits>>>();
+    for (const { value } of plane.log.messagesOf({ topic: agentCommandsTopic, partition: 0 })) {
+      const order = JSON.parse(Buffer.from(value!).toString()) as { type: string };
+      const validate = orders.get(order.type) ?? (await fits(`agents.${order.type}Order`));
+      orders.set(order.type, validate);
+      expect([order.type, validate(order), validate.errors]).toEqual([order.type, true, null]);
+    }
+    expect([...orders.keys()]).toEqual(expect.arrayContaining(['Sync', 'Launches', 'Kills']));
+  });
+
+  it('tells who asks for one task of events about many', async () => {
+    await runs(3);
+    const told = async (task: string) => {
+      const { text } = await ask('GET', `/v1/events?from=beginning&follow=false&task=${task}`, undefined, {
+        accept: 'application/x-ndjson',
+      });
+      const lines = text.trim() === '' ? [] : text.trim().split('\n');
+      return lines.map((line) => (JSON.parse(line) as { type: string }).type);
+    };
+    expect(await told('hello.web-2.server')).toEqual(
+      expect.arrayContaining([
+        'PlacementRequested',
+        'Placed',
+        'LaunchOrdered',
+        'LaunchAccepted',
+        'TasksRunning',
+        'TasksObserved',
+      ]),
+    );
+    expect(await told('hello.web-3.server')).toEqual([]);
+    expect((await ask('GET', '/v1/events?task=hello')).status).toBe(400);
   });
 
   it('verifies its journals', async () => {

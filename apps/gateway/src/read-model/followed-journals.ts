@@ -13,7 +13,7 @@ import type { DomainEvent } from '@orrery/kernel';
 import { streamedCommit, type StreamedCommit } from '../events/streamed-commit.js';
 import { subjectsOf, subjectsOfLoopEvent, type Subjects } from '../events/subjects.js';
 import { journalName } from '../position.js';
-import { deciders, type FoldedJournal } from './world.js';
+import { foldings, type FoldedJournal } from './world.js';
 
 export interface Journal extends FollowedSource {
   readonly domain: DomainName;
@@ -102,7 +102,7 @@ export class FollowedJournals {
 
 export function journalsOf(cells: number): Journal[] {
   return Array.from({ length: cells }, (_, cell) => cell).flatMap((cell) =>
-    domainNames.map((domain) => ({ domain, cell, folding: deciders[domain] as unknown as Folding<object, never> })),
+    domainNames.map((domain) => ({ domain, cell, folding: foldings[domain] as unknown as Folding<object, never> })),
   );
 }
 

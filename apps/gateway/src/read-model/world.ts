@@ -10,6 +10,7 @@ import {
 } from '@orrery/domain';
 import type { DomainEvent } from '@orrery/kernel';
 import { journalName, type Position } from '../position.js';
+import { TaskStates } from './task-states.js';
 
 /** The folded state of one cell: of its three journals. */
 export interface Cell {
@@ -17,6 +18,7 @@ export interface Cell {
   readonly cluster: ClusterState;
   readonly allocation: AllocationState;
   readonly services: ServicesState;
+  readonly taskStates: TaskStates;
   /** Lets the allocation state try events; all of them are rolled back before this returns. */
   speculate<Value>(run: (evolve: (event: DomainEvent) => void) => Value): Value;
 }
@@ -29,7 +31,22 @@ export interface World {
   readonly atMs: number;
 }
 
-export const deciders = { cluster, allocation, services } as const;
+/** Of each folded state of a cluster, from its first row on. */
+const taskStates = new WeakMap<ClusterState, TaskStates>();
+
+/** How the journals are folded here: by the domains' own rules, and where tasks are by their states is kept beside them. */
+export const foldings = {
+  cluster: {
+    ...cluster,
+    initialState(): ClusterState {
+      const state = cluster.initialState();
+      taskStates.set(state, new TaskStates(state));
+      return state;
+    },
+  },
+  allocation,
+  services,
+} as const;
 
 export interface FoldedJournal {
   readonly domain: DomainName;
@@ -47,6 +64,7 @@ export function worldOf(journals: readonly FoldedJournal[], atMs?: number): Worl
     cells: cells.map((cell) => ({
       cell,
       cluster: foldOf('cluster', cell).domain as ClusterState,
+      taskStates: taskStates.get(foldOf('cluster', cell).domain as ClusterState)!,
       allocation: foldOf('allocation', cell).domain as AllocationState,
       services: foldOf('services', cell).domain as ServicesState,
       speculate: (run) => speculateOn(foldOf('allocation', cell), run),

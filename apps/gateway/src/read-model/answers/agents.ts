@@ -1,5 +1,5 @@
 import type { AgentId, Capacity, Resources } from '@orrery/contracts';
-import { agentStateOf, countOnAgent, usedOn, usedOnAgent } from '@orrery/domain';
+import { agentStateOf, countOnAgent, usedOnAgent } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -32,8 +32,8 @@ function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | u
     hostname,
     state: agentStateOf(row),
     resources: amounts(totalOf(capacity)),
-    // What is granted there; before the allocator knows the agent, what runs there.
-    used: amounts(usedOnAgent(allocation, id) ?? usedOn(cluster, id)),
+    // What is granted there; before the allocator knows the agent, nothing is.
+    used: amounts(usedOnAgent(allocation, id) ?? nothing),
     attributes,
     domain: faultDomain,
     address,
@@ -48,6 +48,8 @@ function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | u
 function totalOf({ cpusMilli, memoryMib, diskMib, gpuIds }: Capacity): Resources {
   return { cpusMilli, memoryMib, diskMib, gpus: gpuIds.length };
 }
+
+const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
 
 function amounts({ cpusMilli, memoryMib, diskMib, gpus }: Resources): object {
   return { cpus: cpusMilli / 1000, memory: memoryMib, disk: diskMib, gpus };

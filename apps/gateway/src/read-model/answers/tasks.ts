@@ -1,5 +1,13 @@
 import { podName, type AgentId } from '@orrery/contracts';
-import { currentLaunch, launchesOnAgent, taskKey, tasksInOrder, taskViewOf, type LaunchRow } from '@orrery/domain';
+import {
+  currentLaunch,
+  launchesOnAgent,
+  taskKey,
+  tasksInOrder,
+  taskViewOf,
+  type LaunchRow,
+  type TaskState,
+} from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -18,12 +26,7 @@ interface Found {
 
 /** The newest incarnation of each task, service by service. */
 export function listTasks({ cells }: World, filter: TaskFilter, page: Page): ListAnswer {
-  const sources = cells.map((cell) =>
-    filter.agent === undefined
-      ? tasksOf(cell, filter.service, page.after)
-      : tasksOn(cell, filter.agent as AgentId, filter.service),
-  );
-  const found = filter.state === undefined ? merged(sources) : inState(merged(sources), filter.state);
+  const found = merged(cells.map((cell) => tasksOf(cell, filter, page.after)));
   return pageOfEntries(found, page, ({ cell, row }) => taskJson(cell, row));
 }
 
@@ -64,21 +67,28 @@ export function taskJson({ cluster }: Cell, row: LaunchRow): object {
   };
 }
 
-function* tasksOf(cell: Cell, service: string | undefined, after: string | undefined): Generator<Keyed<Found>> {
-  for (const [key, row] of tasksInOrder(cell.cluster, { service, from: after })) yield [key, { cell, row }];
+function* tasksOf(
+  cell: Cell,
+  { service, agent, state }: TaskFilter,
+  after: string | undefined,
+): Generator<Keyed<Found>> {
+  const rows =
+    agent !== undefined
+      ? tasksOn(cell, agent as AgentId, { service, state })
+      : state === undefined
+        ? tasksInOrder(cell.cluster, { service, from: after })
+        : cell.taskStates.tasks(state as TaskState, service, after);
+  for (const [key, row] of rows) yield [key, { cell, row }];
 }
 
-function* tasksOn(cell: Cell, agent: AgentId, service: string | undefined): Generator<Keyed<Found>> {
-  const found: Keyed<Found>[] = [];
-  for (const row of launchesOnAgent(cell.cluster, agent)) {
-    if (service === undefined || row.service === service) found.push([taskKey(row), { cell, row }]);
-  }
-  yield* found.sort(([left], [right]) => (left < right ? -1 : 1));
-}
-
-function* inState(entries: Iterable<Keyed<Found>>, state: string): Generator<Keyed<Found>> {
-  for (const entry of entries) {
-    const [, { cell, row }] = entry;
-    if (taskViewOf(cell.cluster, row).state === state) yield entry;
-  }
+function tasksOn(
+  { cluster }: Cell,
+  agent: AgentId,
+  { service, state }: { readonly service: string | undefined; readonly state: string | undefined },
+): Keyed<LaunchRow>[] {
+  return launchesOnAgent(cluster, agent)
+    .filter((row) => service === undefined || row.service === service)
+    .filter((row) => state === undefined || taskViewOf(cluster, row).state === state)
+    .map((row): Keyed<LaunchRow> => [taskKey(row), row])
+    .sort(([left], [right]) => (left < right ? -1 : 1));
 }
