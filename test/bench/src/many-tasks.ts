@@ -39,7 +39,9 @@ export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Pro
   try {
     const clients = await Clients.connect(cluster.brokers, clientCount);
     const emptyMib = cluster.resident();
+    progress(`${agents} agents are registered`);
     if (!options.cold) await warmUp(cluster, clients, plan, options);
+    progress('the measurement begins');
     const measured = await deploy(cluster, clients, plan, options);
     await clients.close();
     const suffix = `${options.policy}${options.distinctPorts ? '-ports' : ''}`;
@@ -95,8 +97,10 @@ async function deploy(
   );
   const beganMs = Date.now();
   await clients.send(commands);
+  progress(`${commands.length} commands are sent`);
   await allRun(cluster, before['begun']! + tasks);
   const spent = costs.read();
+  progress('all run; reading the journals');
   const { high } = await cluster.log.bounds({ topic: journalTopic('cluster'), partition: 0 });
   const run = await readRun(cluster.log, marks);
   const lastSeq = run.seqOfRunning(tasks);
@@ -152,6 +156,11 @@ async function warmUp(
     everyMs: 250,
     what: 'the tasks of the warm-up are gone',
   });
+}
+
+/** What takes minutes says where it is. */
+function progress(line: string): void {
+  console.error(`${new Date().toISOString().slice(11, 23)}  ${line}`);
 }
 
 function roleOf(index: number, { roles }: ManyTasks): string {
