@@ -37,9 +37,10 @@ export class Fleet {
   version = 0;
   /** Orders of the nodes that are kept between decisions. */
   readonly rankings = new NodeRankings(this);
-  /** How many changes of what is free were told so far; the last of them are kept. */
-  changes = 0;
   readonly changesKept = CHANGES_KEPT;
+  #changes = 0;
+  /** The node of the last change, as long as nobody looked: more changes of it are the same one. */
+  #changing = -1;
   readonly #changed = new Uint32Array(CHANGES_KEPT);
   readonly #isOpen: boolean[] = [];
   readonly #numbers = new Map<string, number>();
@@ -68,6 +69,12 @@ export class Fleet {
 
   numberOf(id: string): number | undefined {
     return this.#numbers.get(id);
+  }
+
+  /** How many changes of what is free were told so far; the last of them are kept. */
+  countChanges(): number {
+    this.#changing = -1;
+    return this.#changes;
   }
 
   /** The node of one of the last changes, by its count. */
@@ -192,9 +199,10 @@ export class Fleet {
   }
 
   #note(number: number): void {
-    if (this.#changed[(this.changes - 1) % CHANGES_KEPT] === number) return;
-    this.#changed[this.changes % CHANGES_KEPT] = number;
-    this.changes += 1;
+    if (this.#changing === number) return;
+    this.#changing = number;
+    this.#changed[this.#changes % CHANGES_KEPT] = number;
+    this.#changes += 1;
   }
 
   #opened(number: number, isOpen: boolean): void {

@@ -155,15 +155,16 @@ export class NodeRanking {
 
   /** Brings it up to date with the fleet; gives how many nodes were looked at. */
   refresh(): number {
-    const behind = this.#fleet.changes - this.#seen;
+    const changes = this.#fleet.countChanges();
+    const behind = changes - this.#seen;
     if (this.#version !== this.#fleet.version) {
       this.#candidates = new Candidates(this.#fleet, this.#rules, this.#among);
       this.#version = this.#fleet.version;
       return this.#rank();
     }
     if (behind > this.#candidates.numbers.length / 2 || behind > this.#fleet.changesKept) return this.#rank();
-    for (let change = this.#seen; change < this.#fleet.changes; change += 1) this.update(this.#fleet.changedAt(change));
-    this.#seen = this.#fleet.changes;
+    for (let change = this.#seen; change < changes; change += 1) this.update(this.#fleet.changedAt(change));
+    this.#seen = changes;
     return behind;
   }
 
@@ -233,7 +234,7 @@ export class NodeRanking {
     }
     for (const heap of this.#heaps)
       for (let place = (heap.length >> 1) - 1; place >= 0; place -= 1) this.#sink(heap, place);
-    this.#seen = this.#fleet.changes;
+    this.#seen = this.#fleet.countChanges();
     return numbers.length;
   }
 

@@ -1,0 +1,238 @@
+import fc from 'fast-check';
+import type { Operator, Peer, Rule } from './constraints/constraint.js';
+import { Fleet } from './fleet.js';
+import type { Needs, Node } from './node.js';
+import type { Picks } from './picks.js';
+import { normalisePorts } from './ports.js';
+import type { Wish } from './session.js';
+import { useAfter } from './scores/score.js';
+
+/** What specs hold placing to: the slow and obvious way, and random clusters and wishes to try it on. */
+
+// --- The slow and obvious way: every pod looks at every node, and all it knows is the list of what was placed ---------
+
+export interface Place {
+  readonly nodeId: string;
+  /** In the order of the needs. */
+  readonly ports: readonly number[];
+  readonly gpuIds: readonly string[];
+}
+
+export function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): { places: Place[]; nodes: Node[] } {
+  const now = [...nodes];
+  const places: Place[] = [];
+  while (places.length < count) {
+    const counts = countsOf(wish.peers, places, nodes);
+    const eligible = now.filter((node) => !wish.avoid.includes(node.id) && passesFixed(wish.rules, node));
+    const able = eligible.filter(
+      (node) => passesPeers(wish.rules, node, counts, eligible) && hasRoom(node, wish.needs),
+    );
+    const best = able
+      .map((node) => ({ node, use: useOf(node, wish.needs) }))
+      .sort(
+        (left, right) => (wish.policy === 'pack' ? right.use - left.use : left.use - right.use) || order(left, right),
+      )
+      .at(0)?.node;
+    if (best === undefined) break;
+    const taken = takenFrom(best, wish.needs);
+    places.push({ nodeId: best.id, ...taken });
+    now[now.indexOf(best)] = { ...best, free: freeAfter(best, wish.needs, taken) };
+  }
+  return { places, nodes: now };
+}
+
+function useOf({ capacity, free }: Node, needs: Needs): number {
+  const memoryLeft = free.memoryMib - needs.memoryMib;
+  return useAfter(free.cpusMilli - needs.cpusMilli, capacity.cpusMilli, memoryLeft, capacity.memoryMib);
+}
+
+function takenFrom({ free }: Node, needs: Needs): Omit<Place, 'nodeId'> {
+  const fixed = needs.ports.map(({ port }) => port).filter((port) => port !== 0);
+  const others = portsIn(free).filter((port) => !fixed.includes(port));
+  const ports = needs.ports.map(({ port }) => (port === 0 ? others.shift()! : port));
+  return { ports, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+}
+
+function freeAfter({ free }: Node, needs: Needs, { ports, gpuIds }: Omit<Place, 'nodeId'>): Node['free'] {
+  const left = portsIn(free).filter((port) => !ports.includes(port));
+  return {
+    cpusMilli: free.cpusMilli - needs.cpusMilli,
+    memoryMib: free.memoryMib - needs.memoryMib,
+    diskMib: free.diskMib - needs.diskMib,
+    gpuIds: free.gpuIds.filter((id) => !gpuIds.includes(id)),
+    ports: normalisePorts(left.map((port) => [port, port] as const)),
+  };
+}
+
+function portsIn({ ports }: Node['free']): number[] {
+  return ports.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
+}
+
+const order = (left: { node: Node }, right: { node: Node }) => (left.node.id < right.node.id ? -1 : 1);
+
+function countsOf(peers: readonly Peer[], places: readonly Place[], nodes: readonly Node[]): readonly Node[] {
+  const placed = places.map(({ nodeId }) => nodes.find(({ id }) => id === nodeId)!);
+  return [...peers.flatMap(({ node, count }) => Array.from({ length: count }, () => node)), ...placed];
+}
+
+function fieldValue(field: string, node: Node): string | undefined {
+  return field === 'hostname' ? node.hostname : field === '@zone' ? node.faultDomain.zone : node.attributes[field];
+}
+
+function passesFixed(rules: readonly Rule[], node: Node): boolean {
+  return rules.every(({ field, operator, value }) => {
+    const found = fieldValue(field, node);
+    if (operator === 'IS' || (operator === 'CLUSTER' && value !== undefined)) return found === value;
+    if (operator === 'LIKE') return found !== undefined && new RegExp(`^(?:${value})$`).test(found);
+    if (operator === 'UNLIKE') return found === undefined || !new RegExp(`^(?:${value})$`).test(found);
+    return true;
+  });
+}
+
+function passesPeers(rules: readonly Rule[], node: Node, placed: readonly Node[], eligible: readonly Node[]): boolean {
+  return rules.every(({ field, operator, value }) => {
+    const found = fieldValue(field, node);
+    const countOf = (wanted: string) => placed.filter((peer) => fieldValue(field, peer) === wanted).length;
+    if (operator === 'UNIQUE') return found !== undefined && countOf(found) === 0;
+    if (operator === 'MAX_PER') return found !== undefined && countOf(found) < Number(value);
+    if (operator === 'CLUSTER' && value === undefined) {
+      const values = new Set(placed.map((peer) => fieldValue(field, peer)).filter((other) => other !== undefined));
+      return found !== undefined && (values.size === 0 || (values.size === 1 && values.has(found)));
+    }
+    if (operator !== 'GROUP_BY') return true;
+    const groups = [...new Set(eligible.map((other) => fieldValue(field, other)))].filter(
+      (group) => group !== undefined,
+    );
+    const fewest = groups.length < Number(value ?? 0) ? 0 : Math.min(...groups.map(countOf));
+    return found !== undefined && countOf(found) <= fewest;
+  });
+}
+
+function hasRoom({ free }: Node, needs: Needs): boolean {
+  const ports = new Set<number>();
+  for (const [from, to] of free.ports) for (let port = from; port <= to; port += 1) ports.add(port);
+  for (const { port } of needs.ports) if (port !== 0 && !ports.delete(port)) return false;
+  const enough = (needed: number, available: number) => needed === 0 || needed <= available;
+  return (
+    enough(needs.cpusMilli, free.cpusMilli) &&
+    enough(needs.memoryMib, free.memoryMib) &&
+    enough(needs.diskMib, free.diskMib) &&
+    enough(needs.gpus, free.gpuIds.length) &&
+    enough(needs.ports.filter(({ port }) => port === 0).length, ports.size)
+  );
+}
+
+// --- Random clusters and wishes -----------------------------------------------------------------------------------------
+
+const portsOf = (count: number): [number, number][] => (count === 0 ? [] : [[8000, 7999 + count]]);
+const gpusOf = (count: number) => ['g0', 'g1', 'g2'].slice(0, count);
+
+const nodeFacts = fc.record({
+  cpus: fc.integer({ min: 0, max: 8 }),
+  memory: fc.integer({ min: 0, max: 8 }),
+  used: fc.tuple(fc.nat(3), fc.nat(3)),
+  gpus: fc.nat(3),
+  ports: fc.nat(5),
+  rack: fc.constantFrom('1', '2', '3', undefined),
+  zone: fc.constantFrom('z1', 'z2'),
+});
+export const nodes = fc.array(nodeFacts, { maxLength: 14 }).map((facts) =>
+  facts.map(({ cpus, memory, used, gpus, ports, rack, zone }, at): Node => {
+    const rest = { diskMib: 10, gpuIds: gpusOf(gpus), ports: portsOf(ports) };
+    return {
+      id: `n${String(at).padStart(3, '0')}`,
+      hostname: `host-${at % 9}`,
+      attributes: rack === undefined ? {} : { rack },
+      faultDomain: { region: 'r', zone },
+      capacity: { cpusMilli: cpus * 1000, memoryMib: memory * 1000, ...rest },
+      free: { cpusMilli: (cpus - used[0]) * 1000, memoryMib: (memory - used[1]) * 1000, ...rest },
+    };
+  }),
+);
+
+const operators: readonly Operator[] = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'];
+const values: Readonly<Record<Operator, readonly (string | undefined)[]>> = {
+  UNIQUE: [undefined],
+  CLUSTER: [undefined, '1', 'z1'],
+  GROUP_BY: [undefined, '2', '3'],
+  LIKE: ['[12]', 'host-[0-5]', 'z1'],
+  UNLIKE: ['[12]', 'host-[0-5]'],
+  MAX_PER: ['1', '2', '3'],
+  IS: ['1', 'z2'],
+};
+const rule = fc
+  .tuple(fc.constantFrom('hostname', 'rack', '@zone'), fc.constantFrom(...operators), fc.nat(2))
+  .map(([field, operator, at]): Rule => {
+    const value = values[operator][at % values[operator].length];
+    return { field, operator, ...(value === undefined ? {} : { value }) };
+  });
+
+export const wishOf = (peerNodes: readonly Node[]) =>
+  fc
+    .record({
+      cpus: fc.nat(2),
+      memory: fc.nat(2),
+      gpus: fc.constantFrom(0, 0, 1),
+      ports: fc.array(fc.constantFrom(0, 0, 8001), { maxLength: 2 }),
+      rules: fc.array(rule, { maxLength: 3 }),
+      policy: fc.constantFrom('pack' as const, 'spread' as const),
+      avoid: fc.subarray(['n000', 'n003']),
+      peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
+      count: fc.integer({ min: 0, max: 12 }),
+    })
+    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, count }) => {
+      const needs: Needs = {
+        cpusMilli: cpus * 500,
+        memoryMib: memory * 500,
+        diskMib: 0,
+        gpus,
+        ports: ports.map((port, at) => ({ name: `p${at}`, port })),
+      };
+      const known = new Map(peers.filter(([at]) => at < peerNodes.length));
+      const wish: Wish = {
+        needs,
+        rules,
+        policy,
+        avoid,
+        peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
+      };
+      return { wish, count };
+    });
+// --- Both in one form ---------------------------------------------------------------------------------------------------
+
+/** Numbered as they stand, each free as it says. */
+export function fleetOf(all: readonly Node[]): Fleet {
+  const fleet = new Fleet();
+  for (const [number, node] of all.entries()) {
+    const { capacity, free } = node;
+    fleet.put(number, node, true);
+    fleet.hold(number, { ...differenceOf(capacity, free), gpus: 0 }, 1);
+    fleet.holdPorts(
+      number,
+      portsIn(capacity).filter((port) => !portsIn(free).includes(port)),
+    );
+    fleet.holdGpus(
+      number,
+      capacity.gpuIds.filter((id) => !free.gpuIds.includes(id)),
+    );
+  }
+  return fleet;
+}
+
+function differenceOf(capacity: Node['free'], free: Node['free']): Pick<Needs, 'cpusMilli' | 'memoryMib' | 'diskMib'> {
+  return {
+    cpusMilli: capacity.cpusMilli - free.cpusMilli,
+    memoryMib: capacity.memoryMib - free.memoryMib,
+    diskMib: capacity.diskMib - free.diskMib,
+  };
+}
+
+/** In the order in which they were chosen, pod by pod. */
+export function placesOf(fleet: Fleet, { numbers, counts, ports, gpuIds }: Picks, needs: Needs): Place[] {
+  const nodeIds = numbers.flatMap((number, at) => Array.from({ length: counts[at]! }, () => fleet.nodes[number]!.id));
+  return nodeIds.map((nodeId, pod) => ({
+    nodeId,
+    ports: ports.slice(pod * needs.ports.length, (pod + 1) * needs.ports.length),
+    gpuIds: gpuIds[pod] ?? [],
+  }));
+}
