@@ -91,6 +91,24 @@ export interface Amounts {
   readonly gpus: number;
 }
 
+export interface Role {
+  readonly role: string;
+  readonly weight: number;
+  readonly used: Amounts;
+  /** With all roles below it. */
+  readonly usedBelow: Amounts;
+  readonly waiting: number;
+  readonly quota?: { readonly limit?: Partial<Amounts>; readonly guarantee?: Partial<Amounts> };
+}
+
+export interface QuotaOfRole {
+  readonly role: string;
+  readonly limit?: Partial<Amounts>;
+  readonly guarantee?: Partial<Amounts>;
+  readonly cells: number;
+  readonly used: Amounts;
+}
+
 export interface Endpoint {
   readonly name: string;
   readonly address: readonly string[];

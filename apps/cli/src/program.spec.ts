@@ -132,6 +132,26 @@ describe('orrery', () => {
     expect(seen[1]!.headers['orrery-min-position']).toBe('after');
   });
 
+  it('sets a role and its quota, in the fields of the interface', async () => {
+    const role = { role: 'eng/web', weight: 2, used: {}, usedBelow: {}, waiting: 0 };
+    answer = ({ method }, response) =>
+      response.end(JSON.stringify(method === 'GET' ? role : { commandId: 'c', position: 'after', status: 'accepted' }));
+    expect((await orrery('role set eng/web --weight 2')).out).toBe('eng/web weight 2\n');
+    expect(seen[0]).toMatchObject({ method: 'PUT', url: '/v1/roles/eng%2Fweb', body: '{"weight":2}' });
+    const set = await orrery('quota set eng/web --cpus 1.5 --memory 64 --guarantee-gpus 1 --force');
+    expect(set.out).toBe('eng/web at most cpus 1.5, memory 64; at least gpus 1\n');
+    expect(JSON.parse(seen.at(-1)!.body)).toEqual({
+      limit: { cpus: 1.5, memory: 64 },
+      guarantee: { gpus: 1 },
+      force: true,
+    });
+    expect(seen.at(-1)).toMatchObject({ method: 'PUT', url: '/v1/quotas/eng%2Fweb' });
+    expect((await orrery('quota set eng/web')).code).toBe(2);
+    expect((await orrery('quota set eng/web --gpus 0.5')).code).toBe(2);
+    expect((await orrery('quota remove eng/web --yes')).out).toBe('eng/web has no quota any more\n');
+    expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/quotas/eng%2Fweb' });
+  });
+
   it('repeats a change under the same id when the gateway was away', async () => {
     answer = ({ method }, response) => {
       if (method !== 'POST') return response.end(JSON.stringify(hello));

@@ -2,8 +2,9 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
+import { addSharing } from './sharing-grammar.js';
 
-interface VerbDefinition {
+export interface VerbDefinition {
   readonly usage: string;
   readonly says: string;
   /** Loaded when the verb is called, so that `--help` stays fast. */
@@ -35,12 +36,13 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addPods(noun(program, 'pod', 'Pods: tasks placed together on one agent'), add);
   addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
+  addSharing(program, add, { listing, reading, changing, yes });
   addPast(program, add);
   addTools(program, add);
   return program;
 }
 
-type Add = (parent: Command, definition: VerbDefinition) => Command;
+export type Add = (parent: Command, definition: VerbDefinition) => Command;
 
 function noun(program: Command, name: string, says: string): Command {
   return program.command(name).description(says);

@@ -11,7 +11,7 @@ import {
 import { NOTHING, plus, type Amounts } from '@orrery/scheduling';
 import { only, shown } from './quotas.js';
 import { partOf, pathsOf, RESOURCES } from './role-tree.js';
-import { ledgerOf, NEW_ROLE, type AllocationState } from './state.js';
+import { ledgerOf, type AllocationState } from './state.js';
 
 /** What an operator orders about roles. What changes nothing is accepted and changes nothing. */
 export function decideSharing(command: SharingCommand, state: AllocationState): Decision<AllocationEvent> {

@@ -1,0 +1,84 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Add } from './program.js';
+
+/** Options that verbs of all nouns have. */
+interface CommonOptions {
+  readonly listing: () => Option[];
+  readonly reading: () => Option[];
+  readonly changing: () => Option[];
+  readonly yes: () => Option;
+}
+
+/** How roles share: their weights and quotas. */
+export function addSharing(program: Command, add: Add, common: CommonOptions): void {
+  addRoles(program.command('role').description('Roles: who resources are for'), add, common);
+  addQuotas(
+    program.command('quota').description('Quotas: at most, and at least, for a role and all below it'),
+    add,
+    common,
+  );
+}
+
+function addRoles(role: Command, add: Add, { listing, reading, changing }: CommonOptions): void {
+  const verb = (name: keyof typeof import('./verbs/role.js')) => async () => (await import('./verbs/role.js'))[name];
+  add(role, {
+    usage: 'list',
+    says: 'List roles, what they hold and what waits',
+    load: verb('list'),
+    options: listing(),
+  });
+  add(role, {
+    usage: 'show <role>',
+    says: 'Show one role, and why it is or is not its turn',
+    load: verb('show'),
+    options: reading(),
+  });
+  add(role, {
+    usage: 'set <role>',
+    says: 'Make a role such as eng/search, or set its weight',
+    load: verb('set'),
+    options: [
+      new Option('--weight <n>', 'its part among its siblings').argParser(amount).makeOptionMandatory(),
+      ...changing(),
+    ],
+  });
+}
+
+function addQuotas(quota: Command, add: Add, { listing, changing, yes }: CommonOptions): void {
+  const verb = (name: keyof typeof import('./verbs/quota.js')) => async () => (await import('./verbs/quota.js'))[name];
+  add(quota, { usage: 'list', says: 'List quotas and what is used of them', load: verb('list'), options: listing() });
+  add(quota, {
+    usage: 'set <role>',
+    says: 'Set what a role may have at most, and has at least; replaces what was set before',
+    load: verb('set'),
+    options: [
+      ...amounts('at most'),
+      ...amounts('at least, kept free for it', 'guarantee-'),
+      new Option('--force', 'even when more is used already: nothing is taken away'),
+      ...changing(),
+    ],
+  });
+  add(quota, {
+    usage: 'remove <role>',
+    says: 'End the limit and the guarantee of a role',
+    load: verb('remove'),
+    options: [yes(), ...changing()],
+  });
+}
+
+const amounts = (says: string, before = '') => [
+  new Option(`--${before}cpus <n>`, `cores, ${says}`).argParser(amount),
+  new Option(`--${before}memory <mib>`, `MiB, ${says}`).argParser(wholeNumber),
+  new Option(`--${before}disk <mib>`, `MiB, ${says}`).argParser(wholeNumber),
+  new Option(`--${before}gpus <n>`, `whole devices, ${says}`).argParser(wholeNumber),
+];
+
+function amount(text: string): number {
+  if (!/^\d+(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('expected a number with up to three decimals.');
+  return Number(text);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
