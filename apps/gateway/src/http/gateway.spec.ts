@@ -786,6 +786,44 @@ describe('the gateway', () => {
     });
   });
 
+  it('shows roles with their shares, and holds them to quotas', async () => {
+    await runs(1);
+    expect((await ask('PUT', '/v1/roles/eng/search', { weight: 2 }, wait)).status).toBe(200);
+    expect((await ask('PUT', '/v1/quotas/eng%2Fsearch', { limit: { cpus: 0.3 } }, wait)).status).toBe(200);
+    const nowhere = await ask('PUT', '/v1/quotas/ads', { limit: { cpus: 1 } }, wait);
+    expect(nowhere).toMatchObject({ status: 404, json: { code: 'unknown-role', field: '/role' } });
+    const nothing = { cpus: 0, memory: 0, disk: 0, gpus: 0 };
+    expect((await ask('GET', '/v1/roles')).json).toMatchObject({
+      items: [
+        { role: '*', weight: 1, used: { cpus: 0.1, memory: 16 }, waiting: 0 },
+        { role: 'eng', weight: 1, used: nothing, usedBelow: nothing },
+        { role: 'eng/search', weight: 2, quota: { limit: { cpus: 0.3 }, cells: 1 } },
+      ],
+      next: null,
+    });
+    expect((await ask('GET', '/v1/quotas')).json).toEqual({
+      items: [{ role: 'eng/search', limit: { cpus: 0.3 }, cells: 1, used: nothing }],
+      next: null,
+    });
+    expect((await ask('GET', '/v1/roles/eng/search')).json).toMatchObject({
+      role: 'eng/search',
+      shares: [{ cell: 0, levels: [{ path: 'eng', rivals: 0 }, { path: 'eng/search', weight: 2, waits: false }] }],
+    });
+    await ask('PUT', '/v1/services/other', { ...spec(5), name: 'other', role: 'eng/search' }, wait);
+    await eventually(async () => {
+      const { used, waiting } = (await ask('GET', '/v1/roles/eng%2Fsearch')).json as {
+        used: { cpus: number };
+        waiting: number;
+      };
+      return used.cpus === 0.3 && waiting === 2;
+    });
+    expect((await ask('DELETE', '/v1/quotas/eng/search', undefined, wait)).status).toBe(200);
+    await eventually(async () => {
+      const { waiting } = (await ask('GET', '/v1/roles/eng%2Fsearch')).json as { waiting: number };
+      return waiting === 0;
+    });
+  });
+
   it('describes every address that it serves, and no other', async () => {
     const served = (app.getHttpAdapter().getInstance() as { printRoutes(options: object): string }).printRoutes({
       commonPrefix: false,
