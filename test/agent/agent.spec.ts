@@ -91,13 +91,20 @@ describe('an agent with real processes', () => {
 
   it('drops repeated and late orders, and waits for a Sync where one was lost', async () => {
     await master.launch({}, { launch: '1.0' });
-    const first = master.head();
-    await until(() => agent.state.obeyed === first.n);
-    await master.send({ ...first, type: 'Kill', launches: ['1.0' as LaunchId] });
-    await master.send({ ...first, n: first.n + 2, type: 'Kill', launches: ['1.0' as LaunchId] });
-    await master.send({ ...first, n: first.n + 1, epoch: 0, type: 'Kill', launches: ['1.0' as LaunchId] });
-    await master.send({ ...first, n: first.n + 1, journalId: 'other', type: 'Kill', launches: ['1.0' as LaunchId] });
-    await master.send({ ...first, n: first.n + 1, session: 'other', type: 'Kill', launches: ['1.0' as LaunchId] });
+    const n = master.ordered;
+    await until(() => agent.state.obeyed === n);
+    const kills = (epoch: number, at: number, journalId = master.journalId) =>
+      master.sendLane({ type: 'Kills', journalId, to: [[agent.state.number, epoch, at, 0]], launches: [[[1, 0, 0]]] });
+    await kills(1, n);
+    await kills(1, n + 2);
+    await kills(0, n + 1);
+    await kills(1, n + 1, 'other');
+    await master.sendLane({
+      type: 'Kills',
+      journalId: master.journalId,
+      to: [[agent.state.number + 1, 1, n + 1, 0]],
+      launches: [[[1, 0, 0]]],
+    });
     await until(() => master.runningOf('1.0') !== undefined);
     master.ordered += 1;
     await master.launch({}, { launch: '2.0' });

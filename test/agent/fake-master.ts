@@ -2,24 +2,41 @@ import {
   agentCommandsTopic,
   agentReportsTopic,
   decodeAgentReport,
+  idRunsOf,
+  idsIn,
+  MembersBuilder,
+  valueAt,
   type AgentId,
   type AgentOrder,
   type AgentReport,
-  type Launch,
+  type LaneOrder,
   type LaunchId,
   type LaunchSet,
-  type TaskStateReport,
+  type TasksRun,
+  type TaskEnds,
   type TaskTemplate,
 } from '@orrery/contracts';
 import type { Log, LogReader } from '@orrery/control-loop';
+import type { Launch } from '../../apps/agent/src/agent-state/agent-state.js';
 
 type OrderBody = AgentOrder extends infer Order
   ? Order extends AgentOrder
     ? Omit<Order, 'journalId' | 'agent' | 'session' | 'epoch' | 'n'>
     : never
   : never;
+type LaneBody = LaneOrder extends infer Order
+  ? Order extends LaneOrder
+    ? Omit<Order, 'journalId' | 'to'>
+    : never
+  : never;
 /** A launch by its id and what matters about it. */
 export type LaunchPlan = Partial<Omit<Launch, 'launch'>> & { readonly launch: string };
+/** What a report says of one launch. */
+export type Told =
+  | { readonly state: 'STARTING' }
+  | { readonly state: 'RUNNING'; readonly pid: number; readonly since: number; readonly ready: boolean }
+  | { readonly state: 'READY'; readonly ready: boolean }
+  | Omit<TaskEnds, 'launches'>;
 type Inventory = Extract<AgentReport, { type: 'Inventory' }>;
 
 /**
@@ -31,7 +48,7 @@ export class FakeMaster {
   readonly reports: AgentReport[] = [];
   readonly inventories: Inventory[] = [];
   /** What was told of each launch, in order, over all registrations. */
-  readonly told = new Map<string, TaskStateReport[]>();
+  readonly told = new Map<string, Told[]>();
   readonly wanted = new Map<LaunchId, { readonly set: LaunchSet; readonly template: TaskTemplate }>();
   readonly unwanted = new Set<LaunchId>();
   readonly problems: string[] = [];
@@ -67,18 +84,35 @@ export class FakeMaster {
 
   /** Wants these launches and orders them. */
   async launch(template: Partial<TaskTemplate>, ...launches: LaunchPlan[]): Promise<void> {
-    const { set, template: whole } = launchSet(this.agent!, this.epoch, template, launches);
-    for (const launch of set.launches) this.want({ ...set, launches: [launch] }, whole);
-    await this.order({ type: 'Launch', set, template: whole });
+    const { set, template: whole } = launchSet(this.epoch, template, launches);
+    for (const launch of launches) this.want(launch, template);
+    await this.lane({ type: 'Launches', set, template: whole });
   }
 
-  want(set: LaunchSet, template: TaskTemplate): void {
-    for (const { launch } of set.launches) this.wanted.set(launch, { set, template });
+  want(launch: LaunchPlan, template: Partial<TaskTemplate>): void {
+    const { set, template: whole } = launchSet(this.epoch, template, [launch]);
+    this.wanted.set(launch.launch as LaunchId, { set, template: whole });
   }
 
   async kill(launch: string, graceMs?: number): Promise<void> {
     this.unwanted.add(launch as LaunchId);
-    await this.order({ type: 'Kill', launches: [launch as LaunchId], ...(graceMs !== undefined && { graceMs }) });
+    const launches = [idRunsOf([launch])];
+    await this.lane({ type: 'Kills', launches, ...(graceMs !== undefined && { graceMs }) });
+  }
+
+  /** To the whole lane, where the agent finds itself. */
+  lane(body: LaneBody): Promise<void> {
+    this.ordered += 1;
+    return this.sendLane({
+      journalId: this.journalId,
+      to: [[NUMBER, this.epoch, this.ordered, this.reported]],
+      ...body,
+    });
+  }
+
+  sendLane(order: LaneOrder): Promise<void> {
+    const value = Buffer.from(JSON.stringify(order));
+    return this.#log.publish(agentCommandsTopic, [{ value, partition: this.#partition }]);
   }
 
   order(body: OrderBody): Promise<void> {
@@ -102,9 +136,10 @@ export class FakeMaster {
     const keep = live.filter(([launch]) => !this.unwanted.has(launch)).map(([, { set }]) => set);
     await this.order({
       type: 'Sync',
-      keep: keep.map((set) => ({ set: { ...set, epoch: this.epoch }, templateDigest: set.templateDigest })),
+      number: NUMBER,
+      keep: keep.map((set) => ({ ...set, agents: [[NUMBER, this.epoch, 1]] as const })),
       templates: Object.fromEntries(live.map(([, { set, template }]) => [set.templateDigest, template])),
-      kill: live.filter(([launch]) => this.unwanted.has(launch)).map(([launch]) => launch),
+      kill: idRunsOf(live.filter(([launch]) => this.unwanted.has(launch)).map(([launch]) => launch)),
       volumes: [],
       streams: [],
       askInventory,
@@ -115,12 +150,12 @@ export class FakeMaster {
     return (this.told.get(launch) ?? []).map(({ state }) => state);
   }
 
-  endOf(launch: string): Extract<TaskStateReport, { reason: string }> | undefined {
+  endOf(launch: string): Extract<Told, { reason: string }> | undefined {
     return this.told.get(launch)?.find((item) => 'reason' in item);
   }
 
-  runningOf(launch: string): Extract<TaskStateReport, { pid: number }> | undefined {
-    return this.told.get(launch)?.find((item) => item.state === 'RUNNING');
+  runningOf(launch: string): Extract<Told, { pid: number }> | undefined {
+    return this.told.get(launch)?.find((item) => 'pid' in item);
   }
 
   async #take(report: AgentReport): Promise<void> {
@@ -129,7 +164,7 @@ export class FakeMaster {
     if (report.session !== this.session || report.epoch !== this.epoch || report.m <= this.reported) return;
     if (report.m !== this.reported + 1) this.problems.push(`report ${report.m} came after ${this.reported}`);
     this.reported = report.m;
-    if (report.type === 'TaskStates') for (const item of report.tasks) this.#see(item);
+    if (report.type === 'TaskStates') this.#seeAll(report);
   }
 
   async #takeInventory(report: Inventory): Promise<void> {
@@ -139,19 +174,40 @@ export class FakeMaster {
       Object.assign(this, { session: report.session, epoch: this.epoch + 1, ordered: 0, reported: 0 });
     }
     for (const { launch, state, reason, exit } of report.launches) {
-      if (reason !== undefined) this.#see({ launch, state, reason, exit, agentTime: 0 } as TaskStateReport);
+      if (reason !== undefined) this.#see(launch, { state, reason, exit } as Told);
     }
     await this.sync();
   }
 
-  #see(item: TaskStateReport): void {
-    if (this.endOf(item.launch) !== undefined) return;
-    this.told.set(item.launch, [...(this.told.get(item.launch) ?? []), item]);
+  #seeAll({ starting = [], running = [], ready = [], unready = [], ended = [] }: TaskStates): void {
+    for (const launch of idsIn(starting)) this.#see(launch, { state: 'STARTING' });
+    for (const tasks of running) for (const [launch, told] of ranIn(tasks)) this.#see(launch, told);
+    for (const launch of idsIn(ready)) this.#see(launch, { state: 'READY', ready: true });
+    for (const launch of idsIn(unready)) this.#see(launch, { state: 'READY', ready: false });
+    for (const { launches, ...end } of ended) for (const launch of idsIn(launches)) this.#see(launch, end);
+  }
+
+  #see(launch: string, told: Told): void {
+    if (this.endOf(launch) !== undefined) return;
+    this.told.set(launch, [...(this.told.get(launch) ?? []), told]);
   }
 }
 
+type TaskStates = Extract<AgentReport, { type: 'TaskStates' }>;
+
+function* ranIn({ launches, sinceFrom, since, pids, ready }: TasksRun): IterableIterator<[string, Told]> {
+  let position = 0;
+  for (const launch of idsIn(launches)) {
+    const at = sinceFrom + valueAt(since, position);
+    yield [launch, { state: 'RUNNING', pid: valueAt(pids, position), since: at, ready: ready === true }];
+    position += 1;
+  }
+}
+
+/** Of the agent, in the cluster journal. */
+const NUMBER = 5;
+
 export function launchSet(
-  agent: AgentId,
   epoch: number,
   template: Partial<TaskTemplate>,
   launches: readonly LaunchPlan[],
@@ -168,24 +224,23 @@ export function launchSet(
     configs: [],
     ...template,
   };
+  const members = new MembersBuilder();
+  launches.forEach((launch, position) => {
+    const empty = { index: position, ports: {}, gpuIds: [], volumes: [] };
+    const { index, ports, gpuIds, volumes } = { ...empty, ...launch };
+    members.add({ index, agent: NUMBER, epoch, ports, gpuIds, volumes });
+  });
   const set = {
     service: 'hello',
     generation: 1,
     version: 1,
     pod: 'web',
     task: 'server',
+    incarnation: 1,
     templateDigest: `digest of ${JSON.stringify(whole)}`,
-    agent,
-    epoch,
-    launches: launches.map((launch, index) => ({
-      grant: `g.${launch.launch}`,
-      index,
-      incarnation: 1,
-      ports: {},
-      gpuIds: [],
-      volumes: [],
-      ...launch,
-    })),
+    ...members.members,
+    launches: idRunsOf(launches.map(({ launch }) => launch)),
+    grants: idRunsOf(launches.map((_, position) => `1.${position}`)),
   } as unknown as LaunchSet;
   return { set, template: whole };
 }

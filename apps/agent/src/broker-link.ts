@@ -9,6 +9,7 @@ import {
   type AgentReport,
   streamHeaders,
   type Heartbeat,
+  type LaneOrder,
 } from '@orrery/contracts';
 import type { Clock, Log, LogMessage, LogReader } from '@orrery/control-loop';
 
@@ -24,7 +25,9 @@ export interface BrokerLinkOptions {
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 
-/** What the agent sends and hears: its lane of the agent topics, and of that only what carries its own key. */
+type Order = AgentOrder | LaneOrder;
+
+/** What the agent sends and hears: its lane of the agent topics, and of that only what carries its own key or none. */
 export class BrokerLink {
   readonly #options: BrokerLinkOptions;
   #reports: Promise<unknown> = Promise.resolve();
@@ -81,7 +84,7 @@ export class BrokerLink {
    * Follows the orders from the end as it is now. Nothing before can be for this process: orders name its session, which
    * nobody knows until its Inventory is in the log. So reports wait until the end is known; everything else goes on.
    */
-  follow(onOrders: (orders: readonly AgentOrder[]) => Promise<void>): void {
+  follow(onOrders: (orders: readonly Order[]) => Promise<void>): void {
     this.#reports = this.#reports.then(async () => this.#followFrom((await this.#bounds())?.high ?? 0, onOrders));
   }
 
@@ -90,7 +93,7 @@ export class BrokerLink {
     await this.#reader?.stop();
   }
 
-  #followFrom(from: number, onOrders: (orders: readonly AgentOrder[]) => Promise<void>): void {
+  #followFrom(from: number, onOrders: (orders: readonly Order[]) => Promise<void>): void {
     if (this.#closed) return;
     let next = from;
     this.#reader = this.#options.log.follow(
@@ -109,7 +112,7 @@ export class BrokerLink {
   }
 
   /** Orders that retention took, or a topic that was made anew: the gap shows in n, and a Sync heals it. */
-  async #goOn(next: number, onOrders: (orders: readonly AgentOrder[]) => Promise<void>): Promise<void> {
+  async #goOn(next: number, onOrders: (orders: readonly Order[]) => Promise<void>): Promise<void> {
     await this.#pause(RETRY_MS_MAX);
     const bounds = await this.#bounds();
     if (bounds === undefined) return;
@@ -124,10 +127,10 @@ export class BrokerLink {
     return { topic: agentCommandsTopic, partition: this.#options.partition };
   }
 
-  #orderIn({ key, value, offset }: LogMessage): AgentOrder | undefined {
-    if (key === null || value === null || Buffer.from(key).toString() !== this.#options.agent) return undefined;
+  #orderIn({ key, value, offset }: LogMessage): Order | undefined {
+    if (value === null || (key !== null && Buffer.from(key).toString() !== this.#options.agent)) return undefined;
     try {
-      return JSON.parse(Buffer.from(value).toString()) as AgentOrder;
+      return JSON.parse(Buffer.from(value).toString()) as Order;
     } catch (error) {
       this.#options.warn(`the order at offset ${offset} is no JSON: ${messageOf(error)}`);
       return undefined;

@@ -78,7 +78,7 @@ export class CheckpointFile implements Checkpoint {
   }
 }
 
-const VERSION = 1;
+const VERSION = 2;
 /** Compacting costs one write of the state; a log of this size is read back in milliseconds. */
 const LOG_BYTES_MAX = 4 * 1024 * 1024;
 

@@ -1,12 +1,14 @@
-import type { AgentFacts, Launch, LaunchId, TaskStateReport, TaskTemplate, VolumeId } from '@orrery/contracts';
+import type { AgentFacts, LaunchId, TaskTemplate, VolumeId } from '@orrery/contracts';
 import { unreachable, type EpochMs } from '@orrery/kernel';
 import {
   type AgentState,
   type End,
   type Kill,
+  type Launch,
   type LaunchKind,
   type LaunchRow,
-  type NumberedReport,
+  type OutgoingReport,
+  type TaskReport,
   type TerminalState,
 } from './agent-state.js';
 
@@ -15,7 +17,13 @@ export type AgentFact =
   | { readonly type: 'Booted'; readonly session: string; readonly facts: AgentFacts }
   | { readonly type: 'InventorySent'; readonly at: EpochMs }
   /** The answer of the cluster: which registration this session is, and where its orders go on. */
-  | { readonly type: 'Registered'; readonly journalId: string; readonly epoch: number; readonly n: number }
+  | {
+      readonly type: 'Registered';
+      readonly journalId: string;
+      readonly number: number;
+      readonly epoch: number;
+      readonly n: number;
+    }
   | { readonly type: 'Obeyed'; readonly n: number }
   | { readonly type: 'StoodDown'; readonly reason: string; readonly killTasks: boolean }
   | { readonly type: 'Leaving' }
@@ -72,12 +80,12 @@ export function evolve(state: AgentState, fact: AgentFact): void {
       return change(state, fact.launch, { held: false });
     case 'StartingTold':
       state.untoldStarts.delete(fact.launch);
-      return tell(state, { launch: fact.launch, state: 'STARTING', agentTime: fact.at });
+      return tell(state, { launch: fact.launch, state: 'STARTING' });
     case 'TaskBegan':
       return began(state, fact);
     case 'TaskBecameReady':
       change(state, fact.launch, { ready: true });
-      return tell(state, { launch: fact.launch, state: 'READY', agentTime: fact.at, ready: true });
+      return tell(state, { launch: fact.launch, state: 'READY' });
     case 'KillRequested':
       return change(state, fact.launch, { kill: fact.kill });
     case 'TaskEnded':
@@ -127,15 +135,14 @@ function boot(state: AgentState, { session, facts }: FactOf<'Booted'>): void {
 }
 
 /** With a new epoch the numbers start anew: what is under way is told again under them. */
-function register(state: AgentState, { journalId, epoch, n }: FactOf<'Registered'>): void {
+function register(state: AgentState, { journalId, number, epoch, n }: FactOf<'Registered'>): void {
   state.journalId = journalId;
+  state.number = number;
   state.obeyed = n;
   if (epoch === state.epoch) return;
   const again = state.outgoing;
-  state.pendingTasks.unshift(...again.flatMap((report) => (report.type === 'TaskStates' ? report.tasks : [])));
-  state.pendingVolumes.unshift(
-    ...again.flatMap((report) => (report.type === 'VolumesDestroyed' ? report.volumes : [])),
-  );
+  state.pendingTasks.unshift(...again.flatMap(({ tasks }) => tasks));
+  state.pendingVolumes.unshift(...again.flatMap(({ volumes }) => volumes));
   state.outgoing = [];
   state.epoch = epoch;
   state.made = 0;
@@ -150,7 +157,7 @@ function order(state: AgentState, { at, launch, kind }: FactOf<'LaunchOrdered'>)
 function began(state: AgentState, { launch, pid, since, ready }: FactOf<'TaskBegan'>): void {
   state.untoldStarts.delete(launch);
   change(state, launch, { state: 'RUNNING', held: false, pid, since, ready });
-  tell(state, { launch, state: 'RUNNING', agentTime: since, pid, ready });
+  tell(state, { launch, state: 'RUNNING', since, pid, ready });
 }
 
 function change(state: AgentState, launch: LaunchId, difference: Partial<LaunchRow>): void {
@@ -163,14 +170,14 @@ function tellEnd(state: AgentState, row: LaunchRow): void {
   tell(state, { launch: row.launch.launch, state: row.state as TerminalState, agentTime: at, ...end });
 }
 
-function tell(state: AgentState, item: TaskStateReport): void {
+function tell(state: AgentState, item: TaskReport): void {
   state.pendingTasks.push(item);
   if (state.pendingTasks.length <= PENDING_MAX) return;
   const ended = new Set(state.pendingTasks.filter(isEnd).map(({ launch }) => launch));
   state.pendingTasks = state.pendingTasks.filter((each) => isEnd(each) || !ended.has(each.launch));
 }
 
-function isEnd({ state }: TaskStateReport): boolean {
+function isEnd({ state }: TaskReport): boolean {
   return state !== 'STARTING' && state !== 'RUNNING' && state !== 'READY';
 }
 
@@ -179,8 +186,7 @@ function makeReport(state: AgentState, fact: FactOf<'ReportMade'>): void {
   const head = { agent, session, epoch, m: ++state.made, obeyed };
   const tasks = state.pendingTasks.splice(0, fact.tasks);
   const volumes = state.pendingVolumes.splice(0, fact.volumes);
-  const report: NumberedReport =
-    fact.tasks > 0 ? { type: 'TaskStates', ...head, tasks } : { type: 'VolumesDestroyed', ...head, volumes };
+  const report: OutgoingReport = { ...head, tasks, volumes };
   state.outgoing.push(report);
   state.lastReport = { at: fact.at, items: fact.tasks + fact.volumes };
   for (const { launch } of tasks.filter(isEnd)) {

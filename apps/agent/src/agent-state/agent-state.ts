@@ -3,11 +3,11 @@ import type {
   AgentId,
   AgentReport,
   ExitStatus,
-  Launch,
+  GrantId,
   LaunchId,
   LaunchSet,
-  TaskStateReport,
   TaskTemplate,
+  Volume,
   VolumeId,
 } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
@@ -25,6 +25,8 @@ export interface AgentState {
   agent: AgentId;
   /** Of the cluster journal that this agent obeys; empty until the first answer. */
   journalId: string;
+  /** Of this agent in that journal: how orders to a lane name it; 0 until the first answer. */
+  number: number;
   /** The process that runs now. */
   session: string;
   /** Registration of this session; 0 until its Inventory was answered. */
@@ -46,18 +48,58 @@ export interface AgentState {
   /** Launches that begin slowly enough for STARTING to be told by itself, with the time of their order. */
   readonly untoldStarts: Map<LaunchId, EpochMs>;
   /** Told to nobody yet, oldest first. */
-  pendingTasks: TaskStateReport[];
+  pendingTasks: TaskReport[];
   pendingVolumes: VolumeId[];
   /** Numbered and under way to the broker, in order. */
-  outgoing: NumberedReport[];
+  outgoing: OutgoingReport[];
   lastReport: { readonly at: EpochMs; readonly items: number };
 }
 
+/** What is told of one launch; reports tell it in columns. */
+export type TaskReport =
+  | { readonly launch: LaunchId; readonly state: 'STARTING' }
+  | {
+      readonly launch: LaunchId;
+      readonly state: 'RUNNING';
+      readonly since: EpochMs;
+      readonly pid: number;
+      /** Nothing checks whether it is. */
+      readonly ready: boolean;
+    }
+  | { readonly launch: LaunchId; readonly state: 'READY' }
+  | {
+      readonly launch: LaunchId;
+      readonly state: TerminalState;
+      readonly agentTime: EpochMs;
+      readonly exit?: ExitStatus;
+      readonly reason: string;
+      readonly message?: string;
+    };
+
 export type NumberedReport = Exclude<AgentReport, { type: 'Inventory' }>;
+
+/** A report that has its number, as what it tells: under a new registration that is told again. */
+export interface OutgoingReport extends Pick<NumberedReport, 'agent' | 'session' | 'epoch' | 'm' | 'obeyed'> {
+  readonly tasks: readonly TaskReport[];
+  /** Destroyed; a report tells either these or tasks. */
+  readonly volumes: readonly VolumeId[];
+}
+
 export type TerminalState = 'FINISHED' | 'FAILED' | 'KILLED' | 'ERROR';
 
 /** What every launch of a set has in common. */
 export type LaunchKind = Pick<LaunchSet, 'service' | 'generation' | 'version' | 'pod' | 'task' | 'templateDigest'>;
+
+/** One of a set. */
+export interface Launch {
+  readonly launch: LaunchId;
+  readonly grant: GrantId;
+  readonly index: number;
+  readonly incarnation: number;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+  readonly volumes: readonly Volume[];
+}
 
 export interface LaunchRow {
   readonly launch: Launch;
@@ -92,6 +134,7 @@ export function newState(agent: AgentId): AgentState {
   return {
     agent,
     journalId: '',
+    number: 0,
     session: '',
     epoch: 0,
     obeyed: 0,

@@ -2,7 +2,7 @@ import type { LaunchId } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
 import type { Observation } from '@orrery/runtimes';
 import { isLive } from './agent-state.js';
-import { makeAllReports, sendInventory } from './reports.js';
+import { makeAllReports, reportOf, sendInventory } from './reports.js';
 import type { AgentInput } from './step.js';
 import { began, ended } from './tasks.js';
 import type { Turn } from './turn.js';
@@ -15,7 +15,7 @@ import { destroyDoomed } from './volumes.js';
 export function boot(turn: Turn, input: Extract<AgentInput, { type: 'boot' }>): void {
   const { state } = turn;
   const { at } = input;
-  for (const report of state.outgoing) turn.then({ type: 'publish', report });
+  for (const report of state.outgoing) turn.then({ type: 'publish', report: reportOf(report) });
   for (const [launch, observation] of input.observed) catchUp(turn, launch, observation, at);
   if (state.epoch > 0 && state.standDown === undefined) makeAllReports(turn, at);
   turn.record({ type: 'Booted', session: input.session, facts: input.facts });

@@ -1,17 +1,20 @@
-import type {
-  AgentFacts,
-  AgentId,
-  AgentOrder,
-  AgentReport,
-  Launch,
-  LaunchId,
-  LaunchSet,
-  TaskTemplate,
+import {
+  idRunsOf,
+  idsIn,
+  type AgentFacts,
+  type AgentId,
+  type AgentOrder,
+  type AgentReport,
+  type GrantId,
+  type LaneOrder,
+  type LaunchId,
+  type LaunchSet,
+  type TaskTemplate,
 } from '@orrery/contracts';
 import type { Observation } from '@orrery/runtimes';
 import { SeededRandom } from '@orrery/testing';
 import { evolve, type AgentFact } from './agent-fact.js';
-import { isLive, newState, restoreState, saveState, type AgentState } from './agent-state.js';
+import { isLive, newState, restoreState, saveState, type AgentState, type Launch } from './agent-state.js';
 import { step, type AgentInput } from './step.js';
 import type { Effect } from './turn.js';
 
@@ -36,7 +39,7 @@ const facts = { hostname: 'h', address: '127.0.0.1', attributes: {} } as unknown
 const template = { cmd: 'x', killGraceMs: 10 } as TaskTemplate;
 
 type Process = { claim: 'tombstone' | 'running' | 'ended'; pid: number };
-type OrderBody = { type: AgentOrder['type'] } & Record<string, unknown>;
+type OrderBody = { type: 'Sync' | LaneOrder['type'] } & Record<string, unknown>;
 interface Wanted {
   readonly launch: Launch;
   killed: boolean;
@@ -56,7 +59,7 @@ class World {
   readonly #master = { epoch: 0, session: '', ordered: 0, reported: 0, inventoryAsked: false, read: 0 };
   readonly #wanted = new Map<LaunchId, Wanted>();
   readonly #gaps: string[] = [];
-  readonly #ordersSent: AgentOrder[] = [];
+  readonly #ordersSent: (AgentOrder | LaneOrder)[] = [];
   /** Begun just before a crash, and not yet at their claim. */
   readonly #lateShims: LaunchId[] = [];
   #now = 1000;
@@ -245,9 +248,17 @@ class World {
   #orderLaunch(): void {
     if (this.#master.epoch === 0) return;
     const id = `${this.#wanted.size + 1}.0` as LaunchId;
-    const launch = { launch: id, index: 0, incarnation: 1, ports: {}, gpuIds: [], volumes: [] } as unknown as Launch;
+    const launch: Launch = {
+      launch: id,
+      index: this.#wanted.size,
+      incarnation: 1,
+      grant: '9.0' as GrantId,
+      ports: {},
+      gpuIds: [],
+      volumes: [],
+    };
     this.#wanted.set(id, { launch, killed: false, starts: 0, ranTold: false, end: undefined });
-    this.#order({ type: 'Launch', set: setOf([launch]), template });
+    this.#order({ type: 'Launches', set: setOf([launch], this.#master.epoch), template });
   }
 
   #orderKill(): void {
@@ -255,7 +266,7 @@ class World {
     if (live.length === 0) return;
     const row = this.#random.pick(live);
     row.killed = true;
-    this.#order({ type: 'Kill', launches: [row.launch.launch] });
+    this.#order({ type: 'Kills', launches: [idRunsOf([row.launch.launch])] });
   }
 
   #sync(reason: string): void {
@@ -263,9 +274,10 @@ class World {
     const keep = live.filter(({ killed }) => !killed).map(({ launch }) => launch);
     this.#order({
       type: 'Sync',
-      keep: keep.length === 0 ? [] : [{ set: setOf(keep), templateDigest: 'd' }],
+      number: 3,
+      keep: keep.length === 0 ? [] : [setOf(keep, this.#master.epoch)],
       templates: { d: template },
-      kill: live.filter(({ killed }) => killed).map(({ launch }) => launch.launch),
+      kill: idRunsOf(live.filter(({ killed }) => killed).map(({ launch }) => launch.launch)),
       volumes: [],
       streams: [],
       askInventory: this.#master.inventoryAsked,
@@ -277,7 +289,9 @@ class World {
   #order(body: OrderBody): void {
     const { epoch, session } = this.#master;
     const n = ++this.#master.ordered;
-    const order = { journalId: 'j', agent, session, epoch, n, reported: this.#master.reported, ...body } as never;
+    const { reported } = this.#master;
+    const head = body.type === 'Sync' ? { agent, session, epoch, n, reported } : { to: [[3, epoch, n, reported]] };
+    const order = { journalId: 'j', ...head, ...body } as never;
     if (!this.#random.chance(0.08)) this.#input({ type: 'order', order });
     this.#ordersSent.push(order);
     if (this.#random.chance(0.08)) this.#input({ type: 'order', order: this.#random.pick(this.#ordersSent) });
@@ -296,11 +310,13 @@ class World {
     if (report.m <= master.reported) return;
     if (report.m > master.reported + 1) this.#gaps.push(`report ${report.m} came after ${master.reported}`);
     master.reported = report.m;
-    for (const item of report.tasks) {
-      const row = this.#wanted.get(item.launch)!;
-      if (row.end !== undefined) continue;
-      if (item.state === 'RUNNING') row.ranTold = true;
-      if ('reason' in item) row.end = item.state;
+    const { running = [], ended = [] } = report;
+    for (const launch of running.flatMap(({ launches }) => [...idsIn<LaunchId>(launches)])) {
+      const row = this.#wanted.get(launch)!;
+      if (row.end === undefined) row.ranTold = true;
+    }
+    for (const { launches, state } of ended) {
+      for (const launch of idsIn<LaunchId>(launches)) this.#wanted.get(launch)!.end ??= state;
     }
   }
 
@@ -318,7 +334,10 @@ class World {
   }
 }
 
-function setOf(launches: readonly Launch[]): LaunchSet {
-  const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', templateDigest: 'd' };
-  return { ...kind, agent, epoch: 1, launches } as unknown as LaunchSet;
+function setOf(launches: readonly Launch[], epoch: number): LaunchSet {
+  const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', templateDigest: 'd', incarnation: 1 };
+  const ids = idRunsOf(launches.map(({ launch }) => launch));
+  const grants = idRunsOf(launches.map((_, at) => `9.${at}`));
+  const indexes = launches.map(({ index }) => [index, index]);
+  return { ...kind, indexes, agents: [[3, epoch, launches.length]], launches: ids, grants } as unknown as LaunchSet;
 }

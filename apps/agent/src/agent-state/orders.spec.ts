@@ -1,4 +1,14 @@
-import type { AgentFacts, AgentId, AgentOrder, AgentReport, LaunchId, LaunchSet, VolumeId } from '@orrery/contracts';
+import {
+  idRunsOf,
+  type AgentFacts,
+  type AgentId,
+  type AgentOrder,
+  type AgentReport,
+  type LaneOrder,
+  type LaunchId,
+  type LaunchSet,
+  type VolumeId,
+} from '@orrery/contracts';
 import { newState, type AgentState } from './agent-state.js';
 import { step, type AgentInput } from './step.js';
 import type { Effect } from './turn.js';
@@ -28,8 +38,21 @@ class Case {
     return this.input({ type: 'order', order: { ...head, ...order } as AgentOrder });
   }
 
-  launch(launch: string, more: object = {}): this {
-    return this.order({ type: 'Launch', set: setOf(launch, more), template });
+  /** On its lane, with the next n unless told otherwise. */
+  lane(order: object, [number, epoch, n, reported]: readonly (number | undefined)[] = []): this {
+    const head = [number ?? 7, epoch ?? 1, n ?? this.state.obeyed + 1, reported ?? 0];
+    return this.input({
+      type: 'order',
+      order: { journalId: 'j', to: [[9, 1, 1, 0], head], ...order } as unknown as LaneOrder,
+    });
+  }
+
+  launch(launch: string, more: object = {}, head: readonly (number | undefined)[] = []): this {
+    return this.lane({ type: 'Launches', set: setOf('99.0', launch, more), template }, head);
+  }
+
+  kill(launch: string, more: object = {}, head: readonly (number | undefined)[] = []): this {
+    return this.lane({ type: 'Kills', launches: [idRunsOf(['99.0']), idRunsOf([launch])], ...more }, head);
   }
 
   sync(
@@ -38,9 +61,10 @@ class Case {
   ) {
     return this.order({
       type: 'Sync',
-      keep: (body.keep ?? []).map((launch) => ({ set: setOf(launch), templateDigest: 'd' })),
+      number: 7,
+      keep: (body.keep ?? []).map((launch) => ownSetOf(launch)),
       templates: { d: template },
-      kill: (body.kill ?? []) as LaunchId[],
+      kill: idRunsOf(body.kill ?? []),
       volumes: (body.volumes ?? []) as VolumeId[],
       streams: [],
       askInventory: false,
@@ -79,25 +103,37 @@ class Case {
   }
 }
 
-function setOf(launch: string, more: object = {}): LaunchSet {
-  const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', templateDigest: 'd', agent, epoch: 1 };
-  const one = { launch, index: 0, incarnation: 1, ports: {}, gpuIds: [], volumes: [], ...more };
-  return { ...kind, launches: [one] } as unknown as LaunchSet;
+const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', templateDigest: 'd', incarnation: 1 };
+
+/** One launch of the agent with number 9, then one of this one. */
+function setOf(other: string, launch: string, more: object = {}): LaunchSet {
+  const agents = [
+    [9, 1, 1],
+    [7, 1, 1],
+  ];
+  const launches = idRunsOf([other, launch]);
+  return { ...kind, indexes: [[4, 5]], agents, launches, grants: [[3, 0, 1]], ...more } as unknown as LaunchSet;
+}
+
+function ownSetOf(launch: string): LaunchSet {
+  const members = { indexes: [[0, 0]], agents: [[7, 1, 1]], launches: idRunsOf([launch]), grants: [[3, 0, 0]] };
+  return { ...kind, ...members } as unknown as LaunchSet;
 }
 
 describe('orders', () => {
   it('begin with the answer to the inventory', () => {
     const one = new Case();
     expect(one.reported()).toMatchObject([{ type: 'Inventory', session: 's1', epoch: 0, obeyed: 0, m: 0 }]);
-    expect(one.launch('1.0').row('1.0')).toBeDefined();
-    expect(one.state).toMatchObject({ epoch: 1, obeyed: 1, journalId: 'j' });
+    expect(one.launch('1.0').row('1.0')).toBeUndefined();
+    expect(one.sync().launch('1.0').row('1.0')).toMatchObject({ launch: { index: 5, grant: '3.1', incarnation: 1 } });
+    expect(one.state).toMatchObject({ epoch: 1, number: 7, obeyed: 2, journalId: 'j' });
   });
 
   it('are obeyed n by n: lower ones are dropped, higher ones wait for a Sync', () => {
     const one = new Case().sync().launch('1.0').launch('2.0', {}).launch('9.0');
     expect(one.state.obeyed).toBe(4);
-    expect(one.order({ type: 'Kill', launches: ['1.0' as LaunchId], n: 3 }).did('stop')).toEqual([]);
-    expect(one.order({ type: 'Kill', launches: ['1.0' as LaunchId], n: 6 }).did('stop')).toEqual([]);
+    expect(one.kill('1.0', {}, [7, 1, 3]).did('stop')).toEqual([]);
+    expect(one.kill('1.0', {}, [7, 1, 6]).did('stop')).toEqual([]);
     expect(one.state.obeyed).toBe(4);
     expect(one.sync({ keep: ['2.0', '9.0'], kill: ['1.0'] }, { n: 7 }).did('stop')).toMatchObject([{ launch: '1.0' }]);
     expect(one.state.obeyed).toBe(7);
@@ -108,9 +144,27 @@ describe('orders', () => {
     ['another agent', { agent: 'eve-0001' as AgentId }],
     ['a former registration', { epoch: 0 }],
   ])('for %s are not obeyed', (_, head) => {
+    const one = new Case().sync({ keep: ['1.0'] });
+    expect(one.sync({ kill: ['1.0'] }, head).did('stop')).toEqual([]);
+    expect(one.state.obeyed).toBe(1);
+  });
+
+  it.each([
+    ['another agent', {}, [8]],
+    ['a former registration', {}, [7, 0]],
+    ['another cluster', { journalId: 'other' }, []],
+  ])('to a lane for %s are not obeyed', (_, more, head) => {
     const one = new Case().sync().launch('1.0');
-    expect(one.order({ type: 'Kill', launches: ['1.0' as LaunchId], ...head }).did('stop')).toEqual([]);
+    expect(one.kill('1.0', more, head).did('stop')).toEqual([]);
     expect(one.state.obeyed).toBe(2);
+  });
+
+  it('take of a set what is theirs: ports, devices and volumes with it', () => {
+    const volumes = [[], [{ volume: '7.0', name: 'data', path: 'data', sizeMib: 1 }]];
+    const one = new Case()
+      .sync()
+      .launch('1.0', { ports: { http: [80, 81], all: [9] }, gpuIds: [['a'], ['b']], volumes });
+    expect(one.row('1.0')!.launch).toMatchObject({ ports: { http: 81, all: 9 }, gpuIds: ['b'], volumes: volumes[1] });
   });
 
   it('of another cluster are not obeyed while tasks live, and are when none does', () => {
@@ -144,7 +198,7 @@ describe('a Sync', () => {
 
   it('that asks is answered with an inventory of the same registration', () => {
     const one = new Case().sync().launch('1.0').began('1.0').ended('1.0', 3);
-    one.sync({}, { askInventory: true, kill: ['1.0'] });
+    one.sync({ kill: ['1.0'] }, { askInventory: true });
     expect(one.reported().find(({ type }) => type === 'Inventory')).toMatchObject({
       epoch: 1,
       obeyed: 3,
@@ -155,14 +209,16 @@ describe('a Sync', () => {
 
   it('has a kill of a launch that never came answered', () => {
     const one = new Case().sync().sync({ kill: ['8.0'] });
-    expect(one.reported()).toMatchObject([{ tasks: [{ launch: '8.0', state: 'KILLED', reason: 'never-started' }] }]);
+    expect(one.reported()).toMatchObject([
+      { ended: [{ launches: [[8, 0, 0]], state: 'KILLED', reason: 'never-started' }] },
+    ]);
   });
 });
 
 describe('a kill', () => {
   it('makes the end KILLED, whatever the code', () => {
     const one = new Case().sync().launch('1.0').began('1.0');
-    one.order({ type: 'Kill', launches: ['1.0' as LaunchId], graceMs: 7 });
+    one.kill('1.0', { graceMs: 7 });
     expect(one.did('stop')).toEqual([{ type: 'stop', launch: '1.0', graceMs: 7 }]);
     one.ended('1.0', 0);
     expect(one.row('1.0')).toMatchObject({ state: 'KILLED', end: { reason: 'killed', exit: { code: 0 } } });
@@ -170,7 +226,7 @@ describe('a kill', () => {
 
   it('goes on after a restart with what is left of its grace', () => {
     const one = new Case().sync().launch('1.0').began('1.0');
-    one.order({ type: 'Kill', launches: ['1.0' as LaunchId] });
+    one.kill('1.0');
     const observation = { state: 'running', pid: 7, since: 5 } as const;
     one.input({ type: 'boot', session: 's2', facts, observed: [['1.0' as LaunchId, observation]] });
     expect(one.did('stop')).toEqual([{ type: 'stop', launch: '1.0', graceMs: 4000 }]);
@@ -181,7 +237,7 @@ describe('an end', () => {
   it('is forgotten when an order says that the journal has its report', () => {
     const one = new Case().sync().launch('1.0').began('1.0').ended('1.0').taken();
     expect(one.launch('2.0', {}).row('1.0')).toBeDefined();
-    one.order({ type: 'Launch', set: setOf('3.0'), template, reported: one.state.made });
+    one.launch('3.0', {}, [7, 1, undefined, one.state.made]);
     expect(one.row('1.0')).toBeUndefined();
     expect(one.did('release')).toEqual([{ type: 'release', launches: ['1.0'] }]);
   });
@@ -190,11 +246,15 @@ describe('an end', () => {
 describe('reports', () => {
   it('go one at a time, and together what came meanwhile', () => {
     const one = new Case().sync().launch('1.0').began('1.0');
-    expect(one.reported()).toMatchObject([{ m: 1, tasks: [{ launch: '1.0', state: 'RUNNING' }] }]);
+    expect(one.reported()).toMatchObject([
+      { m: 1, running: [{ launches: [[1, 0, 0]], sinceFrom: 5, since: [0], pids: [7], ready: true }] },
+    ]);
     one.launch('2.0').began('2.0');
     expect(one.reported()).toEqual([]);
     one.ended('1.0').taken();
-    expect(one.reported()).toMatchObject([{ m: 2, tasks: [{ launch: '2.0' }, { launch: '1.0', state: 'FINISHED' }] }]);
+    expect(one.reported()).toMatchObject([
+      { m: 2, running: [{ launches: [[2, 0, 0]] }], ended: [{ launches: [[1, 0, 0]], state: 'FINISHED' }] },
+    ]);
   });
 
   it('say STARTING only of launches that take their time', () => {
@@ -208,8 +268,8 @@ describe('reports', () => {
     const observation = { state: 'ended', how: 'exited', at: 9, code: 1 } as const;
     one.input({ type: 'boot', session: 's2', facts, observed: [['1.0' as LaunchId, observation]] });
     expect(one.reported()).toMatchObject([
-      { session: 's1', epoch: 1, m: 1, tasks: [{ state: 'RUNNING' }] },
-      { session: 's1', epoch: 1, m: 2, tasks: [{ state: 'FAILED' }] },
+      { session: 's1', epoch: 1, m: 1, running: [{}] },
+      { session: 's1', epoch: 1, m: 2, ended: [{ state: 'FAILED' }] },
       { type: 'Inventory', session: 's2', epoch: 0, launches: [{ launch: '1.0', state: 'FAILED' }] },
     ]);
   });
@@ -219,15 +279,13 @@ describe('reports', () => {
     for (let count = 0; count < 6000; count++) one.launch(`${count}.0`).began(`${count}.0`).ended(`${count}.0`);
     expect(one.state.pendingTasks.length).toBeLessThanOrEqual(10_000);
     const ends = one.state.pendingTasks.filter(({ state }) => state === 'FINISHED');
-    expect(
-      ends.length + one.state.outgoing.flatMap((report) => ('tasks' in report ? report.tasks : [])).length,
-    ).toBeGreaterThanOrEqual(6000);
+    expect(ends.length + one.state.outgoing.flatMap(({ tasks }) => tasks).length).toBeGreaterThanOrEqual(6000);
   });
 });
 
 describe('a volume', () => {
   it('is destroyed when the last launch that uses it has ended', () => {
-    const volumes = [{ volume: '7.0', name: 'data', path: 'data', sizeMib: 1 }];
+    const volumes = [[], [{ volume: '7.0', name: 'data', path: 'data', sizeMib: 1 }]];
     const one = new Case().sync().launch('1.0', { volumes }).began('1.0');
     expect(one.order({ type: 'DestroyVolumes', volumes: ['7.0' as VolumeId] }).did('destroy-volumes')).toEqual([]);
     expect(one.ended('1.0').did('destroy-volumes')).toMatchObject([{ volumes: ['7.0'] }]);

@@ -1,7 +1,19 @@
-import type { AgentOrder, Launch, LaunchId, LaunchSet, TaskTemplate } from '@orrery/contracts';
+import {
+  extrasAt,
+  IdCursor,
+  idOf,
+  idsIn,
+  RangeCursor,
+  type AgentOrder,
+  type GrantId,
+  type LaneOrder,
+  type LaunchId,
+  type LaunchSet,
+  type TaskTemplate,
+} from '@orrery/contracts';
 import { unreachable, type EpochMs } from '@orrery/kernel';
-import { isSafeName } from '@orrery/runtimes';
-import { isLive, type LaunchKind, type LaunchRow } from './agent-state.js';
+import { isNext, ownPart, takesSync } from '../agent-session.js';
+import { isLive, type Launch, type LaunchKind, type LaunchRow } from './agent-state.js';
 import { sendInventory } from './reports.js';
 import { requestKill } from './tasks.js';
 import type { Turn } from './turn.js';
@@ -12,25 +24,65 @@ type OrderOf<Type extends AgentOrder['type']> = Extract<AgentOrder, { type: Type
 /** Ends that the cluster has not acknowledged. */
 const ENDED_KEPT_MAX = 5000;
 
+export function obey(turn: Turn, order: AgentOrder | LaneOrder, at: EpochMs): void {
+  const { state } = turn;
+  if (state.standDown !== undefined || state.leaving) return;
+  if ('to' in order) obeyLane(turn, order, at);
+  else if (order.agent === state.agent && order.session === state.session) obeyOwn(turn, order, at);
+}
+
 /**
  * Which orders count: those for this process, of its cluster and its registration, n by n. Lower ones were obeyed before;
  * a higher one means that something was lost: it is left, heartbeats tell the last n obeyed, and a Sync heals the gap.
  */
-export function obey(turn: Turn, order: AgentOrder, at: EpochMs): void {
+function obeyOwn(turn: Turn, order: AgentOrder, at: EpochMs): void {
   const { state } = turn;
-  if (order.agent !== state.agent || order.session !== state.session) return;
-  if (state.standDown !== undefined || state.leaving) return;
   if (order.type === 'StandDown') return standDown(turn, order, at);
   if (isForeign(turn, order)) return;
   acknowledge(turn, order);
   if (order.type === 'Sync') {
-    if (order.epoch < state.epoch || (order.epoch === state.epoch && order.n <= state.obeyed)) return;
-    return synchronise(turn, order, at);
+    if (takesSync(state, order)) synchronise(turn, order, at);
+    return;
   }
-  if (order.epoch > state.epoch && order.n === 1) register(turn, { ...order, n: 0 });
-  if (order.epoch !== state.epoch || order.n !== state.obeyed + 1) return;
+  if (!isNext(state, order)) return;
   turn.record({ type: 'Obeyed', n: order.n });
-  carryOut(turn, order, at);
+  carryOut(turn, order);
+}
+
+/** What is told to all agents of a lane; most of it is for others. */
+function obeyLane(turn: Turn, order: LaneOrder, at: EpochMs): void {
+  const own = ownPart(order, turn.state);
+  if (own === undefined) return;
+  acknowledge(turn, own);
+  if (!isNext(turn.state, own)) return;
+  turn.record({ type: 'Obeyed', n: own.n });
+  if (order.type === 'Kills') {
+    for (const launch of idsIn<LaunchId>(order.launches[own.at] ?? [])) kill(turn, launch, at, order.graceMs);
+    return;
+  }
+  keepTemplate(turn, order.set.templateDigest, order.template);
+  for (const launch of launchesIn(order.set, own.at)) want(turn, launch, order.set, at);
+}
+
+/** Those of one of the agents of a set. */
+function launchesIn(set: LaunchSet, agentAt: number): Launch[] {
+  const before = set.agents.slice(0, agentAt).reduce((sum, [, , count]) => sum + count, 0);
+  const count = set.agents[agentAt]![2];
+  const [launches, grants, indexes] = [
+    new IdCursor(set.launches),
+    new IdCursor(set.grants),
+    new RangeCursor(set.indexes),
+  ];
+  for (const cursor of [launches, grants, indexes]) cursor.skip(before);
+  const found: Launch[] = [];
+  for (let position = before; position < before + count; position += 1) {
+    let [launch, grant, index] = ['' as LaunchId, '' as GrantId, 0];
+    launches.take(1, (seq, ordinal) => (launch = idOf(seq, ordinal)));
+    grants.take(1, (seq, ordinal) => (grant = idOf(seq, ordinal)));
+    indexes.take(1, (first) => (index = first));
+    found.push({ launch, grant, index, incarnation: set.incarnation, ...extrasAt(set, position) });
+  }
+  return found;
 }
 
 /** An agent with tasks belongs to one cluster: another one's truth would kill them all. */
@@ -46,15 +98,8 @@ function isForeign(turn: Turn, { journalId }: AgentOrder): boolean {
   return true;
 }
 
-function carryOut(turn: Turn, order: Exclude<AgentOrder, { type: 'Sync' | 'StandDown' }>, at: EpochMs): void {
+function carryOut(turn: Turn, order: Exclude<AgentOrder, { type: 'Sync' | 'StandDown' }>): void {
   switch (order.type) {
-    case 'Launch':
-      keepTemplate(turn, order.set.templateDigest, order.template);
-      for (const launch of order.set.launches) want(turn, launch, order.set, at);
-      return;
-    case 'Kill':
-      for (const launch of order.launches) kill(turn, launch, at, order.graceMs);
-      return;
     case 'DestroyVolumes':
       return doomVolumes(turn, order.volumes);
     case 'OpenStream': {
@@ -70,16 +115,18 @@ function carryOut(turn: Turn, order: Exclude<AgentOrder, { type: 'Sync' | 'Stand
 
 /** The whole truth as of n. Acknowledges every end that it does not speak of. */
 function synchronise(turn: Turn, order: OrderOf<'Sync'>, at: EpochMs): void {
-  register(turn, order);
+  const { journalId, number, epoch, n } = order;
+  turn.record({ type: 'Registered', journalId, number, epoch, n });
   for (const [digest, template] of Object.entries(order.templates)) keepTemplate(turn, digest, template);
-  const spokenOf = new Set<LaunchId>(order.kill);
-  for (const { set } of order.keep) {
-    for (const launch of set.launches) {
+  const killed = [...idsIn<LaunchId>(order.kill)];
+  const spokenOf = new Set<LaunchId>(killed);
+  for (const set of order.keep) {
+    for (const launch of set.agents.flatMap((_, agentAt) => launchesIn(set, agentAt))) {
       spokenOf.add(launch.launch);
       want(turn, launch, set, at);
     }
   }
-  for (const launch of order.kill) kill(turn, launch, at);
+  for (const launch of killed) kill(turn, launch, at);
   const others = [...turn.state.launches.values()].filter(({ launch }) => !spokenOf.has(launch.launch));
   for (const row of others.filter(isLive)) kill(turn, row.launch.launch, at);
   forget(
@@ -89,10 +136,6 @@ function synchronise(turn: Turn, order: OrderOf<'Sync'>, at: EpochMs): void {
   doomVolumes(turn, order.volumes);
   for (const stream of order.streams) turn.then({ type: 'open-stream', stream });
   if (order.askInventory) sendInventory(turn, at);
-}
-
-function register(turn: Turn, { journalId, epoch, n }: Pick<AgentOrder, 'journalId' | 'epoch' | 'n'>): void {
-  turn.record({ type: 'Registered', journalId, epoch, n });
 }
 
 function keepTemplate(turn: Turn, digest: string, template: TaskTemplate): void {
@@ -105,7 +148,6 @@ function want(turn: Turn, launch: Launch, set: LaunchSet, at: EpochMs): void {
   if (known === undefined) turn.record({ type: 'LaunchOrdered', at, launch, kind: kindOf(set) });
   else if (known.held) turn.record({ type: 'LaunchFreed', at, launch: launch.launch });
   else return isLive(known) ? undefined : repeatEnd(turn, known);
-  if (!isSafeName(launch.launch)) return refuse(turn, launch, at, 'its id is no plain name of a file');
   const row = turn.state.launches.get(launch.launch)!;
   const template = turn.state.templates.get(row.kind.templateDigest);
   if (template !== undefined) return turn.then({ type: 'start', row, template });
@@ -142,7 +184,7 @@ function standDown(turn: Turn, { reason, killTasks }: OrderOf<'StandDown'>, at: 
  * An end may be forgotten once the journal has it: so the head of an order says, or a Sync that doesn't speak of it. Without
  * either, the oldest ends that a report told go when too many are kept.
  */
-function acknowledge(turn: Turn, { epoch, reported = 0 }: AgentOrder): void {
+function acknowledge(turn: Turn, { epoch, reported = 0 }: Pick<AgentOrder, 'epoch' | 'reported'>): void {
   const told = [...turn.state.launches.values()].filter(({ end }) => end?.toldIn?.epoch === epoch);
   const known = told.filter(({ end }) => end!.toldIn!.m <= reported);
   const tooMany = Math.max(0, told.length - known.length - ENDED_KEPT_MAX);
@@ -154,7 +196,7 @@ function forget(turn: Turn, rows: readonly LaunchRow[]): void {
   if (rows.length === 0) return;
   const launches = rows.map(({ launch }) => launch.launch);
   turn.record({ type: 'LaunchesForgotten', launches });
-  turn.then({ type: 'release', launches: launches.filter(isSafeName) });
+  turn.then({ type: 'release', launches });
 }
 
 function kindOf({ service, generation, version, pod, task, templateDigest }: LaunchSet): LaunchKind {

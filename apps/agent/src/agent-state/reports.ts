@@ -1,6 +1,7 @@
-import type { AgentReport, InventoryItem } from '@orrery/contracts';
+import { ordinalOf, seqOf, type AgentReport, type InventoryItem } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
-import type { AgentState, LaunchRow } from './agent-state.js';
+import { ReportBatch, reportDueAt } from '../agent-session.js';
+import type { AgentState, LaunchRow, NumberedReport, OutgoingReport, TaskReport } from './agent-state.js';
 import type { Turn } from './turn.js';
 
 /** A start that takes longer is told as STARTING first; else its RUNNING says it all. */
@@ -9,8 +10,6 @@ export const STARTING_DELAY_MS = 100;
 export const INVENTORY_REPEAT_MS = 10_000;
 
 const ITEMS_PER_REPORT_MAX = 1000;
-const REPORT_GAP_MS_MIN = 10;
-const REPORT_GAP_MS_MAX = 200;
 
 /** One report is under way at a time; the first goes at once, and the busier the agent, the more go together. */
 export function makeReports(turn: Turn, at: EpochMs): void {
@@ -22,7 +21,7 @@ export function makeReports(turn: Turn, at: EpochMs): void {
 export function nextReportAt(state: AgentState): EpochMs | undefined {
   const nothing = state.pendingTasks.length === 0 && state.pendingVolumes.length === 0;
   if (nothing || state.epoch === 0 || state.outgoing.length > 0 || state.standDown !== undefined) return undefined;
-  return state.lastReport.at + Math.min(REPORT_GAP_MS_MAX, REPORT_GAP_MS_MIN + state.lastReport.items);
+  return reportDueAt(state.lastReport);
 }
 
 /** Everything that is told to nobody yet goes under the numbers of the epoch that ends with this process. */
@@ -35,7 +34,31 @@ function makeReport(turn: Turn, at: EpochMs): void {
   const tasks = Math.min(ITEMS_PER_REPORT_MAX, pendingTasks.length);
   const volumes = tasks > 0 ? 0 : Math.min(ITEMS_PER_REPORT_MAX, pendingVolumes.length);
   turn.record({ type: 'ReportMade', at, tasks, volumes });
-  turn.then({ type: 'publish', report: turn.state.outgoing.at(-1)! });
+  turn.then({ type: 'publish', report: reportOf(turn.state.outgoing.at(-1)!) });
+}
+
+/** As the cluster reads it. */
+export function reportOf({ tasks, volumes, ...head }: OutgoingReport): NumberedReport {
+  if (tasks.length === 0) return { type: 'VolumesDestroyed', ...head, volumes };
+  const batch = new ReportBatch();
+  for (const task of tasks) tellIn(batch, task);
+  return batch.take(head);
+}
+
+function tellIn(batch: ReportBatch, task: TaskReport): void {
+  const [seq, ordinal] = [seqOf(task.launch), ordinalOf(task.launch)];
+  switch (task.state) {
+    case 'STARTING':
+      return batch.starting(seq, ordinal);
+    case 'RUNNING':
+      return batch.running(seq, ordinal, task.since, task.pid, task.ready);
+    case 'READY':
+      return batch.readiness(seq, ordinal, true);
+    default: {
+      const { launch: _, agentTime, ...end } = task;
+      return batch.ended(seq, ordinal, end, agentTime);
+    }
+  }
 }
 
 export function sendInventory(turn: Turn, at: EpochMs): void {

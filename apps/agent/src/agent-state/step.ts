@@ -1,4 +1,4 @@
-import type { AgentFacts, AgentOrder, LaunchId, VolumeId } from '@orrery/contracts';
+import type { AgentFacts, AgentOrder, LaneOrder, LaunchId, VolumeId } from '@orrery/contracts';
 import type { Observation } from '@orrery/runtimes';
 import { unreachable, type EpochMs } from '@orrery/kernel';
 import type { AgentFact } from './agent-fact.js';
@@ -19,7 +19,7 @@ export type AgentInput = { readonly at: EpochMs } & (
       /** What disk and kernel say about each launch of the checkpoint that had not ended. */
       readonly observed: readonly (readonly [LaunchId, Observation])[];
     }
-  | { readonly type: 'order'; readonly order: AgentOrder }
+  | { readonly type: 'order'; readonly order: AgentOrder | LaneOrder }
   | { readonly type: 'observed'; readonly launch: LaunchId; readonly observation: Observation }
   | { readonly type: 'ready'; readonly launch: LaunchId }
   | { readonly type: 'unhealthy'; readonly launch: LaunchId; readonly message: string }
