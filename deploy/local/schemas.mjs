@@ -3,7 +3,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as contracts from '@orrery/contracts';
 import { format, resolveConfig } from 'prettier';
 import {
   BaseType,
@@ -16,6 +15,7 @@ import {
 } from 'ts-json-schema-generator';
 import typescript from 'typescript';
 
+const contracts = await import('@orrery/contracts');
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const file = join(root, 'apps', 'gateway', 'schemas', 'messages.json');
 

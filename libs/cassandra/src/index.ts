@@ -20,4 +20,4 @@ export { ensureKeyspace } from './keyspace.js';
 export { cassandraOfOwner, type CassandraOfOwner } from './owner-ports.js';
 export { CassandraRegistry } from './registry.js';
 export { CassandraSnapshots } from './snapshots.js';
-export { bucketOf, decodePieces, encodePieces, PODS_A_BUCKET, statesOf } from './task-pieces.js';
+export { bucketOf, PODS_A_BUCKET, statesOf } from './task-pieces.js';
