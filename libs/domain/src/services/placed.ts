@@ -11,7 +11,7 @@ import {
   type Member,
   type Members,
 } from '@orrery/contracts';
-import { agentNamed, isNamed, numberOf } from './agents.js';
+import { agentNamed, numberOf } from './agents.js';
 import { fitsDecision, orderLaunches, tasksToStart, type Start } from './launch.js';
 import { podAt } from './pods.js';
 import { pursue } from './progress.js';
@@ -57,7 +57,7 @@ export function placed(proposal: Proposal, data: Placed): void {
   requestPlaces(
     proposal,
     known,
-    lost.map(({ row, seat }) => ({ row, avoid: isNamed(proposal.state, seat.number) ? [seat.agent] : [] })),
+    lost.map(({ row, seat }) => ({ row, avoid: [seat.agent] })),
   );
   if (fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
   else keepForLater(proposal, data, starts);
@@ -78,7 +78,6 @@ function placedTogether(proposal: Proposal, service: ServiceRow, data: Placed): 
     found += to - from + 1;
   }
   if (found === 0 || found < countIn(data.indexes)) return false;
-  if (!data.agents.every(([number]) => isNamed(state, number))) return false;
   for (const [agent] of state.agents.entries()) {
     const number = numberOf(state, agent as AgentId);
     if (data.agents.some(([other]) => other === number)) return false;
@@ -101,9 +100,9 @@ function seatOf(rows: ServicesRows, { agent, epoch, ports, gpuIds, volumes }: Me
   return { grant, agent: agentNamed(rows, agent), number: agent, epoch, ports, gpuIds, volumes, used: false };
 }
 
-/** No place for a launch: not simply ACTIVE, or never heard of. */
-function isLost(rows: ServicesRows, { agent, number }: Seat): boolean {
-  return rows.agents.has(agent) || !isNamed(rows, number);
+/** Not simply ACTIVE: no place for a launch. */
+function isLost(rows: ServicesRows, { agent }: Seat): boolean {
+  return rows.agents.has(agent);
 }
 
 function giveBack(proposal: Proposal, { service, generation }: Placed, grants: readonly GrantId[]): void {

@@ -6,6 +6,7 @@ import {
   type LaunchId,
   type ServicesEventOf,
 } from '@orrery/contracts';
+import { codeAt } from './codes.js';
 import { keysByService, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -62,7 +63,7 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
     eachSegment(ids, position, position + count, (from, length, seq, first) => {
       for (let offset = 0; offset < length; offset += 1) {
         const code = run.members[from + offset]!;
-        const known = status[from + offset]!;
+        const known = codeAt(status, from + offset);
         const state = code === RETURNED || known === 0 ? undefined : seenAs(STATUS_OF[known]!, kind);
         if (code === GONE || (state === 'RUNNING' && known === READY)) alone(idOf(seq, first + offset));
         else if (state !== undefined) seen[state].add(seq, first + offset);

@@ -10,6 +10,7 @@ import {
   type ServiceRef,
   type ServiceSpec,
 } from '@orrery/contracts';
+import { codeAt } from './codes.js';
 import { orderKills } from './launch.js';
 import { keysByService, leavingOfLaunch, podByKey, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
@@ -76,7 +77,7 @@ function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
         eachSegment(ids, position, position + count, (from, length, seq, first) => {
           for (let offset = 0; offset < length; offset += 1) {
             const code = run.members[from + offset]!;
-            const living = run.status[task]![from + offset] !== NONE;
+            const living = codeAt(run.status[task]!, from + offset) !== NONE;
             if (code === GONE || (living && !(plain && code === STOPPING))) {
               ends.push({ launch: idOf(seq, first + offset), outcome });
             } else if (living) told.add(seq, first + offset);

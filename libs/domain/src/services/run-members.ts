@@ -11,6 +11,7 @@ import {
   type ServicesEventOf,
   type TaskTemplate,
 } from '@orrery/contracts';
+import { newCodes, withCodes } from './codes.js';
 import { dropMembers, membersOn, releaseSlots } from './pods.js';
 import {
   isolate,
@@ -23,20 +24,17 @@ import {
   spansIn,
   type Place,
 } from './run-rows.js';
+import { RunDraft } from './run-draft.js';
 import {
   counted,
   epochAt,
   firstPodOf,
   GONE,
   isIdleAt,
-  levelAt,
   LIVE,
-  NONE,
   ORDERED,
   PLACING,
-  READY,
   RETURNED,
-  RUNNING,
   STOPPING,
   type RunRow,
   type RunTask,
@@ -238,8 +236,7 @@ function orderedHere(
   { task, incarnation, template }: NonNullable<Seats['order']>,
 ): Pick<RunRow, 'tasks' | 'status'> {
   const launches = mergeSegments(run.tasks[task]?.launches ?? [], cutSegments(launchIds, at, at + count, from));
-  const status = (run.status[task] ?? new Uint8Array(run.members.length)).slice();
-  status.fill(ORDERED, from, from + count);
+  const status = withCodes(run.status[task] ?? newCodes(run.members.length), from, count, ORDERED);
   return {
     tasks: byName({ ...run.tasks, [task]: { incarnation, kind: kindOf(template), launches } }),
     status: byName({ ...run.status, [task]: status }),
@@ -280,82 +277,21 @@ export function walkIds<Id extends LaunchId | GrantId>(
   });
 }
 
-/** A run in the making: columns of its own, which may be changed in place. */
-interface Draft {
-  readonly run: RunRow;
-  members: Uint8Array;
-  readonly status: Record<string, Uint8Array>;
-  running: number;
-  up: number;
-  idle: number;
-}
-
-function draftOf(drafts: Map<string, Draft>, { key, run, task }: Place): Draft {
-  let draft = drafts.get(key);
-  if (draft === undefined) {
-    const { members, running, up, idle } = run;
-    drafts.set(key, (draft = { run, members, status: { ...run.status }, running, up, idle }));
-  }
-  // Copied on the first touch.
-  if (draft.status[task] === run.status[task]) draft.status[task] = run.status[task]!.slice();
-  return draft;
-}
-
-function putDrafts(rows: ServicesRows, drafts: Map<string, Draft>): void {
-  for (const [key, { run, status, running, up, idle }] of drafts) {
-    putRun(rows, key, { ...run, status, running, up, idle });
-  }
-}
-
 /** Remembers what was seen of launches of members; gives those that are of rows, or let a member diverge. */
 export function observeMembers(rows: ServicesRows, { launches, state }: DataOf<'TasksObserved'>): LaunchId[] {
   const rest: LaunchId[] = [];
-  const drafts = new Map<string, Draft>();
-  const told = (place: Place, count: number) => {
-    const { run, task } = place;
-    const { launches: ids } = run.tasks[task]!;
-    for (let position = place.position; position < place.position + count; position += 1) {
-      const code = run.members[position]!;
-      if (code === RETURNED) continue;
-      if (code === GONE || !staysWith(draftStatus(drafts, place, position), code, state)) {
-        rest.push(idAt<LaunchId>(ids, position)!);
-      } else observeMember(draftOf(drafts, place), task, position, state);
+  const drafts = new Map<string, RunDraft>();
+  const told = ({ key, run, task, position: from }: Place, count: number) => {
+    let draft = drafts.get(key);
+    if (draft === undefined) drafts.set(key, (draft = new RunDraft(run)));
+    for (let position = from; position < from + count; position += 1) {
+      if (draft.observe(task, position, state)) continue;
+      rest.push(idAt<LaunchId>(run.tasks[task]!.launches, position)!);
     }
   };
   walkIds<LaunchId>(rows, 'launch', launches, { known: told, unknown: (id) => rest.push(id) });
-  putDrafts(rows, drafts);
+  for (const [key, draft] of drafts) if (draft.isChanged) putRun(rows, key, draft.made());
   return rest;
-}
-
-function draftStatus(drafts: Map<string, Draft>, { key, run, task }: Place, position: number): number {
-  return (drafts.get(key)?.status ?? run.status)[task]![position]!;
-}
-
-/** Whether a member can be told so without leaving its run. */
-function staysWith(status: number, code: number, state: DataOf<'TasksObserved'>['state']): boolean {
-  switch (state) {
-    case 'RUNNING':
-      return status !== READY;
-    case 'READY':
-      return true;
-    case 'ENDED':
-      return code === STOPPING || status === NONE;
-    case 'FINISHED':
-      return status === NONE;
-  }
-}
-
-function observeMember(draft: Draft, task: string, position: number, state: DataOf<'TasksObserved'>['state']): void {
-  const column = draft.status[task]!;
-  if (column[position] === NONE) return;
-  const live = draft.members[position] === LIVE;
-  const before = live ? levelAt(draft.status, position) : NONE;
-  column[position] = state === 'READY' ? READY : state === 'RUNNING' ? RUNNING : NONE;
-  if (column[position] === NONE && isIdleAt(draft.status, position)) draft.idle += 1;
-  if (!live) return;
-  const after = levelAt(draft.status, position);
-  if (after >= RUNNING && before < RUNNING) draft.running += 1;
-  if (after === READY && before < READY) draft.up += 1;
 }
 
 /** Members that are ended because they are not wanted any more stop together; others, and rows, are given back. */

@@ -1,4 +1,5 @@
 import type { AgentId, GrantId, LaunchId, RequestId, ServiceName } from '@orrery/contracts';
+import { codeAt, cutCodes, type Codes } from './codes.js';
 import { bucketsOf, cutSegments, idAt, type Segments } from './segments.js';
 import type { PodRow, Seat, StopReason, TaskRow } from './state.js';
 
@@ -37,7 +38,7 @@ export interface RunRow {
   /** By name, in the order of names. */
   readonly tasks: Readonly<Record<string, RunTask>>;
   /** Task → one of the codes above for each position. */
-  readonly status: Readonly<Record<string, Uint8Array>>;
+  readonly status: Readonly<Record<string, Codes>>;
   /** Members that are pods. */
   readonly pods: number;
   readonly running: number;
@@ -108,7 +109,7 @@ export function levelAt(status: RunRow['status'], position: number): number {
   let level = READY;
   let tasks = 0;
   for (const name in status) {
-    level = Math.min(level, status[name]![position]!);
+    level = Math.min(level, codeAt(status[name]!, position));
     tasks += 1;
   }
   return tasks === 0 ? NONE : level;
@@ -116,7 +117,7 @@ export function levelAt(status: RunRow['status'], position: number): number {
 
 /** Whether no task of a member runs, as far as is known. */
 export function isIdleAt(status: RunRow['status'], position: number): boolean {
-  for (const name in status) if (status[name]![position] !== NONE) return false;
+  for (const name in status) if (codeAt(status[name]!, position) !== NONE) return false;
   return true;
 }
 
@@ -141,8 +142,6 @@ export function counted(run: RunRow): RunRow {
 
 /** The members between two positions (the end not included) as a run of their own. */
 export function cutRun(run: RunRow, from: number, to: number): RunRow {
-  const each = <Column extends Uint8Array | Uint32Array>(columns: Readonly<Record<string, Column>>) =>
-    mapValues(columns, (column) => column.slice(from, to) as Column);
   return counted({
     ...run,
     first: run.first + from,
@@ -150,9 +149,9 @@ export function cutRun(run: RunRow, from: number, to: number): RunRow {
     agents: run.agents.slice(from, to),
     epochs: run.epochs.length === 1 ? run.epochs : run.epochs.slice(from, to),
     grants: cutSegments(run.grants, from, to, 0),
-    ports: each(run.ports),
+    ports: mapValues(run.ports, (column) => column.slice(from, to)),
     tasks: mapValues(run.tasks, (task) => ({ ...task, launches: cutSegments(task.launches, from, to, 0) })),
-    status: each(run.status),
+    status: mapValues(run.status, (codes) => cutCodes(codes, from, to)),
   });
 }
 
@@ -209,7 +208,7 @@ function tasksAt(run: RunRow, position: number): Record<string, TaskRow> {
     const { launches, incarnation } = run.tasks[name]!;
     const launch = idAt<LaunchId>(launches, position);
     if (launch === undefined) continue;
-    const status = run.status[name]![position]!;
+    const status = codeAt(run.status[name]!, position);
     const living = status === NONE ? {} : { launch };
     tasks[name] = { ...living, incarnation, status: TASK_STATUS_OF[status]!, failures: 0 };
   }
@@ -217,7 +216,7 @@ function tasksAt(run: RunRow, position: number): Record<string, TaskRow> {
 }
 
 function isUsedAt({ status }: RunRow, position: number): boolean {
-  for (const name in status) if (status[name]![position]! >= RUNNING) return true;
+  for (const name in status) if (codeAt(status[name]!, position) >= RUNNING) return true;
   return false;
 }
 

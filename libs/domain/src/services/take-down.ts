@@ -3,6 +3,7 @@ import { completeSteps, stepRef } from './completion.js';
 import { orderKills, orderKillsOf } from './launch.js';
 import { withdraw } from './placement.js';
 import { keyOfPod, podAt } from './pods.js';
+import { codeAt } from './codes.js';
 import { numberOf } from './agents.js';
 import type { Proposal } from './proposal.js';
 import { membersOf, spansIn } from './run-rows.js';
@@ -76,7 +77,7 @@ function addLaunches(launches: IdRunsBuilder, run: RunRow): void {
     eachSegment(run.tasks[task]!.launches, 0, run.members.length, (position, count, seq, first) => {
       for (let offset = 0; offset < count; offset += 1) {
         const at = position + offset;
-        if (run.members[at] === LIVE && status[at] !== NONE) launches.add(seq, first + offset);
+        if (run.members[at] === LIVE && codeAt(status, at) !== NONE) launches.add(seq, first + offset);
       }
     });
   }
