@@ -113,9 +113,10 @@ function commitOf(domain: DomainName): Schema {
   };
 }
 
-/** The members of a union, also of those that it is made of. */
+/** The members of a union, also of those that it is made of; a union of one is that one. */
 function alternativesOf(definition: string): Schema[] {
-  const members = definitions[definition]!['anyOf'] as readonly Schema[];
+  const { anyOf } = definitions[definition]! as { readonly anyOf?: readonly Schema[] };
+  const members = anyOf ?? [definitions[definition]!];
   return members.flatMap((member) =>
     typeof member['$ref'] === 'string' ? alternativesOf(nameIn(member['$ref'])) : [member],
   );
