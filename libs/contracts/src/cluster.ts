@@ -9,6 +9,9 @@ import { branded } from './schema.js';
 const strict = { additionalProperties: false } as const;
 const agent = branded<AgentId>('id of an agent');
 
+const lines = Type.Integer({ minimum: 1, maximum: 9_999 });
+const terminalSize = Type.Object({ rows: lines, columns: lines }, strict);
+
 export const clusterCommandSchemas = {
   /** Nothing new is placed there; tasks move away; ends as DRAINED. */
   DrainAgent: Type.Object(
@@ -49,8 +52,11 @@ export const clusterCommandSchemas = {
           Type.Array(Type.String({ maxLength: 16_384 }), { minItems: 1, maxItems: 256 }),
         ]),
       ),
+      /** Of kind exec: it runs on a terminal of this size, which is told anew through the input topic. */
+      terminal: Type.Optional(terminalSize),
       /** Byte offset to begin at; negative: so many bytes before the end. */
       from: Type.Optional(Type.Integer()),
+      /** Go on with what is written. Of kind exec: live on while whoever reads it says so within each `ttl-secs`. */
       follow: Type.Optional(Type.Boolean()),
       'limit-bytes': Type.Optional(Type.Integer({ minimum: 1, maximum: 67_108_864 })),
       'ttl-secs': Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })),
@@ -140,6 +146,12 @@ export interface AgentFacts {
 /** Absent: ACTIVE. A drain outlives the process, the epoch and the absence of the agent. */
 export interface StillDraining {
   readonly standing?: 'DRAINING' | 'DRAINED';
+}
+
+/** In characters. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export interface ExitStatus {
@@ -286,6 +298,7 @@ export type ClusterEvent =
         readonly kind: 'stdout' | 'stderr' | 'file' | 'files' | 'exec';
         readonly path?: string;
         readonly cmd?: readonly string[];
+        readonly terminal?: TerminalSize;
         readonly from: number;
         readonly follow: boolean;
         readonly limitBytes: number;
