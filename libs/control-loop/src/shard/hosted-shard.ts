@@ -134,6 +134,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
       this.#bootOptions('reader-failed'),
     );
     const position = await this.#loadState(registration);
+    this.#signals.emit({ kind: 'loaded', seq: position.seq });
     const journal = new ShardJournal({
       domain,
       cell,
