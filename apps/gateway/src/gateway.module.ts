@@ -1,5 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
-import type { Log } from '@orrery/control-loop';
+import { systemClock, type Log } from '@orrery/control-loop';
 import { Registry } from 'prom-client';
 import { CommandSender } from './commands/command-sender.js';
 import { Outcomes } from './commands/outcomes.js';
@@ -52,7 +52,7 @@ export class GatewayModule {
       { provide: CommandSender, useValue: sender },
       { provide: History, useValue: history },
       { provide: LogTail, useValue: new LogTail(log) },
-      { provide: StreamInput, useValue: new StreamInput(log) },
+      { provide: StreamInput, useValue: new StreamInput(log, systemClock) },
       { provide: Registry, useValue: registry },
     ];
     return {

@@ -52,6 +52,7 @@ class Plane {
   readonly snapshots = new InMemorySnapshots();
   readonly #loops: ControlLoop[] = [];
   readonly input: { readonly text: string; readonly headers: Readonly<Record<string, string>> }[] = [];
+  readonly opened: Extract<AgentOrder, { type: 'OpenStream' }>[] = [];
   readonly #inputs: LogReader[] = [];
   #orders: LogReader | undefined;
   #m = 0;
@@ -101,6 +102,7 @@ class Plane {
       this.#report({ type: 'TaskStates', epoch: 1, tasks: states });
     }
     if (order.type === 'OpenStream') {
+      this.opened.push(order);
       if (order.kind === 'exec') return this.#execute(order);
       const failure = order.path === '../x' ? { 'orrery-error': 'it leads out', 'orrery-code': 'outside-sandbox' } : {};
       const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1', ...failure };
@@ -627,11 +629,55 @@ describe('the gateway', () => {
       [{ cmd: 'ls', stdin: 'x'.repeat(65_537) }, '/stdin'],
       [{ cmd: 'ls', tty: true }, '/tty'],
       [{ cmd: 'ls', 'ttl-secs': 4000 }, '/ttl-secs'],
+      [{ cmd: 'ls', stdin: 'x', interactive: true }, '/stdin'],
+      [{ cmd: 'ls', terminal: { rows: 0, columns: 80 } }, '/terminal/rows'],
       [{ cmd: [''] }, '/cmd'],
     ] as const) {
       expect(await ask('POST', exec, body)).toMatchObject({ status: 400, json: { field } });
     }
     expect((await ask('POST', '/v1/tasks/hello.web-7.server/exec', { cmd: 'ls' })).status).toBe(404);
+  });
+
+  it('gives an interactive command what comes, piece by piece, and cancels it when its client has gone', async () => {
+    await runs(1);
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const exec = '/v1/tasks/hello.web-0.server/exec';
+    const open = async (body: object) => {
+      const leave = new AbortController();
+      const init = { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+      const response = await fetch(`http://127.0.0.1:${port}${exec}`, { ...init, signal: leave.signal });
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      const { input } = JSON.parse((await reader.read()).value!.split('\n')[0]!) as { input: string };
+      return { input, leave, reader };
+    };
+    const { input, reader } = await open({ cmd: ['cat'], terminal: { rows: 24, columns: 80 } });
+    const order = plane.opened.at(-1)!;
+    expect(order).toMatchObject({ kind: 'exec', terminal: { rows: 24, columns: 80 }, follow: true });
+    expect(input).toBe(`${exec}/${order.stream}`);
+    const data = Buffer.from('given').toString('base64');
+    for (const [body, field] of [
+      [{ data }, '/offset'],
+      [{ data: 'no base64!', offset: 0 }, '/data'],
+      [{ offset: -1 }, '/offset'],
+      [{ terminal: { rows: 24 } }, '/terminal/columns'],
+    ] as const) {
+      expect(await ask('POST', input, body)).toMatchObject({ status: 400, json: { field } });
+    }
+    expect((await ask('POST', input, { terminal: { rows: 30, columns: 100 } })).status).toBe(200);
+    expect((await ask('POST', input, { offset: 0, data })).status).toBe(200);
+    expect((await ask('POST', input, { offset: 5, end: true })).status).toBe(200);
+    let text = '';
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+    expect(text.trim().split('\n').at(-1)).toBe('{"exit":3}');
+    expect(plane.input.map(({ text, headers }) => [text, headers['orrery-offset'], headers['orrery-size']])).toEqual([
+      ['', '0', '30x100'],
+      ['given', '0', undefined],
+      ['', '5', undefined],
+    ]);
+    const { leave } = await open({ cmd: ['cat'], interactive: true, 'ttl-secs': 20 });
+    expect(plane.opened.at(-1)).toMatchObject({ follow: false });
+    leave.abort();
+    await eventually(async () => plane.input.at(-1)?.headers['orrery-error'] === 'cancelled');
   });
 
   it('kills a task, and its service starts it again', async () => {
