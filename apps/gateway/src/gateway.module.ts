@@ -11,6 +11,7 @@ import { DocumentsController } from './http/controllers/documents.controller.js'
 import { EventsController } from './http/controllers/events.controller.js';
 import { OperationsController } from './http/controllers/operations.controller.js';
 import { PastController } from './http/controllers/past.controller.js';
+import { RolesController } from './http/controllers/roles.controller.js';
 import { SandboxesController } from './http/controllers/sandboxes.controller.js';
 import { ServicesController } from './http/controllers/services.controller.js';
 import { TasksController } from './http/controllers/tasks.controller.js';
@@ -62,6 +63,7 @@ export class GatewayModule {
         TasksController,
         SandboxesController,
         AgentsController,
+        RolesController,
         CommandsController,
         EventsController,
         PastController,

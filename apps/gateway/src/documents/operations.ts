@@ -1,4 +1,4 @@
-import { clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
+import { allocationCommandSchemas, clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
 import { Type, type TSchema } from 'typebox';
 import * as answers from './answer-schemas.js';
 import { execBody, execInput, execLine } from './exec-schemas.js';
@@ -159,6 +159,9 @@ export const operations: readonly Operation[] = [
   read('agents', '/v1/agents/{id}', 'Show an agent', answers.agent),
   list('agents', '/v1/agents/{id}/history', 'What happened to it', answers.anything, ['limit', 'cursor']),
   write('agents', 'post', '/v1/agents/{id}/{verb}', 'drain, activate, gone, confirm-lapse', cluster.DrainAgent),
+  list('roles', '/v1/roles', 'List roles: weight, what they hold, what waits', answers.role),
+  read('roles', '/v1/roles/{role}', 'Show a role', answers.role),
+  write('roles', 'put', '/v1/roles/{role}', 'Make a role, or set its weight', allocationCommandSchemas.SetRole),
   read('past', '/v1/state', 'Services, agents and tasks at once', answers.state, ['at', 'limit']),
   read('past', '/v1/diff', 'What came, went and changed between two moments', answers.stateDifference, ['from', 'to']),
   list('past', '/v1/audit', 'Who did what, when, why, and what followed', answers.auditEntry, [

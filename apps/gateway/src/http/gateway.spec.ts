@@ -421,6 +421,14 @@ describe('the gateway', () => {
     const other = await ask('PUT', '/v1/services/hello', spec(2), headers);
     expect(other).toMatchObject({ status: 409, json: { code: 'id-reused' } });
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+    const fresh = { ...spec(2), name: 'fresh', pods: { a: spec(2).pods.web, b: spec(1).pods.web } };
+    const both = (await ask('PUT', '/v1/services/fresh?dry-run=true', fresh)).json as {
+      pods: { effect: string }[];
+      places: { pod: string }[];
+    };
+    expect(both).toMatchObject({ version: null, plan: { strategy: 'serial' } });
+    expect(both.pods.map(({ effect }) => effect)).toEqual(['new', 'new']);
+    expect(both.places.map(({ pod }) => pod).sort()).toEqual(['a', 'b']);
   });
 
   it('refuses with code, field and remedy', async () => {
@@ -578,6 +586,18 @@ describe('the gateway', () => {
       places: [],
     });
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+  });
+
+  it('knows roles, and sets their weight', async () => {
+    await runs(2);
+    expect((await ask('GET', '/v1/roles')).json).toMatchObject({ items: [{ role: '*', weight: 1, waiting: 0 }] });
+    expect((await ask('PUT', '/v1/roles/eng/web', { weight: 3 }, wait)).status).toBe(200);
+    expect((await ask('GET', '/v1/roles/eng%2Fweb')).json).toMatchObject({ role: 'eng/web', weight: 3, waiting: 0 });
+    expect(await ask('PUT', '/v1/roles/eng', { weight: 0 }, wait)).toMatchObject({
+      status: 400,
+      json: { field: '/weight' },
+    });
+    expect((await ask('GET', '/v1/roles/ops')).status).toBe(404);
   });
 
   it('explains why a task waits', async () => {

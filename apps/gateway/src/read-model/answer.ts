@@ -3,6 +3,7 @@ import { listAgents, showAgent } from './answers/agents.js';
 import { dryRun } from './answers/dry-run.js';
 import { listEndpoints } from './answers/endpoints.js';
 import { listPods, showPod } from './answers/pods.js';
+import { listRoles, showRole } from './answers/roles.js';
 import {
   diffVersions,
   listPlans,
@@ -49,6 +50,10 @@ export function answer(world: World, query: Query): Answer {
       return { value: listAgents(world, query.page) };
     case 'agent':
       return showAgent(world, query.id);
+    case 'roles':
+      return { value: listRoles(world, query.page) };
+    case 'role':
+      return showRole(world, query.role);
     case 'state':
       return showState(world, query.page);
     case 'dry-run':

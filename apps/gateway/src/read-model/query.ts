@@ -20,6 +20,8 @@ export type Query =
   | { readonly ask: 'why'; readonly id: string }
   | { readonly ask: 'agents'; readonly page: Page }
   | { readonly ask: 'agent'; readonly id: string }
+  | { readonly ask: 'roles'; readonly page: Page }
+  | { readonly ask: 'role'; readonly role: string }
   | { readonly ask: 'state'; readonly page: Page }
   | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }
   /** Where a service lives, and its creation: for commands, logs and the history. */
