@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { eventually, RealCluster } from '@orrery/testing';
+import { TypedCli } from './typed-cli.js';
 
 interface Task {
   readonly id: string;
@@ -59,6 +60,26 @@ describe('the first start', () => {
       { withinMs: 20_000, everyMs: 200, what: 'the history of the task shows RUNNING' },
     );
     expect(rows.map((row) => row.state)).toEqual(expect.arrayContaining(['STAGING', 'RUNNING']));
+  });
+
+  it('opens a terminal in a task, and gives it back with the exit code of its shell', async () => {
+    const [task] = await running(3);
+    const cli = new TypedCli(`task exec -it ${task!.id} -- /bin/sh -i`, cluster.home);
+    try {
+      cli.type('stty size; echo "$ORRERY_TASK_ID" is here\n');
+      await cli.shows('33 111');
+      await cli.shows(`${task!.id} is here`);
+      cli.type('echo be""gun; sleep 600\n');
+      await cli.shows('begun');
+      cli.type('\u0003');
+      cli.type('echo still "he"re; exit 9\n');
+      await cli.shows('still here');
+      await cli.shows('ended with 9');
+      await cli.shows(' icanon');
+      await cli.shows(' echo ');
+    } finally {
+      cli.close();
+    }
   });
 
   it('starts a killed task again as the next incarnation, and never the old one', async () => {

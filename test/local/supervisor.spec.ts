@@ -1,4 +1,5 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { LOG_FILES_KEPT, rotateLog } from '../../deploy/local/src/log-file.js';
 import { isAlive } from '../../deploy/local/src/process-identity.js';
@@ -36,6 +37,27 @@ it('waits longer after each crash, and says why a process does not start', async
   expect(said.map((line) => /exit code 7.* in ([\d.]+) s/.exec(line)?.[1])).toEqual(['0.2', '0.4', '0.8', '1.6']);
   expect(() => supervisor.assertStarting()).toThrow(DoesNotStart);
   expect(() => supervisor.assertStarting()).toThrow(/broken has ended 4 times[^]*no luck/);
+});
+
+it('answers a kill at once, however soon it follows the last one', async () => {
+  const { supervisor, said } = supervise();
+  await supervisor.start(script('one', 'setInterval(() => {}, 1000)'));
+  for (let kill = 1; kill <= 3; kill += 1) {
+    const { pid } = await until(() => supervisor.running[0], { what: 'a run', withinMs: 5000 });
+    const begunAt = performance.now();
+    await until(() => (performance.now() - begunAt > 1200 ? true : undefined), { what: 'a second', withinMs: 5000 });
+    process.kill(pid, 'SIGKILL');
+    await until(() => (said.length === kill ? true : undefined), { what: 'the news of the kill', withinMs: 5000 });
+  }
+  expect(said.map((line) => /SIGKILL.* in ([\d.]+) s/.exec(line)?.[1])).toEqual(['0.2', '0.2', '0.2']);
+});
+
+it('lets those run behind that nobody waits for', async () => {
+  const { supervisor } = supervise();
+  await supervisor.start(script('first', 'setInterval(() => {}, 1000)'));
+  await supervisor.start(script('behind', 'setInterval(() => {}, 1000)', { behind: true }));
+  const [first, behind] = supervisor.running;
+  expect(getPriority(behind!.pid)).toBeGreaterThan(getPriority(first!.pid));
 });
 
 it('stops the stages in reverse order, each when the one above has ended', async () => {

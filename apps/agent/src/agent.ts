@@ -216,13 +216,15 @@ export class Agent {
     this.#loop.submit({ type: 'observed', launch, observation });
   }
 
-  async #beginCommand({ launch, cmd = [] }: StreamOrder, onOutput: TaskCommand['onOutput']): Promise<RunningCommand> {
+  async #beginCommand(order: StreamOrder, onOutput: TaskCommand['onOutput']): Promise<RunningCommand> {
+    const { launch, cmd = [], terminal } = order;
     const row = this.state.launches.get(launch);
     const template = row && this.state.templates.get(row.kind.templateDigest);
     const { runtime } = this.#parts;
     if (row === undefined || template === undefined || (await runtime.observe(launch)).state !== 'running')
       throw new StreamFailure('task-ended', 'the task does not run');
-    return runtime.exec(launch, { words: cmd, environment: taskEnvironment(row, template, this.#identity), onOutput });
+    const environment = taskEnvironment(row, template, this.#identity);
+    return runtime.exec(launch, { words: cmd, environment, onOutput, ...(terminal !== undefined && { terminal }) });
   }
 
   #watch(launch: LaunchId): void {

@@ -1,6 +1,6 @@
 import { streamHeaders, type StreamOrder } from '@orrery/contracts';
 import type { Clock, LogMessage } from '@orrery/control-loop';
-import type { RunningCommand, TaskCommand } from '@orrery/runtimes';
+import type { RunningCommand, TaskCommand, TerminalSize } from '@orrery/runtimes';
 import { StreamFailure } from './stream-failure.js';
 
 export interface CommandWorld {
@@ -15,21 +15,30 @@ export interface CommandWorld {
   readonly send: (offset: number, bytes: Uint8Array, headers: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-const INPUT_BYTES_MAX = 1024 * 1024;
+/** Over its whole life. */
+const INPUT_BYTES_MAX = 64 * 1024 * 1024;
+/** Given and not yet taken by the command: whoever gives more did not wait to be told. */
+const INPUT_WAITING_BYTES_MAX = 1024 * 1024;
+const TELL_TAKEN_BYTES = 64 * 1024;
 
 /** One command in a task, for somebody who waits for it: its output goes out in order, what is sent to it goes in. */
 export class CommandStream {
   readonly #order: StreamOrder;
   readonly #world: CommandWorld;
+  readonly #patienceMs: number;
   #command: RunningCommand | undefined;
   #failure: StreamFailure | undefined;
   #sent: Promise<void> = Promise.resolve();
   #offset = 0;
-  #inputBytes = 0;
+  #givenBytes = 0;
+  #takenBytes = 0;
+  #toldBytes = 0;
+  #cancelTimer: (() => void) | undefined;
 
   constructor(order: StreamOrder, world: CommandWorld) {
     this.#order = order;
     this.#world = world;
+    this.#patienceMs = order.untilMs - world.clock.nowMs();
   }
 
   get launch(): string {
@@ -38,10 +47,9 @@ export class CommandStream {
 
   /** Resolves with the bytes it wrote and its exit code. */
   async run(): Promise<{ readonly offset: number; readonly exit: number }> {
-    const { clock, begin, input } = this.#world;
-    const leftMs = this.#order.untilMs - clock.nowMs();
-    if (leftMs <= 0) throw new StreamFailure('time-over', 'its time was over before it began');
-    const cancelTimer = clock.after(leftMs, () => this.end('time-over', 'the command was ended: its time is over'));
+    const { begin, input } = this.#world;
+    if (this.#patienceMs <= 0) throw new StreamFailure('time-over', 'its time was over before it began');
+    this.#setTimer();
     let stopInput: (() => Promise<void>) | undefined;
     try {
       // Before anybody can know that it runs: the first input must not be missed.
@@ -56,7 +64,7 @@ export class CommandStream {
       if (this.#failure !== undefined) throw this.#failure;
       return { offset: this.#offset, exit };
     } finally {
-      cancelTimer();
+      this.#cancelTimer?.();
       this.#command?.kill();
       await stopInput?.();
     }
@@ -67,14 +75,55 @@ export class CommandStream {
     this.#command?.kill();
   }
 
+  /** One that follows has this time from each word of its reader on. */
+  #setTimer(): void {
+    const [code, message] = this.#order.follow
+      ? ['abandoned', `the command was ended: nobody asked for it for ${Math.round(this.#patienceMs / 1000)} s`]
+      : ['time-over', 'the command was ended: its time is over'];
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#world.clock.after(this.#patienceMs, () => this.end(code!, message!));
+  }
+
   #take({ headers, value }: LogMessage): void {
     if (headers[streamHeaders.error] !== undefined)
       return this.end('cancelled', 'nobody waits for the command any more');
-    this.#inputBytes += value?.length ?? 0;
-    if (this.#inputBytes > INPUT_BYTES_MAX)
+    if (this.#order.follow) this.#setTimer();
+    const size = sizeIn(headers[streamHeaders.size]);
+    if (size !== undefined) this.#resize(size);
+    const bytes = Uint8Array.from(value ?? []);
+    const isLast = headers[streamHeaders.end] !== undefined;
+    if (bytes.length === 0 && !isLast) {
+      if (size === undefined) this.#tell({});
+      return;
+    }
+    const repeated = this.#givenBytes - Number(headers[streamHeaders.offset]);
+    if (repeated < 0) return this.end('stream-failed', 'a part of its input was lost');
+    this.#give(bytes.subarray(repeated));
+    if (isLast) this.#command?.endInput();
+  }
+
+  #resize(size: TerminalSize): void {
+    this.#command?.resize(size).catch((error: Error) => this.end('stream-failed', `no new size: ${error.message}`));
+  }
+
+  #give(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#givenBytes += bytes.length;
+    if (this.#givenBytes > INPUT_BYTES_MAX)
       return this.end('too-large', `a command takes at most ${INPUT_BYTES_MAX} bytes of input`);
-    if (value !== null && value.length > 0) this.#command?.write(Uint8Array.from(value));
-    if (headers[streamHeaders.end] !== undefined) this.#command?.endInput();
+    if (this.#givenBytes - this.#takenBytes > INPUT_WAITING_BYTES_MAX)
+      return this.end('too-large', `more than ${INPUT_WAITING_BYTES_MAX} bytes were sent ahead of what it reads`);
+    void this.#command?.write(bytes).then(() => {
+      this.#takenBytes += bytes.length;
+      if (this.#takenBytes - this.#toldBytes < TELL_TAKEN_BYTES) return;
+      this.#toldBytes = this.#takenBytes;
+      this.#tell({ [streamHeaders.taken]: `${this.#takenBytes}` });
+    });
+  }
+
+  /** Without bytes: whether it arrives is for the last word of the stream to find out. */
+  #tell(headers: Readonly<Record<string, string>>): void {
+    this.#say(new Uint8Array(), headers).catch((error: Error) => this.end('stream-failed', error.message));
   }
 
   async #pass(output: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> {
@@ -93,4 +142,10 @@ export class CommandStream {
     });
     return this.#sent;
   }
+}
+
+/** `24x80`: rows, columns. */
+function sizeIn(text = ''): TerminalSize | undefined {
+  const [, rows, columns] = /^([1-9]\d{0,3})x([1-9]\d{0,3})$/.exec(text) ?? [];
+  return rows === undefined ? undefined : { rows: Number(rows), columns: Number(columns) };
 }

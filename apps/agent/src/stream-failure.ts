@@ -1,4 +1,4 @@
-import { OutsideSandbox } from '@orrery/runtimes';
+import { NoTerminal, OutsideSandbox } from '@orrery/runtimes';
 
 /** Why a stream can't be served, with the code that its reader is told. */
 export class StreamFailure extends Error {
@@ -23,6 +23,7 @@ const codesOfSystem: Readonly<Record<string, string>> = {
 export function failureOf(error: unknown, path: string | undefined): StreamFailure {
   if (error instanceof StreamFailure) return error;
   if (error instanceof OutsideSandbox) return new StreamFailure('outside-sandbox', error.message);
+  if (error instanceof NoTerminal) return new StreamFailure('no-terminal', error.message);
   const { message, code = '' } = error as NodeJS.ErrnoException;
   const known = codesOfSystem[code];
   // What the system says names places of this machine, which are nobody else's business.

@@ -141,8 +141,18 @@ export interface Folder {
   readonly more: boolean;
 }
 
+/** In characters. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** A line of what a command in a task tells. */
 export type ExecLine =
+  /** Where its input is sent. */
+  | { readonly input: string }
+  /** Bytes of its input. */
+  | { readonly taken: number }
   | { readonly stream: 'stdout' | 'stderr'; readonly data: string }
   | { readonly exit: number }
   | { readonly error: string; readonly code: string };

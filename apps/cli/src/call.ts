@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { TerminalSize } from './answers.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 import { findGateway, type Environment } from './find-gateway.js';
@@ -17,10 +18,24 @@ export interface Surroundings {
   /** Asks on the terminal; nothing when there is none to ask. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
   readonly readInput: () => Promise<string>;
+  /** What comes on stdin, until the signal. */
+  readonly input: (until: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly terminal: LocalTerminal | undefined;
   /** Whether stdout is a terminal that can be redrawn. */
   readonly redraws: boolean;
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
+}
+
+/** The terminal that stdout is. */
+export interface LocalTerminal {
+  /** Whether stdin is the same one. */
+  readonly isTyped: boolean;
+  readonly size: () => TerminalSize;
+  /** Returns what ends that. */
+  readonly onResize: (listener: () => void) => () => void;
+  /** Hands on each key as it is pressed, until the returned function is called. */
+  readonly pass: () => () => void;
 }
 
 export interface Options {

@@ -105,6 +105,13 @@ export class GatewayClient {
     }
   }
 
+  /** Sends a piece of what is being given: the gateway knows one that comes again. */
+  async give(path: string, piece: object, signal: AbortSignal): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const response = await this.#fetch(path, {}, { method: 'POST', headers, body: JSON.stringify(piece), signal });
+    await response.text();
+  }
+
   /**
    * Events as they happen. A stream that was cut off, because the gateway was restarted or this client was slow, goes on at
    * the last event seen: nothing is missed.

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import type { Surroundings } from './call.js';
 import { describeError, CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
+import { inputUntil, localTerminalOf } from './local-terminal.js';
 import { programOf } from './program.js';
 
 /** The `orrery` bin: runs one call and sets the exit code; the process ends when its output is written. */
@@ -48,6 +49,8 @@ function surroundingsOf(process: NodeJS.Process, interrupted: AbortSignal): Surr
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks).toString('utf8');
     },
+    input: (until) => inputUntil(process.stdin, until),
+    terminal: localTerminalOf(process),
     redraws: process.stdout.isTTY === true,
     interrupted,
   };

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Surroundings } from './call.js';
+import type { LocalTerminal, Surroundings } from './call.js';
 import { runCall } from './main.js';
 import { programOf } from './program.js';
 import { candidates } from './verbs/completion.js';
@@ -52,6 +52,8 @@ describe('orrery', () => {
       bytes: (to, bytes) => (said[to === 'stdout' ? 'out' : 'err'] += Buffer.from(bytes).toString('latin1')),
       ask: undefined,
       readInput: async () => '',
+      input: async function* () {},
+      terminal: undefined,
       redraws: false,
       interrupted: new AbortController().signal,
       ...more,
@@ -192,9 +194,9 @@ describe('orrery', () => {
       { exit: 42 },
     ];
     answer = (_, response) => response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    const done = await orrery('task exec hello.web-0.server -i -- ls -l', { readInput: async () => 'in' });
+    const done = await orrery('task exec hello.web-0.server --ttl 5m -- ls -l');
     expect(done).toEqual({ code: 42, out: 'out\n', err: 'bad\n' });
-    expect(JSON.parse(seen[0]!.body)).toEqual({ cmd: ['ls', '-l'], 'ttl-secs': 60, stdin: 'in' });
+    expect(JSON.parse(seen[0]!.body)).toEqual({ cmd: ['ls', '-l'], 'ttl-secs': 300 });
     answer = (_, response) => response.end(JSON.stringify({ error: 'its time is over', code: 'time-over' }));
     expect(await orrery('task exec hello.web-0.server -- ls')).toMatchObject({
       code: 1,
@@ -203,6 +205,80 @@ describe('orrery', () => {
     answer = (_, response) => response.writeHead(503).end('{}');
     expect((await orrery('task exec hello.web-0.server -- ls')).code).toBe(1);
     expect(seen).toHaveLength(3);
+  });
+
+  /** A command that takes its input, tells how much it took, and ends with 7 at its end. */
+  const takeInput = (given: unknown[]): Answer => {
+    let running: ServerResponse | undefined;
+    let taken = 0;
+    const tell = (line: object) => running!.write(`${JSON.stringify(line)}\n`);
+    return ({ url, body }, response) => {
+      if (url.endsWith('/exec')) {
+        running = response;
+        return void tell({ input: '/v1/tasks/t/exec/s1' });
+      }
+      const piece = JSON.parse(body) as { data?: string; end?: boolean };
+      given.push(piece);
+      response.end('{}');
+      taken += Buffer.from(piece.data ?? '', 'base64').length;
+      if (taken % 65_536 === 0) tell({ taken });
+      if (piece.end !== true) return undefined;
+      tell({ exit: 7 });
+      return void running!.end();
+    };
+  };
+
+  it('brings what is piped in to a command, no faster than it is taken', async () => {
+    const given: { offset?: number; data?: string; end?: boolean }[] = [];
+    answer = takeInput(given);
+    const bytes = Buffer.alloc(1_000_000, 'x');
+    const { code, err } = await orrery('task exec t -i -- cat', {
+      input: async function* () {
+        for (let at = 0; at < bytes.length; at += 32_768) yield bytes.subarray(at, at + 32_768);
+      },
+    });
+    expect({ code, err }).toEqual({ code: 7, err: '' });
+    expect(JSON.parse(seen[0]!.body)).toEqual({ cmd: ['cat'], interactive: true });
+    expect(given.map(({ offset }) => offset)).toEqual(
+      [...Array(31).keys(), bytes.length / 32_768].map((n) => n * 32_768),
+    );
+    expect(given.at(-1)).toEqual({ offset: bytes.length, end: true });
+  });
+
+  it('hands the terminal over to a command, and takes it back however that ends', async () => {
+    const given: object[] = [];
+    answer = takeInput(given);
+    let [passed, resized] = [0, () => undefined as void];
+    const terminal: LocalTerminal = {
+      isTyped: true,
+      size: () => ({ rows: 30, columns: 100 }),
+      onResize: (listener) => ((resized = listener), () => (resized = () => undefined)),
+      pass: () => {
+        passed += 1;
+        return () => void (passed -= 1);
+      },
+    };
+    const input = async function* () {
+      resized();
+      yield Buffer.from('\u0003');
+      expect(passed).toBe(1);
+    };
+    expect((await orrery('task exec -it t -- bash', { terminal, input })).code).toBe(7);
+    expect(JSON.parse(seen[0]!.body)).toMatchObject({ interactive: true, terminal: { rows: 30, columns: 100 } });
+    expect(given).toEqual([
+      { terminal: { rows: 30, columns: 100 } },
+      { offset: 0, data: Buffer.from('\u0003').toString('base64') },
+      { offset: 1, end: true },
+    ]);
+    expect(passed).toBe(0);
+    answer = (_, response) => response.end(JSON.stringify({ error: 'no script here', code: 'no-terminal' }));
+    expect(await orrery('task exec -it t -- bash', { terminal, input })).toMatchObject({
+      code: 1,
+      err: 'error: no script here (no-terminal)\n',
+    });
+    expect(passed).toBe(0);
+    expect((await orrery('task exec -it t -- bash')).code).toBe(2);
+    expect((await orrery('task exec -it t -- bash', { terminal: { ...terminal, isTyped: false } })).code).toBe(2);
   });
 
   it('lists the files of a task, and prints one byte for byte', async () => {

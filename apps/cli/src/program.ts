@@ -206,10 +206,13 @@ function addTasks(task: Command, add: Add): void {
   add(task, {
     usage: 'exec <task> <command...>',
     says: 'Run a command inside a task, and end with its exit code: exec TASK -- COMMAND',
-    load: verb('exec'),
+    load: async () => (await import('./verbs/exec.js')).exec,
     options: [
-      new Option('-i, --stdin', 'give it the text on stdin, at most 64 KiB'),
-      new Option('--ttl <duration>', 'end it after so long, at most 1h').argParser(duration).default(60_000, '60s'),
+      new Option('-i, --stdin', 'give it what comes on stdin'),
+      new Option('-t, --tty', 'run it on a terminal; with -i this one is handed over: exec -it TASK -- bash'),
+      new Option('--ttl <duration>', 'end it after so long, at most 1h (default: 60s; with -i or -t: none)').argParser(
+        duration,
+      ),
     ],
   });
   add(task, {

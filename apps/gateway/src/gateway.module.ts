@@ -1,5 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
-import type { Log } from '@orrery/control-loop';
+import { systemClock, type Log } from '@orrery/control-loop';
 import { Registry } from 'prom-client';
 import { CommandSender } from './commands/command-sender.js';
 import { Outcomes } from './commands/outcomes.js';
@@ -53,7 +53,7 @@ export class GatewayModule {
       { provide: CommandSender, useValue: sender },
       { provide: History, useValue: history },
       { provide: LogTail, useValue: new LogTail(log) },
-      { provide: StreamInput, useValue: new StreamInput(log) },
+      { provide: StreamInput, useValue: new StreamInput(log, systemClock) },
       { provide: Registry, useValue: registry },
     ];
     return {
@@ -64,6 +64,7 @@ export class GatewayModule {
         RolesController,
         SandboxesController,
         AgentsController,
+        RolesController,
         CommandsController,
         EventsController,
         PastController,

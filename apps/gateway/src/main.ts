@@ -13,6 +13,7 @@ import { GatewaySettings } from './settings.js';
 
 const settings = new GatewaySettings(process.env);
 const telemetry = new Telemetry(settings.process, process.env);
+telemetry.endOnBugs();
 const { kafka: brokers, cassandra: contactPoints, datacenter, keyspace, instance } = settings.process;
 const log = new KafkajsLog({ brokers, clientId: instance, logger: telemetry.lines('kafka') });
 const history = new CassandraHistory({ contactPoints, datacenter, keyspace, logger: telemetry.lines('cassandra') });

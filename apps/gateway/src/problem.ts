@@ -24,6 +24,7 @@ const gatewayStatus = {
   'outside-sandbox': 422,
   'not-a-file': 422,
   'time-over': 422,
+  'no-terminal': 422,
   internal: 500,
 } as const;
 

@@ -31,6 +31,8 @@ export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec 
     name: 'cassandra',
     stage: 0,
     stopGraceMs: 30_000,
+    // Decisions need Kafka alone: a backlog of history must not keep a fail-over waiting.
+    behind: true,
     command: () => {
       writeConfig(options, jvmOptions);
       const archive = classArchive(jarFolder, javaHome, folder);

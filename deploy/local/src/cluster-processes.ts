@@ -32,7 +32,12 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
   );
   const gatewayPort = { ORRERY_PORT: String(addresses.gatewayPort) };
   const readers = [
-    node(settings, { app: 'historian', name: 'historian-0', stage: READER_STAGE }, common, { ORRERY_INSTANCE: '0' }),
+    {
+      ...node(settings, { app: 'historian', name: 'historian-0', stage: READER_STAGE }, common, {
+        ORRERY_INSTANCE: '0',
+      }),
+      behind: true,
+    },
     node(settings, { app: 'gateway', name: 'gateway-0', stage: READER_STAGE }, common, {
       ORRERY_INSTANCE: '0',
       ...gatewayPort,

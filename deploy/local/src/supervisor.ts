@@ -2,12 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastLines, openLog, rotateLog } from './log-file.js';
+import { runBehind } from './niceness.js';
 import { identify, type ProcessIdentity } from './process-identity.js';
 
 const BACK_OFF_MS_MIN = 200;
 const BACK_OFF_MS_MAX = 5000;
 /** A process that lived this long has recovered: its next crash is answered at once. */
 const STEADY_AFTER_MS = 10_000;
+/** One that was killed has not failed, so less is asked of it: that it was there at all. */
+const STEADY_AFTER_MS_IF_KILLED = 1_000;
+const KILLED: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'] satisfies NodeJS.Signals[];
 const LOG_CHECK_MS = 5000;
 const CRASHES_MAX_BEFORE_READY = 4;
 
@@ -31,6 +35,8 @@ export interface ProcessSpec {
   readonly command: () => Command | Promise<Command>;
   /** From SIGTERM to SIGKILL. */
   readonly stopGraceMs: number;
+  /** Nobody waits for it: while the processor is short, the others go first. */
+  readonly behind?: boolean;
 }
 
 export interface RunningProcess extends ProcessIdentity {
@@ -52,6 +58,13 @@ interface Supervised {
   identity?: ProcessIdentity;
   crashes: number;
   timer?: NodeJS.Timeout;
+}
+
+/** How one run of a process ended. */
+interface End {
+  readonly why: string;
+  readonly killed: boolean;
+  readonly livedMs: number;
 }
 
 /** Keeps processes running: one that ends is started again, sooner after a long life than after a short one. */
@@ -130,35 +143,40 @@ export class Supervisor {
       detached: true,
     });
     closeSync(log);
+    if (spec.behind === true && child.pid !== undefined) runBehind(child.pid);
     const begunAt = performance.now();
     let endedOnce = false;
-    const ended = (why: string, code: number | null): void => {
+    const ended = (end: Omit<End, 'livedMs'>, code: number | null): void => {
       if (endedOnce) return;
       endedOnce = true;
       command.ended?.(code);
       delete supervised.child;
       delete supervised.identity;
       this.surroundings.record(this.running);
-      if (!this.stopping) this.restart(supervised, why, performance.now() - begunAt, backOffMs);
+      if (!this.stopping) this.restart(supervised, { ...end, livedMs: performance.now() - begunAt }, backOffMs);
     };
-    child.once('error', (error) => ended(error.message, null));
-    child.once('exit', (code, signal) => ended(signal === null ? `exit code ${code}` : `signal ${signal}`, code));
+    child.once('error', ({ message }) => ended({ why: message, killed: false }, null));
+    child.once('exit', (code, signal) =>
+      ended({ why: signal === null ? `exit code ${code}` : `signal ${signal}`, killed: KILLED.includes(signal) }, code),
+    );
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     supervised.child = child;
     if (identity !== undefined) supervised.identity = identity;
     this.surroundings.record(this.running);
   }
 
-  private restart(supervised: Supervised, why: string, livedMs: number, backOffMs: number): void {
+  private restart(supervised: Supervised, { why, killed, livedMs }: End, backOffMs: number): void {
     const { name } = supervised.spec;
     supervised.crashes += 1;
-    const waitMs = livedMs > STEADY_AFTER_MS ? BACK_OFF_MS_MIN : backOffMs;
+    const steady = livedMs > (killed ? STEADY_AFTER_MS_IF_KILLED : STEADY_AFTER_MS);
+    const waitMs = steady ? BACK_OFF_MS_MIN : backOffMs;
     this.surroundings.say(`${name} ended (${why}, see ${this.logOf(name)}); it starts again in ${waitMs / 1000} s`);
     supervised.timer = setTimeout(() => {
       const nextMs = Math.min(waitMs * 2, BACK_OFF_MS_MAX);
-      this.launch(supervised, nextMs).catch((error: unknown) =>
-        this.restart(supervised, error instanceof Error ? error.message : String(error), 0, nextMs),
-      );
+      this.launch(supervised, nextMs).catch((error: unknown) => {
+        const failure = error instanceof Error ? error.message : String(error);
+        this.restart(supervised, { why: failure, killed: false, livedMs: 0 }, nextMs);
+      });
     }, waitMs);
   }
 

@@ -1,4 +1,5 @@
 import type { CassandraLogger } from './cassandra-options.js';
+import { CassandraSession } from './cassandra-session.js';
 import { CassandraRegistry } from './registry.js';
 import { CassandraSnapshots } from './snapshots.js';
 
@@ -15,13 +16,9 @@ export function cassandraOfOwner(
 ): CassandraOfOwner {
   const { cassandra: contactPoints, datacenter, keyspace } = settings;
   const options = { contactPoints, datacenter, keyspace, logger };
-  const snapshots = new CassandraSnapshots(options);
-  const registry = new CassandraRegistry(options);
-  return {
-    snapshots,
-    registry,
-    async close() {
-      await Promise.all([snapshots.close(), registry.close()]);
-    },
-  };
+  // One for both: connecting is a good part of the time that a boot takes.
+  const session = new CassandraSession(options);
+  const snapshots = new CassandraSnapshots(options, {}, session);
+  const registry = new CassandraRegistry(options, session);
+  return { snapshots, registry, close: () => session.close() };
 }

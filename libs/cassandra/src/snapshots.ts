@@ -20,8 +20,12 @@ export class CassandraSnapshots implements SnapshotStore {
   readonly #session: CassandraSession;
   readonly #sliceGraceMs: number;
 
-  constructor(options: CassandraOptions, settings: { readonly sliceGraceMs?: number } = {}) {
-    this.#session = new CassandraSession(options);
+  constructor(
+    options: CassandraOptions,
+    settings: { readonly sliceGraceMs?: number } = {},
+    session = new CassandraSession(options),
+  ) {
+    this.#session = session;
     this.#sliceGraceMs = settings.sliceGraceMs ?? SLICE_GRACE_MS;
   }
 

@@ -1,5 +1,5 @@
 import type { EpochMs } from '@orrery/kernel';
-import type { AgentFacts, ExitStatus, LaunchSet, TaskEnds, TasksRun, TaskTemplate } from './cluster.js';
+import type { AgentFacts, ExitStatus, LaunchSet, TaskEnds, TasksRun, TaskTemplate, TerminalSize } from './cluster.js';
 import type { AgentId, LaunchId, VolumeId } from './ids.js';
 import type { IdRuns } from './sets.js';
 
@@ -68,7 +68,10 @@ export interface StreamOrder {
   readonly path?: string;
   /** Of kind exec: the program and its arguments. */
   readonly cmd?: readonly string[];
+  /** Of kind exec: it runs on a terminal. */
+  readonly terminal?: TerminalSize;
   readonly from: number;
+  /** Of kind exec: each message on the input topic puts its end off, by as long as it had at its begin. */
   readonly follow: boolean;
   readonly limitBytes: number;
   readonly untilMs: EpochMs;
@@ -154,7 +157,8 @@ export interface HeartbeatMarker {
 
 /**
  * A chunk of a stream: value = raw bytes; these stand in its headers. Key = stream id. Chunks on the input topic feed a
- * command: `end` closes its stdin, `error` says that nobody waits for it any more.
+ * command: `end` closes its stdin, `error` says that nobody waits for it any more, and one with none of these and no bytes
+ * says that somebody does; it is answered with one like it. Their offset counts the bytes given so far: a repeat is dropped.
  */
 export const streamHeaders = {
   stream: 'orrery-stream',
@@ -167,4 +171,8 @@ export const streamHeaders = {
   output: 'orrery-output',
   /** Of kind exec, at its end: the exit code; 128 and the number of the signal that ended it. */
   exit: 'orrery-exit',
+  /** Of kind exec: how many bytes of its input it has taken; nobody sends more than 1 MiB beyond it. */
+  taken: 'orrery-taken',
+  /** On the input topic: the terminal has a new size, such as 24x80 (rows, columns). */
+  size: 'orrery-size',
 } as const;

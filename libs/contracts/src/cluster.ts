@@ -11,6 +11,9 @@ import type { Column, IdRuns, Members } from './sets.js';
 const strict = { additionalProperties: false } as const;
 const agent = branded<AgentId>('id of an agent');
 
+const lines = Type.Integer({ minimum: 1, maximum: 9_999 });
+const terminalSize = Type.Object({ rows: lines, columns: lines }, strict);
+
 const operatorCommandSchemas = {
   /** Nothing new is placed there; tasks move away; ends as DRAINED. */
   DrainAgent: Type.Object(
@@ -51,8 +54,11 @@ const operatorCommandSchemas = {
           Type.Array(Type.String({ maxLength: 16_384 }), { minItems: 1, maxItems: 256 }),
         ]),
       ),
+      /** Of kind exec: it runs on a terminal of this size, which is told anew through the input topic. */
+      terminal: Type.Optional(terminalSize),
       /** Byte offset to begin at; negative: so many bytes before the end. */
       from: Type.Optional(Type.Integer()),
+      /** Go on with what is written. Of kind exec: live on while whoever reads it says so within each `ttl-secs`. */
       follow: Type.Optional(Type.Boolean()),
       'limit-bytes': Type.Optional(Type.Integer({ minimum: 1, maximum: 67_108_864 })),
       'ttl-secs': Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })),
@@ -134,6 +140,12 @@ export interface AgentFacts {
 /** Absent: ACTIVE. A drain outlives the process, the epoch and the absence of the agent. */
 export interface StillDraining {
   readonly standing?: 'DRAINING' | 'DRAINED';
+}
+
+/** In characters. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export interface ExitStatus {
@@ -280,6 +292,7 @@ export type ClusterEvent =
         readonly kind: 'stdout' | 'stderr' | 'file' | 'files' | 'exec';
         readonly path?: string;
         readonly cmd?: readonly string[];
+        readonly terminal?: TerminalSize;
         readonly from: number;
         readonly follow: boolean;
         readonly limitBytes: number;

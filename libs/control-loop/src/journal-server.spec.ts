@@ -15,7 +15,7 @@ class EmptyModule {}
 Module({})(EmptyModule);
 
 describe('the Nest transport of an owner', () => {
-  it('listens once its shards stand by, shows their health, and leaves cleanly', async () => {
+  it('starts once, before Nest or with it, listens once its shards stand by, shows their health, and leaves cleanly', async () => {
     const log = new InMemoryLog(systemClock);
     const ports = { log, registry: new InMemoryRegistry(), snapshots: new InMemorySnapshots(), clock: systemClock };
     const random = new SeededRandom(1);
@@ -30,11 +30,14 @@ describe('the Nest transport of an owner', () => {
     );
     const strategy = new JournalServer(loop);
     expect(strategy.health).toMatchObject({ live: true, ready: false });
+    await strategy.start();
+    expect(strategy.health).toMatchObject({ live: true, ready: true });
 
     const app = await NestFactory.createMicroservice(EmptyModule, { strategy, logger: false });
     await app.listen();
     expect(strategy.health).toMatchObject({ live: true, ready: true });
     await app.close();
+    expect(states.filter((state) => state === 'loading')).toHaveLength(1);
     expect(states.slice(0, 2)).toEqual(['loading', 'standby']);
     expect(states.at(-1)).toBe('closed');
   });

@@ -9,15 +9,21 @@ import type { ShardStatus } from './shard/shard-state.js';
 export class JournalServer implements CustomTransportStrategy {
   readonly transportId = Symbol('orrery-journal');
   readonly #loop: ControlLoop;
+  #started: Promise<void> | undefined;
 
   constructor(loop: ControlLoop) {
     this.#loop = loop;
   }
 
+  /** Starts the loop, once: here, for who can't wait until Nest is there, or else when Nest listens. */
+  start(): Promise<void> {
+    return (this.#started ??= this.#loop.start());
+  }
+
   /** Listening once every shard stands by. A shard that failed shows in `health`, and hurts none of the others. */
   async listen(listening: (error?: unknown) => void): Promise<void> {
     try {
-      await this.#loop.start();
+      await this.start();
       listening();
     } catch (error) {
       listening(error);

@@ -3,6 +3,7 @@ export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './
 export { ExecRuntime, type ExecRuntimeOptions } from './exec/exec-runtime.js';
 export { isSafeName } from './exec/launch-folder.js';
 export { OutsideSandbox } from './exec/sandbox.js';
+export { NoTerminal } from './terminal-session.js';
 export type {
   Ended,
   Observation,
@@ -13,4 +14,5 @@ export type {
   Runtime,
   TaskCommand,
   TaskLaunch,
+  TerminalSize,
 } from './runtime.js';

@@ -26,7 +26,10 @@ export interface Runtime {
   /** Runs one check of a running task. */
   probe(launch: string, probe: Probe): Promise<ProbeResult>;
 
-  /** Runs a command as part of a running task: in its sandbox, within its limits, reached by whatever ends it. */
+  /**
+   * Runs a command as part of a running task: in its sandbox, within its limits, reached by whatever ends it. Throws
+   * `NoTerminal` when it is to run on one and this machine can't make any.
+   */
   exec(launch: string, command: TaskCommand): RunningCommand;
 
   /** Every launch that has files here. */
@@ -101,13 +104,23 @@ export interface TaskCommand {
   /** The program and its arguments. */
   readonly words: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** It runs on a terminal of this size, and all that it writes is its stdout. */
+  readonly terminal?: TerminalSize;
   /** Awaited before more of the same output is read. */
   readonly onOutput: (output: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;
 }
 
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 export interface RunningCommand {
-  readonly write: (bytes: Uint8Array) => void;
+  /** Resolves once the bytes are out of this process's hands; never rejects: a command need not read what it is given. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly endInput: () => void;
+  /** Of its terminal; nothing without one. Rejects when it can't be set. */
+  readonly resize: (size: TerminalSize) => Promise<void>;
   readonly kill: () => void;
   /** The exit code, 128 and its number for a signal, once all output was taken; rejects when there is none to tell. */
   readonly ended: Promise<number>;

@@ -84,6 +84,8 @@ function tell(signal: LoopSignal, log: Logger): void {
   switch (signal.kind) {
     case 'state':
       return log.info(line, `${nameOf(shard)} is ${signal.to}: ${signal.why}`);
+    case 'loaded':
+      return log.info(line, `${nameOf(shard)} begins at seq ${signal.seq}`);
     case 'stopped':
       return log.error(line, signal.message);
     case 'alarm':

@@ -1,5 +1,3 @@
-import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import {
   hostDecider,
   JournalServer,
@@ -10,6 +8,7 @@ import {
   type OwnershipHint,
 } from '@orrery/control-loop';
 import type { DomainEvent } from '@orrery/kernel';
+import type { Closable } from './owner-application.js';
 import type { ProcessSettings } from './process-settings.js';
 import type { Telemetry } from './telemetry.js';
 
@@ -19,13 +18,15 @@ export interface OwnerAdapters {
   readonly cassandra: Pick<LoopPorts, 'snapshots' | 'registry'> & Closable;
 }
 
-interface Closable {
-  close(): Promise<void>;
-}
+/** A take-over that does not wait for anybody is over by then. */
+const TAKE_OVER_MS = 1_000;
+/** A start that waits for Kafka or Cassandra is to be ended by a signal as orderly as any. */
+const NEST_AFTER_MS_MAX = 5_000;
 
 /**
- * Runs the process of an owner: a Nest microservice whose transport is the control loop around one decider. Resolves once
- * every shard stands by; SIGTERM and SIGINT settle what is in flight, hand over, and end the process.
+ * Runs the process of an owner: a Nest microservice whose transport is the control loop around one decider. The loop begins
+ * before Nest is loaded, which takes the processor as long as everything else at the start: a fail-over does not wait for it.
+ * Resolves once every shard stands by.
  */
 export async function runOwner<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent>(
   settings: ProcessSettings,
@@ -36,27 +37,15 @@ export async function runOwner<Command, Foreign, Report, Internal, State extends
   telemetry.endOnBugs();
   const ports = { ...cassandra, ...kafka, clock: systemClock, random: systemRandom, observe: telemetry.observe };
   const server = new JournalServer(hostDecider(hosting, ports, settings));
+  const tookOver = server.start().then(() => pause(TAKE_OVER_MS));
   await telemetry.serve(() => ({ ready: server.health.ready, details: server.health }));
-  const app = await NestFactory.createMicroservice(OwnerModule.of(telemetry, [kafka, cassandra]), {
-    strategy: server,
-    logger: telemetry.nestLog,
-  });
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+  await Promise.race([tookOver, pause(NEST_AFTER_MS_MAX)]);
+  const { ownerApplication } = await import('./owner-application.js');
+  const app = await ownerApplication(server, telemetry, [kafka, cassandra]);
   await app.listen();
   telemetry.log.info({ domain: hosting.domain, cells: settings.cells }, 'every shard stands by');
 }
 
-/** Ends what is not Nest's own, after the transport was closed. */
-@Module({})
-class OwnerModule {
-  static of(telemetry: Telemetry, adapters: readonly Closable[]): DynamicModule {
-    const closing: OnApplicationShutdown = {
-      async onApplicationShutdown(signal) {
-        for (const adapter of adapters) await adapter.close();
-        await telemetry.close();
-        telemetry.log.info({ signal }, 'ended');
-      },
-    };
-    return { module: OwnerModule, providers: [{ provide: 'closing', useValue: closing }] };
-  }
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.after(ms, resolve));
 }

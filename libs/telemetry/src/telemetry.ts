@@ -40,7 +40,9 @@ export class Telemetry {
   async serve(health: () => Health): Promise<void> {
     this.#server = new TelemetryServer(this.#settings, this.registry, health);
     const url = await this.#server.start();
-    this.log.info({ url }, 'telemetry is served');
+    // With the time of the line: how long it took until the process could begin with its work.
+    const startedAt = new Date(performance.timeOrigin).toISOString();
+    this.log.info({ url, startedAt }, 'telemetry is served');
   }
 
   /** A promise that nobody awaited or an error that nobody caught is a bug: what the process knows may be wrong. */

@@ -13,6 +13,8 @@ export interface BenchmarkResult {
   readonly metrics: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
   /** Of the runs that the medians were taken from. */
   readonly spread: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  /** What the figures were taken from, where single ones are worth a look. */
+  readonly samples?: readonly object[];
 }
 
 export function writeReport(result: BenchmarkResult, folder: string): string {

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { journalTopic, type JournalRecord } from '@orrery/contracts';
 import { KafkajsLog } from '@orrery/kafka';
-import { eventually, RealCluster } from '@orrery/testing';
+import { RealCluster } from '@orrery/testing';
 import { acceptCommands } from './commands.js';
-import { JournalTail } from './journal-tail.js';
 import type { BenchmarkResult } from './report.js';
+import { planeMs, startLatencies, type StartSample } from './start-latency.js';
 import { percentile, round, spreadOf } from './statistics.js';
 
 const WARM_UP_COMMANDS = 2_000;
@@ -24,13 +23,21 @@ export async function smoke(): Promise<BenchmarkResult> {
     for (let run = 0; run < RUNS; run += 1) accepted.push((COMMANDS / (await acceptCommands(log, COMMANDS))) * 1000);
     const commitMs: number[] = [];
     for (let count = 0; count < SINGLE_COMMANDS; count += 1) commitMs.push(await acceptCommands(log, 1));
-    const starts: number[][] = [];
-    for (let run = 0; run < RUNS; run += 1) starts.push(await startLatencies(cluster, log));
+    const starts: StartSample[][] = [];
+    for (let run = 0; run < RUNS; run += 1) starts.push(await startLatencies(cluster, log, TASKS));
     const folded: number[] = [];
     for (let run = 0; run < RUNS; run += 1) folded.push(await readJournal(log));
     const acceptedPerS = spreadOf(accepted);
     const foldPerS = spreadOf(folded);
-    const startP99 = spreadOf(starts.map((samples) => percentile(samples, 0.99)));
+    const startP99 = spreadOf(
+      starts.map((run) =>
+        percentile(
+          run.map(({ running }) => running),
+          0.99,
+        ),
+      ),
+    );
+    const planeP99 = spreadOf(starts.map((run) => percentile(run.map(planeMs), 0.99)));
     return {
       name: 'smoke',
       durability: 'one broker, acks=all, no fsync per write',
@@ -39,12 +46,26 @@ export async function smoke(): Promise<BenchmarkResult> {
         accepted_per_s: acceptedPerS.median,
         commit_p50_ms: round(percentile(commitMs, 0.5)),
         commit_p99_ms: round(percentile(commitMs, 0.99)),
-        start_p50_ms: round(percentile(starts.flat(), 0.5)),
+        start_p50_ms: round(
+          percentile(
+            starts.flat().map(({ running }) => running),
+            0.5,
+          ),
+        ),
         start_p99_ms: startP99.median,
+        plane_start_p50_ms: round(percentile(starts.flat().map(planeMs), 0.5)),
+        plane_start_p99_ms: planeP99.median,
+        start_stages_p99_ms: stages(starts.flat()),
         fold_per_s: foldPerS.median,
         rss_mib: memory(cluster),
       },
-      spread: { accepted_per_s: acceptedPerS, fold_per_s: foldPerS, start_p99_ms: startP99 },
+      spread: {
+        accepted_per_s: acceptedPerS,
+        fold_per_s: foldPerS,
+        start_p99_ms: startP99,
+        plane_start_p99_ms: planeP99,
+      },
+      samples: starts.flat(),
     };
   } finally {
     await log.close();
@@ -52,49 +73,16 @@ export async function smoke(): Promise<BenchmarkResult> {
   }
 }
 
-/** Milliseconds from the commit that accepted the scaling to the commit that says RUNNING, by the broker's clock, a task each. */
-async function startLatencies(cluster: RealCluster, log: KafkajsLog): Promise<number[]> {
-  const name = `sleep-${randomUUID().slice(0, 8)}`;
-  const sleep = { cmd: 'exec sleep 100000', cpus: 0.01, memory: 16 };
-  const spec = {
-    name,
-    pods: { node: { count: 3, tasks: { sleep } } },
-    plans: { deploy: { phases: { node: { pod: 'node', strategy: 'parallel' } } } },
+/** How long each part of the way took, for the task of hundred that it took longest. */
+function stages(starts: readonly StartSample[]): Record<string, number> {
+  const p99 = (ms: (sample: StartSample) => number) => round(percentile(starts.map(ms), 0.99));
+  return {
+    command_to_launch: p99(({ accepted }) => accepted),
+    launch_to_agent: p99(({ accepted, received }) => received - accepted),
+    agent_to_process: p99(({ received, exists }) => exists - received),
+    process_to_report: p99(({ exists, reported }) => reported - exists),
+    report_to_running: p99(({ reported, running }) => running - reported),
   };
-  await wanted(cluster, 'PUT', `/v1/services/${name}`, spec);
-  await running(cluster, name, 3);
-  const services = await JournalTail.from(log, 'services');
-  const tasks = await JournalTail.from(log, 'cluster');
-  let acceptedMs = 0;
-  const launches = new Set<string>();
-  const samples: number[] = [];
-  const fresh = TASKS - 3;
-  services.on(({ record, timestampMs }) => {
-    if (acceptedMs === 0 && record.events.some(({ type }) => type === 'ServiceApplied')) acceptedMs = timestampMs;
-  });
-  const done = new Promise<void>((resolve) => {
-    tasks.on(({ record, timestampMs }) => {
-      for (const { type, data } of record.events) {
-        if (type === 'LaunchAccepted' && (data as { service: string }).service === name) {
-          for (const { launch } of (data as { launches: { launch: string }[] }).launches) launches.add(launch);
-        }
-        if (type !== 'TasksRunning') continue;
-        for (const { launch } of (data as { tasks: { launch: string }[] }).tasks) {
-          if (launches.has(launch)) samples.push(timestampMs - acceptedMs);
-        }
-      }
-      if (samples.length >= fresh) resolve();
-    });
-  });
-  await wanted(cluster, 'POST', `/v1/services/${name}/scale`, { pod: 'node', count: TASKS });
-  await done;
-  await Promise.all([services.stop(), tasks.stop()]);
-  await wanted(cluster, 'DELETE', `/v1/services/${name}`);
-  await eventually(async () => (await cluster.request('GET', `/v1/services/${name}`)).status === 404, {
-    withinMs: 60_000,
-    what: `${name} is removed`,
-  });
-  return samples;
 }
 
 /** Events a second that a reader takes from the journal on the broker: fetched, decoded and parsed. */
@@ -119,26 +107,6 @@ async function readJournal(log: KafkajsLog): Promise<number> {
     );
   });
   return round((events / (performance.now() - began)) * 1000);
-}
-
-async function wanted(cluster: RealCluster, method: string, path: string, body?: unknown): Promise<void> {
-  const answer = await cluster.request(method, path, {
-    ...(body === undefined ? {} : { body }),
-    headers: { prefer: 'wait=30' },
-  });
-  if (answer.status >= 300 || answer.status === 0)
-    throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-}
-
-async function running(cluster: RealCluster, service: string, count: number): Promise<void> {
-  await eventually(
-    async () => {
-      const answer = await cluster.request('GET', `/v1/services/${service}`);
-      const pods = (answer.json as { pods?: { node?: { running: number } } } | undefined)?.pods;
-      return pods?.node?.running === count;
-    },
-    { withinMs: 60_000, what: `${count} tasks of ${service} run` },
-  );
 }
 
 /** Resident MiB of each process of the cluster. */

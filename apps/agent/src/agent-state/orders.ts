@@ -103,9 +103,13 @@ function carryOut(turn: Turn, order: Exclude<AgentOrder, { type: 'Sync' | 'Stand
     case 'DestroyVolumes':
       return doomVolumes(turn, order.volumes);
     case 'OpenStream': {
-      const { stream, launch, kind, path, cmd, from, follow, limitBytes, untilMs } = order;
+      const { stream, launch, kind, path, cmd, terminal, from, follow, limitBytes, untilMs } = order;
       const opened = { stream, launch, kind, from, follow, limitBytes, untilMs };
-      const more = { ...(path !== undefined && { path }), ...(cmd !== undefined && { cmd }) };
+      const more = {
+        ...(path !== undefined && { path }),
+        ...(cmd !== undefined && { cmd }),
+        ...(terminal !== undefined && { terminal }),
+      };
       return turn.then({ type: 'open-stream', stream: { ...opened, ...more } });
     }
     default:

@@ -1,6 +1,5 @@
-import type { ExecLine, Folder, HistoryRow, Task } from '../answers.js';
+import type { Folder, HistoryRow, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
-import { CliError } from '../cli-error.js';
 import { ageText } from '../duration.js';
 import type { Listing } from '../output/output.js';
 import { showList, showObject } from '../reading.js';
@@ -63,21 +62,6 @@ export async function logs(call: Call): Promise<void> {
   const { gateway, surroundings, output } = call;
   const chunks = gateway.text(path`/v1/tasks/${argument(call, 0)}/logs`, query, 'text/plain', surroundings.interrupted);
   for await (const chunk of chunks) output.raw(chunk);
-}
-
-/** Ends with the exit code of the command. */
-export async function exec(call: Call): Promise<number> {
-  const { options, gateway, surroundings } = call;
-  const ttlMs = options['ttl'] as number;
-  const stdin = options['stdin'] === true ? { stdin: await surroundings.readInput() } : {};
-  const body = { cmd: call.args[1], 'ttl-secs': ttlMs / 1000, ...stdin };
-  const lines = gateway.once<ExecLine>(path`/v1/tasks/${argument(call, 0)}/exec`, body, surroundings.interrupted);
-  for await (const line of lines) {
-    if ('exit' in line) return line.exit;
-    if ('error' in line) throw new CliError(line.code, line.error);
-    surroundings.bytes(line.stream, Buffer.from(line.data, 'base64'));
-  }
-  throw new CliError('stream-lost', 'the gateway did not tell how the command ended');
 }
 
 export async function files(call: Call): Promise<void> {

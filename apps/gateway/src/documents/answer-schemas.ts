@@ -21,20 +21,6 @@ export const folder = Type.Object({
   /** Whether there are more entries than are shown. */
   more: Type.Boolean(),
 });
-/** What is asked of a command in a task; it ends after `ttl-secs` at the latest. */
-export const execBody = Type.Object(
-  {
-    cmd: Type.Union([Type.String(), Type.Array(Type.String())]),
-    stdin: Type.Optional(Type.String({ maxLength: 65_536 })),
-    'ttl-secs': Type.Optional(Type.Number({ minimum: 1, maximum: 3600 })),
-  },
-  { additionalProperties: false },
-);
-export const execLine = Type.Union([
-  Type.Object({ stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]), data: Type.String() }),
-  Type.Object({ exit: Type.Integer() }),
-  Type.Object({ error: Type.String(), code: Type.String() }),
-]);
 export const anything = Type.Object({}, { additionalProperties: true });
 export { text };
 
@@ -118,6 +104,13 @@ export const agent = Type.Object({
   used: amounts,
   attributes: Type.Record(text, text),
   domain: Type.Object({ region: text, zone: text }),
+});
+
+export const role = Type.Object({
+  role: text,
+  weight: Type.Number(),
+  used: amounts,
+  waiting: Type.Integer({ description: 'pods of its own that wait' }),
 });
 
 export const service = Type.Object({

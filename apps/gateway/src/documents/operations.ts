@@ -1,6 +1,7 @@
 import { allocationCommandSchemas, clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
 import { Type, type TSchema } from 'typebox';
 import * as answers from './answer-schemas.js';
+import { execBody, execInput, execLine } from './exec-schemas.js';
 
 /** One operation of the REST interface, as its document describes it. */
 export interface Operation {
@@ -138,16 +139,21 @@ export const operations: readonly Operation[] = [
     contentType: 'application/octet-stream',
   },
   {
+    ...read('tasks', '/v1/tasks/{id}/exec', 'Run a command inside it; the last line tells its exit', execLine, []),
+    method: 'post',
+    body: execBody,
+    contentType: 'application/x-ndjson',
+  },
+  {
     ...read(
       'tasks',
-      '/v1/tasks/{id}/exec',
-      'Run a command inside it; the last line tells its exit',
-      answers.execLine,
+      '/v1/tasks/{id}/exec/{stream}',
+      'Give it input, or a new size of its terminal',
+      answers.anything,
       [],
     ),
     method: 'post',
-    body: answers.execBody,
-    contentType: 'application/x-ndjson',
+    body: execInput,
   },
   write('tasks', 'post', '/v1/tasks/{id}/kill', 'End the running incarnation', cluster.KillTask),
   list('agents', '/v1/agents', 'List agents', answers.agent),

@@ -56,6 +56,7 @@ class Plane {
   readonly snapshots = new InMemorySnapshots();
   readonly #loops: ControlLoop[] = [];
   readonly input: { readonly text: string; readonly headers: Readonly<Record<string, string>> }[] = [];
+  readonly opened: Extract<AgentOrder, { type: 'OpenStream' }>[] = [];
   readonly #inputs: LogReader[] = [];
   #orders: LogReader | undefined;
   #m = 0;
@@ -100,6 +101,7 @@ class Plane {
       this.#report({ type: 'TaskStates', epoch: 1, ended });
     }
     if (order.type === 'OpenStream') {
+      this.opened.push(order);
       if (order.kind === 'exec') return this.#execute(order);
       const failure = order.path === '../x' ? { 'orrery-error': 'it leads out', 'orrery-code': 'outside-sandbox' } : {};
       const headers = { 'orrery-stream': order.stream, 'orrery-offset': '0', 'orrery-end': '1', ...failure };
@@ -419,6 +421,14 @@ describe('the gateway', () => {
     const other = await ask('PUT', '/v1/services/hello', spec(2), headers);
     expect(other).toMatchObject({ status: 409, json: { code: 'id-reused' } });
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+    const fresh = { ...spec(2), name: 'fresh', pods: { a: spec(2).pods.web, b: spec(1).pods.web } };
+    const both = (await ask('PUT', '/v1/services/fresh?dry-run=true', fresh)).json as {
+      pods: { effect: string }[];
+      places: { pod: string }[];
+    };
+    expect(both).toMatchObject({ version: null, plan: { strategy: 'serial' } });
+    expect(both.pods.map(({ effect }) => effect)).toEqual(['new', 'new']);
+    expect(both.places.map(({ pod }) => pod).sort()).toEqual(['a', 'b']);
   });
 
   it('refuses with code, field and remedy', async () => {
@@ -578,6 +588,18 @@ describe('the gateway', () => {
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
   });
 
+  it('knows roles, and sets their weight', async () => {
+    await runs(2);
+    expect((await ask('GET', '/v1/roles')).json).toMatchObject({ items: [{ role: '*', weight: 1, waiting: 0 }] });
+    expect((await ask('PUT', '/v1/roles/eng/web', { weight: 3 }, wait)).status).toBe(200);
+    expect((await ask('GET', '/v1/roles/eng%2Fweb')).json).toMatchObject({ role: 'eng/web', weight: 3, waiting: 0 });
+    expect(await ask('PUT', '/v1/roles/eng', { weight: 0 }, wait)).toMatchObject({
+      status: 400,
+      json: { field: '/weight' },
+    });
+    expect((await ask('GET', '/v1/roles/ops')).status).toBe(404);
+  });
+
   it('explains why a task waits', async () => {
     await ask('PUT', '/v1/services/hello', spec(1, { placement: [['hostname', 'IS', 'nowhere']] }), wait);
     await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server/why')).text.includes('"reasons"'));
@@ -627,11 +649,55 @@ describe('the gateway', () => {
       [{ cmd: 'ls', stdin: 'x'.repeat(65_537) }, '/stdin'],
       [{ cmd: 'ls', tty: true }, '/tty'],
       [{ cmd: 'ls', 'ttl-secs': 4000 }, '/ttl-secs'],
+      [{ cmd: 'ls', stdin: 'x', interactive: true }, '/stdin'],
+      [{ cmd: 'ls', terminal: { rows: 0, columns: 80 } }, '/terminal/rows'],
       [{ cmd: [''] }, '/cmd'],
     ] as const) {
       expect(await ask('POST', exec, body)).toMatchObject({ status: 400, json: { field } });
     }
     expect((await ask('POST', '/v1/tasks/hello.web-7.server/exec', { cmd: 'ls' })).status).toBe(404);
+  });
+
+  it('gives an interactive command what comes, piece by piece, and cancels it when its client has gone', async () => {
+    await runs(1);
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const exec = '/v1/tasks/hello.web-0.server/exec';
+    const open = async (body: object) => {
+      const leave = new AbortController();
+      const init = { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+      const response = await fetch(`http://127.0.0.1:${port}${exec}`, { ...init, signal: leave.signal });
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      const { input } = JSON.parse((await reader.read()).value!.split('\n')[0]!) as { input: string };
+      return { input, leave, reader };
+    };
+    const { input, reader } = await open({ cmd: ['cat'], terminal: { rows: 24, columns: 80 } });
+    const order = plane.opened.at(-1)!;
+    expect(order).toMatchObject({ kind: 'exec', terminal: { rows: 24, columns: 80 }, follow: true });
+    expect(input).toBe(`${exec}/${order.stream}`);
+    const data = Buffer.from('given').toString('base64');
+    for (const [body, field] of [
+      [{ data }, '/offset'],
+      [{ data: 'no base64!', offset: 0 }, '/data'],
+      [{ offset: -1 }, '/offset'],
+      [{ terminal: { rows: 24 } }, '/terminal/columns'],
+    ] as const) {
+      expect(await ask('POST', input, body)).toMatchObject({ status: 400, json: { field } });
+    }
+    expect((await ask('POST', input, { terminal: { rows: 30, columns: 100 } })).status).toBe(200);
+    expect((await ask('POST', input, { offset: 0, data })).status).toBe(200);
+    expect((await ask('POST', input, { offset: 5, end: true })).status).toBe(200);
+    let text = '';
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+    expect(text.trim().split('\n').at(-1)).toBe('{"exit":3}');
+    expect(plane.input.map(({ text, headers }) => [text, headers['orrery-offset'], headers['orrery-size']])).toEqual([
+      ['', '0', '30x100'],
+      ['given', '0', undefined],
+      ['', '5', undefined],
+    ]);
+    const { leave } = await open({ cmd: ['cat'], interactive: true, 'ttl-secs': 20 });
+    expect(plane.opened.at(-1)).toMatchObject({ follow: false });
+    leave.abort();
+    await eventually(async () => plane.input.at(-1)?.headers['orrery-error'] === 'cancelled');
   });
 
   it('kills a task, and its service starts it again', async () => {

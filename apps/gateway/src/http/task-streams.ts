@@ -27,6 +27,8 @@ export interface OpenedStream {
   /** The lane of its agent. */
   readonly partition: number;
   readonly chunks: StreamChunks;
+  /** It lives: the time that it may stay silent begins anew. */
+  readonly heard: () => void;
   readonly close: () => void;
 }
 
@@ -37,6 +39,9 @@ const LAST_WORD_MS = 10_000;
 /** Opens streams of tasks: by a command, so that each is decided on and on record; the bytes come through the log topic. */
 @Injectable()
 export class TaskStreams {
+  /** Those that are served here, by their lane. */
+  readonly #open = new Map<string, number>();
+
   constructor(
     private readonly model: ReadModel,
     private readonly sender: CommandSender,
@@ -74,11 +79,21 @@ export class TaskStreams {
       throw error;
     }
     const timer = setTimeout(() => chunks.fail('the agent fell silent'), wish['ttl-secs'] * 1000 + LAST_WORD_MS);
+    this.#open.set(stream, partition);
     const close = (): void => {
+      this.#open.delete(stream);
       clearTimeout(timer);
       chunks.close();
     };
-    return { stream, partition, chunks, close };
+    return { stream, partition, chunks, heard: () => void timer.refresh(), close };
+  }
+
+  /** The lane of a stream of a task, also of one that another gateway serves. */
+  async partitionOf(request: FastifyRequest, task: string, stream: string): Promise<number> {
+    const known = this.#open.get(stream);
+    if (known !== undefined) return known;
+    const { agent, cell } = await this.whereabouts(request, task);
+    return agentPartition(agent, cell, this.settings);
   }
 }
 

@@ -12,6 +12,8 @@ export interface StreamChunk {
   /** Of a command: which of its outputs this is, and at its end the exit code. */
   readonly output?: string;
   readonly exit?: number;
+  /** Of a command: bytes of its input that it has taken. */
+  readonly taken?: number;
   /** Stable, beside an error. */
   readonly code?: string;
 }
@@ -102,6 +104,7 @@ function chunkOf({ headers, value }: LogMessage): StreamChunk {
   const code = headers[streamHeaders.code];
   const output = headers[streamHeaders.output];
   const exit = headers[streamHeaders.exit];
+  const taken = headers[streamHeaders.taken];
   return {
     offset: Number(headers[streamHeaders.offset] ?? 0),
     // The bytes are a view into what was fetched for everybody.
@@ -111,6 +114,7 @@ function chunkOf({ headers, value }: LogMessage): StreamChunk {
     ...(code === undefined ? {} : { code }),
     ...(output === undefined ? {} : { output }),
     ...(exit === undefined ? {} : { exit: Number(exit) }),
+    ...(taken === undefined ? {} : { taken: Number(taken) }),
   };
 }
 

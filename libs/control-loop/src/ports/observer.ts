@@ -7,6 +7,8 @@ export type LoopObserver = (signal: LoopSignal) => void;
 
 export type LoopSignal = { readonly shard: Shard } & (
   | { readonly kind: 'state'; readonly from: ShardState; readonly to: ShardState; readonly why: string }
+  /** The boot began at the snapshot of this seq; -1: there was none, and it begins at zero. */
+  | { readonly kind: 'loaded'; readonly seq: number }
   /** A record that no reader accepts. `unreadable` and `foreign` are worth an alarm, `late` is the protocol at work. */
   | { readonly kind: 'void-record'; readonly reason: VoidReason; readonly offset: number }
   | { readonly kind: 'stopped'; readonly reason: StopReason; readonly message: string }

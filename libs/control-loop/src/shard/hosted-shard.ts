@@ -10,8 +10,8 @@ import { loopRelays } from '../relays/loop-relays.js';
 import { RelayQueue } from '../relays/relay-queue.js';
 import { Snapshotter } from '../snapshots/snapshotter.js';
 import { ShardFold } from '../state/shard-fold.js';
-import type { AcceptedCommit, Hosting, OwnedShardGuest } from './hosting.js';
-import { ShardInputs } from './inputs.js';
+import type { AcceptedCommit, Hosting, JournalAddress, OwnedShardGuest } from './hosting.js';
+import { ShardInputs, type RegisteredJournal } from './inputs.js';
 import { Owner, type AnyGroup, type OwnerAlarm } from './owner.js';
 import type { LoopPorts, ResolvedSettings } from './settings.js';
 import { ShardJournal, type OwnCommit } from './shard-journal.js';
@@ -95,8 +95,8 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   async start(): Promise<void> {
     this.#go('loading', 'started');
     try {
-      this.#journal = await this.#openJournal();
-      if (!this.#over) await this.#openInputs(this.#journal);
+      const [journal, foreign] = await Promise.all([this.#openJournal(), this.#findForeign()]);
+      if (!this.#over) await this.#openInputs(journal, foreign);
     } catch (error) {
       this.#fail(error as Error);
     }
@@ -128,12 +128,9 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   async #openJournal(): Promise<ShardJournal<State, Event>> {
     const { domain } = this.#hosting;
     const { cell } = this;
-    const registration = await findRegistration(
-      this.#ports.registry,
-      { domain, cell },
-      this.#bootOptions('reader-failed'),
-    );
+    const registration = await this.#find({ domain, cell });
     const position = await this.#loadState(registration);
+    this.#signals.emit({ kind: 'loaded', seq: position.seq });
     const journal = new ShardJournal({
       domain,
       cell,
@@ -166,26 +163,28 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
       },
       this.#bootOptions('snapshot-failed'),
     );
+    if (loaded !== undefined) this.#snapshotter.onLoaded(loaded.at);
     return loaded ?? startOf(journalId);
   }
 
-  async #openInputs(journal: ShardJournal<State, Event>): Promise<void> {
-    const { domain, foreign, reports } = this.#hosting;
-    const registered = (foreign?.(this.cell) ?? []).map(async ({ domain: of, cell }) => ({
-      address: { domain: of, cell },
-      registration: await findRegistration(
-        this.#ports.registry,
-        { domain: of, cell },
-        this.#bootOptions('reader-failed'),
-      ),
-    }));
+  #find(address: JournalAddress): Promise<JournalRegistration> {
+    return findRegistration(this.#ports.registry, address, this.#bootOptions('reader-failed'));
+  }
+
+  #findForeign(): Promise<RegisteredJournal[]> {
+    const addresses = this.#hosting.foreign?.(this.cell) ?? [];
+    return Promise.all(addresses.map(async (address) => ({ address, registration: await this.#find(address) })));
+  }
+
+  async #openInputs(journal: ShardJournal<State, Event>, foreign: readonly RegisteredJournal[]): Promise<void> {
+    const { domain, reports } = this.#hosting;
     this.#inputs = new ShardInputs({
       ...this.#ports,
       protocol: this.#settings.protocol,
       domain,
       cell: this.cell,
       reports: reports?.(this.cell) ?? [],
-      foreign: await Promise.all(registered),
+      foreign,
       loop: this.#fold.loop,
       ownSeq: () => journal.cursor.seq,
       onArrival: () => this.#owner?.wake(),

@@ -10,6 +10,11 @@ import { inputKey, journalKey, type LoopState } from '../state/loop-state.js';
 import type { Group } from './group.js';
 import type { JournalAddress } from './hosting.js';
 
+export interface RegisteredJournal {
+  readonly address: JournalAddress;
+  readonly registration: JournalRegistration;
+}
+
 export interface ShardInputsOptions {
   readonly log: Log;
   readonly clock: Clock;
@@ -17,7 +22,7 @@ export interface ShardInputsOptions {
   readonly domain: DomainName;
   readonly cell: number;
   readonly reports: readonly TopicPartition[];
-  readonly foreign: readonly { readonly address: JournalAddress; readonly registration: JournalRegistration }[];
+  readonly foreign: readonly RegisteredJournal[];
   readonly loop: LoopState;
   /** Own seq that is accepted: a foreign commit may have folded one whose acceptance is not known here yet. */
   ownSeq(): number;

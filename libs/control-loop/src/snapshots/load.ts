@@ -30,9 +30,8 @@ export async function loadNewestSnapshot(
   target: LoadTarget,
   options: LoadOptions,
 ): Promise<JournalPosition | undefined> {
-  const { store, shard, journalId, atOrBefore, seqMax = Infinity } = options;
-  const manifests = await store.listManifests(shard, atOrBefore === undefined ? {} : { atOrBefore });
-  for (const manifest of manifests) {
+  const { store, shard, journalId, seqMax = Infinity } = options;
+  for await (const manifest of newestFirst(options)) {
     if (manifest.journalId !== journalId || manifest.foldVersion !== target.foldVersion) continue;
     if (manifest.seq > seqMax) continue;
     const damage = await loadSnapshot(target, manifest, store);
@@ -41,6 +40,18 @@ export async function loadNewestSnapshot(
     target.clear();
   }
   return undefined;
+}
+
+/** The newest is nearly always the one; all that were ever kept are listed only when none of the first few is. */
+const FIRST_FEW = 4;
+
+async function* newestFirst({ store, shard, atOrBefore }: LoadOptions): AsyncIterable<SnapshotManifest> {
+  const before = atOrBefore === undefined ? {} : { atOrBefore };
+  const few = await store.listManifests(shard, { ...before, limit: FIRST_FEW });
+  yield* few;
+  if (few.length < FIRST_FEW) return;
+  const seen = new Set(few.map(({ digest }) => digest));
+  for (const manifest of await store.listManifests(shard, before)) if (!seen.has(manifest.digest)) yield manifest;
 }
 
 /** Loads one snapshot; says what is wrong with it, if anything. */
@@ -58,8 +69,7 @@ async function loadSnapshot(
   if (cursor.seq !== manifest.seq || cursor.journalId !== manifest.journalId) return 'the cursor is of another seq';
   if (encodePosition(cursor) !== manifest.cursor) return 'the cursor is not canonical';
   const parts = new Map(target.parts.map((part) => [part.name, part]));
-  for (const { part, digest } of manifest.slices) {
-    const bytes = await store.getSlice(manifest, digest);
+  for await (const { part, digest, bytes } of slicesOf(manifest, store)) {
     if (bytes === undefined) return `slice ${digest} is not there`;
     if (sha256(bytes) !== digest) return `slice ${digest} has other bytes`;
     const into = parts.get(part);
@@ -67,4 +77,23 @@ async function loadSnapshot(
     into.load(bytes);
   }
   return undefined;
+}
+
+/** Slices that are asked for while one is being loaded. */
+const SLICES_AHEAD = 3;
+
+async function* slicesOf(
+  manifest: SnapshotManifest,
+  store: SnapshotStore,
+): AsyncIterable<{ readonly part: string; readonly digest: string; readonly bytes: Uint8Array | undefined }> {
+  const coming: Promise<Uint8Array | undefined>[] = [];
+  for (const [index, { part, digest }] of manifest.slices.entries()) {
+    while (coming.length <= SLICES_AHEAD && index + coming.length < manifest.slices.length) {
+      const slice = store.getSlice(manifest, manifest.slices[index + coming.length]!.digest);
+      // Reported when its turn comes, if it comes.
+      slice.catch(() => undefined);
+      coming.push(slice);
+    }
+    yield { part, digest, bytes: await coming.shift()! };
+  }
 }

@@ -35,6 +35,19 @@ describe('snapshots', () => {
     expect(await world.snapshots.listManifests(shard)).toHaveLength(1);
   });
 
+  it('are taken in time by an owner that has just started anew', async () => {
+    const { world, loop, commit } = await owned({ snapshotEveryMs: 60_000 });
+    await commit(5);
+    await world.clock.advance(40_000);
+    const [before] = await world.snapshots.listManifests(shard);
+    await commit(1);
+    await world.clock.advanceWhile(loop.stop());
+    await world.host({ instance: 'b', snapshotEveryMs: 60_000 });
+    await world.clock.advance(25_000);
+    const [newest] = await world.snapshots.listManifests(shard);
+    expect(newest!.seq).toBeGreaterThan(before!.seq);
+  });
+
   it('that fail stop nobody, and are taken later', async () => {
     const { world, commit } = await owned();
     world.snapshots.failing = () => true;

@@ -68,6 +68,11 @@ export class Snapshotter {
     return this.#underWay?.walked === false;
   }
 
+  /** The state was loaded: the next snapshot is due as if this process had taken that one, however often it starts anew. */
+  onLoaded(at: EpochMs): void {
+    this.#lastMs = Math.min(this.#lastMs, at);
+  }
+
   /** A record was accepted and folded. */
   onAccepted(events: number): void {
     this.#eventsSince += events;

@@ -269,6 +269,18 @@ describe('a stream', () => {
     });
   });
 
+  it('of a command carries its terminal, and is never told twice', () => {
+    const more = { kind: 'exec', cmd: ['sh'], terminal: { rows: 24, columns: 80 } };
+    const opened = given(...runningThere('10.0')).when(open('s', more));
+    opened.thenState((state) => {
+      expect(ordersOf(opened.events, state, journal)).toMatchObject([more]);
+      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ streams: [] }]);
+    });
+    given(...runningThere('10.0'))
+      .when(open('s', { terminal: { rows: 24, columns: 80 } }))
+      .thenRefused('invalid-field');
+  });
+
   it('of an ended task is as good', () => {
     const over = ended(2, 'FAILED', '10.0');
     given(...runningThere('10.0'), over)

@@ -238,11 +238,12 @@ function openStreams(state: ClusterState, agent: AgentId, at: EpochMs): StreamOr
 }
 
 function streamOrderOf(data: ClusterEventOf<'StreamOpened'>['data']): StreamOrder {
-  const { stream, launch, kind, path, cmd, from, follow, limitBytes, until } = data;
+  const { stream, launch, kind, path, cmd, terminal, from, follow, limitBytes, until } = data;
   return {
     ...{ stream, launch, kind, from, follow, limitBytes, untilMs: until },
     ...(path === undefined ? {} : { path }),
     ...(cmd === undefined ? {} : { cmd }),
+    ...(terminal === undefined ? {} : { terminal }),
   };
 }
 

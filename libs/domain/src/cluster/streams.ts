@@ -47,6 +47,7 @@ export function openStream(body: OpenStreamBody, state: ClusterState, { at }: De
       kind: body.kind,
       ...(body.path === undefined ? {} : { path: body.path }),
       ...(body.cmd === undefined ? {} : { cmd: argumentsOf(body.cmd) }),
+      ...(body.terminal === undefined ? {} : { terminal: body.terminal }),
       from: body.from ?? 0,
       follow: body.follow ?? false,
       limitBytes: body['limit-bytes'] ?? LIMIT_DEFAULT_BYTES,
@@ -56,13 +57,19 @@ export function openStream(body: OpenStreamBody, state: ClusterState, { at }: De
   });
 }
 
-function fieldsRefusal({ kind, path, cmd }: OpenStreamBody): Decision<ClusterEvent> | undefined {
+function fieldsRefusal({ kind, path, cmd, terminal }: OpenStreamBody): Decision<ClusterEvent> | undefined {
   if (kind === 'file' && path === undefined) {
     return reject('invalid-field', 'a stream of kind file needs a path', { field: '/path', remedy: 'add /path' });
   }
   if ((kind === 'exec') !== (cmd !== undefined)) {
     const [message, remedy] = kind === 'exec' ? ['needs a cmd', 'add /cmd'] : ['takes no cmd', 'leave it out'];
     return reject('invalid-field', `a stream of kind ${kind} ${message}`, { field: '/cmd', remedy });
+  }
+  if (kind !== 'exec' && terminal !== undefined) {
+    return reject('invalid-field', `a stream of kind ${kind} has no terminal`, {
+      field: '/terminal',
+      remedy: 'leave it out',
+    });
   }
   if (cmd === undefined) return undefined;
   const words = argumentsOf(cmd);

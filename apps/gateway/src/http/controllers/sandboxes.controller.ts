@@ -38,4 +38,14 @@ export class SandboxesController {
   ): Promise<void> {
     await this.commands.run(request, reply, id, objectOf(given));
   }
+
+  @Post(':id/exec/:stream')
+  async give(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Param() at: { id: string; stream: string },
+    @Body() given: unknown,
+  ): Promise<void> {
+    await this.commands.give(request, reply, at, objectOf(given));
+  }
 }

@@ -1,11 +1,14 @@
 import { cellOfName, decodeCommand, type ServiceSpec } from '@orrery/contracts';
-import { previewApply } from '@orrery/domain';
+import { previewApply, serviceView, type PodDifference } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import type { Answer } from '../query.js';
 import type { World } from '../world.js';
 import { placesOf } from './places.js';
 
-/** What an apply would do: the differences, the plan that would run, and where its first pods would go. */
+/**
+ * What an apply would do: the differences, the plan that would run, and where its pods would go: all those of a new service,
+ * those of the first step of a change.
+ */
 export function dryRun(world: World, name: string, body: unknown): Answer {
   const decoded = decodeCommand('services', 'ApplyService', 1, body);
   if (!decoded.ok) throw Problem.refused(decoded.refusal);
@@ -19,10 +22,23 @@ export function dryRun(world: World, name: string, body: unknown): Answer {
   return {
     value: {
       name,
+      version: serviceView(cell.services, name)?.version ?? null,
       changes: difference.changes,
-      pods: difference.pods,
+      pods: difference.pods.map((pod) => ({ ...pod, effect: effectOf(pod) })),
       plan: plan ?? null,
-      places: plan === undefined ? [] : placesOf(cell, spec, world.atMs),
+      places: plan === undefined ? [] : placesOf(cell, living === undefined ? atOnce(spec) : spec, world.atMs),
     },
   };
+}
+
+/** What happens to the pods: there are none yet, none any more, or what becomes of those that stay. */
+function effectOf({ countBefore, countAfter, effect }: PodDifference): PodDifference['effect'] | 'new' | 'end' {
+  if (countBefore === 0 && countAfter > 0) return 'new';
+  return countAfter === 0 && countBefore > 0 ? 'end' : effect;
+}
+
+/** With a plan that asks for all places in its first step. */
+function atOnce(spec: ServiceSpec): ServiceSpec {
+  const phases = Object.fromEntries(Object.keys(spec.pods).map((pod) => [pod, { pod, strategy: 'parallel' as const }]));
+  return { ...spec, plans: { deploy: { strategy: 'parallel', phases } } };
 }

@@ -34,7 +34,7 @@ export function showTask(world: World, id: string): Answer {
   const found = findTask(world, id);
   if (found !== undefined) return { value: taskJson(found.cell, found.row) };
   throw Problem.of('unknown-task', `there is no task ${id}`, {
-    remedy: 'see the list of tasks; the history keeps those that are gone',
+    remedy: 'see the list of tasks; `task why` tells of those that wait, `task history` of those that are gone',
   });
 }
 

@@ -112,8 +112,8 @@ function requestOf(
 function reasonsSentence({ agents, funnel, remedy }: PendingReasons): string {
   const filters = funnel
     .filter(({ rejected }) => rejected > 0)
-    .map(({ filter, rejected }) => `${filter} leaves out ${rejected}`);
-  return `no place on any of ${agents} agents${filters.length === 0 ? '' : `: ${filters.join(', ')}`}. ${remedy}`;
+    .map(({ filter, rejected }) => `${filter} rules out ${rejected}`);
+  return `no place on any of ${agents} agents${filters.length === 0 ? '' : `: ${filters.join(', ')}`}; ${remedy}`;
 }
 
 function podPart({ name, state, message, until }: PodView): object {
