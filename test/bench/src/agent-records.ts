@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { agentReportsTopic, type AgentReport } from '@orrery/contracts';
+import { agentReportsTopic, idsIn, type AgentReport, type LaunchId } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
 
 /** Lanes of a local cluster with one cell. */
@@ -33,7 +33,8 @@ export async function reportsTaken(
           for (const { value, timestampMs } of messages) {
             const report = JSON.parse(Buffer.from(value!).toString('utf8')) as AgentReport;
             if (report.type !== 'TaskStates') continue;
-            for (const { launch, state } of report.tasks) if (state === 'RUNNING') taken.set(launch, timestampMs);
+            for (const { launches } of report.running ?? [])
+              for (const launch of idsIn<LaunchId>(launches)) taken.set(launch, timestampMs);
           }
         },
         (error) => {

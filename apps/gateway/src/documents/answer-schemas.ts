@@ -106,13 +106,6 @@ export const agent = Type.Object({
   domain: Type.Object({ region: text, zone: text }),
 });
 
-export const role = Type.Object({
-  role: text,
-  weight: Type.Number(),
-  used: amounts,
-  waiting: Type.Integer({ description: 'pods of its own that wait' }),
-});
-
 export const service = Type.Object({
   name: text,
   version: count,

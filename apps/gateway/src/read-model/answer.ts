@@ -3,7 +3,6 @@ import { listAgents, showAgent } from './answers/agents.js';
 import { dryRun } from './answers/dry-run.js';
 import { listEndpoints } from './answers/endpoints.js';
 import { listPods, showPod } from './answers/pods.js';
-import { listRoles, showRole } from './answers/roles.js';
 import {
   diffVersions,
   listPlans,
