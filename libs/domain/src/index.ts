@@ -50,7 +50,6 @@ export { allocationViolations } from './allocation/invariants.js';
 export type {
   AgentRow as AllocationAgentRow,
   AllocationState,
-  LotRow,
   RequestRow,
   RoleRow,
   VolumeRow,

@@ -5,7 +5,6 @@ import { countPorts, hasPort, normalisePorts, type PortRanges } from './ports.js
 const ranges = fc
   .array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 0, max: 8 })))
   .map((pairs) => pairs.map(([from, more]) => [from, from + more] as const));
-const ports = fc.array(fc.integer({ min: 1, max: 70 }));
 
 function listed(of: PortRanges): number[] {
   return of.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at));

@@ -1,11 +1,90 @@
 import fc from 'fast-check';
-import type { Rule } from './constraints/constraint.js';
+import type { Operator, Rule } from './constraints/constraint.js';
+import { effectOf } from './constraints/constraints.js';
+import type { Fleet } from './fleet.js';
 import { funnelOf } from './funnel.js';
 import type { Needs, Node } from './node.js';
-import { runsOf } from './picks.js';
+import { runsOf, type Picks } from './picks.js';
+import { countPorts } from './ports.js';
 import { Session, type Wish } from './session.js';
-import { fleetOf, nodes, placesOf, placeSlowly, wishOf } from './slow-placement.js';
+import { example, fleetOf, placesOf, placeSlowly, wishFor } from './slow-placement.js';
 
+// --- Random clusters and wishes -----------------------------------------------------------------------------------------
+
+const portsOf = (count: number): [number, number][] => (count === 0 ? [] : [[8000, 7999 + count]]);
+const gpusOf = (count: number) => ['g0', 'g1', 'g2'].slice(0, count);
+
+const nodeFacts = fc.record({
+  cpus: fc.integer({ min: 0, max: 8 }),
+  memory: fc.integer({ min: 0, max: 8 }),
+  used: fc.tuple(fc.nat(3), fc.nat(3)),
+  gpus: fc.nat(3),
+  ports: fc.nat(5),
+  rack: fc.constantFrom('1', '2', '3', undefined),
+  zone: fc.constantFrom('z1', 'z2'),
+});
+const nodes = fc.array(nodeFacts, { maxLength: 14 }).map((facts) =>
+  facts.map(({ cpus, memory, used, gpus, ports, rack, zone }, at): Node => {
+    const rest = { diskMib: 10, gpuIds: gpusOf(gpus), ports: portsOf(ports) };
+    return {
+      id: `n${String(at).padStart(3, '0')}`,
+      hostname: `host-${at % 9}`,
+      attributes: rack === undefined ? {} : { rack },
+      faultDomain: { region: 'r', zone },
+      capacity: { cpusMilli: cpus * 1000, memoryMib: memory * 1000, ...rest },
+      free: { cpusMilli: (cpus - used[0]) * 1000, memoryMib: (memory - used[1]) * 1000, ...rest },
+    };
+  }),
+);
+
+const operators: readonly Operator[] = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'];
+const values: Readonly<Record<Operator, readonly (string | undefined)[]>> = {
+  UNIQUE: [undefined],
+  CLUSTER: [undefined, '1', 'z1'],
+  GROUP_BY: [undefined, '2', '3'],
+  LIKE: ['[12]', 'host-[0-5]', 'z1'],
+  UNLIKE: ['[12]', 'host-[0-5]'],
+  MAX_PER: ['1', '2', '3'],
+  IS: ['1', 'z2'],
+};
+const rule = fc
+  .tuple(fc.constantFrom('hostname', 'rack', '@zone'), fc.constantFrom(...operators), fc.nat(2))
+  .map(([field, operator, at]): Rule => {
+    const value = values[operator][at % values[operator].length];
+    return { field, operator, ...(value === undefined ? {} : { value }) };
+  });
+
+const wishOf = (peerNodes: readonly Node[]) =>
+  fc
+    .record({
+      cpus: fc.nat(2),
+      memory: fc.nat(2),
+      gpus: fc.constantFrom(0, 0, 1),
+      ports: fc.array(fc.constantFrom(0, 0, 8001), { maxLength: 2 }),
+      rules: fc.array(rule, { maxLength: 3 }),
+      policy: fc.constantFrom('pack' as const, 'spread' as const),
+      avoid: fc.subarray(['n000', 'n003']),
+      peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
+      count: fc.integer({ min: 0, max: 12 }),
+    })
+    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, count }) => {
+      const needs: Needs = {
+        cpusMilli: cpus * 500,
+        memoryMib: memory * 500,
+        diskMib: 0,
+        gpus,
+        ports: ports.map((port, at) => ({ name: `p${at}`, port })),
+      };
+      const known = new Map(peers.filter(([at]) => at < peerNodes.length));
+      const wish: Wish = {
+        needs,
+        rules,
+        policy,
+        avoid,
+        peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
+      };
+      return { wish, count };
+    });
 const cases = nodes.chain((given) =>
   fc.tuple(fc.constant(given), fc.array(wishOf(given), { minLength: 1, maxLength: 3 })),
 );
@@ -95,91 +174,139 @@ describe('placing a set', () => {
   });
 });
 
-describe('the reasons', () => {
-  const funnelFor = (given: Node[], wish: Wish) => {
-    const session = new Session(fleetOf(given));
-    const { filters } = session.place(wish, 1000);
-    return funnelOf(
-      given.map(({ id }) => session.node(id)!),
-      filters(),
+// --- On a fleet that lives on -------------------------------------------------------------------------------------------
+
+/** Few kinds of pods that come again and again, so that rankings are kept, and what happens to the fleet in between. */
+const histories = nodes.chain((given) =>
+  fc.tuple(
+    fc.constant(given),
+    fc.array(wishOf(given), { minLength: 1, maxLength: 3 }),
+    fc.array(
+      fc.record({
+        wish: fc.nat(2),
+        count: fc.constantFrom(1, 1, 1, 2, 5, 12),
+        then: fc.constantFrom('hold', 'hold', 'forget', 'release', 'close', 'reopen', 'shrink'),
+        which: fc.nat(20),
+      }),
+      { minLength: 1, maxLength: 25 },
+    ),
+  ),
+);
+
+describe('placing on a fleet that lives on', () => {
+  it('finds the places that looking at every node for every pod finds, whatever happened before', () => {
+    fc.assert(
+      fc.property(histories, ([given, wishes, steps]) => {
+        const world = new World(given);
+        for (const { wish: at, count, then, which } of steps) {
+          const { wish } = wishes[at % wishes.length]!;
+          const session = new Session(world.fleet);
+          const { picks } = session.place(wish, count);
+          session.close();
+          const slow = placeSlowly(world.open(), wish, count);
+          expect(placesOf(world.fleet, picks, wish.needs)).toEqual(slow.places);
+          world.happens(then, which, wish, picks);
+        }
+      }),
+      { numRuns: 400 },
     );
-  };
-
-  it('say how many nodes each filter took, the exact shortfall, and what would help', () => {
-    const given = [example({ id: 'a', cpusMilli: 500 }), example({ id: 'b', cpusMilli: 200, memoryMib: 1 })];
-    const { funnel, examples, remedy } = funnelFor(given, wishFor({ cpusMilli: 600, memoryMib: 10 }));
-    expect(funnel).toEqual([
-      { filter: 'avoid', rejected: 0, left: 2 },
-      { filter: 'cpus', rejected: 2, left: 0 },
-      { filter: 'memory', rejected: 0, left: 0 },
-    ]);
-    expect(examples[0]).toEqual({
-      agent: 'a',
-      hostname: 'host',
-      filter: 'cpus',
-      message: 'needs 0.6 cpus, free 0.5 of 0.5: short by 0.1',
-    });
-    expect(remedy).toBe('no agent has 0.6 cpus at all (the largest has 0.5): start a larger agent, or ask for less');
   });
 
-  it('name the nearest miss first', () => {
-    const given = [example({ id: 'a', cpusMilli: 0 }), example({ id: 'b', cpusMilli: 1000, memoryMib: 0 })];
-    const { examples } = funnelFor(given, wishFor({ cpusMilli: 1000, memoryMib: 10 }));
-    expect(examples.map(({ agent, filter }) => `${agent} ${filter}`)).toEqual(['b memory', 'a cpus']);
-  });
-
-  it.each([
-    [{ field: 'rack', operator: 'IS', value: '7' }, 'has no attribute rack', 'add an agent with rack 7'],
-    [
-      { field: 'hostname', operator: 'LIKE', value: '(' },
-      '( is not a pattern: a group is not closed',
-      'correct the pattern',
-    ],
-    [
-      { field: 'hostname', operator: 'UNIQUE' },
-      'hostname host already has a pod',
-      'add an agent with another hostname',
-    ],
-    [
-      { field: 'hostname', operator: 'MAX_PER', value: '1' },
-      'hostname host has 1 pods of the set, at most 1',
-      'allow more than 1',
-    ],
-    [
-      { field: '@zone', operator: 'GROUP_BY', value: '2' },
-      '@zone z has 1 and there are 1 of 2 groups',
-      'add agents in 1 more',
-    ],
-  ] satisfies [Rule, string, string][])('speak of %j', (given, message, remedy) => {
-    const told = funnelFor([example({ cpusMilli: 9000 })], { ...wishFor({ cpusMilli: 1 }), rules: [given] });
-    expect(told.examples[0]?.message).toContain(message);
-    expect(told.remedy).toContain(remedy);
-  });
-
-  it('tell a port that is taken from one that is not offered', () => {
-    const ports = [{ name: 'web.http', port: 8000 }];
-    const taken = { ...example({ id: 'a' }), capacity: example({ ports: [[8000, 8000]] }).capacity };
-    const { examples } = funnelFor([taken, example({ id: 'b' })], wishFor({ ports }));
-    expect(examples.map(({ message }) => message)).toEqual([
-      'port 8000 (web.http) is taken',
-      'does not offer port 8000 (web.http)',
-    ]);
+  it('puts a set where its pods would go one by one', () => {
+    const cases = nodes.chain((given) => fc.tuple(fc.constant(given), wishOf(given)));
+    fc.assert(
+      fc.property(cases, ([given, { wish, count }]) => {
+        const atOnce = fleetOf(given);
+        const { picks } = new Session(atOnce).place(wish, count);
+        const oneByOne = fleetOf(given);
+        const session = new Session(oneByOne);
+        const numbers: number[] = [];
+        for (let pod = 0; pod < count; pod += 1) {
+          // Each sees the pods before it as peers, as the allocator tells it.
+          const added =
+            effectOf(wish.rules) === 'fixed'
+              ? []
+              : numbers.map((number) => ({ node: oneByOne.nodes[number]!, count: 1 }));
+          const one = session.place({ ...wish, peers: [...wish.peers, ...added] }, 1);
+          numbers.push(...one.picks.numbers);
+        }
+        const ascending = numbers.toSorted((left, right) => left - right);
+        const runs = runsOf(picks, wish.needs.ports.length);
+        expect(runs.numbers.flatMap((number, run) => Array.from({ length: runs.counts[run]! }, () => number))).toEqual(
+          ascending,
+        );
+        for (const node of given.keys()) expect(atOnce.free(node)).toEqual(oneByOne.free(node));
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
-function example({ id = 'a', ...more }: Partial<Node['free']> & { id?: string }): Node {
-  const stock = { cpusMilli: 1000, memoryMib: 1000, diskMib: 1000, gpuIds: [], ports: [], ...more };
-  return {
-    id,
-    hostname: 'host',
-    attributes: {},
-    faultDomain: { region: 'r', zone: 'z' },
-    capacity: stock,
-    free: stock,
-  };
+interface Held {
+  readonly wish: Wish;
+  readonly picks: Picks;
 }
 
-function wishFor(needs: Partial<Needs>): Wish {
-  const all = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0, ports: [], ...needs };
-  return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [] };
+/** A fleet as a ledger keeps it: told of all that is held and of no session. */
+class World {
+  readonly fleet: Fleet;
+  readonly #held: Held[] = [];
+
+  constructor(given: readonly Node[]) {
+    this.fleet = fleetOf(given);
+  }
+
+  /** The open nodes as they are now, as values. */
+  open(): Node[] {
+    return this.fleet.open.map((number) => ({ ...this.fleet.nodes[number]!, free: this.fleet.free(number) }));
+  }
+
+  happens(what: string, which: number, wish: Wish, picks: Picks): void {
+    const number = which % Math.max(1, this.fleet.nodes.length);
+    const node = this.fleet.nodes[number];
+    if (what !== 'forget') {
+      this.#tell({ wish, picks }, 1);
+      this.#held.push({ wish, picks });
+    }
+    if (what === 'release' && this.#held.length > 0)
+      this.#tell(this.#held.splice(which % this.#held.length, 1)[0]!, -1);
+    if (node === undefined) return;
+    if (what === 'close') this.fleet.put(number, node, false);
+    if (what === 'reopen') this.fleet.put(number, node, true);
+    if (what === 'shrink') {
+      const capacity = { ...node.capacity, cpusMilli: Math.floor(node.capacity.cpusMilli / 2) };
+      this.fleet.put(number, { ...node, capacity }, true);
+    }
+  }
+
+  #tell({ wish, picks }: Held, times: 1 | -1): void {
+    const { needs } = wish;
+    let pod = 0;
+    for (const [pick, number] of picks.numbers.entries()) {
+      const count = picks.counts[pick]!;
+      const ports = picks.ports.slice(pod * needs.ports.length, (pod + count) * needs.ports.length);
+      const gpuIds = picks.gpuIds.slice(pod, pod + count).flat();
+      this.fleet.hold(number, needs, times * count);
+      if (times > 0) {
+        this.fleet.holdPorts(number, ports);
+        this.fleet.holdGpus(number, gpuIds);
+      } else {
+        this.fleet.freePorts(number, ports);
+        this.fleet.freeGpus(number, gpuIds);
+      }
+      pod += count;
+    }
+    if (times > 0) this.#expectRoom({ wish, picks });
+  }
+
+  /** Of nothing that was asked for less than nothing is left. */
+  #expectRoom({ wish: { needs }, picks }: Held): void {
+    for (const number of picks.numbers) {
+      const { cpusMilli, memoryMib, diskMib } = this.fleet.free(number);
+      if (needs.cpusMilli > 0) expect(cpusMilli).toBeGreaterThanOrEqual(0);
+      if (needs.memoryMib > 0) expect(memoryMib).toBeGreaterThanOrEqual(0);
+      if (needs.diskMib > 0) expect(diskMib).toBeGreaterThanOrEqual(0);
+      expect(this.fleet.ports[number]).toBe(countPorts(this.fleet.free(number).ports));
+    }
+  }
 }

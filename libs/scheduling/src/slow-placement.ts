@@ -1,5 +1,4 @@
-import fc from 'fast-check';
-import type { Operator, Peer, Rule } from './constraints/constraint.js';
+import type { Peer, Rule } from './constraints/constraint.js';
 import { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
 import type { Picks } from './picks.js';
@@ -7,7 +6,7 @@ import { normalisePorts } from './ports.js';
 import type { Wish } from './session.js';
 import { useAfter } from './scores/score.js';
 
-/** What specs hold placing to: the slow and obvious way, and random clusters and wishes to try it on. */
+/** What specs hold placing to. */
 
 // --- The slow and obvious way: every pod looks at every node, and all it knows is the list of what was placed ---------
 
@@ -122,82 +121,6 @@ function hasRoom({ free }: Node, needs: Needs): boolean {
   );
 }
 
-// --- Random clusters and wishes -----------------------------------------------------------------------------------------
-
-const portsOf = (count: number): [number, number][] => (count === 0 ? [] : [[8000, 7999 + count]]);
-const gpusOf = (count: number) => ['g0', 'g1', 'g2'].slice(0, count);
-
-const nodeFacts = fc.record({
-  cpus: fc.integer({ min: 0, max: 8 }),
-  memory: fc.integer({ min: 0, max: 8 }),
-  used: fc.tuple(fc.nat(3), fc.nat(3)),
-  gpus: fc.nat(3),
-  ports: fc.nat(5),
-  rack: fc.constantFrom('1', '2', '3', undefined),
-  zone: fc.constantFrom('z1', 'z2'),
-});
-export const nodes = fc.array(nodeFacts, { maxLength: 14 }).map((facts) =>
-  facts.map(({ cpus, memory, used, gpus, ports, rack, zone }, at): Node => {
-    const rest = { diskMib: 10, gpuIds: gpusOf(gpus), ports: portsOf(ports) };
-    return {
-      id: `n${String(at).padStart(3, '0')}`,
-      hostname: `host-${at % 9}`,
-      attributes: rack === undefined ? {} : { rack },
-      faultDomain: { region: 'r', zone },
-      capacity: { cpusMilli: cpus * 1000, memoryMib: memory * 1000, ...rest },
-      free: { cpusMilli: (cpus - used[0]) * 1000, memoryMib: (memory - used[1]) * 1000, ...rest },
-    };
-  }),
-);
-
-const operators: readonly Operator[] = ['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'];
-const values: Readonly<Record<Operator, readonly (string | undefined)[]>> = {
-  UNIQUE: [undefined],
-  CLUSTER: [undefined, '1', 'z1'],
-  GROUP_BY: [undefined, '2', '3'],
-  LIKE: ['[12]', 'host-[0-5]', 'z1'],
-  UNLIKE: ['[12]', 'host-[0-5]'],
-  MAX_PER: ['1', '2', '3'],
-  IS: ['1', 'z2'],
-};
-const rule = fc
-  .tuple(fc.constantFrom('hostname', 'rack', '@zone'), fc.constantFrom(...operators), fc.nat(2))
-  .map(([field, operator, at]): Rule => {
-    const value = values[operator][at % values[operator].length];
-    return { field, operator, ...(value === undefined ? {} : { value }) };
-  });
-
-export const wishOf = (peerNodes: readonly Node[]) =>
-  fc
-    .record({
-      cpus: fc.nat(2),
-      memory: fc.nat(2),
-      gpus: fc.constantFrom(0, 0, 1),
-      ports: fc.array(fc.constantFrom(0, 0, 8001), { maxLength: 2 }),
-      rules: fc.array(rule, { maxLength: 3 }),
-      policy: fc.constantFrom('pack' as const, 'spread' as const),
-      avoid: fc.subarray(['n000', 'n003']),
-      peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
-      count: fc.integer({ min: 0, max: 12 }),
-    })
-    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, count }) => {
-      const needs: Needs = {
-        cpusMilli: cpus * 500,
-        memoryMib: memory * 500,
-        diskMib: 0,
-        gpus,
-        ports: ports.map((port, at) => ({ name: `p${at}`, port })),
-      };
-      const known = new Map(peers.filter(([at]) => at < peerNodes.length));
-      const wish: Wish = {
-        needs,
-        rules,
-        policy,
-        avoid,
-        peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
-      };
-      return { wish, count };
-    });
 // --- Both in one form ---------------------------------------------------------------------------------------------------
 
 /** Numbered as they stand, each free as it says. */
@@ -235,4 +158,21 @@ export function placesOf(fleet: Fleet, { numbers, counts, ports, gpuIds }: Picks
     ports: ports.slice(pod * needs.ports.length, (pod + 1) * needs.ports.length),
     gpuIds: gpuIds[pod] ?? [],
   }));
+}
+
+export function example({ id = 'a', ...more }: Partial<Node['free']> & { id?: string }): Node {
+  const stock = { cpusMilli: 1000, memoryMib: 1000, diskMib: 1000, gpuIds: [], ports: [], ...more };
+  return {
+    id,
+    hostname: 'host',
+    attributes: {},
+    faultDomain: { region: 'r', zone: 'z' },
+    capacity: stock,
+    free: stock,
+  };
+}
+
+export function wishFor(needs: Partial<Needs>): Wish {
+  const all = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0, ports: [], ...needs };
+  return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [] };
 }
