@@ -55,8 +55,9 @@ class SocketLogClient {
     const wire = messages.map((message) => ({ ...message, value: Buffer.from(message.value).toString('base64') }));
     const publish = () => this.#once({ op: 'publish', topic, messages: wire });
     if (!topic.endsWith('reports')) return publish();
-    const { type, tasks = [] } = JSON.parse(Buffer.from(messages[0].value));
-    return between(`publish ${type} ${tasks.map(({ state }) => state)}`, publish);
+    const { type, running = [], ended = [] } = JSON.parse(Buffer.from(messages[0].value));
+    const told = [...running.map(() => 'RUNNING'), ...ended.map(({ state }) => state)];
+    return between(`publish ${type} ${told}`, publish);
   }
   bounds(source) {
     return this.#once({ op: 'bounds', source });

@@ -105,6 +105,7 @@ describe('an agent process that is killed', () => {
     await registered();
     let launches = 0;
     for (let round = 0; round < 10; round++) {
+      const reports = master.reports.length;
       for (let count = random.below(4); count >= 0; count--) {
         const launch = `${++launches}.0`;
         await master.launch({ cmd: counted(launch, launches % 5) }, { launch });
@@ -112,8 +113,8 @@ describe('an agent process that is killed', () => {
       const running = [...master.wanted.keys()].filter((launch) => master.runningOf(launch) && !master.endOf(launch));
       if (running.length > 2) letGo(random.pick(running));
       if (running.length > 4) await master.kill(random.pick(running));
-      const reports = master.reports.length;
-      const patience = random.below(3);
+      // What begins together may be told together.
+      const patience = random.below(2);
       await until(() => master.reports.length >= reports + patience);
       if (random.chance(0.3)) continue;
       const { epoch } = master;

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
-import type { RoleName } from './ids.js';
+import type { AgentId, ReservationId, RoleName } from './ids.js';
 import type { Resources } from './resources.js';
+import { branded } from './schema.js';
 
 /** How roles share: weights, quotas, reservations, volumes. What an operator orders, and what the ledger says of it. */
 
@@ -13,6 +14,7 @@ export const roleOfCommand = Type.Unsafe<RoleName>(
   }),
 );
 const role = roleOfCommand;
+const agent = branded<AgentId>('id of an agent');
 const mebibytes = Type.Integer({ minimum: 0, maximum: 1_099_511_627_776, description: 'MiB' });
 
 /** Amounts as people give them; what is left out is not spoken of. */
@@ -54,6 +56,20 @@ export const sharingCommandSchemas = {
     strict,
   ),
   RemoveQuota: Type.Object({ role }, strict),
+  /** Keeps a part of an agent for a role and those below it. `refines`: takes it out of a reservation of a role above. */
+  Reserve: Type.Object(
+    {
+      agent,
+      role,
+      resources: GivenAmounts,
+      labels: Type.Optional(
+        Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), { maxProperties: 64 }),
+      ),
+      refines: Type.Optional(branded<ReservationId>('id of a reservation')),
+    },
+    strict,
+  ),
+  Unreserve: Type.Object({ agent, reservation: branded<ReservationId>('id of a reservation') }, strict),
 } as const;
 
 /** In the form that decisions use; a resource that is not named is not bounded. */
@@ -73,11 +89,26 @@ export type SharingCommand = {
   };
 }[keyof typeof sharingCommandSchemas];
 
+/** Part of an agent that is kept for a role and those below it. */
+export interface Reservation {
+  readonly reservation: ReservationId;
+  readonly agent: AgentId;
+  readonly role: RoleName;
+  readonly resources: Resources;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Declared by the agent, ends with its declaration; else an operator's. */
+  readonly static?: true;
+  /** Taken out of this one, and given back to it. */
+  readonly refines?: ReservationId;
+}
+
 export type SharingEvent =
   | { readonly type: 'RoleSet'; readonly data: { readonly role: RoleName; readonly weight: number } }
   | { readonly type: 'FairnessSet'; readonly data: { readonly scarce: readonly ResourceName[] } }
   | { readonly type: 'QuotaSet'; readonly data: Quota & { readonly role: RoleName } }
-  | { readonly type: 'QuotaRemoved'; readonly data: { readonly role: RoleName } };
+  | { readonly type: 'QuotaRemoved'; readonly data: { readonly role: RoleName } }
+  | { readonly type: 'ReservationMade'; readonly data: Reservation }
+  | { readonly type: 'ReservationEnded'; readonly data: { readonly reservations: readonly ReservationId[] } };
 
 export function resourcesOf({ cpus, memory, disk, gpus }: GivenAmounts): SomeResources {
   return {

@@ -43,6 +43,8 @@ export class Fleet {
   #changing = -1;
   readonly #changed = new Uint32Array(CHANGES_KEPT);
   readonly #isOpen: boolean[] = [];
+  /** Devices that stay free for somebody else, by number: of each machine the last ones. */
+  readonly #gpusKept = new Map<number, number>();
   readonly #numbers = new Map<string, number>();
   readonly #heldOn: (number: number) => Iterable<Held>;
   #open: number[] = [];
@@ -117,6 +119,17 @@ export class Fleet {
     this.#note(number);
   }
 
+  /** So much of what is free there stays free for somebody else; below zero: no longer. */
+  keep(number: number, { cpusMilli, memoryMib, diskMib, gpus }: Amounts): void {
+    this.#reach(number);
+    this.cpusMilli[number]! -= cpusMilli;
+    this.memoryMib[number]! -= memoryMib;
+    this.diskMib[number]! -= diskMib;
+    this.gpus[number]! -= gpus;
+    this.#gpusKept.set(number, (this.#gpusKept.get(number) ?? 0) + gpus);
+    this.#note(number);
+  }
+
   holdPorts(number: number, ports: readonly number[]): void {
     const free = this.portSets[number];
     if (free === undefined) return;
@@ -158,7 +171,7 @@ export class Fleet {
 
   putGpus(number: number, gpuIds: readonly string[]): void {
     this.gpuIds[number] = gpuIds;
-    this.gpus[number] = gpuIds.length;
+    this.gpus[number] = gpuIds.length - (this.#gpusKept.get(number) ?? 0);
     this.#note(number);
   }
 
@@ -167,9 +180,15 @@ export class Fleet {
       cpusMilli: this.cpusMilli[number] ?? 0,
       memoryMib: this.memoryMib[number] ?? 0,
       diskMib: this.diskMib[number] ?? 0,
-      gpuIds: this.gpuIds[number] ?? [],
+      gpuIds: this.#gpusFree(number),
       ports: this.portSets[number]?.ranges ?? [],
     };
+  }
+
+  #gpusFree(number: number): readonly string[] {
+    const gpuIds = this.gpuIds[number] ?? [];
+    const kept = this.#gpusKept.get(number) ?? 0;
+    return kept <= 0 ? gpuIds : gpuIds.slice(0, Math.max(0, gpuIds.length - kept));
   }
 
   /** The sum over all open machines. */

@@ -111,12 +111,26 @@ class World {
       ...(random.chance(0.7) ? { cpus: random.below(9) } : { memory: 1000 * random.below(9) }),
       ...(random.chance(0.3) ? { gpus: random.below(3) } : {}),
     });
-    const what = random.below(5);
+    const what = random.below(9);
+    if (what >= 5) return this.#reserving(role);
     if (what === 0) return { type: 'SetRole', body: { role, weight: 1 + random.below(3) } };
     if (what === 1) return { type: 'SetFairness', body: { scarce: random.chance(0.5) ? ['gpus'] : [] } };
     if (what === 2) return { type: 'RemoveQuota', body: { role } };
     const quota = random.chance(0.6) ? { limit: some() } : { guarantee: some() };
     return { type: 'SetQuota', body: { role, ...quota, force: random.chance(0.5), cells: 1 + random.below(2) } };
+  }
+
+  #reserving(role: RoleName): AllocationCommand {
+    const random = this.#random;
+    const [kept] = this.#some(this.state.reservations.keys());
+    const agent = random.pick(['a', 'b', 'c', 'd', 'e', 'f']) as AgentId;
+    const there = kept === undefined ? undefined : this.state.agents.numbered(this.state.reservations.get(kept)!.agent);
+    if (kept !== undefined && there !== undefined && random.chance(0.4))
+      return { type: 'Unreserve', body: { agent: there.id, reservation: kept } };
+    const resources = { cpus: 0.5 * (1 + random.below(4)), memory: 500 * random.below(4), gpus: random.below(2) };
+    if (kept !== undefined && there !== undefined && random.chance(0.4))
+      return { type: 'Reserve', body: { agent: there.id, role: 'eng/web' as RoleName, resources, refines: kept } };
+    return { type: 'Reserve', body: { agent, role, resources, labels: { by: 'chance' } } };
   }
 
   #event(): ClusterEvent | ServicesEvent {

@@ -32,7 +32,7 @@ function decide(input: AllocationInput, state: AllocationState, context: Decisio
     case 'command':
       return isOfPlacement(input.command)
         ? decideForScheduler(input.command, state, context)
-        : decideSharing(input.command, state);
+        : decideSharing(input.command, state, context);
     case 'foreign':
       return accept(...decideForeign(input.event, state, context));
     case 'internal':

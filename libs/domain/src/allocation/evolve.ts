@@ -10,6 +10,7 @@ import {
   type Quota,
   type Ranges,
   type RequestId,
+  type ReservationId,
   type RoleName,
   type VolumeId,
 } from '@orrery/contracts';
@@ -37,6 +38,7 @@ import {
   type LotRow,
 } from './lots.js';
 import { common, positionsOf, without } from './ranges.js';
+import { missingOn } from './reservations.js';
 import { pathsOf } from './role-tree.js';
 import {
   KEPT_FOR_OTHERS,
@@ -84,6 +86,10 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return quotaChanged(state, event.data.role, event.data);
     case 'QuotaRemoved':
       return quotaChanged(state, event.data.role, undefined);
+    case 'ReservationMade':
+      return reservationMade(state, event.data);
+    case 'ReservationEnded':
+      return reservationsEnded(state, event.data.reservations);
     // The master sees to it; the ledger changes when it says that nothing runs there.
     case 'GrantsReturning':
       return;
@@ -103,7 +109,9 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
   countCapacity(state, undefined, row);
   agents.put(agent, row);
-  if (agents.fleet.isShort(number)) agents.put(agent, { ...row, shrunk: true });
+  const shrunk = agents.fleet.isShort(number) ? { shrunk: true as const } : {};
+  const pressed = missingOn(state, number).length > 0 ? { pressed: true as const } : {};
+  agents.put(agent, { ...row, ...shrunk, ...pressed });
   grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (before !== undefined && !sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
@@ -128,6 +136,7 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   if (reason === 'gone') {
     for (const [id, volume] of [...state.volumes.by('agent', String(before.number))])
       state.volumes.put(id, { ...volume, state: 'lost' });
+    for (const id of [...state.reservations.keysBy('agent', String(before.number))]) state.reservations.delete(id);
     const { shrunk: _shrunk, ...rest } = before;
     state.agents.put(agent, { ...rest, capacity: NO_STOCK, closed: 'gone' });
     forgetWhenGone(state, state.agents.get(agent)!);
@@ -254,11 +263,11 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
 }
 
 function putVolumes(state: AllocationState, lot: GrantId, data: AllocationEventOf<'Placed'>['data']): void {
-  const { service, generation, pod } = data;
+  const { service, generation, role, pod } = data;
   const seq = seqOf(lot);
   let ordinal = data.grants[0]![1]!;
   for (const { index, agent, volumes } of membersIn(data)) {
-    const owner = { service, generation, pod, index, grant: idOf<GrantId>(seq, ordinal++) };
+    const owner = { service, generation, role, pod, index, grant: idOf<GrantId>(seq, ordinal++) };
     for (const { volume, name, path, sizeMib } of volumes)
       state.volumes.put(volume, { agent, name, path, sizeMib, ...owner, state: 'held' });
   }
@@ -306,6 +315,34 @@ function quotaChanged(state: AllocationState, role: RoleName, quota: Quota | und
   const parts = { ...(limit === undefined ? {} : { limit }), ...(guarantee === undefined ? {} : { guarantee }) };
   state.roles.put(role, quota === undefined ? row : { ...row, quota: { ...parts, cells } });
   for (const obstacle of [...state.requests.valuesOf('quota')]) lookAgain(state, idsOf(state, 'quota', obstacle));
+}
+
+// --- Reservations ---------------------------------------------------------------------------------------------------
+
+function reservationMade(state: AllocationState, made: AllocationEventOf<'ReservationMade'>['data']): void {
+  const { reservation, agent, role, resources, labels, refines } = made;
+  const row = state.agents.get(agent);
+  if (row === undefined) return;
+  const from = refines === undefined ? undefined : state.reservations.get(refines);
+  if (from !== undefined) state.reservations.put(refines!, { ...from, resources: minus(from.resources, resources) });
+  const refining = refines === undefined ? {} : { refines };
+  state.reservations.put(reservation, { agent: row.number, role, resources, labels, ...refining });
+  grow(state, [row.number]);
+}
+
+/** What was refined out of another goes back to it. */
+function reservationsEnded(state: AllocationState, ended: readonly ReservationId[]): void {
+  const agents = new Set<number>();
+  for (const id of ended) {
+    const row = state.reservations.get(id);
+    if (row === undefined) continue;
+    const from = row.refines === undefined ? undefined : state.reservations.get(row.refines);
+    if (from !== undefined)
+      state.reservations.put(row.refines!, { ...from, resources: plus(from.resources, row.resources) });
+    state.reservations.delete(id);
+    agents.add(row.agent);
+  }
+  if (agents.size > 0) grow(state, agents);
 }
 
 // --- Volumes --------------------------------------------------------------------------------------------------------

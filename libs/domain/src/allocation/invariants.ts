@@ -1,5 +1,6 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { missingOn } from './reservations.js';
 import { chargeOf } from './charge.js';
 import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
 import { ledgerOf, type AgentRow, type AllocationState } from './state.js';
@@ -9,7 +10,13 @@ import { ledgerOf, type AgentRow, type AllocationState } from './state.js';
  * sums that the state keeps so that nothing has to be added up when a decision is made.
  */
 export function allocationViolations(state: AllocationState): string[] {
-  return [...overCommitments(state), ...doubleUse(state), ...wrongSums(state), ...brokenReferences(state)];
+  return [
+    ...overCommitments(state),
+    ...doubleUse(state),
+    ...wrongSums(state),
+    ...lostReservations(state),
+    ...brokenReferences(state),
+  ];
 }
 
 /** P5: no grant over-commits the last capacity that an agent declared, unless the agent declared less afterwards. */
@@ -114,6 +121,20 @@ function* wrongFree(
     if (free.gpuIds.includes(gpu) === gpuIds.has(gpu)) yield `${gpu} of agent ${id} is both free and held, or neither`;
   if (fleet.ports[number] !== countIn(free.ports) || fleet.gpus[number] !== free.gpuIds.length)
     yield `agent ${id}: ports or devices are miscounted`;
+}
+
+/** What is reserved is free or in use, unless the agent declared less afterwards. */
+function* lostReservations(state: AllocationState): Iterable<string> {
+  for (const agent of state.reservations.valuesOf('agent')) {
+    const row = state.agents.numbered(Number(agent));
+    if (row === undefined) yield `reservations lie on agent ${agent}, which is unknown`;
+    else if (row.pressed !== true)
+      for (const resource of missingOn(state, row.number))
+        yield `agent ${row.id} has less ${resource} free than is reserved there and idle`;
+  }
+  for (const [id, { resources }] of state.reservations.entries())
+    if (Math.min(resources.cpusMilli, resources.memoryMib, resources.diskMib, resources.gpus) < 0)
+      yield `reservation ${id} keeps ${JSON.stringify(resources)}`;
 }
 
 function* brokenReferences(state: AllocationState): Iterable<string> {

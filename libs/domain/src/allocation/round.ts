@@ -22,6 +22,7 @@ import {
   Picks,
   runsOf,
   Session,
+  times,
   type FairShare,
   type Found,
   type Wish,
@@ -32,6 +33,7 @@ import { padded } from './keys.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
+import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
 import { ledgerOf, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
@@ -54,6 +56,7 @@ export class Round {
   readonly #ledger: LedgerRow;
   readonly #session: Session;
   readonly #peers: SetPeers;
+  readonly #reserved: RoundReservations;
   readonly #turns: Turns;
   readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly picks: Picks }>();
   readonly #blocked: Blocked[] = [];
@@ -69,6 +72,7 @@ export class Round {
     this.#turns = new Turns(state, policy);
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
+    this.#reserved = new RoundReservations(state);
   }
 
   /** `arriving` is placed alone: nothing else has a claim. */
@@ -81,6 +85,7 @@ export class Round {
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
     const events = [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
     this.#session.close();
+    this.#reserved.close();
     return events;
   }
 
@@ -105,7 +110,8 @@ export class Round {
 
   #answer(row: RequestRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
-    return this.#isDeadEnd(row, left) ? { count: 0, blocked: true } : this.#serve(row, left, pods);
+    if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
+    return this.#reserved.any ? this.#serveReserved(row, left, pods) : this.#serve(row, left, pods);
   }
 
   /** Whatever room there is. */
@@ -118,12 +124,26 @@ export class Round {
 
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: RequestRow, left: Ranges): boolean {
-    if (effectOf(row.constraints) !== 'fixed') return false;
+    // What is reserved is there for some and not for others.
+    if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
     this.#block(row, left, deadEnd);
     return true;
+  }
+
+  /** First where something is reserved for the role, then anywhere. */
+  #serveReserved(row: RequestRow, left: Ranges, pods: number): Answered {
+    const agents = this.#reserved.lend(row.role);
+    const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
+    const { picks } = agents.length === 0 ? NOTHING_FOUND : this.#session.place(this.#wishOf(row), wanted, agents);
+    this.#grant(row, picks);
+    const rest = without(left, firstOf(left, picks.count));
+    const { count, blocked } =
+      picks.count === wanted ? { count: 0, blocked: false } : this.#serve(row, rest, wanted - picks.count);
+    this.#reserved.settle();
+    return { count: picks.count + count, blocked };
   }
 
   #serve(row: RequestRow, left: Ranges, pods: number): Answered {
@@ -302,6 +322,8 @@ interface Blocked {
   readonly placedOfSet: number;
   readonly event?: AllocationEvent;
 }
+
+const NOTHING_FOUND = { picks: new Picks() };
 
 /** About what a set, an agent of it, and a member of it take as JSON. */
 const SET_BYTES = 400;

@@ -1,4 +1,4 @@
-import { accept, reject, unreachable, type Decision } from '@orrery/kernel';
+import { accept, reject, unreachable, type Decision, type DecisionContext } from '@orrery/kernel';
 import {
   resourcesOf,
   type AllocationEvent,
@@ -10,11 +10,16 @@ import {
 } from '@orrery/contracts';
 import { NOTHING, plus, type Amounts } from '@orrery/scheduling';
 import { only, shown } from './quotas.js';
+import { reserve, unreserve } from './reserve.js';
 import { partOf, pathsOf, RESOURCES } from './role-tree.js';
 import { ledgerOf, type AllocationState } from './state.js';
 
 /** What an operator orders about roles. What changes nothing is accepted and changes nothing. */
-export function decideSharing(command: SharingCommand, state: AllocationState): Decision<AllocationEvent> {
+export function decideSharing(
+  command: SharingCommand,
+  state: AllocationState,
+  context: DecisionContext,
+): Decision<AllocationEvent> {
   switch (command.type) {
     case 'SetRole': {
       const { role, weight } = command.body;
@@ -32,13 +37,20 @@ export function decideSharing(command: SharingCommand, state: AllocationState): 
         return reject('unknown-quota', `${role} has no quota`, { field: '/role', remedy: 'see the list of quotas' });
       return accept({ type: 'QuotaRemoved', data: { role } });
     }
+    case 'Reserve':
+      return reserve(command.body, state, context);
+    case 'Unreserve':
+      return unreserve(command.body, state);
     default:
       return unreachable(command);
   }
 }
 
+/** What cells other than 0 follow. */
+export type RoleEvent = Extract<SharingEvent, { type: 'RoleSet' | 'FairnessSet' | 'QuotaSet' | 'QuotaRemoved' }>;
+
 /** Facts about roles, by order here or by the truth of cell 0: as they are, unless they stand already. */
-export function followed(event: SharingEvent, state: AllocationState): AllocationEvent[] {
+export function followed(event: RoleEvent, state: AllocationState): AllocationEvent[] {
   switch (event.type) {
     case 'RoleSet': {
       const { role, weight } = event.data;

@@ -8,6 +8,7 @@ import type {
   PodNeeds,
   Quota,
   RequestId,
+  ReservationId,
   ResourceName,
   Resources,
   RoleName,
@@ -18,6 +19,7 @@ import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey } from './keys.js';
 import { LotTable } from './lots.js';
+import type { ReservationRow } from './reservations.js';
 import { RoleTable } from './role-tree.js';
 
 /**
@@ -39,6 +41,7 @@ export interface AllocationState extends DomainState {
   /** Grants, a row each `Placed`. */
   readonly lots: LotTable;
   readonly volumes: Table<VolumeId, VolumeRow>;
+  readonly reservations: Table<ReservationId, ReservationRow>;
   readonly requests: Table<RequestId, RequestRow>;
   readonly roles: RoleTable;
   /** One row, `all`. */
@@ -61,6 +64,8 @@ export interface AgentRow {
   readonly draining?: true;
   /** What it holds did not fit any more when it declared less: the one case in which free may be below zero. */
   readonly shrunk?: true;
+  /** It declared less than is in use and reserved: what is reserved may not be all there until it declares again. */
+  readonly pressed?: true;
   /** The growth at which something became free here while requests waited. */
   readonly grownAt?: number;
 }
@@ -74,6 +79,7 @@ export interface VolumeRow {
   readonly sizeMib: number;
   readonly service: ServiceName;
   readonly generation: number;
+  readonly role: RoleName;
   readonly pod: string;
   readonly index: number;
   readonly grant?: GrantId;
@@ -123,6 +129,7 @@ export function initialState(): AllocationState {
     agents,
     lots,
     volumes,
+    reservations: new Table('reservations', { agent: (row) => String(row.agent) }),
     requests: new Table('requests', {
       queue: (row) => queueKey(row.role, row.position),
       role: (row) => row.role,

@@ -19,6 +19,7 @@ import { amountsOf, minus, NOTHING, runsOf, Session, type Found } from '@orrery/
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { reasonsOf } from './reasons.js';
+import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
 import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
@@ -109,7 +110,9 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  return reasonsOf(state, lookFor(state, new Session(state.agents.fleet), row, 0).filters(), examplesMax);
+  return withSession(state, row.role, (session) =>
+    reasonsOf(state, lookFor(state, session, row, 0).filters(), examplesMax),
+  );
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -120,19 +123,30 @@ export interface Prediction {
 
 export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
   const wanted = countIn(request.indexes);
+  return withSession(state, request.role, (session) => {
+    const found = lookFor(state, session, request, wanted);
+    const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
+    const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
+    const places = numbers.flatMap((number, run) =>
+      Array.from({ length: counts[run]! }, () => ({
+        index: indexes.next().value as number,
+        agent: state.agents.numbered(number)!.id,
+      })),
+    );
+    return places.length === wanted ? { places } : { places, reasons: reasonsOf(state, found.filters(), examplesMax) };
+  });
+}
+
+/** As the role sees the fleet: with what is reserved for it, without what is reserved for others. */
+function withSession<Value>(state: AllocationState, role: RoleName, look: (session: Session) => Value): Value {
+  const reserved = new RoundReservations(state);
   const session = new Session(state.agents.fleet);
-  const found = lookFor(state, session, request, wanted);
-  const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
-  const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
-  const places = numbers.flatMap((number, run) =>
-    Array.from({ length: counts[run]! }, () => ({
-      index: indexes.next().value as number,
-      agent: state.agents.numbered(number)!.id,
-    })),
-  );
-  const reasons = places.length === wanted ? {} : { reasons: reasonsOf(state, found.filters(), examplesMax) };
+  reserved.lend(role);
+  const value = look(session);
   session.close();
-  return { places, ...reasons };
+  reserved.settle();
+  reserved.close();
+  return value;
 }
 
 function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
