@@ -2,7 +2,7 @@ import type { Amounts } from './amounts.js';
 import type { Machine, Node, Stock } from './node.js';
 import { NodeRankings } from './node-ranking.js';
 import { PortSet } from './port-set.js';
-import { hasPort } from './ports.js';
+import { hasPort, type PortRanges } from './ports.js';
 
 /** Ports and devices that something holds on a node. */
 export interface Held {
@@ -32,7 +32,7 @@ export class Fleet {
   readonly portSets: PortSet[] = [];
   readonly gpuIds: (readonly string[])[] = [];
   /** Known machines, by number. */
-  readonly nodes: (Node | undefined)[] = [];
+  readonly nodes: (FleetNode | undefined)[] = [];
   /** Rises when other machines are open, or a machine is another one than before. */
   version = 0;
   /** Orders of the nodes that are kept between decisions. */
@@ -270,27 +270,54 @@ export class Fleet {
 }
 
 /** A machine of the fleet, with what is free there whenever it is asked. */
-class FleetNode implements Node {
+export class FleetNode implements Node {
   readonly id: string;
+  readonly number: number;
   readonly hostname: string;
   readonly attributes: Node['attributes'];
   readonly faultDomain: Node['faultDomain'];
   readonly capacity: Stock;
-  readonly #fleet: Fleet;
-  readonly #number: number;
+  readonly free: Stock;
 
   constructor(fleet: Fleet, number: number, { id, hostname, attributes, faultDomain, capacity }: Machine) {
     this.id = id;
+    this.number = number;
     this.hostname = hostname;
     this.attributes = attributes;
     this.faultDomain = faultDomain;
     this.capacity = capacity;
+    this.free = new FreeStock(fleet, number);
+  }
+}
+
+/** Reads the columns: a filter that asks for one figure of 5,000 machines should not make 5,000 stocks. */
+class FreeStock implements Stock {
+  readonly #fleet: Fleet;
+  readonly #number: number;
+
+  constructor(fleet: Fleet, number: number) {
     this.#fleet = fleet;
     this.#number = number;
   }
 
-  get free(): Stock {
-    return this.#fleet.free(this.#number);
+  get cpusMilli(): number {
+    return this.#fleet.cpusMilli[this.#number]!;
+  }
+
+  get memoryMib(): number {
+    return this.#fleet.memoryMib[this.#number]!;
+  }
+
+  get diskMib(): number {
+    return this.#fleet.diskMib[this.#number]!;
+  }
+
+  get gpuIds(): readonly string[] {
+    return this.#fleet.gpuIds[this.#number]!;
+  }
+
+  get ports(): PortRanges {
+    return this.#fleet.portSets[this.#number]!.ranges;
   }
 }
 

@@ -51,8 +51,8 @@ export class PortSet {
    * that what is in use stays a few ranges. They must fit.
    */
   takeFor(needs: readonly PortNeed[], into: number[]): void {
-    for (const { port } of needs) if (port !== 0) this.take(port);
-    for (const { port } of needs) into.push(port === 0 ? this.takeLowest() : port);
+    for (let at = 0; at < needs.length; at += 1) if (needs[at]!.port !== 0) this.take(needs[at]!.port);
+    for (let at = 0; at < needs.length; at += 1) into.push(needs[at]!.port === 0 ? this.takeLowest() : needs[at]!.port);
   }
 
   takeLowest(): number {
@@ -60,8 +60,10 @@ export class PortSet {
     const last = ends.length - 2;
     assert(last >= 0, 'no port is left');
     const port = ends[last]!;
-    if (port === ends[last + 1]) ends.length = last;
-    else ends[last] = port + 1;
+    if (port === ends[last + 1]) {
+      ends.pop();
+      ends.pop();
+    } else ends[last] = port + 1;
     this.#count -= 1;
     return port;
   }

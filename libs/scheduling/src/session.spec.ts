@@ -100,10 +100,10 @@ describe('placing a set', () => {
           const slow = placeSlowly(now, wish, count);
           expect(placesOf(fleet, session.place(wish, count).picks, wish.needs)).toEqual(slow.places);
           now = slow.nodes;
-          for (const node of now) expect(session.node(node.id)?.free).toEqual(node.free);
+          for (const node of now) expect(fleet.free(fleet.numberOf(node.id)!)).toEqual(node.free);
         }
         session.close();
-        for (const node of given) expect(session.node(node.id)?.free).toEqual(node.free);
+        for (const node of given) expect(fleet.free(fleet.numberOf(node.id)!)).toEqual(node.free);
       }),
       { numRuns: 1500 },
     );

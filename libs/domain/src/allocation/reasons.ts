@@ -1,5 +1,5 @@
-import type { AgentId, PendingReasons } from '@orrery/contracts';
-import { funnelOf, type Filter, type Node } from '@orrery/scheduling';
+import type { PendingReasons } from '@orrery/contracts';
+import { funnelOf, type Filter, type FleetNode } from '@orrery/scheduling';
 import type { AgentRow, AllocationState } from './state.js';
 
 /** Examples in a recorded decision, while few requests wait and when many do: a queue must not bloat the journal. */
@@ -13,10 +13,8 @@ export function reasonsOf(
   filters: readonly Filter[],
   examplesMax = state.requests.size > MANY_WAIT ? EXAMPLES_MAX_OF_MANY : EXAMPLES_MAX,
 ): PendingReasons {
-  const all = function* (): IterableIterator<Node> {
-    for (const { number } of state.agents.values()) yield state.agents.fleet.nodes[number]!;
-  };
-  return funnelOf(all(), [isOpen(state), ...filters], examplesMax) as PendingReasons;
+  const known = state.agents.fleet.nodes.filter((node) => node !== undefined);
+  return funnelOf<FleetNode>(known, [isOpen(state), ...filters], examplesMax) as PendingReasons;
 }
 
 export function filtersThatReject({ funnel }: PendingReasons): string[] {
@@ -32,11 +30,11 @@ export function sameReasons(told: PendingReasons, now: PendingReasons): boolean 
   );
 }
 
-function isOpen(state: AllocationState): Filter {
-  const closedOf = (node: Node): AgentRow['closed'] => state.agents.get(node.id as AgentId)?.closed;
+function isOpen(state: AllocationState): Filter<FleetNode> {
+  const closedOf = ({ number }: FleetNode): AgentRow['closed'] => state.agents.numbered(number)?.closed;
   return {
     name: 'open',
-    passes: (node) => closedOf(node) === undefined,
+    passes: ({ number }) => state.agents.fleet.isOpen(number),
     explain: (node) => `is ${closedOf(node)}`,
     remedy: (rejected) =>
       `start an agent, or bring back one of ${rejected.length}: ${rejected
