@@ -1,7 +1,7 @@
 import { countIn, isIn, numbersIn, type Ranges, type ServicesEventOf, type ServicesEventType } from '@orrery/contracts';
-import { deletePod, podAt, putPod, releaseSlots } from './pods.js';
+import { deletePod, podAt, putPod, releaseSlots, rowsIn } from './pods.js';
 import { tallyOf } from './tallies.js';
-import { absentIn, completeStepsOfRuns, createRuns, rowsIn, startStepsOfRuns } from './run-steps.js';
+import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { isCanary, isPending, positionOf } from './steps.js';
 

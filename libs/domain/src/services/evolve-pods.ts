@@ -10,18 +10,10 @@ import {
   type ServicesEventType,
 } from '@orrery/contracts';
 import { agentNamed as agentOfNumber } from './agents.js';
-import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod } from './pods.js';
-import {
-  askForRuns,
-  noteEpoch,
-  observeMembers,
-  releaseMembers,
-  returnMembers,
-  seatMembers,
-  stopMembers,
-  withdrawRuns,
-} from './run-members.js';
-import { rowsIn } from './run-steps.js';
+import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod, rowsIn } from './pods.js';
+import { askForRuns, observeMembers, releaseMembers, returnMembers, stopMembers, withdrawRuns } from './run-members.js';
+import { noteEpoch, seatMembers } from './run-seats.js';
+
 import {
   launchesOf,
   type LeavingRow,
@@ -78,7 +70,7 @@ export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>):
     const launch = launchIds.next().value as LaunchId;
     const grant = grantIds.next().value as GrantId;
     const row = rest.has(member.index) ? podAt(rows, service, pod, member.index) : undefined;
-    if (row !== undefined) launchPod(rows, row, set, member, launch, grant);
+    if (row !== undefined) launchPod(rows, row, set, { ...member, launch, grant });
   }
 }
 
@@ -86,9 +78,7 @@ function launchPod(
   rows: ServicesRows,
   row: PodRow,
   { task: name, version, incarnation }: DataOf<'LaunchOrdered'>,
-  { agent: number, epoch, ports, gpuIds, volumes }: Member,
-  launch: LaunchId,
-  grant: GrantId,
+  { agent: number, epoch, ports, gpuIds, volumes, launch, grant }: Member & { launch: LaunchId; grant: GrantId },
 ): void {
   const held = row.seat?.grant === grant ? row.seat : undefined;
   const named = Object.fromEntries(Object.entries(ports).map(([port, value]) => [`${name}.${port}`, value]));

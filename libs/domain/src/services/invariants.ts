@@ -6,9 +6,9 @@ import {
   type ServicesEvent,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { keyOfPod, podAt, podOfGrant } from './pods.js';
+import { keyOfPod, podAt, podOfGrant, rowsIn } from './pods.js';
 import { membersOf } from './run-rows.js';
-import { rowsIn } from './run-steps.js';
+
 import { counted, isPod, RUN_LENGTH_MAX } from './runs.js';
 import { isRunning, isUp, tallyOf } from './tallies.js';
 import {

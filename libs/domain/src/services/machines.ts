@@ -15,7 +15,7 @@ import { askWithoutAvoiding, requestPlaces } from './placement.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { keyOf, pursueOwner } from './recovery.js';
-import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
+import { launchesOf, ownerKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
 import { leaveBehind } from './uninstall.js';
 import { holdsData, isWanted, replacementPolicy, targetSpec } from './wanted.js';
 

@@ -87,7 +87,8 @@ function placedTogether(proposal: Proposal, service: ServiceRow, data: Placed): 
   if (recipe === undefined) return false;
   const { indexes, agents, ports, grants } = data;
   const members: Members = { indexes, agents, ...(ports === undefined ? {} : { ports }) };
-  if (fitLaunches(proposal, recipe, found, agents.length)) orderSets(proposal, service, run, recipe, members, grants);
+  if (fitLaunches(proposal, recipe, found, agents.length))
+    orderSets(proposal, service, { run, recipe }, { ...members, grants });
   else proposal.emit({ type: 'GrantsTaken', data: { ...refOf(service), pod: data.pod, ...members, grants } });
   return true;
 }

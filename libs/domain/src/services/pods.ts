@@ -1,7 +1,17 @@
-import { ordinalOf, seqOf, type AgentId, type GrantId, type LaunchId } from '@orrery/contracts';
+import { ordinalOf, seqOf, type AgentId, type GrantId, type LaunchId, type Ranges } from '@orrery/contracts';
 import { numberOf } from './agents.js';
-import { breakOut, memberOf, placeOfGrant, placeOfLaunch, putRun, runAt, runsOf, type Span } from './run-rows.js';
-import { counted, GONE, isPod, type RunRow } from './runs.js';
+import {
+  breakOut,
+  memberOf,
+  placeOfGrant,
+  placeOfLaunch,
+  putRun,
+  runAt,
+  runsOf,
+  spansIn,
+  type Span,
+} from './run-rows.js';
+import { counted, GONE, isPod, RUN_LENGTH_MAX, type RunRow } from './runs.js';
 
 import {
   podKey,
@@ -111,6 +121,18 @@ export function* rowsOf(rows: ServicesRows, service: string, pod: string, from =
   }
 }
 
+/** Pods of these indexes that are rows. */
+export function rowsIn(rows: ServicesRows, service: string, pod: string, ranges: Ranges): PodRow[] {
+  const found: PodRow[] = [];
+  for (const [first, last] of ranges) {
+    for (const [, row] of rows.pods.entries(podKey(service, pod, first))) {
+      if (row.service !== service || row.pod !== pod || row.index > last) break;
+      found.push(row);
+    }
+  }
+  return found;
+}
+
 export function keyOfPod({ service, pod, index }: Pick<PodRow, 'service' | 'pod' | 'index'>): string {
   return podKey(service, pod, index);
 }
@@ -153,8 +175,24 @@ export function releaseSlots(rows: ServicesRows, service: string, phase: PhaseRo
   const tally = tallyOf(rows, service, phase.pod);
   let { slots } = tally;
   const lowest = phase.indexes[0]?.[0] ?? slots;
-  while (slots > lowest && podAt(rows, service, phase.pod, slots - 1) === undefined) slots -= 1;
+  while (slots > lowest) {
+    const from = Math.max(lowest, slots - 1 - ((slots - 1) % RUN_LENGTH_MAX));
+    const last = lastPodIn(rows, service, phase.pod, from, slots - 1);
+    slots = last === undefined ? from : last + 1;
+    if (last !== undefined) break;
+  }
   if (slots < tally.slots) rows.tallies.put(tallyKey(service, phase.pod), { ...tally, slots });
+}
+
+/** The highest index of a pod between two of them, both included. */
+function lastPodIn(rows: ServicesRows, service: string, pod: string, from: number, to: number): number | undefined {
+  if (podAt(rows, service, pod, to) !== undefined) return to;
+  const indexes = rowsIn(rows, service, pod, [[from, to]]).map(({ index }) => index);
+  for (const { run, from: first, to: last } of spansIn(rows, service, pod, [[from, to]])) {
+    const position = run.members.subarray(first, last + 1).findLastIndex(isPod);
+    if (position >= 0) indexes.push(run.first + first + position);
+  }
+  return indexes.length === 0 ? undefined : Math.max(...indexes);
 }
 
 function firstOf<Row extends object>(rows: Rows<string, Row>, index: string, value: string): Row | undefined {

@@ -3,10 +3,10 @@ import { completePlan, completeSteps, runningPlan, stepRef } from './completion.
 import { continueDrains } from './drain.js';
 import { orderKills } from './launch.js';
 import type { FreshPods } from './placement.js';
-import { keyOfPod, podAt } from './pods.js';
+import { keyOfPod, podAt, rowsIn } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { spansIn } from './run-rows.js';
-import { mayBeRun, rowsIn, stretchesOf } from './run-steps.js';
+import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
 import { settle } from './settle.js';
 import { launchesOf, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';

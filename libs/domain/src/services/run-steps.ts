@@ -1,5 +1,5 @@
 import type { Ranges } from '@orrery/contracts';
-import { dropMembers } from './pods.js';
+import { dropMembers, rowsIn } from './pods.js';
 import { recipeAt } from './recipe.js';
 import { breakOutAll, isolate, membersOf, putRun, runAt, spansIn } from './run-rows.js';
 import { isPod, newRun, PLACING, RUN_LENGTH_MAX, RUN_LENGTH_MIN, type RunRow } from './runs.js';
@@ -113,18 +113,6 @@ export function stretchesOf(
   return stretches;
 }
 
-/** Pods of these indexes that are rows. */
-export function rowsIn(rows: ServicesRows, service: string, pod: string, ranges: Ranges): PodRow[] {
-  const found: PodRow[] = [];
-  for (const [first, last] of ranges) {
-    for (const [, row] of rows.pods.entries(podKey(service, pod, first))) {
-      if (row.service !== service || row.pod !== pod || row.index > last) break;
-      found.push(row);
-    }
-  }
-  return found;
-}
-
 /** Ascending, none touching the next. */
 export function unionOf(ranges: readonly Range[]): Range[] {
   const union: [number, number][] = [];
@@ -136,8 +124,8 @@ export function unionOf(ranges: readonly Range[]): Range[] {
   return union;
 }
 
-/** `taken` is sorted and lies apart. */
-function without(ranges: Ranges, taken: readonly Range[]): Range[] {
+/** The rest of some ranges; `taken` ascends and nothing of it lies over another. */
+export function without(ranges: Ranges, taken: readonly Range[]): Range[] {
   const left: Range[] = [];
   let next = 0;
   for (const [first, last] of ranges) {

@@ -1,12 +1,12 @@
 import { countIn, IdRunsBuilder, type AgentRun, type IdRuns, type Members } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
 import { headOf, launchIds } from './launch.js';
-import { keyOfPod } from './pods.js';
+import { keyOfPod, rowsIn } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, type Recipe } from './recipe.js';
 import { membersOf } from './run-rows.js';
-import { rowsIn, stretchesOf, type Range } from './run-steps.js';
+import type { Range } from './run-steps.js';
 import { epochAt, isIdleAt, LIVE, STOPPING, type RunRow } from './runs.js';
 import { eachSegment } from './segments.js';
 import type { ServiceRow, ServicesState } from './state.js';
@@ -37,18 +37,18 @@ function workOnService(proposal: Proposal, name: string, keys: readonly string[]
   const service = state.services.get(name)!;
   const runs = keys.map((key) => state.runs.get(key)!);
   const wanted = new Map(runs.map(({ pod }) => [pod, wantedCount(state, service, pod)]));
-  const isOver = (run: RunRow, position: number) => run.first + position >= wanted.get(run.pod)!;
   const grants = new IdRunsBuilder();
   const alone: string[] = [];
   const over: { readonly pod: string; readonly stretch: Range }[] = [];
+  const toLaunch: { readonly run: RunRow; readonly stretch: Range }[] = [];
   for (const run of runs) {
-    for (const stretch of idle(run, STOPPING, (at) => isOver(run, at))) {
-      addGrants(grants, run, stretch);
-      over.push({ pod: run.pod, stretch });
-    }
-    for (const stretch of idle(run, STOPPING, (at) => !isOver(run, at))) alone.push(...keysIn(proposal, run, stretch));
-    for (const stretch of idle(run, LIVE, (at) => isOver(run, at) || isLost(proposal, run, at))) {
-      alone.push(...keysIn(proposal, run, stretch));
+    const what = (position: number) => workAt(proposal, run, position, wanted.get(run.pod)!);
+    for (const { work, stretch } of idleStretches(run, what)) {
+      if (work === 'return') {
+        addGrants(grants, run, stretch);
+        over.push({ pod: run.pod, stretch });
+      } else if (work === 'launch') toLaunch.push({ run, stretch });
+      else alone.push(...keysIn(proposal, run, stretch));
     }
   }
   if (grants.count > 0) {
@@ -58,23 +58,34 @@ function workOnService(proposal: Proposal, name: string, keys: readonly string[]
   }
   // Whose plan does not take them down any more they are rows now.
   for (const { pod, stretch } of over) alone.push(...rowsIn(state, name, pod, [stretch]).map(keyOfPod));
-  for (const run of runs) {
-    for (const stretch of idle(run, LIVE, (at) => !isOver(run, at) && !isLost(proposal, run, at))) {
-      launchStretch(proposal, service, run, stretch);
-    }
-  }
+  for (const { run, stretch } of toLaunch) launchStretch(proposal, service, run, stretch);
   pursue(proposal, name, alone);
 }
 
-/** Stretches of members of a kind that hold a place on which nothing runs. */
-function idle(run: RunRow, wanted: number, holds: (position: number) => boolean): Range[] {
-  return stretchesOf(run, 0, run.members.length - 1, (code, position) => {
-    return code === wanted && isIdleAt(run.status, position) && holds(position);
-  });
+type Work = 'return' | 'launch' | 'alone';
+
+/** What to do about a member that holds a place on which nothing runs. */
+function workAt({ state }: Proposal, run: RunRow, position: number, wanted: number): Work {
+  const isWanted = run.first + position < wanted;
+  if (run.members[position] === STOPPING) return isWanted ? 'alone' : 'return';
+  const isLost = state.agents.has(agentNamed(state, run.agents[position]!));
+  return isWanted && !isLost ? 'launch' : 'alone';
 }
 
-function isLost({ state }: Proposal, run: RunRow, position: number): boolean {
-  return state.agents.has(agentNamed(state, run.agents[position]!));
+/** Stretches of members that need the same. */
+function idleStretches(run: RunRow, what: (position: number) => Work): { work: Work; stretch: Range }[] {
+  const found: { work: Work; from: number; to: number }[] = [];
+  let left = run.idle;
+  for (let position = 0; left > 0; position += 1) {
+    const code = run.members[position];
+    if ((code !== STOPPING && code !== LIVE) || !isIdleAt(run.status, position)) continue;
+    left -= 1;
+    const work = what(position);
+    const before = found.at(-1);
+    if (before?.work === work && before.to === position - 1) before.to = position;
+    else found.push({ work, from: position, to: position });
+  }
+  return found.map(({ work, from, to }) => ({ work, stretch: [run.first + from, run.first + to] }));
 }
 
 function keysIn({ state }: Proposal, run: RunRow, [first, last]: Range): string[] {
@@ -95,7 +106,7 @@ function launchStretch(proposal: Proposal, service: ServiceRow, run: RunRow, str
     if (!first && !fitLaunches(proposal, recipe, count, count)) return;
     const grants = new IdRunsBuilder();
     addGrants(grants, run, part);
-    orderSets(proposal, service, run, recipe, membersOn(run, part), grants.runs);
+    orderSets(proposal, service, { run, recipe }, { ...membersOn(run, part), grants: grants.runs });
   }
 }
 
@@ -112,17 +123,15 @@ export function fitLaunches(proposal: Proposal, recipe: Recipe, count: number, a
 export function orderSets(
   proposal: Proposal,
   service: ServiceRow,
-  pods: Pick<RunRow, 'pod' | 'recipe'>,
-  recipe: Recipe,
-  { ports, ...members }: Members,
-  grants: IdRuns,
+  { run, recipe }: { readonly run: Pick<RunRow, 'pod' | 'recipe'>; readonly recipe: Recipe },
+  { ports, grants, ...members }: Members & { readonly grants: IdRuns },
 ): void {
   const count = countIn(members.indexes);
-  const incarnation = tallyOf(proposal.state, service.name, pods.pod).incarnation + 1;
+  const incarnation = tallyOf(proposal.state, service.name, run.pod).incarnation + 1;
   for (const task of recipe.tasks) {
     const own = task.ports.map((name) => [name, ports![`${task.name}.${name}`]!] as const);
     const data = {
-      ...headOf(service, pods, task, incarnation),
+      ...headOf(service, run, task, incarnation),
       ...members,
       ...(own.length === 0 ? {} : { ports: Object.fromEntries(own) }),
       launches: launchIds(proposal, count),

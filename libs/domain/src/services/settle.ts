@@ -4,7 +4,7 @@ import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './plac
 import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
-import { launchesOf, podKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
+import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 import { fitsSeat, holdsData, isAsWanted, isWanted, replacementPolicy, runsRecipe, targetSpec } from './wanted.js';
 
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];

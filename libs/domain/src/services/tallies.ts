@@ -15,7 +15,8 @@ export function tallyOf(rows: ServicesRows, service: string, pod: string): Tally
 
 /** Of all pods of a type. */
 export function countsOf(rows: ServicesRows, service: string, pod: string): Counts {
-  let { pods, running, up, finished } = tallyOf(rows, service, pod);
+  const { finished, ...tally } = tallyOf(rows, service, pod);
+  let { pods, running, up } = tally;
   const prefix = tallyKey(service, pod);
   for (const [, run] of rows.runs.entries(`${prefix}/`)) {
     if (run.service !== service || run.pod !== pod) break;
