@@ -37,11 +37,10 @@ export class Fleet {
   version = 0;
   /** Orders of the nodes that are kept between decisions. */
   readonly rankings = new NodeRankings(this);
-  readonly changesKept = CHANGES_KEPT;
   #changes = 0;
   /** The node of the last change, as long as nobody looked: more changes of it are the same one. */
   #changing = -1;
-  readonly #changed = new Uint32Array(CHANGES_KEPT);
+  #changed = new Uint32Array(FIRST_SIZE);
   readonly #isOpen: boolean[] = [];
   /** Devices that stay free for somebody else, by number: of each machine the last ones. */
   readonly #gpusKept = new Map<number, number>();
@@ -79,9 +78,14 @@ export class Fleet {
     return this.#changes;
   }
 
+  /** So many of the last changes are known by their nodes. */
+  get changesKept(): number {
+    return this.#changed.length;
+  }
+
   /** The node of one of the last changes, by its count. */
   changedAt(change: number): number {
-    return this.#changed[change % CHANGES_KEPT]!;
+    return this.#changed[change % this.#changed.length]!;
   }
 
   /** A machine is there, or is another than before; closed ones take no new pods. */
@@ -220,7 +224,7 @@ export class Fleet {
   #note(number: number): void {
     if (this.#changing === number) return;
     this.#changing = number;
-    this.#changed[this.#changes % CHANGES_KEPT] = number;
+    this.#changed[this.#changes % this.#changed.length] = number;
     this.#changes += 1;
   }
 
@@ -261,6 +265,9 @@ export class Fleet {
     const pods = new Uint32Array(size);
     pods.set(this.pods);
     this.pods = pods;
+    // What was noted is forgotten: rankings are made anew.
+    this.#changed = new Uint32Array(size);
+    this.version += 1;
   }
 
   #columns(): (Float64Array | Uint32Array)[] {
@@ -322,7 +329,6 @@ class FreeStock implements Stock {
 }
 
 const FIRST_SIZE = 64;
-const CHANGES_KEPT = 2 ** 16;
 const NO_STOCK: Stock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };
 
 function grown(column: Float64Array, size: number): Float64Array<ArrayBuffer> {
