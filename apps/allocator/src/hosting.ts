@@ -1,5 +1,6 @@
 import {
   allocationCommandSchemas,
+  cellOfAgent,
   decodeCommand,
   prepareShapes,
   type AllocationCommand,
@@ -29,8 +30,11 @@ export function allocationHosting(): AllocationHosting {
     domain: 'allocation',
     decider: allocation,
     decodeCommand: (name, version, body) => decodeCommand('allocation', name, version, body),
-    // A scheduler asks where it wants places: its commands belong where they were published.
-    cellOf: (command) => ('scheduler' in command.body ? undefined : ROLES_CELL),
+    cellOf: ({ body }) => {
+      // A scheduler asks where it wants places: its commands belong where they were published.
+      if ('scheduler' in body) return undefined;
+      return 'agent' in body ? cellOfAgent(body.agent) : ROLES_CELL;
+    },
     foreign: (cell) => [
       { domain: 'cluster', cell },
       { domain: 'services', cell },

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import type { AgentId, ReservationId, RoleName } from './ids.js';
+import type { AgentId, ReservationId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Resources } from './resources.js';
 import { branded } from './schema.js';
 
@@ -70,6 +70,18 @@ export const sharingCommandSchemas = {
     strict,
   ),
   Unreserve: Type.Object({ agent, reservation: branded<ReservationId>('id of a reservation') }, strict),
+  /** Of a volume that no pod holds: its data is deleted. */
+  DestroyVolume: Type.Object({ agent, volume: branded<VolumeId>('id of a volume') }, strict),
+  /** The next time that this pod gets a place, it is where the volume is, and the volume is its own. */
+  AdoptVolume: Type.Object(
+    {
+      agent,
+      volume: branded<VolumeId>('id of a volume'),
+      service: branded<ServiceName>('name of a service'),
+      pod: Type.String({ pattern: '^[a-z0-9-]+-\\d+$', description: 'such as node-0' }),
+    },
+    strict,
+  ),
 } as const;
 
 /** In the form that decisions use; a resource that is not named is not bounded. */
@@ -108,7 +120,17 @@ export type SharingEvent =
   | { readonly type: 'QuotaSet'; readonly data: Quota & { readonly role: RoleName } }
   | { readonly type: 'QuotaRemoved'; readonly data: { readonly role: RoleName } }
   | { readonly type: 'ReservationMade'; readonly data: Reservation }
-  | { readonly type: 'ReservationEnded'; readonly data: { readonly reservations: readonly ReservationId[] } };
+  | { readonly type: 'ReservationEnded'; readonly data: { readonly reservations: readonly ReservationId[] } }
+  /** A detached volume waits for a pod, whose next place is there. */
+  | {
+      readonly type: 'VolumeAdopted';
+      readonly data: {
+        readonly volume: VolumeId;
+        readonly service: ServiceName;
+        readonly pod: string;
+        readonly index: number;
+      };
+    };
 
 export function resourcesOf({ cpus, memory, disk, gpus }: GivenAmounts): SomeResources {
   return {

@@ -17,6 +17,7 @@ import {
   type RoleName,
   type ServiceName,
   type ServicesEvent,
+  type VolumeId,
 } from '@orrery/contracts';
 import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -111,7 +112,8 @@ class World {
       ...(random.chance(0.7) ? { cpus: random.below(9) } : { memory: 1000 * random.below(9) }),
       ...(random.chance(0.3) ? { gpus: random.below(3) } : {}),
     });
-    const what = random.below(9);
+    const what = random.below(12);
+    if (what >= 9) return this.#aboutVolumes();
     if (what >= 5) return this.#reserving(role);
     if (what === 0) return { type: 'SetRole', body: { role, weight: 1 + random.below(3) } };
     if (what === 1) return { type: 'SetFairness', body: { scarce: random.chance(0.5) ? ['gpus'] : [] } };
@@ -131,6 +133,18 @@ class World {
     if (kept !== undefined && there !== undefined && random.chance(0.4))
       return { type: 'Reserve', body: { agent: there.id, role: 'eng/web' as RoleName, resources, refines: kept } };
     return { type: 'Reserve', body: { agent, role, resources, labels: { by: 'chance' } } };
+  }
+
+  #aboutVolumes(): AllocationCommand {
+    const random = this.#random;
+    const [volume = '0.0' as VolumeId] = this.#some(this.state.volumes.keys());
+    const agent = this.state.agents.numbered(this.state.volumes.get(volume)?.agent ?? 0)?.id ?? ('a' as AgentId);
+    if (random.chance(0.3)) return { type: 'DestroyVolume', body: { agent, volume } };
+    const service = random.pick(['x', 'y']) as ServiceName;
+    return {
+      type: 'AdoptVolume',
+      body: { agent, volume, service, pod: `${random.pick(['p', 'q'])}-${random.below(6)}` },
+    };
   }
 
   #event(): ClusterEvent | ServicesEvent {

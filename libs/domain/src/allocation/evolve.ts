@@ -90,6 +90,8 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return reservationMade(state, event.data);
     case 'ReservationEnded':
       return reservationsEnded(state, event.data.reservations);
+    case 'VolumeAdopted':
+      return volumeAdopted(state, event.data);
     // The master sees to it; the ledger changes when it says that nothing runs there.
     case 'GrantsReturning':
       return;
@@ -353,6 +355,14 @@ function detach(state: AllocationState, id: VolumeId): void {
   if (volume.state === 'lost') return state.volumes.delete(id);
   const { grant: _grant, ...rest } = volume;
   state.volumes.put(id, { ...rest, state: 'detached' });
+}
+
+function volumeAdopted(state: AllocationState, adopted: AllocationEventOf<'VolumeAdopted'>['data']): void {
+  const { volume: id, service, pod, index } = adopted;
+  const volume = state.volumes.get(id);
+  if (volume === undefined) return;
+  state.volumes.put(id, { ...volume, adopter: { service, pod, index } });
+  lookAgain(state, [...state.requests.keys()], (row) => row.service === service && row.pod === pod);
 }
 
 function volumeDestroying(state: AllocationState, { volumes }: AllocationEventOf<'VolumeDestroying'>['data']): void {

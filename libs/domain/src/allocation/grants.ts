@@ -77,14 +77,20 @@ export function destroyedWithAgent(agent: AgentId, state: AllocationState): Allo
 function destroyed(agent: AgentId, volumes: ReadonlySet<VolumeId>, state: AllocationState): AllocationEvent[] {
   const number = state.agents.get(agent)?.number;
   const byGrant = new Map<GrantId, VolumeId[]>();
+  const detached: VolumeId[] = [];
   for (const id of volumes) {
     const volume = state.volumes.get(id);
-    if (volume?.state !== 'destroying' || volume.grant === undefined || volume.agent !== number) continue;
+    if (volume?.state !== 'destroying' || volume.agent !== number) continue;
+    if (volume.grant === undefined) {
+      detached.push(id);
+      continue;
+    }
     const others = byGrant.get(volume.grant);
     if (others === undefined) byGrant.set(volume.grant, [id]);
     else others.push(id);
   }
   const events: AllocationEvent[] = [];
+  if (detached.length > 0) events.push({ type: 'VolumeDestroyed', data: { agent, volumes: detached } });
   const released = new IdRunsBuilder();
   for (const [grant, gone] of byGrant) {
     events.push({ type: 'VolumeDestroyed', data: { agent, grant, volumes: gone } });

@@ -11,7 +11,7 @@ import type {
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
-import { usedByRole } from './views.js';
+import { explainPending, predictPlacement, usedByRole } from './views.js';
 
 const role = (name: string) => name as RoleName;
 const opened = (agent: string, cpus = 8): AllocationEvent => ({

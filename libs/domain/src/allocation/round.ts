@@ -35,8 +35,9 @@ import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
-import { ledgerOf, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
+import { ledgerOf, needsOf, type AllocationState, type LedgerRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
+import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -58,7 +59,7 @@ export class Round {
   readonly #peers: SetPeers;
   readonly #reserved: RoundReservations;
   readonly #turns: Turns;
-  readonly #served = new Map<RequestId, { readonly row: RequestRow; readonly picks: Picks }>();
+  readonly #served = new Map<AdoptingRow, Picks>();
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
@@ -78,7 +79,8 @@ export class Round {
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
     if (arriving === undefined) this.#queueAll();
-    else this.#turns.add(arriving.role, [{ ...arriving, position: this.#ledger.nextPosition }][Symbol.iterator]());
+    else
+      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position: this.#ledger.nextPosition }));
     let full = false;
     for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
       this.#take(turn);
@@ -108,14 +110,14 @@ export class Round {
     this.#turns.wait(queue);
   }
 
-  #answer(row: RequestRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
+  #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
     return this.#reserved.any ? this.#serveReserved(row, left, pods) : this.#serve(row, left, pods);
   }
 
   /** Whatever room there is. */
-  #refuse(row: RequestRow, left: Ranges, obstacle: QuotaObstacle): Answered {
+  #refuse(row: AdoptingRow, left: Ranges, obstacle: QuotaObstacle): Answered {
     const reasons = quotaReasons(this.#state.agents.size, obstacle);
     this.#looked += DEAD_END_COST;
     this.#block(row, left, { since: -1, filters: ['quota'], reasons: () => reasons });
@@ -123,9 +125,9 @@ export class Round {
   }
 
   /** Whether an equal request found nothing already: then it takes no turn. */
-  #isDeadEnd(row: RequestRow, left: Ranges): boolean {
+  #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any) return false;
+    if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any || row.adoption !== undefined) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -134,10 +136,13 @@ export class Round {
   }
 
   /** First where something is reserved for the role, then anywhere. */
-  #serveReserved(row: RequestRow, left: Ranges, pods: number): Answered {
+  #serveReserved(row: AdoptingRow, left: Ranges, pods: number): Answered {
     const agents = this.#reserved.lend(row.role);
     const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
-    const { picks } = agents.length === 0 ? NOTHING_FOUND : this.#session.place(this.#wishOf(row), wanted, agents);
+    const { picks } =
+      agents.length === 0 || row.adoption !== undefined
+        ? NOTHING_FOUND
+        : this.#session.place(this.#wishOf(row), wanted, agents);
     this.#grant(row, picks);
     const rest = without(left, firstOf(left, picks.count));
     const { count, blocked } =
@@ -146,25 +151,26 @@ export class Round {
     return { count: picks.count + count, blocked };
   }
 
-  #serve(row: RequestRow, left: Ranges, pods: number): Answered {
+  #serve(row: AdoptingRow, left: Ranges, pods: number): Answered {
     const since = this.#since(row);
     const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
     const wish = this.#wishOf(row);
-    const found = this.#session.place(wish, wanted, since < 0 ? undefined : this.#grownSince(since));
+    const among = row.adoption === undefined ? (since < 0 ? undefined : this.#grownSince(since)) : [row.adoption.agent];
+    const found = this.#withVolumes(row, this.#session.place(wish, wanted, among));
     const { count } = found.picks;
     this.#grant(row, found.picks);
     const blocked = count < wanted;
     if (blocked) {
       const deadEnd = this.#deadEnd(since, found, wish);
-      this.#deadEnds.note(row, deadEnd);
+      if (row.adoption === undefined) this.#deadEnds.note(row, deadEnd);
       this.#block(row, without(left, firstOf(left, count)), deadEnd);
     }
     return { count, blocked };
   }
 
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
-  #since({ triedAt, constraints }: RequestRow): number {
-    return triedAt === undefined || effectOf(constraints) === 'balancing'
+  #since({ triedAt, constraints, adoption }: AdoptingRow): number {
+    return adoption !== undefined || triedAt === undefined || effectOf(constraints) === 'balancing'
       ? -1
       : Math.max(triedAt, this.#ledger.settled);
   }
@@ -181,9 +187,15 @@ export class Round {
     return grown;
   }
 
-  #wishOf(row: RequestRow): Wish {
+  #withVolumes({ adoption }: AdoptingRow, found: Found): Found {
+    if (adoption === undefined) return found;
+    return { picks: found.picks, filters: () => [whereItsVolumeIs(this.#state, adoption), ...found.filters()] };
+  }
+
+  #wishOf(row: AdoptingRow): Wish {
+    const needs = needsOf(row.needs);
     return {
-      needs: needsOf(row.needs),
+      needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
       rules: row.constraints,
       policy: row.policy,
       avoid: row.avoid,
@@ -191,18 +203,21 @@ export class Round {
     };
   }
 
-  #roomFor(row: RequestRow): number {
+  #roomFor(row: AdoptingRow): number {
     return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row))));
   }
 
-  #grant(row: RequestRow, picks: Picks): void {
+  #grant(row: AdoptingRow, picks: Picks): void {
     if (picks.count === 0) return;
-    let served = this.#served.get(row.request);
+    const needs = needsOf(row.needs);
+    for (const [at, number] of picks.numbers.entries())
+      if (this.#reserved.any) this.#reserved.took(number, times(needs, picks.counts[at]!));
+    let served = this.#served.get(row);
     if (served === undefined) {
-      this.#served.set(row.request, (served = { row, picks: new Picks() }));
+      this.#served.set(row, (served = new Picks()));
       this.#bytes += SET_BYTES;
     }
-    served.picks.addAll(picks);
+    served.addAll(picks);
     if (effectOf(row.constraints) !== 'fixed') this.#peers.placed(row, picks);
     this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
   }
@@ -233,7 +248,7 @@ export class Round {
   }
 
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
-  #block(row: RequestRow, indexes: Ranges, deadEnd: DeadEnd): void {
+  #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
     const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
       this.#blocked.push({ row, placedOfSet });
@@ -247,7 +262,7 @@ export class Round {
   }
 
   *#placed(): IterableIterator<AllocationEvent> {
-    for (const { row, picks } of this.#served.values()) {
+    for (const [row, picks] of this.#served) {
       const { request, service, generation, role, pod, needs } = row;
       const first = this.#context.nextIds(picks.count);
       const grants = [[this.#context.seq, first, first + picks.count - 1]];
@@ -257,7 +272,7 @@ export class Round {
   }
 
   /** The first of the indexes, agent by agent. */
-  #membersOf({ indexes, needs }: RequestRow, picks: Picks): Members {
+  #membersOf({ indexes, needs, adoption }: AdoptingRow, picks: Picks): Members {
     const { numbers, counts, ports, gpuIds } = runsOf(picks, needs.ports.length);
     const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
     return {
@@ -265,21 +280,23 @@ export class Round {
       agents: numbers.map((number, at) => [number, this.#state.agents.numbered(number)!.epoch, counts[at]!]),
       ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
       ...(gpuIds.length === 0 ? {} : { gpuIds }),
-      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count) }),
+      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count, adoption) }),
     };
   }
 
-  #volumesFor({ volumes }: RequestRow['needs'], count: number): Volume[][] {
+  #volumesFor({ volumes }: AdoptingRow['needs'], count: number, adoption: Adoption | undefined): Volume[][] {
     let ordinal = this.#context.nextIds(count * volumes.length);
-    const next = () => idOf<VolumeId>(this.#context.seq, ordinal++);
     return Array.from({ length: count }, () =>
-      volumes.map(({ name, path, sizeMib }) => ({ volume: next(), name, path, sizeMib })),
+      volumes.map(({ name, path, sizeMib }) => {
+        const made = idOf<VolumeId>(this.#context.seq, ordinal++);
+        return { volume: adoption?.volumes.get(name) ?? made, name, path, sizeMib };
+      }),
     );
   }
 
   /** Grants that others were placed for. */
   *#superseded(): IterableIterator<AllocationEvent> {
-    for (const { row, picks } of this.#served.values()) {
+    for (const [row, picks] of this.#served) {
       if (row.replaces.length === 0) continue;
       const placed = firstOf(row.indexes, picks.count);
       const old = row.replaces.filter(({ index }) => isIn(placed, index)).map(({ grant }) => grant);
@@ -317,7 +334,7 @@ interface Answered {
 
 /** A request that was tried in vain: with an event when its reasons are new. */
 interface Blocked {
-  readonly row: RequestRow;
+  readonly row: AdoptingRow;
   /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
   readonly placedOfSet: number;
   readonly event?: AllocationEvent;

@@ -10,6 +10,7 @@ import {
 } from '@orrery/contracts';
 import { NOTHING, plus, type Amounts } from '@orrery/scheduling';
 import { only, shown } from './quotas.js';
+import { adoptVolume, destroyVolume } from './volumes.js';
 import { reserve, unreserve } from './reserve.js';
 import { partOf, pathsOf, RESOURCES } from './role-tree.js';
 import { ledgerOf, type AllocationState } from './state.js';
@@ -41,6 +42,10 @@ export function decideSharing(
       return reserve(command.body, state, context);
     case 'Unreserve':
       return unreserve(command.body, state);
+    case 'DestroyVolume':
+      return destroyVolume(command.body, state);
+    case 'AdoptVolume':
+      return adoptVolume(command.body, state);
     default:
       return unreachable(command);
   }

@@ -84,6 +84,8 @@ export interface VolumeRow {
   readonly index: number;
   readonly grant?: GrantId;
   readonly state: 'held' | 'destroying' | 'detached' | 'lost';
+  /** Of a detached one: the pod whose next place is there. */
+  readonly adopter?: { readonly service: ServiceName; readonly pod: string; readonly index: number };
 }
 
 /** `indexes` are those that still wait. */
@@ -122,7 +124,10 @@ export const NEW_ROLE: RoleRow = { weight: 1, used: nothing };
 export function initialState(): AllocationState {
   const lots = new LotTable();
   const agents = new AgentTable((number) => lots.heldOn(number));
-  const volumes = new Table<VolumeId, VolumeRow>('volumes', { agent: (row) => String(row.agent) });
+  const volumes = new Table<VolumeId, VolumeRow>('volumes', {
+    agent: (row) => String(row.agent),
+    adopter: ({ adopter }) => (adopter === undefined ? undefined : `${adopter.service}/${adopter.pod}`),
+  });
   lots.follow(new HeldByLots(agents.fleet));
   volumes.follow(new HeldByVolumes(agents.fleet));
   return {

@@ -6,6 +6,7 @@ import { chargedIn } from './lots.js';
 import { Quotas } from './quotas.js';
 import { common, firstOf, without } from './ranges.js';
 import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
+import { withAdoptions, type AdoptingRow } from './volumes.js';
 
 /** A role's turn: so many pods for the first of its requests, or why there can be none. */
 export interface RoleTurn {
@@ -33,7 +34,7 @@ export class Turns {
     this.#quotas = new Quotas(tree, () => state.agents.fleet.freeOnOpen());
   }
 
-  add(role: RoleName, requests: Iterator<RequestRow>): void {
+  add(role: RoleName, requests: Iterator<AdoptingRow>): void {
     const queue = new RoleQueue(role, requests);
     if (queue.head === undefined) return;
     this.#queues.set(role, queue);
@@ -112,20 +113,20 @@ const NO_NEEDS: Needs = { ...NOTHING, ports: [] };
 /** The requests of one role on their way through a round. */
 export class RoleQueue {
   readonly role: RoleName;
-  readonly #requests: Iterator<RequestRow>;
+  readonly #requests: Iterator<AdoptingRow>;
   head: RequestRow | undefined;
   /** Indexes of the head that still wait, and what each of them needs. */
   left: Ranges = [];
   needs: Needs = NO_NEEDS;
 
-  constructor(role: RoleName, requests: Iterator<RequestRow>) {
+  constructor(role: RoleName, requests: Iterator<AdoptingRow>) {
     this.role = role;
     this.#requests = requests;
     this.advance();
   }
 
   advance(): void {
-    this.head = this.#requests.next().value as RequestRow | undefined;
+    this.head = this.#requests.next().value as AdoptingRow | undefined;
     this.left = this.head?.indexes ?? [];
     this.needs = this.head === undefined ? NO_NEEDS : needsOf(this.head.needs);
   }
@@ -137,12 +138,12 @@ export class RoleQueue {
 }
 
 /** Requests of a role that have something to look at, in the order in which they came. */
-export function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<RequestRow> {
+export function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<AdoptingRow> {
   const prefix = queueKey(role, 0).slice(0, role.length + 1);
   for (const key of state.requests.valuesOf('queue', prefix)) {
     if (!key.startsWith(prefix)) return;
     const [request] = state.requests.keysBy('queue', key);
     const row = state.requests.get(request!)!;
-    if (mayBeTried(row, ledger)) yield row;
+    if (mayBeTried(row, ledger)) yield* withAdoptions(state, row);
   }
 }

@@ -9,19 +9,22 @@ import {
   type PendingReasons,
   type PlacementRequest,
   type PodNeeds,
+  type QuotaObstacle,
   type RequestId,
   type Resources,
   type RoleName,
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, runsOf, Session, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
 import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
+import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -110,9 +113,24 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  return withSession(state, row.role, (session) =>
-    reasonsOf(state, lookFor(state, session, row, 0).filters(), examplesMax),
-  );
+  const obstacle = quotaAfter(state, row, 0);
+  if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
+  const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
+  return withSession(state, row.role, (session) => {
+    const filters = lookFor(state, session, row, 0).filters();
+    const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
+    return reasonsOf(state, [...own, ...filters], examplesMax);
+  });
+}
+
+function quotaAfter(
+  state: AllocationState,
+  { role, needs }: PlacementRequest,
+  pods: number,
+): QuotaObstacle | undefined {
+  const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
+  quotas.give(role, times(needsOf(needs), pods));
+  return quotas.room(role, needsOf(needs), 1).obstacle;
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -123,8 +141,13 @@ export interface Prediction {
 
 export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
   const wanted = countIn(request.indexes);
+  const { pods } = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen()).room(
+    request.role,
+    needsOf(request.needs),
+    wanted,
+  );
   return withSession(state, request.role, (session) => {
-    const found = lookFor(state, session, request, wanted);
+    const found = lookFor(state, session, request, pods);
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
     const places = numbers.flatMap((number, run) =>
