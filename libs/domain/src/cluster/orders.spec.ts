@@ -273,8 +273,8 @@ describe('a stream', () => {
     const more = { kind: 'exec', cmd: ['sh'], terminal: { rows: 24, columns: 80 } };
     const opened = given(...runningThere('10.0')).when(open('s', more));
     opened.thenState((state) => {
-      expect(ordersOf(opened.events, state, journal)).toMatchObject([more]);
-      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ streams: [] }]);
+      expect(ordersOf(opened.events, state, journal)).toMatchObject([{ order: more }]);
+      expect(ordersOf([sync(4, 'x')], state, journal)).toMatchObject([{ order: { streams: [] } }]);
     });
     given(...runningThere('10.0'))
       .when(open('s', { terminal: { rows: 24, columns: 80 } }))
