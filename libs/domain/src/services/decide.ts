@@ -27,7 +27,7 @@ import { tasksReady, tasksRunning } from './readiness.js';
 import { launchesRefused, pursueOwner, tasksEnded, tasksLost } from './recovery.js';
 import { walkIds } from './run-members.js';
 import { workOnRuns } from './run-work.js';
-import { RETURNED } from './runs.js';
+import { memberAt, RETURNED } from './runs.js';
 import { eachSegment } from './segments.js';
 import { deadlineKey, initialState, ownerKey, type PodRow, type ServicesState } from './state.js';
 
@@ -153,7 +153,7 @@ function grantsReleased(proposal: Proposal, grants: IdRuns): void {
       const owner = { service: run.service, generation };
       eachSegment(run.grants, position, position + count, (from, length, seq, first) => {
         for (let offset = 0; offset < length; offset += 1) {
-          if (run.members[from + offset] === RETURNED) file(owner, seq, first + offset, 1);
+          if (memberAt(run, from + offset) === RETURNED) file(owner, seq, first + offset, 1);
         }
       });
     },

@@ -9,7 +9,7 @@ import {
 import { keyOfPod, podAt, podOfGrant, rowsIn } from './pods.js';
 import { membersOf } from './run-rows.js';
 
-import { counted, isPod, RUN_LENGTH_MAX } from './runs.js';
+import { counted, isPod, memberAt, RUN_LENGTH_MAX } from './runs.js';
 import { isRunning, isUp, tallyOf } from './tallies.js';
 import {
   launchesOf,
@@ -184,8 +184,7 @@ function runViolations(state: ServicesState): string[] {
   let end = { pods: '', index: 0 };
   for (const [key, run] of state.runs.entries()) {
     const pods = tallyKey(run.service, run.pod);
-    const { members } = run;
-    const last = run.first + members.length - 1;
+    const last = run.first + run.length - 1;
     if (key !== podKey(run.service, run.pod, run.first)) found.push(`run ${key} begins at ${run.first}`);
     if (end.pods === pods && run.first <= end.index) found.push(`run ${key} overlaps the one before it`);
     if (run.first % RUN_LENGTH_MAX > last % RUN_LENGTH_MAX) found.push(`run ${key} goes over a border`);
@@ -196,7 +195,7 @@ function runViolations(state: ServicesState): string[] {
     if (says.join() !== is.join()) found.push(`run ${key} says ${says.join()}, counted ${is.join()}`);
     if (run.pods + run.returned === 0) found.push(`run ${key} is empty`);
     for (const row of rowsIn(state, run.service, run.pod, [[run.first, last]])) {
-      if (isPod(members[row.index - run.first])) found.push(`pod ${keyOfPod(row)} is in a run and a row`);
+      if (isPod(memberAt(run, row.index - run.first))) found.push(`pod ${keyOfPod(row)} is in a run and a row`);
     }
   }
   return found;

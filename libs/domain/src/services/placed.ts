@@ -19,7 +19,7 @@ import type { Proposal } from './proposal.js';
 import { recipeAt, recipeFor } from './recipe.js';
 import { spansIn } from './run-rows.js';
 import { fitLaunches, orderSets } from './run-work.js';
-import { PLACING } from './runs.js';
+import { memberAt, PLACING } from './runs.js';
 import type { PodRow, Seat, ServiceRow, ServicesRows } from './state.js';
 import { requestPlaces, withdrawWishes } from './placement.js';
 import { isWanted, wantedCount } from './wanted.js';
@@ -74,7 +74,7 @@ function placedTogether(proposal: Proposal, service: ServiceRow, data: Placed): 
   let found = 0;
   for (const { run, from, to } of spans) {
     if (run.request !== data.request || run.recipe !== spans[0]!.run.recipe) return false;
-    for (let position = from; position <= to; position += 1) if (run.members[position] !== PLACING) return false;
+    for (let position = from; position <= to; position += 1) if (memberAt(run, position) !== PLACING) return false;
     found += to - from + 1;
   }
   if (found === 0 || found < countIn(data.indexes)) return false;

@@ -11,7 +11,8 @@ import {
   spansIn,
   type Span,
 } from './run-rows.js';
-import { counted, GONE, isPod, RUN_LENGTH_MAX, type RunRow } from './runs.js';
+import { CodesDraft } from './codes.js';
+import { counted, GONE, isPod, memberAt, RUN_LENGTH_MAX, type RunRow } from './runs.js';
 
 import {
   podKey,
@@ -74,7 +75,7 @@ export function membersOn(rows: ServicesRows, agent: AgentId, service?: string):
   if (number === undefined) return spans;
   for (const [key, run] of service === undefined ? rows.runs.entries() : runsOf(rows, service)) {
     for (let at = run.agents.indexOf(number); at >= 0; at = run.agents.indexOf(number, at + 1)) {
-      if (isPod(run.members[at])) spans.push({ key, run, from: at, to: at });
+      if (isPod(memberAt(run, at))) spans.push({ key, run, from: at, to: at });
     }
   }
   return spans;
@@ -104,8 +105,8 @@ export function* podsOf(rows: ServicesRows, service: string, pod: string, from =
   const diverged = rowsOf(rows, service, pod, from);
   let row = diverged.next();
   for (const [, run] of runsOf(rows, service, pod)) {
-    for (let at = Math.max(0, from - run.first); at < run.members.length; at += 1) {
-      if (!isPod(run.members[at])) continue;
+    for (let at = Math.max(0, from - run.first); at < run.length; at += 1) {
+      if (!isPod(memberAt(run, at))) continue;
       for (; row.done !== true && row.value.index < run.first + at; row = diverged.next()) yield row.value;
       yield memberOf(rows, run, at)!;
     }
@@ -165,9 +166,9 @@ export function dropMembers(
   positions: readonly number[],
   code = GONE,
 ): void {
-  const members = run.members.slice();
-  for (const position of positions) members[position] = code;
-  putRun(rows, key, counted({ ...run, members }));
+  const members = new CodesDraft(run.members);
+  for (const position of positions) members.set(position, code);
+  putRun(rows, key, counted({ ...run, members: members.codes }));
 }
 
 /** Pods go from the highest index down, so the last one that is there gives the number of slots. */
@@ -189,8 +190,9 @@ function lastPodIn(rows: ServicesRows, service: string, pod: string, from: numbe
   if (podAt(rows, service, pod, to) !== undefined) return to;
   const indexes = rowsIn(rows, service, pod, [[from, to]]).map(({ index }) => index);
   for (const { run, from: first, to: last } of spansIn(rows, service, pod, [[from, to]])) {
-    const position = run.members.subarray(first, last + 1).findLastIndex(isPod);
-    if (position >= 0) indexes.push(run.first + first + position);
+    let position = last;
+    while (position >= first && !isPod(memberAt(run, position))) position -= 1;
+    if (position >= first) indexes.push(run.first + position);
   }
   return indexes.length === 0 ? undefined : Math.max(...indexes);
 }

@@ -13,7 +13,7 @@ import type { Proposal } from './proposal.js';
 import { recipeAt } from './recipe.js';
 import { walkIds } from './run-members.js';
 import type { Place } from './run-rows.js';
-import { GONE, READY, RETURNED, type RunTask } from './runs.js';
+import { GONE, memberAt, READY, RETURNED, type RunTask } from './runs.js';
 import { eachSegment } from './segments.js';
 import type { PodRow, TaskStatus } from './state.js';
 
@@ -62,7 +62,7 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
     const status = run.status[task]!;
     eachSegment(ids, position, position + count, (from, length, seq, first) => {
       for (let offset = 0; offset < length; offset += 1) {
-        const code = run.members[from + offset]!;
+        const code = memberAt(run, from + offset);
         const known = codeAt(status, from + offset);
         const state = code === RETURNED || known === 0 ? undefined : seenAs(STATUS_OF[known]!, kind);
         if (code === GONE || (state === 'RUNNING' && known === READY)) alone(idOf(seq, first + offset));

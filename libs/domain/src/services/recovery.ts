@@ -17,7 +17,7 @@ import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, type TaskRecipe } from './recipe.js';
 import { walkIds } from './run-members.js';
-import { GONE, NONE, STOPPING } from './runs.js';
+import { GONE, memberAt, NONE, STOPPING } from './runs.js';
 import { eachSegment } from './segments.js';
 import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow, type TaskRow } from './state.js';
 import { holdsData, targetSpec } from './wanted.js';
@@ -76,7 +76,7 @@ function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
         const plain = kind !== 'batch' || outcome !== 'exited';
         eachSegment(ids, position, position + count, (from, length, seq, first) => {
           for (let offset = 0; offset < length; offset += 1) {
-            const code = run.members[from + offset]!;
+            const code = memberAt(run, from + offset);
             const living = codeAt(run.status[task]!, from + offset) !== NONE;
             if (code === GONE || (living && !(plain && code === STOPPING))) {
               ends.push({ launch: idOf(seq, first + offset), outcome });

@@ -1,6 +1,18 @@
 import type { ServicesEventOf } from '@orrery/contracts';
 import { codeAt, CodesDraft, type Codes } from './codes.js';
-import { GONE, isIdleAt, levelAt, LIVE, NONE, READY, RETURNED, RUNNING, STOPPING, type RunRow } from './runs.js';
+import {
+  GONE,
+  isIdleAt,
+  levelAt,
+  LIVE,
+  memberAt,
+  NONE,
+  READY,
+  RETURNED,
+  RUNNING,
+  type RunRow,
+  STOPPING,
+} from './runs.js';
 
 type Seen = ServicesEventOf<'TasksObserved'>['data']['state'];
 
@@ -24,7 +36,7 @@ export class RunDraft {
 
   /** False when the member can't stay in its run with that, or left it before. */
   observe(task: string, position: number, seen: Seen): boolean {
-    const code = this.#run.members[position]!;
+    const code = memberAt(this.#run, position);
     if (code === RETURNED) return true;
     if (code === GONE) return false;
     const known = codeAt(this.#status[task]!, position);
@@ -58,6 +70,7 @@ export class RunDraft {
       service: run.service,
       pod: run.pod,
       first: run.first,
+      length: run.length,
       recipe: run.recipe,
       step: run.step,
       request: run.request,

@@ -1,4 +1,5 @@
 import { eachIdRun, idOf, type GrantId, type IdRuns, type LaunchId, type ServicesEventOf } from '@orrery/contracts';
+import { CodesDraft } from './codes.js';
 import { dropMembers, releaseSlots } from './pods.js';
 import {
   isolate,
@@ -12,7 +13,19 @@ import {
   type Place,
 } from './run-rows.js';
 import { RunDraft } from './run-draft.js';
-import { counted, firstPodOf, GONE, isIdleAt, LIVE, PLACING, RETURNED, STOPPING, type RunRow } from './runs.js';
+import {
+  counted,
+  firstPodOf,
+  GONE,
+  isIdleAt,
+  LIVE,
+  memberAt,
+  PLACING,
+  RETURNED,
+  type RunRow,
+  someMember,
+  STOPPING,
+} from './runs.js';
 import { idAt } from './segments.js';
 import { planKey, type PhaseRow, type ServicesRows } from './state.js';
 import { phaseOfStep } from './steps.js';
@@ -31,7 +44,8 @@ export function askForRuns(rows: ServicesRows, data: DataOf<'PlacementRequested'
     const own = isolate(rows, span);
     if (own === undefined) continue;
     const { key, run } = own;
-    const asks = plain && run.request === null && run.members.every((code) => code === PLACING || code === GONE);
+    const asks =
+      plain && run.request === null && !someMember(run, 0, run.length - 1, (code) => code !== PLACING && code !== GONE);
     if (asks) putRun(rows, key, { ...run, request, attempt });
     else breakOutAll(rows, key, run, membersOf(rows, run));
   }
@@ -42,7 +56,9 @@ export function withdrawRuns(rows: ServicesRows, data: DataOf<'PlacementWithdraw
     const found = runAt(rows, data.service, data.pod, span.run.first + span.from);
     if (found === undefined || found.run.request !== data.request) continue;
     const [from, to] = [found.from, found.from + span.to - span.from];
-    const others = found.run.members.some((code, position) => code === PLACING && (position < from || position > to));
+    const others =
+      someMember(found.run, 0, from - 1, (code) => code === PLACING) ||
+      someMember(found.run, to + 1, found.run.length - 1, (code) => code === PLACING);
     const own = others ? isolate(rows, { ...found, from, to }) : found;
     if (own !== undefined) putRun(rows, own.key, { ...own.run, request: null });
   }
@@ -93,24 +109,25 @@ export function observeMembers(rows: ServicesRows, { launches, state }: DataOf<'
 /** Members that are ended because they are not wanted any more stop together; others, and rows, are given back. */
 export function stopMembers(rows: ServicesRows, { launches, reason }: DataOf<'KillOrdered'>): LaunchId[] {
   const rest: LaunchId[] = [];
-  const stops = new Map<string, { run: RunRow; members: Uint8Array }>();
+  const stops = new Map<string, { run: RunRow; members: CodesDraft }>();
   const together = reason === 'scaled-down' || reason === 'uninstalled';
   const told = (place: Place, count: number) => {
     const { key, run, task } = place;
     const fits = together && (run.stopReason === null || run.stopReason === reason);
     for (let position = place.position; position < place.position + count; position += 1) {
-      const code = run.members[position]!;
+      const code = memberAt(run, position);
       if (code === RETURNED) continue;
       if (code === GONE || !fits) rest.push(idAt<LaunchId>(run.tasks[task]!.launches, position)!);
       else if (code === LIVE) {
-        const stop = stops.get(key) ?? { run, members: run.members.slice() };
-        stop.members[position] = STOPPING;
+        const stop = stops.get(key) ?? { run, members: new CodesDraft(run.members) };
+        stop.members.set(position, STOPPING);
         stops.set(key, stop);
       }
     }
   };
   walkIds<LaunchId>(rows, 'launch', launches, { known: told, unknown: (id) => rest.push(id) });
-  for (const [key, { run, members }] of stops) putRun(rows, key, counted({ ...run, members, stopReason: reason }));
+  for (const [key, { run, members }] of stops)
+    putRun(rows, key, counted({ ...run, members: members.codes, stopReason: reason }));
   return rest;
 }
 
@@ -126,8 +143,8 @@ export function returnMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
   const told = ({ key, run, position: from }: Place, count: number) => {
     const ends = takesDown(rows, run);
     for (let position = from; position < from + count; position += 1) {
-      const over = run.members[position] === STOPPING && isIdleAt(run.status, position);
-      if (run.members[position] === RETURNED) continue;
+      const over = memberAt(run, position) === STOPPING && isIdleAt(run.status, position);
+      if (memberAt(run, position) === RETURNED) continue;
       if (!ends || !over) {
         rest.push(idAt<GrantId>(run.grants, position)!);
         continue;
@@ -154,7 +171,7 @@ export function releaseMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
   const gone = new Map<string, { run: RunRow; positions: number[] }>();
   const told = ({ key, run, position: from }: Place, count: number) => {
     for (let position = from; position < from + count; position += 1) {
-      if (run.members[position] !== RETURNED) {
+      if (memberAt(run, position) !== RETURNED) {
         rest.push(idAt<GrantId>(run.grants, position)!);
         continue;
       }

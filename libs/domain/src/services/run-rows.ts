@@ -1,15 +1,24 @@
 import type { Ranges } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
+import { CodesDraft } from './codes.js';
 import {
-  counted,
   cutRun,
   firstPodOf,
   GONE,
+  isIdleAt,
   isPod,
+  levelAt,
+  LIVE,
+  memberAt,
+  NONE,
+  PLACING,
   podOfRun,
+  READY,
   RUN_LENGTH_MAX,
   RUN_LENGTH_MIN,
+  RUNNING,
   type RunRow,
+  someMember,
 } from './runs.js';
 import { bucketOf, findId } from './segments.js';
 import { planKey, podKey, type PodRow, type ServicesRows } from './state.js';
@@ -41,7 +50,7 @@ export function runAt(rows: ServicesRows, service: string, pod: string, index: n
   for (const [key, run] of rows.runs.entries(podKey(service, pod, index - (index % RUN_LENGTH_MAX)))) {
     if (run.first > index || run.service !== service || run.pod !== pod) return undefined;
     const position = index - run.first;
-    if (position < run.members.length) return { key, run, from: position, to: position };
+    if (position < run.length) return { key, run, from: position, to: position };
   }
   return undefined;
 }
@@ -53,7 +62,7 @@ export function spansIn(rows: ServicesRows, service: string, pod: string, ranges
     for (const [key, run] of rows.runs.entries(podKey(service, pod, first - (first % RUN_LENGTH_MAX)))) {
       if (run.first > last || run.service !== service || run.pod !== pod) break;
       const from = Math.max(0, first - run.first);
-      const to = Math.min(run.members.length - 1, last - run.first);
+      const to = Math.min(run.length - 1, last - run.first);
       if (from <= to) spans.push({ key, run, from, to });
     }
   }
@@ -92,7 +101,7 @@ export function memberOf(rows: ServicesRows, run: RunRow, position: number): Pod
 }
 
 /** Members of a run as rows, in the order of their indexes. */
-export function membersOf(rows: ServicesRows, run: RunRow, from = 0, to = run.members.length - 1): PodRow[] {
+export function membersOf(rows: ServicesRows, run: RunRow, from = 0, to = run.length - 1): PodRow[] {
   const members: PodRow[] = [];
   for (let position = from; position <= to; position += 1) {
     const row = memberOf(rows, run, position);
@@ -138,19 +147,18 @@ export function breakOut(rows: ServicesRows, service: string, pod: string, index
 
 /** Makes these members rows. */
 export function breakOutAll(rows: ServicesRows, key: string, run: RunRow, gone: readonly PodRow[]): void {
-  let holes = gone.length;
-  for (const code of run.members) if (code === GONE) holes += 1;
-  const all = holes * 4 > run.members.length ? membersOf(rows, run) : gone;
+  const holes = run.length - run.pods - run.returned + gone.length;
+  const all = holes * 4 > run.length ? membersOf(rows, run) : gone;
   if (all.length === 0) return;
-  const members = run.members.slice();
+  const members = new CodesDraft(run.members);
   let up = 0;
   for (const row of all) {
-    members[row.index - run.first] = GONE;
+    members.set(row.index - run.first, GONE);
     if (run.step !== null && row.step === undefined) up += 1;
     fileRow(rows, row);
   }
   if (up > 0) countSteps(rows, run, run.step!, up);
-  putRun(rows, key, counted({ ...run, members }));
+  putRun(rows, key, { ...run, members: members.codes, ...countsWithout(run, all) });
 }
 
 /**
@@ -164,7 +172,7 @@ export function isolate(rows: ServicesRows, span: Span): { key: string; run: Run
   if (found === undefined) return undefined;
   const { key, run, from } = found;
   const to = from + span.to - span.from;
-  const others = hasPods(run, 0, from - 1) || hasPods(run, to + 1, run.members.length - 1);
+  const others = someMember(run, 0, from - 1, isPod) || someMember(run, to + 1, run.length - 1, isPod);
   if (!others) return { key, run };
   if (to - from + 1 < RUN_LENGTH_MIN) {
     breakOutAll(rows, key, run, membersOf(rows, run, from, to));
@@ -175,7 +183,7 @@ export function isolate(rows: ServicesRows, span: Span): { key: string; run: Run
   for (const [begin, end] of [
     [0, from],
     [from, to + 1],
-    [to + 1, run.members.length],
+    [to + 1, run.length],
   ] as const) {
     if (begin === end) continue;
     const part = cutRun(run, begin, end);
@@ -187,7 +195,16 @@ export function isolate(rows: ServicesRows, span: Span): { key: string; run: Run
   return own;
 }
 
-function hasPods({ members }: RunRow, from: number, to: number): boolean {
-  for (let position = from; position <= to; position += 1) if (isPod(members[position])) return true;
-  return false;
+function countsWithout(run: RunRow, gone: readonly PodRow[]): Pick<RunRow, 'pods' | 'running' | 'up' | 'idle'> {
+  let { pods, running, up, idle } = run;
+  for (const { index } of gone) {
+    const position = index - run.first;
+    const code = memberAt(run, position);
+    const level = code === LIVE ? levelAt(run.status, position) : NONE;
+    pods -= 1;
+    if (level >= RUNNING) running -= 1;
+    if (level === READY) up -= 1;
+    if (code !== PLACING && isIdleAt(run.status, position)) idle -= 1;
+  }
+  return { pods, running, up, idle };
 }

@@ -12,7 +12,7 @@ import { newCodes, withCodes } from './codes.js';
 import { membersOn } from './pods.js';
 import { putRun, runAt, spansIn, type Span } from './run-rows.js';
 import { stretchesOf, without, type Range } from './run-steps.js';
-import { counted, epochAt, LIVE, ORDERED, PLACING, type RunRow, type RunTask } from './runs.js';
+import { counted, epochAt, LIVE, memberAt, ORDERED, PLACING, type RunRow, type RunTask, someMember } from './runs.js';
 import { cutSegments, idAt, mergeSegments, segmentsOf, type Segments } from './segments.js';
 import type { ServicesRows } from './state.js';
 
@@ -107,7 +107,7 @@ function fitsRun(run: RunRow, order: Seats['order']): boolean {
 }
 
 function takesSeat(run: RunRow, position: number, { order, grantIds }: Columns, at: number): boolean {
-  if (run.members[position] === PLACING) return true;
+  if (memberAt(run, position) === PLACING) return true;
   if (order === undefined) return false;
   if (idAt(run.tasks[order.task]?.launches ?? [], position) !== undefined) return false;
   return idAt<GrantId>(run.grants, position) === idAt<GrantId>(grantIds, at);
@@ -116,20 +116,19 @@ function takesSeat(run: RunRow, position: number, { order, grantIds }: Columns, 
 function seated(run: RunRow, stretch: Stretch, columns: Columns): RunRow {
   const { from, count, at } = stretch;
   const { order } = columns;
-  const members = run.members.slice();
-  const placed = members[from] === PLACING;
-  members.fill(LIVE, from, from + count);
+  const members = withCodes(run.members, from, count, LIVE);
+  const placed = memberAt(run, from) === PLACING;
   const here = placed ? placedHere(run, stretch, columns) : {};
   const ports = { ...run.ports };
   for (const name in columns.ports) {
-    const column = (ports[name] ?? new Uint32Array(members.length)).slice();
+    const column = (ports[name] ?? new Uint32Array(run.length)).slice();
     const told = columns.set.ports![columns.ports[name]!]!;
     for (let offset = 0; offset < count; offset += 1) column[from + offset] = valueAt(told, at + offset);
     ports[name] = column;
   }
   const more = order === undefined ? {} : orderedHere(run, stretch, columns, order);
-  const request = members.includes(PLACING) ? run.request : null;
-  return { ...run, members, request, ports, ...here, ...more };
+  const left = someMember({ ...run, members }, 0, run.length - 1, (code) => code === PLACING);
+  return { ...run, members, request: left ? run.request : null, ports, ...here, ...more };
 }
 
 function placedHere(run: RunRow, { from, count, at }: Stretch, columns: Columns): Partial<RunRow> {
@@ -159,7 +158,7 @@ export function noteEpoch(rows: ServicesRows, agent: AgentId, epoch: number): vo
 }
 
 function everyEpoch(run: RunRow): Uint32Array {
-  return Uint32Array.from(run.members, (_, position) => epochAt(run, position));
+  return Uint32Array.from({ length: run.length }, (_, position) => epochAt(run, position));
 }
 
 function orderedHere(
@@ -169,7 +168,7 @@ function orderedHere(
   { task, incarnation, template }: NonNullable<Seats['order']>,
 ): Pick<RunRow, 'tasks' | 'status'> {
   const launches = mergeSegments(run.tasks[task]?.launches ?? [], cutSegments(launchIds, at, at + count, from));
-  const status = withCodes(run.status[task] ?? newCodes(run.members.length), from, count, ORDERED);
+  const status = withCodes(run.status[task] ?? newCodes(run.length), from, count, ORDERED);
   return {
     tasks: byName({ ...run.tasks, [task]: { incarnation, kind: kindOf(template), launches } }),
     status: byName({ ...run.status, [task]: status }),

@@ -2,7 +2,7 @@ import type { Ranges } from '@orrery/contracts';
 import { dropMembers, rowsIn } from './pods.js';
 import { recipeAt } from './recipe.js';
 import { breakOutAll, isolate, membersOf, putRun, runAt, spansIn } from './run-rows.js';
-import { isPod, newRun, PLACING, RUN_LENGTH_MAX, RUN_LENGTH_MIN, type RunRow } from './runs.js';
+import { isPod, memberAt, newRun, PLACING, RUN_LENGTH_MAX, RUN_LENGTH_MIN, type RunRow } from './runs.js';
 import { podKey, type PhaseRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Parts of ranges. */
@@ -104,7 +104,7 @@ export function stretchesOf(
   const stretches: Range[] = [];
   let begin = -1;
   for (let position = from; position <= to + 1; position += 1) {
-    const inside = position <= to && holds(run.members[position]!, position);
+    const inside = position <= to && holds(memberAt(run, position), position);
     if (inside && begin < 0) begin = position;
     if (inside || begin < 0) continue;
     stretches.push([run.first + begin, run.first + position - 1]);
@@ -150,7 +150,7 @@ export function completeStepsOfRuns(rows: ServicesRows, phase: PhaseRow, service
     const over: number[] = [];
     for (let offset = 0; offset <= span.to - span.from; offset += 1) {
       const position = found.from + offset;
-      const free = found.run.members[position] === PLACING && found.run.request === null;
+      const free = memberAt(found.run, position) === PLACING && found.run.request === null;
       if (phase.action === 'decommission' && free) over.push(position);
       else apart.push(...membersOf(rows, found.run, position, position));
     }

@@ -7,7 +7,7 @@ import type { Proposal } from './proposal.js';
 import { recipeAt, type Recipe } from './recipe.js';
 import { membersOf } from './run-rows.js';
 import type { Range } from './run-steps.js';
-import { epochAt, isIdleAt, LIVE, STOPPING, type RunRow } from './runs.js';
+import { epochAt, isIdleAt, LIVE, memberAt, type RunRow, STOPPING } from './runs.js';
 import { eachSegment } from './segments.js';
 import type { ServiceRow, ServicesState } from './state.js';
 import { tallyOf } from './tallies.js';
@@ -67,7 +67,7 @@ type Work = 'return' | 'launch' | 'alone';
 /** What to do about a member that holds a place on which nothing runs. */
 function workAt({ state }: Proposal, run: RunRow, position: number, wanted: number): Work {
   const isWanted = run.first + position < wanted;
-  if (run.members[position] === STOPPING) return isWanted ? 'alone' : 'return';
+  if (memberAt(run, position) === STOPPING) return isWanted ? 'alone' : 'return';
   const isLost = state.agents.has(agentNamed(state, run.agents[position]!));
   return isWanted && !isLost ? 'launch' : 'alone';
 }
@@ -77,7 +77,7 @@ function idleStretches(run: RunRow, what: (position: number) => Work): { work: W
   const found: { work: Work; from: number; to: number }[] = [];
   let left = run.idle;
   for (let position = 0; left > 0; position += 1) {
-    const code = run.members[position];
+    const code = memberAt(run, position);
     if ((code !== STOPPING && code !== LIVE) || !isIdleAt(run.status, position)) continue;
     left -= 1;
     const work = what(position);

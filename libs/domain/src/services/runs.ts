@@ -1,5 +1,5 @@
 import type { AgentId, GrantId, LaunchId, RequestId, ServiceName } from '@orrery/contracts';
-import { codeAt, cutCodes, type Codes } from './codes.js';
+import { codeAt, cutCodes, newCodes, withCodes, type Codes } from './codes.js';
 import { bucketsOf, cutSegments, idAt, type Segments } from './segments.js';
 import type { PodRow, Seat, StopReason, TaskRow } from './state.js';
 
@@ -16,6 +16,7 @@ export interface RunRow {
   readonly service: ServiceName;
   readonly pod: string;
   readonly first: number;
+  readonly length: number;
   /** The version whose recipe they are to run; those that were launched run it. */
   readonly recipe: number;
   /** Run of the plan whose steps on these pods are complete when they are up, and counted when all are. */
@@ -27,7 +28,7 @@ export interface RunRow {
   /** Of those that are STOPPING. */
   readonly stopReason: StopReason | null;
   /** One of the codes above for each position. */
-  readonly members: Uint8Array;
+  readonly members: Codes;
   /** Their numbers; 0: none yet. */
   readonly agents: Uint32Array;
   /** One for each position, or a single one for all. */
@@ -76,12 +77,13 @@ export function newRun(service: ServiceName, pod: string, first: number, length:
     service,
     pod,
     first,
+    length,
     recipe,
     step: null,
     request: null,
     attempt: 0,
     stopReason: null,
-    members: new Uint8Array(length).fill(PLACING),
+    members: withCodes(newCodes(length), 0, length, PLACING),
     agents: new Uint32Array(length),
     epochs: new Uint32Array(1),
     grants: [],
@@ -96,7 +98,7 @@ export function newRun(service: ServiceName, pod: string, first: number, length:
   };
 }
 
-export function isPod(code: number | undefined): boolean {
+export function isPod(code: number): boolean {
   return code === PLACING || code === LIVE || code === STOPPING;
 }
 
@@ -123,10 +125,10 @@ export function isIdleAt(status: RunRow['status'], position: number): boolean {
 
 /** What a run counts of itself. */
 export function counted(run: RunRow): RunRow {
-  const { members, status } = run;
+  const { members, status, length } = run;
   let [pods, running, up, idle, returned] = [0, 0, 0, 0, 0];
-  for (let position = 0; position < members.length; position += 1) {
-    const code = members[position]!;
+  for (let position = 0; position < length; position += 1) {
+    const code = codeAt(members, position);
     if (code === RETURNED) returned += 1;
     if (!isPod(code)) continue;
     pods += 1;
@@ -145,7 +147,8 @@ export function cutRun(run: RunRow, from: number, to: number): RunRow {
   return counted({
     ...run,
     first: run.first + from,
-    members: run.members.slice(from, to),
+    length: to - from,
+    members: cutCodes(run.members, from, to),
     agents: run.agents.slice(from, to),
     epochs: run.epochs.length === 1 ? run.epochs : run.epochs.slice(from, to),
     grants: cutSegments(run.grants, from, to, 0),
@@ -156,8 +159,26 @@ export function cutRun(run: RunRow, from: number, to: number): RunRow {
 }
 
 /** Index of its first pod: some before it may have left. */
-export function firstPodOf({ first, members }: RunRow): number {
-  return first + members.findIndex(isPod);
+export function firstPodOf(run: RunRow): number {
+  let position = 0;
+  while (position < run.length && !isPod(memberAt(run, position))) position += 1;
+  return run.first + position;
+}
+
+/** What a position is: one of the codes of members. */
+export function memberAt({ members }: RunRow, position: number): number {
+  return codeAt(members, position);
+}
+
+/** Whether some members between two positions (both included) are so. */
+export function someMember(
+  run: RunRow,
+  from: number,
+  to: number,
+  holds: (code: number, position: number) => boolean,
+): boolean {
+  for (let position = from; position <= to; position += 1) if (holds(memberAt(run, position), position)) return true;
+  return false;
 }
 
 const STATUS_OF = { [PLACING]: 'placing', [LIVE]: 'live', [STOPPING]: 'stopping' } as const;
@@ -165,7 +186,7 @@ const TASK_STATUS_OF = ['idle', 'ordered', 'running', 'ready'] as const;
 
 /** A member as the row that it would be by itself; nothing when it is no pod of this run. */
 export function podOfRun(run: RunRow, position: number, agentNamed: (number: number) => AgentId): PodRow | undefined {
-  const code = run.members[position];
+  const code = memberAt(run, position);
   if (code !== PLACING && code !== LIVE && code !== STOPPING) return undefined;
   const up = code === LIVE && levelAt(run.status, position) === READY;
   const tasks = tasksAt(run, position);

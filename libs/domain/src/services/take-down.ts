@@ -8,7 +8,7 @@ import { numberOf } from './agents.js';
 import type { Proposal } from './proposal.js';
 import { membersOf, spansIn } from './run-rows.js';
 import { absentIn, stretchesOf, unionOf, type Range } from './run-steps.js';
-import { isIdleAt, LIVE, NONE, PLACING, type RunRow } from './runs.js';
+import { isIdleAt, LIVE, memberAt, NONE, PLACING, type RunRow, someMember } from './runs.js';
 import { eachSegment } from './segments.js';
 import { settle } from './settle.js';
 import { launchesOf, type PhaseRow, type PlanRow, type PodRow, type ServiceRow } from './state.js';
@@ -51,7 +51,10 @@ function numbersOfLost({ state }: Proposal): number[] {
 
 /** Somebody in it holds a place on a machine that can't be reached, or one on which nothing was launched yet. */
 function needsCare(run: RunRow, lost: readonly number[]): boolean {
-  if (run.idle > 0 && run.members.some((code, position) => code === LIVE && isIdleAt(run.status, position)))
+  if (
+    run.idle > 0 &&
+    someMember(run, 0, run.length - 1, (code, position) => code === LIVE && isIdleAt(run.status, position))
+  )
     return true;
   return lost.some((number) => run.agents.includes(number));
 }
@@ -74,17 +77,17 @@ function takeDownRuns(proposal: Proposal, service: ServiceRow, runs: readonly Ru
 function addLaunches(launches: IdRunsBuilder, run: RunRow): void {
   for (const task in run.tasks) {
     const status = run.status[task]!;
-    eachSegment(run.tasks[task]!.launches, 0, run.members.length, (position, count, seq, first) => {
+    eachSegment(run.tasks[task]!.launches, 0, run.length, (position, count, seq, first) => {
       for (let offset = 0; offset < count; offset += 1) {
         const at = position + offset;
-        if (run.members[at] === LIVE && codeAt(status, at) !== NONE) launches.add(seq, first + offset);
+        if (memberAt(run, at) === LIVE && codeAt(status, at) !== NONE) launches.add(seq, first + offset);
       }
     });
   }
 }
 
 function withoutPlace(run: RunRow): Range[] {
-  return stretchesOf(run, 0, run.members.length - 1, (code) => code === PLACING);
+  return stretchesOf(run, 0, run.length - 1, (code) => code === PLACING);
 }
 
 /** What can't be reached is left behind, and the plan goes on. */

@@ -2,7 +2,7 @@ import { idRunsOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
 import type { Proposal } from './proposal.js';
 import { runsOf } from './run-rows.js';
-import { RETURNED } from './runs.js';
+import { memberAt, RETURNED } from './runs.js';
 import { ownerKey, planKey, type LeavingRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Goes on without what these pods hold on machines that can't be reached: it is collected when they return or are gone. */
@@ -47,8 +47,8 @@ function agentsOfReturned(rows: ServicesRows, service: string): AgentId[] | unde
   const agents = new Set<AgentId>();
   for (const [, run] of runsOf(rows, service)) {
     if (run.returned === 0) continue;
-    for (const [position, code] of run.members.entries()) {
-      if (code !== RETURNED) continue;
+    for (let position = 0; position < run.length; position += 1) {
+      if (memberAt(run, position) !== RETURNED) continue;
       const agent = agentNamed(rows, run.agents[position]!);
       if (rows.agents.get(agent)?.state !== 'UNREACHABLE') return undefined;
       agents.add(agent);
