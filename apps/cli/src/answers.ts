@@ -9,6 +9,8 @@ export interface Service {
     Record<string, { readonly count: number; readonly running: number; readonly ready?: number }>
   >;
   readonly plan: { readonly name: string; readonly status: string } | null;
+  /** Of one service alone. */
+  readonly spec?: { readonly pods: Readonly<Record<string, { readonly tasks: object }>> };
 }
 
 export interface ServiceVersion {

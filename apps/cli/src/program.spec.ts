@@ -137,8 +137,8 @@ describe('orrery', () => {
   it('says what is in the way when a plan is not complete in time, and ends with 5', async () => {
     const pods = [
       { name: 'web-0', state: 'READY', tasks: [] },
-      { name: 'web-1', state: 'PLACING', message: 'waits', tasks: [{ id: 'hello.web-1.server' }] },
-      { name: 'web-2', state: 'PLACING', message: 'waits', tasks: [{ id: 'hello.web-2.server' }] },
+      { name: 'web-1', state: 'PLACING', message: 'waits', tasks: [] },
+      { name: 'web-2', state: 'PLACING', message: 'waits', tasks: [] },
       { name: 'db-0', state: 'DELAYED', message: 'runs again in 5 s', tasks: [{ id: 'hello.db-0.main' }] },
     ];
     answer = ({ method, url }, response) => {
@@ -147,11 +147,14 @@ describe('orrery', () => {
       else if (url.startsWith('/v1/events')) response.end('');
       else if (url.includes('/plans/')) response.end(JSON.stringify({ name: 'deploy', status: 'IN_PROGRESS' }));
       else if (url.endsWith('/why')) response.end(JSON.stringify({ sentence: 'no place on any of 3 agents' }));
-      else response.end(JSON.stringify({ items: pods, next: null }));
+      else if (url.includes('/pods')) response.end(JSON.stringify({ items: pods, next: null }));
+      else response.end(JSON.stringify({ ...hello, spec: { pods: { web: { tasks: { server: {} } } } } }));
     };
     const { code, err } = await orrery('service scale hello web 3 --timeout 0.05s');
     expect(code).toBe(5);
-    expect(err).toContain('web-1 (and 1 more like it) waits for a place: no place on any of 3 agents\n');
+    expect(err).toContain(
+      'web-1 (and 1 more like it) waits for a place: no place on any of 3 agents; `orrery task why hello.web-1.server`',
+    );
     expect(err).toContain('db-0 is DELAYED: runs again in 5 s\n');
     expect(seen.filter(({ url }) => url.endsWith('/why'))).toHaveLength(1);
   });

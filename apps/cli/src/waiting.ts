@@ -44,7 +44,7 @@ export async function waitUntil(call: Call, what: Awaited, look: () => Promise<L
 }
 
 function timedOut(waitsFor: string, timeoutMs: number, progress: string, why: readonly string[]): CliError {
-  const more = 'it goes on; `orrery task why` explains tasks that wait, --timeout waits longer';
+  const more = 'it goes on; --timeout waits longer';
   return new CliError('not-in-time', `${waitsFor} was not complete after ${timeoutMs / 1000} s: ${progress}`, {
     remedy: [...why, more].join('\n  '),
     exitCode: exitCodes.notPlaced,
