@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { eventually } from '@orrery/testing';
 
+/** Of util-linux: runs a command on a terminal of its own. */
+const terminal = 'script';
+
 /** The CLI at a terminal of 33 rows and 111 columns, as somebody who types and reads. */
 export class TypedCli {
   #shown = '';
@@ -9,7 +12,7 @@ export class TypedCli {
   /** After the call, its exit code and whether the terminal shows keys and reads lines again are shown. */
   constructor(call: string, home: string) {
     const line = `stty rows 33 cols 111 echo icanon; npx orrery ${call}; echo "ended with $?"; stty -a`;
-    this.#child = spawn('script', ['-qefc', line, '/dev/null'], {
+    this.#child = spawn(terminal, ['-qefc', line, '/dev/null'], {
       env: { ...process.env, SHELL: '/bin/sh', ORRERY_HOME: home },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -37,8 +37,8 @@ export interface AgentParts {
 
 const HEARTBEAT_MS = 1000;
 const LAST_REPORTS_MS_MAX = 3000;
-/** Tasks that begin at the same time: more would only wait for the same processors. */
-const STARTS_MAX = 16;
+/** At least so many tasks begin at the same time. More than there are processors only make each other wait. */
+const STARTS_MIN = 2;
 const PROBES_MAX = 16;
 
 /** One life of an agent process: what it judges is in agent-state/, what it does is here. */
@@ -48,7 +48,7 @@ export class Agent {
   readonly #link: BrokerLink;
   readonly #checks: Checks;
   readonly #streams: Streams;
-  readonly #starts = new Slots(STARTS_MAX);
+  readonly #starts: Slots;
   readonly #probes = new Slots(PROBES_MAX);
   #stopHeartbeat: (() => void) | undefined;
   #onLeave: ((told: boolean) => void) | undefined;
@@ -65,6 +65,7 @@ export class Agent {
     const { agent } = checkpoint.state;
     const warn = (message: string) => say('warn', message);
     this.#parts = parts;
+    this.#starts = new Slots(Math.max(STARTS_MIN, Math.ceil(facts.capacity.cpusMilli / 1000)));
     this.#loop = new AgentLoop({
       checkpoint,
       clock,

@@ -5,8 +5,12 @@ export interface Service {
   readonly role: string;
   readonly state: string;
   readonly cell?: number;
-  readonly pods: Readonly<Record<string, { readonly count: number; readonly running: number }>>;
-  readonly plan: unknown;
+  readonly pods: Readonly<
+    Record<string, { readonly count: number; readonly running: number; readonly ready?: number }>
+  >;
+  readonly plan: { readonly name: string; readonly status: string } | null;
+  /** Of one service alone. */
+  readonly spec?: { readonly pods: Readonly<Record<string, { readonly tasks: object }>> };
 }
 
 export interface ServiceVersion {
@@ -45,6 +49,7 @@ export interface Pod {
   readonly name: string;
   readonly agent?: string | null;
   readonly state: string;
+  readonly message?: string;
   readonly tasks?: readonly Task[];
 }
 
@@ -60,6 +65,8 @@ export interface Task {
   readonly address?: string;
   readonly ports?: Readonly<Record<string, number>>;
   readonly ready?: boolean;
+  /** In a row. */
+  readonly failures?: number;
   readonly since?: string;
 }
 
@@ -82,6 +89,18 @@ export interface Agent {
   readonly resources: Amounts;
   readonly used: Amounts;
   readonly domain?: { readonly region?: string; readonly zone?: string };
+  readonly address?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Ranges, first and last. */
+  readonly ports?: readonly (readonly [number, number])[];
+  readonly tasks?: number;
+}
+
+export interface Role {
+  readonly role: string;
+  readonly weight: number;
+  readonly used: Amounts;
+  readonly waiting: number;
 }
 
 export interface Amounts {

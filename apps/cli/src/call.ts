@@ -73,7 +73,12 @@ export function callOf(command: Command, surroundings: Surroundings): Call {
       actor: surroundings.actor,
       patienceMs: PATIENCE_MS,
     }),
-    output: new Output(options.output ?? 'table', surroundings.out, surroundings.err),
+    output: new Output(
+      options.output ?? 'table',
+      surroundings.out,
+      surroundings.err,
+      () => surroundings.terminal?.size().columns,
+    ),
     surroundings,
   };
 }
@@ -84,7 +89,7 @@ export async function confirm(call: Call, question: string): Promise<void> {
   const { ask } = call.surroundings;
   if (ask === undefined) {
     const remedy = 'add --yes, since there is no terminal to ask on';
-    throw new CliError('not-confirmed', `${question} was not confirmed`, { remedy, exitCode: exitCodes.usage });
+    throw new CliError('not-confirmed', `"${question}" was not answered`, { remedy, exitCode: exitCodes.usage });
   }
   const answer = await ask(`${question} [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('not-confirmed', 'nothing was changed');

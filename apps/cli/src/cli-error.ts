@@ -31,7 +31,8 @@ export function errorOfProblem(problem: Problem): CliError {
     problem.code ?? `http-${problem.status}`,
     problem.detail ?? problem.title ?? 'the gateway failed',
     {
-      exitCode: exitCodeOfStatus(problem.status),
+      // What an option said was passed on as it was.
+      exitCode: problem.code === 'invalid-parameter' ? exitCodes.usage : exitCodeOfStatus(problem.status),
       ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }),
       ...(problem.field === undefined ? {} : { field: problem.field }),
     },

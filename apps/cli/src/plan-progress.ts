@@ -1,6 +1,7 @@
 import type { Phase, Plan } from './answers.js';
 import { path, type Call } from './call.js';
 import type { Outcome } from './gateway-client.js';
+import { whyNotReady } from './not-ready.js';
 import { waitUntil } from './waiting.js';
 
 /** Enough to see whether anything is stuck; the counts are told anyway. */
@@ -10,7 +11,8 @@ const STEPS_LOOKED_AT = 100;
 export async function waitForPlans(call: Call, outcome: Outcome): Promise<void> {
   if (call.options.detach === true) return;
   for (const { service, plan } of outcome.plans ?? []) {
-    await waitUntil(call, { service, waitsFor: `plan ${plan} of ${service}` }, async () => {
+    const why = () => whyNotReady(call, service);
+    await waitUntil(call, { service, waitsFor: `plan ${plan} of ${service}`, why }, async () => {
       const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`, {
         steps: STEPS_LOOKED_AT,
       });

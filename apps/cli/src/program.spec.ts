@@ -134,11 +134,62 @@ describe('orrery', () => {
     expect(seen[1]!.headers['orrery-min-position']).toBe('after');
   });
 
+  it('says what is in the way when a plan is not complete in time, and ends with 5', async () => {
+    const pods = [
+      { name: 'web-0', state: 'READY', tasks: [] },
+      { name: 'web-1', state: 'PLACING', message: 'waits', tasks: [] },
+      { name: 'web-2', state: 'PLACING', message: 'waits', tasks: [] },
+      { name: 'db-0', state: 'DELAYED', message: 'runs again in 5 s', tasks: [{ id: 'hello.db-0.main' }] },
+    ];
+    answer = ({ method, url }, response) => {
+      const plans = [{ service: 'hello', plan: 'deploy' }];
+      if (method === 'POST') response.end(JSON.stringify({ commandId: 'c', position: 'p', status: 'accepted', plans }));
+      else if (url.startsWith('/v1/events')) response.end('');
+      else if (url.includes('/plans/')) response.end(JSON.stringify({ name: 'deploy', status: 'IN_PROGRESS' }));
+      else if (url.endsWith('/why')) response.end(JSON.stringify({ sentence: 'no place on any of 3 agents' }));
+      else if (url.includes('/pods')) response.end(JSON.stringify({ items: pods, next: null }));
+      else response.end(JSON.stringify({ ...hello, spec: { pods: { web: { tasks: { server: {} } } } } }));
+    };
+    const { code, err } = await orrery('service scale hello web 3 --timeout 0.05s');
+    expect(code).toBe(5);
+    expect(err).toContain(
+      'web-1 (and 1 more like it) waits for a place: no place on any of 3 agents; `orrery task why hello.web-1.server`',
+    );
+    expect(err).toContain('db-0 is DELAYED: runs again in 5 s\n');
+    expect(seen.filter(({ url }) => url.endsWith('/why'))).toHaveLength(1);
+  });
+
+  it('takes an agent by its hostname, and names those that may be meant', async () => {
+    const amounts = { cpus: 1, memory: 1, disk: 1, gpus: 0 };
+    const agents = ['ada-1', 'ada-2', 'eve-1'].map((id) => {
+      return { id, hostname: id, state: 'ACTIVE', resources: amounts, used: amounts };
+    });
+    answer = ({ method, url }, response) => {
+      const found = agents.find(({ id }) => url.includes(`/v1/agents/${id}`));
+      if (method === 'POST') response.end(JSON.stringify({ commandId: 'c', position: 'p', status: 'accepted' }));
+      else if (found !== undefined) response.end(JSON.stringify(found));
+      else if (url.startsWith('/v1/agents?')) response.end(JSON.stringify({ items: agents, next: null }));
+      else {
+        const problem = JSON.stringify({ status: 404, code: 'unknown-agent', detail: 'there is no agent' });
+        response.writeHead(404, { 'content-type': 'application/problem+json' }).end(problem);
+      }
+    };
+    expect((await orrery('agent drain eve --detach')).out).toBe('eve-1 ACTIVE\n');
+    expect(seen.find(({ method }) => method === 'POST')?.url).toBe('/v1/agents/eve-1/drain');
+    expect(await orrery('agent gone ada --yes')).toEqual({
+      code: 2,
+      out: '',
+      err: 'error: ada may mean 2 agents (ambiguous)\n  ada-1 (ada-1, ACTIVE)\n  ada-2 (ada-2, ACTIVE)\n',
+    });
+    expect((await orrery('agent show bob')).code).toBe(3);
+    expect(seen.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
   it('sets a role and its quota, in the fields of the interface', async () => {
     const role = { role: 'eng/web', weight: 2, used: {}, usedBelow: {}, waiting: 0 };
     answer = ({ method }, response) =>
       response.end(JSON.stringify(method === 'GET' ? role : { commandId: 'c', position: 'after', status: 'accepted' }));
-    expect((await orrery('role set eng/web --weight 2')).out).toBe('eng/web weight 2\n');
+    expect((await orrery('role set eng/web --weight 2')).out).toBe('eng/web has weight 2\n');
     expect(seen[0]).toMatchObject({ method: 'PUT', url: '/v1/roles/eng%2Fweb', body: '{"weight":2}' });
     const set = await orrery('quota set eng/web --cpus 1.5 --memory 64 --guarantee-gpus 1 --force');
     expect(set.out).toBe('eng/web at most cpus 1.5, memory 64; at least gpus 1\n');
@@ -310,6 +361,12 @@ describe('orrery', () => {
     expect((await orrery('service frobnicate')).code).toBe(2);
     expect((await orrery('service scale hello web many')).code).toBe(2);
     expect((await orrery('task list -o csv')).code).toBe(2);
+    expect((await orrery('task list --state foo')).code).toBe(2);
+    expect((await orrery('task list --limit 0')).code).toBe(2);
+    expect((await orrery('task exec t --ttl 2h -- ls')).code).toBe(2);
+    expect((await orrery('role set eng')).code).toBe(2);
+    expect((await orrery('role set eng --weight 0')).code).toBe(2);
+    expect(seen).toEqual([]);
     expect((await orrery('--help')).code).toBe(0);
   });
 
@@ -327,7 +384,10 @@ describe('orrery', () => {
       () => undefined,
     );
     const complete = (before: string[], typed: string) =>
-      candidates(program, before, typed, async (noun) => (noun === 'service' ? ['hello', 'kafka'] : []));
+      candidates(program, before, typed, async ({ kind, verb, given }) => {
+        if (kind === 'service') return ['hello', 'kafka'];
+        return [`${kind} of ${verb} ${given.join(' ')}`];
+      });
     expect(await complete([], 'ta')).toEqual(['task']);
     expect(await complete(['service'], 'sc')).toEqual(['scale']);
     expect(await complete(['service', 'show'], '')).toEqual(['hello', 'kafka']);
@@ -335,5 +395,8 @@ describe('orrery', () => {
     expect(await complete(['task', 'list', '-o'], 'j')).toEqual(['json']);
     expect(await complete(['task', 'list'], '--st')).toEqual(['--state']);
     expect(await complete(['completion'], 'z')).toEqual(['zsh']);
+    expect(await complete(['task', 'list', '--state'], 'R')).toEqual(['RUNNING']);
+    expect(await complete(['pod', 'show', 'hello'], 'pod')).toEqual(['pod of pod show hello']);
+    expect(await complete(['service', 'scale', '--detach', 'hello'], '')).toEqual(['pod of service scale hello']);
   });
 });

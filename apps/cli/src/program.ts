@@ -3,6 +3,7 @@ import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addSharing } from './sharing-grammar.js';
+import { taskStates } from './task-states.js';
 
 export interface VerbDefinition {
   readonly usage: string;
@@ -58,7 +59,7 @@ function addCluster(program: Command, add: Add): void {
       new Option('--detach', 'return once it is ready'),
       new Option('--agents <n>', 'number of local agents').argParser(wholeNumber),
       new Option('--simulate', 'agents without machines, thousands in one process'),
-      new Option('--instances <n>', 'instances of each of the three owners').argParser(wholeNumber),
+      new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
     ],
   });
@@ -181,8 +182,8 @@ function addTasks(task: Command, add: Add): void {
     load: verb('list'),
     options: [
       new Option('--service <name>', 'of one service'),
-      new Option('--agent <id>', 'on one agent'),
-      new Option('--state <state>', 'in one state, such as RUNNING'),
+      new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
+      new Option('--state <state>', 'in one state, such as RUNNING').choices(taskStates).argParser(oneOfStates),
       ...listing(),
     ],
   });
@@ -211,7 +212,7 @@ function addTasks(task: Command, add: Add): void {
       new Option('-i, --stdin', 'give it what comes on stdin'),
       new Option('-t, --tty', 'run it on a terminal; with -i this one is handed over: exec -it TASK -- bash'),
       new Option('--ttl <duration>', 'end it after so long, at most 1h (default: 60s; with -i or -t: none)').argParser(
-        duration,
+        hourAtMost,
       ),
     ],
   });
@@ -344,21 +345,47 @@ function addTools(program: Command, add: Add): void {
 const output = () =>
   new Option('-o, --output <format>', 'how to print it').choices([...outputFormats]).default('table' as const);
 const at = () => new Option('--at <time>', 'as it was then: a time (RFC 3339), a duration ago, or a position');
-const limit = () => new Option('--limit <n>', 'at most so many').argParser(wholeNumber);
+const limit = () => new Option('--limit <n>', 'at most so many').argParser(countFromOne);
 const yes = () => new Option('-y, --yes', 'do not ask');
 const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
 const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
 const listing = () => [limit(), ...reading()];
+const reasonAndOutput = () => [new Option('--reason <text>', 'why; kept for ever'), output()];
 const changing = () => [
-  new Option('--reason <text>', 'why; kept for ever'),
+  ...reasonAndOutput(),
   new Option('--detach', 'return once it is accepted'),
   new Option('--timeout <duration>', 'how long to wait until it is done').argParser(duration).default(300_000, '5m'),
-  output(),
 ];
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
+}
+
+function countFromOne(text: string): number {
+  const count = wholeNumber(text);
+  if (count < 1) throw new InvalidArgumentError('expected 1 or more.');
+  return count;
+}
+
+function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isFinite(number) || number <= 0) {
+    throw new InvalidArgumentError('expected a number above 0.');
+  }
+  return number;
+}
+
+function hourAtMost(text: string): number {
+  const ms = duration(text);
+  if (ms < 1_000 || ms > 3_600_000) throw new InvalidArgumentError('expected 1s to 1h.');
+  return ms;
+}
+
+function oneOfStates(text: string): string {
+  const state = text.toUpperCase();
+  if (taskStates.includes(state)) return state;
+  throw new InvalidArgumentError(`expected one of ${taskStates.join(', ')}.`);
 }
 
 function integer(text: string): number {

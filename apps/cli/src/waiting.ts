@@ -6,6 +6,13 @@ const DEFAULT_TIMEOUT_MS = 300_000;
 const LOOK_AGAIN_MS = 1000;
 const EVENTS_PAUSE_MS = 100;
 
+export interface Awaited {
+  readonly service?: string;
+  readonly waitsFor: string;
+  /** Asked when the time is over: why it is not done yet. */
+  readonly why?: () => Promise<readonly string[]>;
+}
+
 export interface Look {
   readonly done: boolean;
   /** One line for people, printed whenever it changes. */
@@ -16,11 +23,7 @@ export interface Look {
  * Waits until `look` says done. Looks again whenever the event stream says that something happened, and once a second in
  * case the stream is away; says what changed on stderr.
  */
-export async function waitUntil(
-  call: Call,
-  what: { readonly service?: string; readonly waitsFor: string },
-  look: () => Promise<Look>,
-): Promise<void> {
+export async function waitUntil(call: Call, what: Awaited, look: () => Promise<Look>): Promise<void> {
   const timeoutMs = call.options.timeout ?? DEFAULT_TIMEOUT_MS;
   const deadlineMs = Date.now() + timeoutMs;
   const woken = listen(call, what.service);
@@ -32,7 +35,7 @@ export async function waitUntil(
       if (done) return;
       if (call.surroundings.interrupted.aborted)
         throw new CliError('interrupted', `stopped waiting; ${what.waitsFor} goes on`);
-      if (Date.now() >= deadlineMs) throw timedOut(what.waitsFor, timeoutMs, progress);
+      if (Date.now() >= deadlineMs) throw timedOut(what.waitsFor, timeoutMs, progress, (await what.why?.()) ?? []);
       await woken.next(Math.min(LOOK_AGAIN_MS, deadlineMs - Date.now()));
     }
   } finally {
@@ -40,9 +43,10 @@ export async function waitUntil(
   }
 }
 
-function timedOut(waitsFor: string, timeoutMs: number, progress: string): CliError {
+function timedOut(waitsFor: string, timeoutMs: number, progress: string, why: readonly string[]): CliError {
+  const more = 'it goes on; --timeout waits longer';
   return new CliError('not-in-time', `${waitsFor} was not complete after ${timeoutMs / 1000} s: ${progress}`, {
-    remedy: 'it goes on; `orrery task why` explains tasks that wait, --timeout waits longer',
+    remedy: [...why, more].join('\n  '),
     exitCode: exitCodes.notPlaced,
   });
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentReportsTopic, idsIn, type AgentReport, type LaunchId } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
@@ -6,16 +6,39 @@ import type { KafkajsLog } from '@orrery/kafka';
 /** Lanes of a local cluster with one cell. */
 const LANES = 4;
 
+const BEGUN = 'begun';
+
+/** A command that leaves the time at which it began in its sandbox, as the time of a file: no process for a date. */
+export function sayingWhenItBegins(command: string): string {
+  return `: >${BEGUN}; ${command}`;
+}
+
+/** When the command of each launch began: launch → ms. */
+export function commandsBegun(home: string): ReadonlyMap<string, number> {
+  const launches = agentFolders(home).flatMap((agent) => {
+    const folder = join(agent, 'launches');
+    return readdirSync(folder).map((launch) => ({ launch, file: join(folder, launch, 'sandbox', BEGUN) }));
+  });
+  return new Map(
+    launches
+      .filter(({ file }) => existsSync(file))
+      .map(({ launch, file }) => [launch, Math.round(statSync(file).mtimeMs)]),
+  );
+}
+
 /** When each agent had the order for a launch, by its own checkpoint: launch → ms. */
 export function ordersReceived(home: string): ReadonlyMap<string, number> {
-  const folder = join(home, 'agents');
-  const facts = readdirSync(folder).flatMap((agent) =>
-    readFileSync(join(folder, agent, 'checkpoint.log'), 'utf8')
+  const facts = agentFolders(home).flatMap((agent) =>
+    readFileSync(join(agent, 'checkpoint.log'), 'utf8')
       .split('\n')
       .filter((line) => line.includes('"LaunchOrdered"'))
       .map((line) => (JSON.parse(line) as [number, { at: number; launch: { launch: string } }])[1]),
   );
   return new Map(facts.map(({ at, launch }) => [launch.launch, at]));
+}
+
+function agentFolders(home: string): string[] {
+  return readdirSync(join(home, 'agents')).map((agent) => join(home, 'agents', agent));
 }
 
 /** When the broker had the report that a launch runs, from now on: launch → ms. */

@@ -15,7 +15,9 @@ export interface BootLine {
   readonly named: number;
   /** Its term was accepted. */
   readonly owning: number;
-  /** Records between the snapshot and the end of the journal. */
+  /** Where the journal ended then. */
+  readonly seq: number;
+  /** Records between the snapshot and that. */
   readonly tail: number;
 }
 
@@ -41,6 +43,7 @@ export function bootLine(home: string, name: string, pid: number, killedAtMs: nu
   const [folded, named, owning] = [state('standby'), state('taking-over'), state('owning')];
   if (served === undefined || loaded === undefined || folded === undefined) return undefined;
   if (named === undefined || owning === undefined) return undefined;
+  const seq = Number(/\d+$/.exec(folded.why ?? '')?.[0] ?? NaN);
   const after = (time: string): number => Math.round(Date.parse(time) - killedAtMs);
   return {
     started: after(served.startedAt!),
@@ -49,6 +52,7 @@ export function bootLine(home: string, name: string, pid: number, killedAtMs: nu
     folded: after(folded.time),
     named: after(named.time),
     owning: after(owning.time),
-    tail: Number(/\d+$/.exec(folded.why ?? '')?.[0] ?? 0) - loaded.seq!,
+    seq,
+    tail: seq - loaded.seq!,
   };
 }

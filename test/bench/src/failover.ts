@@ -40,6 +40,7 @@ export async function failover(): Promise<BenchmarkResult> {
       console.log(lineOf(kill, sample));
       await verify(cluster);
     }
+    await verifyLastOwner(cluster, samples.at(-1)!);
     const accepted = samples.map(({ accepted_ms }) => accepted_ms);
     const owned = samples.map(({ owners }) => Math.max(...Object.values(owners).map(({ owning }) => owning)));
     return {
@@ -91,10 +92,32 @@ function bootLines(
   return known.length === OWNERS.length ? Object.fromEntries(known) : undefined;
 }
 
-/** Every digest on the way is that of a fold from zero. */
-async function verify(cluster: RealCluster): Promise<void> {
-  const verified = await cluster.cli('audit', 'verify');
-  if (verified.code !== 0) throw new Error(`audit verify after a kill: ${verified.stdout}${verified.stderr}`);
+interface AuditLine {
+  readonly kind: string;
+  readonly journal?: string;
+  readonly seq?: number;
+}
+
+/** A fold from zero of every journal, held against every snapshot on the way. */
+async function verify(cluster: RealCluster): Promise<AuditLine[]> {
+  const { code, stdout, stderr } = await cluster.cli('audit', 'verify', '-o', 'json');
+  if (code !== 0) throw new Error(`audit verify after a kill: ${stdout}${stderr}`);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as AuditLine);
+}
+
+/** What the last owner made of its predecessors' snapshot and the tail shows in its own first snapshot. */
+async function verifyLastOwner(cluster: RealCluster, { owners }: Sample): Promise<void> {
+  const { seq: bootedAt } = owners['allocator-0']!;
+  const isIts = ({ kind, journal, seq = 0 }: AuditLine): boolean =>
+    kind === 'snapshot' && journal === 'allocation/0' && seq > bootedAt;
+  await eventually(async () => (await verify(cluster)).some(isIts), {
+    withinMs: 120_000,
+    everyMs: 5_000,
+    what: 'the last owner has taken a snapshot',
+  });
 }
 
 function lineOf(kill: number, { accepted_ms, load, owners, processor_ms }: Sample): string {

@@ -15,6 +15,8 @@ export class Output {
     readonly format: OutputFormat,
     private readonly out: (text: string) => void,
     private readonly err: (text: string) => void,
+    /** Of the terminal that `out` writes to. */
+    private readonly width: () => number | undefined,
   ) {}
 
   async list<Row>(rows: readonly Row[], listing: Listing<Row>): Promise<void> {
@@ -26,7 +28,7 @@ export class Output {
       case 'name':
         return this.out(rows.map((row) => `${listing.name(row)}\n`).join(''));
       default:
-        return this.out(table(listing.columns, rows, this.format === 'wide'));
+        return this.out(table(listing.columns, rows, { wide: this.format === 'wide', width: this.width() }));
     }
   }
 

@@ -1,8 +1,13 @@
 import type { Agent, Amounts, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
+import { agentIdOf } from '../find-agent.js';
 import type { Listing } from '../output/output.js';
+import { fields } from '../output/table.js';
 import { showList, showObject } from '../reading.js';
+import { isLiving } from '../task-states.js';
 import { waitUntil } from '../waiting.js';
+
+const TASKS_NAMED = 5;
 
 const agents: Listing<Agent> = {
   name: (agent) => agent.id,
@@ -10,12 +15,15 @@ const agents: Listing<Agent> = {
     { title: 'AGENT', cell: (agent) => agent.id },
     { title: 'HOSTNAME', cell: (agent) => agent.hostname },
     { title: 'STATE', cell: (agent) => agent.state },
+    { title: 'TASKS', cell: (agent) => agent.tasks, right: true },
     { title: 'CPUS', cell: share('cpus'), right: true },
-    { title: 'MEMORY', cell: share('memory'), right: true },
-    { title: 'DISK', cell: share('disk'), right: true },
-    { title: 'GPUS', cell: share('gpus'), right: true },
+    { title: 'MEMORY MIB', cell: share('memory'), right: true },
+    { title: 'DISK MIB', cell: share('disk'), right: true },
+    { title: 'GPUS', cell: share('gpus'), right: true, unlessNone: (agent) => agent.resources.gpus > 0 },
+    { title: 'ADDRESS', cell: (agent) => agent.address, wide: true },
     { title: 'ZONE', cell: (agent) => agent.domain?.zone, wide: true },
     { title: 'REGION', cell: (agent) => agent.domain?.region, wide: true },
+    { title: 'ATTRIBUTES', cell: attributesText, wide: true },
   ],
 };
 
@@ -24,7 +32,19 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function show(call: Call): Promise<void> {
-  await showObject<Agent>(call, path`/v1/agents/${argument(call, 0)}`, { name: agents.name });
+  const id = await agentIdOf(call, argument(call, 0));
+  await showObject<Agent>(call, path`/v1/agents/${id}`, { name: agents.name, people: agentText });
+}
+
+function agentText({ resources, used, ports, ...agent }: Agent): string {
+  const amounts = Object.fromEntries(
+    (['cpus', 'memory', 'disk', 'gpus'] as const).map((name) => {
+      const unit = name === 'memory' || name === 'disk' ? ' MiB' : '';
+      return [name, `${used[name]} of ${resources[name]}${unit} used`];
+    }),
+  );
+  const ranges = ports?.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
+  return fields({ ...agent, resources: amounts, ports: ranges });
 }
 
 export async function drain(call: Call): Promise<void> {
@@ -37,19 +57,23 @@ export async function activate(call: Call): Promise<void> {
 }
 
 export async function gone(call: Call): Promise<void> {
-  await confirm(call, `Declare ${argument(call, 0)} gone for ever: its tasks are lost. Go on?`);
   await change(call, 'gone', {}, 'GONE');
 }
 
 async function change(call: Call, verb: string, body: object, aim: string): Promise<void> {
-  const id = argument(call, 0);
+  const id = await agentIdOf(call, argument(call, 0));
+  if (verb === 'gone') await confirm(call, `Declare ${id} gone for ever: its tasks are lost. Go on?`);
   const at = path`/v1/agents/${id}`;
   await call.gateway.change('POST', `${at}/${verb}`, { body, reason: call.options.reason });
   if (call.options.detach !== true) {
-    await waitUntil(call, { waitsFor: `${verb} of ${id}` }, async () => {
+    const left = async () => (await call.gateway.list<Task>('/v1/tasks', { agent: id })).filter(isLiving);
+    const why = async () =>
+      (await left()).slice(0, TASKS_NAMED).map((task) => `${task.id} is still ${task.state} there`);
+    await waitUntil(call, { waitsFor: `${verb} of ${id}`, why }, async () => {
       const { state } = await call.gateway.get<Agent>(at);
-      const left = state === aim ? 0 : (await call.gateway.list<Task>('/v1/tasks', { agent: id })).length;
-      return { done: state === aim, progress: left === 0 ? `${id} ${state}` : `${id} ${state}, ${left} tasks left` };
+      const count = state === aim ? 0 : (await left()).length;
+      const tasks = count === 0 ? '' : `, ${count} ${count === 1 ? 'task' : 'tasks'} left`;
+      return { done: state === aim, progress: `${id} ${state}${tasks}` };
     });
   }
   const agent = await call.gateway.get<Agent>(at);
@@ -58,4 +82,10 @@ async function change(call: Call, verb: string, body: object, aim: string): Prom
 
 function share(resource: keyof Amounts): (agent: Agent) => string {
   return (agent) => `${agent.used[resource]}/${agent.resources[resource]}`;
+}
+
+function attributesText({ attributes = {} }: Agent): string {
+  return Object.entries(attributes)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
 }

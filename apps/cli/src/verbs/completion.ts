@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { argument, type Call, type Verb } from '../call.js';
+import type { Service } from '../answers.js';
+import { argument, path, type Call, type Verb } from '../call.js';
 
 const scripts: Readonly<Record<string, string>> = {
   bash: `_orrery() {
@@ -29,20 +30,28 @@ export function complete(program: Command): Verb {
   return async (call) => {
     const words = (call.args[0] ?? []) as readonly string[];
     const typed = words.at(-1) ?? '';
-    const found = await candidates(program, words.slice(0, -1), typed, (noun) => namesOf(call, noun));
+    const found = await candidates(program, words.slice(0, -1), typed, (wanted) => namesOf(call, wanted));
     call.output.raw(found.map((word) => `${word}\n`).join(''));
   };
+}
+
+/** A name that is to be completed: what it names, of which verb, behind which arguments. */
+export interface Wanted {
+  readonly kind: string;
+  readonly verb: string;
+  readonly given: readonly string[];
 }
 
 export async function candidates(
   program: Command,
   before: readonly string[],
   typed: string,
-  names: (noun: string) => Promise<readonly string[]>,
+  names: (wanted: Wanted) => Promise<readonly string[]>,
 ): Promise<string[]> {
   const { command, given, option } = walk(program, before);
+  const verb = [command.parent?.name(), command.name()].join(' ');
   if (option?.argChoices !== undefined) return startingWith(typed, option.argChoices);
-  if (option !== undefined) return startingWith(typed, await names(option.name()));
+  if (option !== undefined) return startingWith(typed, await names({ kind: option.name(), verb, given }));
   if (typed.startsWith('-'))
     return startingWith(
       typed,
@@ -50,16 +59,16 @@ export async function candidates(
     );
   const verbs = command.commands.map((child) => child.name()).filter((name) => !name.startsWith('__'));
   if (verbs.length > 0) return startingWith(typed, verbs);
-  const expected = command.registeredArguments[given];
+  const expected = command.registeredArguments[given.length];
   if (expected === undefined) return [];
   if (expected.argChoices !== undefined) return startingWith(typed, expected.argChoices);
-  return startingWith(typed, await names(expected.name()));
+  return startingWith(typed, await names({ kind: expected.name(), verb, given }));
 }
 
-/** Follows the words into the grammar: the verb reached, how many arguments it has, the option that waits for its value. */
+/** Follows the words into the grammar: the verb reached, its arguments so far, the option that waits for its value. */
 function walk(program: Command, words: readonly string[]) {
   let command = program;
-  let given = 0;
+  const given: string[] = [];
   let waiting: Command['options'][number] | undefined;
   for (const word of words) {
     if (waiting !== undefined) {
@@ -72,23 +81,46 @@ function walk(program: Command, words: readonly string[]) {
       continue;
     }
     const child = command.commands.find((known) => known.name() === word);
-    if (child === undefined) given += 1;
+    if (child === undefined) given.push(word);
     else command = child;
   }
   return { command, given, option: waiting };
 }
 
-const listsOf: Readonly<Record<string, string>> = {
-  service: '/v1/services',
-  task: '/v1/tasks',
-  agent: '/v1/agents',
-};
+interface Named {
+  readonly name?: string;
+  readonly id?: string;
+  readonly role?: string;
+  readonly version?: number;
+}
 
-async function namesOf(call: Call, noun: string): Promise<readonly string[]> {
-  const list = listsOf[noun];
-  if (list === undefined) return [];
-  const items = await call.gateway.list<{ name?: string; id?: string }>(list, {}, 1000);
-  return items.flatMap((item) => item.name ?? item.id ?? []);
+const NAMES_MAX = 1000;
+
+async function namesOf({ gateway }: Call, { kind, verb, given: [service = ''] }: Wanted): Promise<readonly string[]> {
+  const list = async (address: string, nameOf: (item: Named) => string | number | undefined) =>
+    (await gateway.list<Named>(address, {}, NAMES_MAX)).flatMap((item) => nameOf(item) ?? []).map(String);
+  const name = (item: Named) => item.name;
+  switch (kind) {
+    case 'service':
+      return list('/v1/services', name);
+    case 'task':
+      return list('/v1/tasks', ({ id }) => id);
+    case 'agent':
+      return list('/v1/agents', ({ id }) => id);
+    case 'role':
+      return list('/v1/roles', ({ role }) => role);
+    case 'plan':
+      return list(path`/v1/services/${service}/plans`, name);
+    case 'version':
+    case 'from':
+    case 'to':
+      return verb.startsWith('service ') ? list(path`/v1/services/${service}/versions`, ({ version }) => version) : [];
+    case 'pod':
+      if (verb !== 'service scale') return list(path`/v1/services/${service}/pods`, name);
+      return Object.keys((await gateway.get<Service>(path`/v1/services/${service}`)).pods);
+    default:
+      return [];
+  }
 }
 
 function startingWith(typed: string, words: readonly string[]): string[] {

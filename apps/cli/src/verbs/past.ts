@@ -40,7 +40,7 @@ function stateText({ at, position, counts, services, agents, tasks }: State): st
       [
         { title: 'TASK', cell: (task: Task) => task.id },
         { title: 'STATE', cell: (task) => task.state },
-        { title: 'INCARNATION', cell: (task) => task.incarnation, right: true },
+        { title: 'RUN', cell: (task) => task.incarnation, right: true },
         { title: 'AGENT', cell: (task) => task.agent },
       ],
       tasks,
@@ -65,7 +65,7 @@ export async function diff(call: Call): Promise<void> {
       { title: 'KIND', cell: ({ kind }) => kind },
       { title: 'NAME', cell: ({ name }) => name },
       { title: 'CHANGE', cell: ({ change }) => change },
-      { title: 'FIELDS', cell: ({ fields: changed }) => fieldsText(changed) },
+      { title: 'FIELDS', cell: ({ fields: changed }) => fieldsText(changed), shrinks: true },
     ],
   });
 }
@@ -102,7 +102,7 @@ export async function auditLog(call: Call): Promise<void> {
         { title: 'COMMAND', cell: (entry) => entry.type },
         { title: 'SUBJECT', cell: (entry) => entry.subject },
         { title: 'OUTCOME', cell: (entry) => entry.code ?? entry.status },
-        { title: 'REASON', cell: (entry) => entry.reason },
+        { title: 'REASON', cell: (entry) => entry.reason, shrinks: true },
         { title: 'FOLLOWED', cell: (entry) => entry.followed?.join(' '), wide: true },
         { title: 'ID', cell: (entry) => entry.commandId, wide: true },
       ],

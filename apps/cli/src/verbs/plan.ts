@@ -15,7 +15,11 @@ export async function list(call: Call): Promise<void> {
         { title: 'PLAN', cell: (plan) => plan.name },
         { title: 'STATUS', cell: (plan) => plan.status },
         { title: 'STRATEGY', cell: (plan) => plan.strategy },
-        { title: 'PHASES', cell: (plan) => plan.phases?.map((phase) => `${phase.name} ${phase.status}`).join(', ') },
+        {
+          title: 'PHASES',
+          cell: (plan) => plan.phases?.map((phase) => `${phase.name} ${phase.status}`).join(', '),
+          shrinks: true,
+        },
       ],
     },
   );

@@ -1,7 +1,9 @@
-import type { Pod } from '../answers.js';
+import type { Pod, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { waitForPlans } from '../plan-progress.js';
+import { fields, table } from '../output/table.js';
 import { showList, showObject } from '../reading.js';
+import { whyNotReady } from '../not-ready.js';
 import { waitUntil } from '../waiting.js';
 
 export async function list(call: Call): Promise<void> {
@@ -15,14 +17,34 @@ export async function list(call: Call): Promise<void> {
         { title: 'POD', cell: (pod) => pod.name },
         { title: 'STATE', cell: (pod) => pod.state },
         { title: 'AGENT', cell: (pod) => pod.agent },
-        { title: 'TASKS', cell: (pod) => pod.tasks?.map((task) => `${task.task} ${task.state}`).join(', ') },
+        { title: 'TASKS', cell: tasksOf, shrinks: true },
+        { title: 'MESSAGE', cell: (pod) => pod.message, shrinks: true },
       ],
     },
   );
 }
 
 export async function show(call: Call): Promise<void> {
-  await showObject<Pod>(call, podPath(call), { name: (pod) => pod.name });
+  await showObject<Pod>(call, podPath(call), { name: (pod) => pod.name, people: podText });
+}
+
+function tasksOf({ tasks = [] }: Pod): string {
+  return tasks.map(({ task, state }) => `${task} ${state}`).join(', ');
+}
+
+function podText({ tasks = [], ...pod }: Pod): string {
+  const rows = table(
+    [
+      { title: 'TASK', cell: ({ id }: Task) => id },
+      { title: 'STATE', cell: ({ state }) => state },
+      { title: 'READY', cell: ({ ready }) => ready },
+      { title: 'RUN', cell: ({ incarnation }) => incarnation, right: true },
+      { title: 'FAILURES', cell: ({ failures }) => failures, right: true },
+      { title: 'PID', cell: ({ pid }) => pid, right: true },
+    ],
+    tasks,
+  );
+  return `${fields(pod)}\n${rows}`;
 }
 
 export async function restart(call: Call): Promise<void> {
@@ -40,7 +62,8 @@ async function change(call: Call, verb: 'restart' | 'replace', body: object): Pr
   const outcome = await call.gateway.change('POST', `${podPath(call)}/${verb}`, { body, reason: call.options.reason });
   if (call.options.detach !== true) {
     await waitForPlans(call, outcome);
-    await waitUntil(call, { service, waitsFor: `${verb} of ${pod}` }, async () => {
+    const why = () => whyNotReady(call, service);
+    await waitUntil(call, { service, waitsFor: `${verb} of ${pod}`, why }, async () => {
       const now = await call.gateway.get<Pod>(podPath(call));
       return { done: isRenewed(before, now), progress: `${pod} ${now.state} on ${now.agent ?? 'no agent yet'}` };
     });

@@ -32,5 +32,5 @@ export async function set(call: Call): Promise<void> {
   const body = { weight: call.options['weight'] };
   await call.gateway.change('PUT', path`/v1/roles/${role}`, { body, reason: call.options.reason });
   const shown = await call.gateway.get<Role>(path`/v1/roles/${role}`);
-  await call.output.object(shown, { name: roles.name, people: () => `${role} weight ${shown.weight}\n` });
+  await call.output.object(shown, { name: roles.name, people: () => `${role} has weight ${shown.weight}\n` });
 }

@@ -1,10 +1,12 @@
 import type { Difference, Endpoint, Service, ServiceVersion } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
+import { changeLines } from '../change-lines.js';
 import { CliError } from '../cli-error.js';
+import { dryRunText, type DryRun } from '../dry-run.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Change, Outcome } from '../gateway-client.js';
 import type { Listing } from '../output/output.js';
-import { table } from '../output/table.js';
+import { fields, table } from '../output/table.js';
 import { waitForPlans } from '../plan-progress.js';
 import { atOf, showList, showObject } from '../reading.js';
 import { waitUntil } from '../waiting.js';
@@ -16,7 +18,7 @@ const services: Listing<Service> = {
     { title: 'NAME', cell: (service) => service.name },
     { title: 'VERSION', cell: (service) => service.version, right: true },
     { title: 'STATE', cell: (service) => service.state },
-    { title: 'RUNNING', cell: podCounts },
+    { title: 'RUNNING', cell: podCounts, shrinks: true },
     { title: 'PLAN', cell: (service) => planText(service.plan) },
     { title: 'ROLE', cell: (service) => service.role },
     { title: 'CELL', cell: (service) => service.cell, wide: true },
@@ -28,7 +30,25 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function show(call: Call): Promise<void> {
-  await showObject<Service>(call, path`/v1/services/${argument(call, 0)}`, { name: services.name });
+  await showObject<Service>(call, path`/v1/services/${argument(call, 0)}`, {
+    name: services.name,
+    people: serviceText,
+  });
+}
+
+/** Without its spec, which `-o yaml` shows. */
+function serviceText({ name, version, role, state, plan, pods }: Service): string {
+  type Row = [string, Service['pods'][string]];
+  const counts = table(
+    [
+      { title: 'POD', cell: ([pod]: Row) => pod },
+      { title: 'COUNT', cell: ([, { count }]) => count, right: true },
+      { title: 'RUNNING', cell: ([, { running }]) => running, right: true },
+      { title: 'READY', cell: ([, { ready }]) => ready, right: true },
+    ],
+    Object.entries(pods),
+  );
+  return `${fields({ name, version, role, state, plan: planText(plan) })}\n${counts}`;
 }
 
 export async function apply(call: Call): Promise<ExitCode> {
@@ -44,18 +64,12 @@ export async function apply(call: Call): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-interface DryRun {
-  readonly changes: readonly Difference[];
-  readonly plan: unknown;
-  readonly places: unknown;
-}
-
 async function dryRun(call: Call, specs: readonly { readonly name: string }[]): Promise<ExitCode> {
   let changes = 0;
   for (const spec of specs) {
     const run = await call.gateway.ask<DryRun>('PUT', path`/v1/services/${spec.name}`, { 'dry-run': true }, spec);
     changes += run.changes.length;
-    await call.output.object(run, { name: () => spec.name });
+    await call.output.object(run, { name: () => spec.name, people: dryRunText });
   }
   return changes > 0 && call.options['exitCode'] === true ? exitCodes.changesPending : exitCodes.done;
 }
@@ -123,7 +137,12 @@ export async function diff(call: Call): Promise<void> {
   );
   await call.output.object(difference, {
     name: () => argument(call, 0),
-    people: ({ changes }) => (changes.length === 0 ? 'no difference\n' : differenceText(changes)),
+    people: ({ changes }) =>
+      changes.length === 0
+        ? 'no difference\n'
+        : changeLines(changes)
+            .map((line) => `${line}\n`)
+            .join(''),
   });
 }
 
@@ -141,7 +160,7 @@ export async function endpoints(call: Call): Promise<void> {
     name: (endpoint) => endpoint.name,
     columns: [
       { title: 'NAME', cell: (endpoint) => endpoint.name },
-      { title: 'ADDRESS', cell: (endpoint) => endpoint.address.join(' ') },
+      { title: 'ADDRESS', cell: (endpoint) => endpoint.address.join(' '), shrinks: true },
       { title: 'DNS', cell: (endpoint) => endpoint.dns?.join(' ') },
       { title: 'VIP', cell: (endpoint) => endpoint.vip },
     ],
@@ -150,14 +169,22 @@ export async function endpoints(call: Call): Promise<void> {
 
 /** Waits for what a change of a service started, then prints the service. */
 async function finish(call: Call, name: string, outcome: Outcome): Promise<void> {
-  if ((outcome.plans ?? []).length === 0) call.output.remark(`${name}: no change`);
-  await waitForPlans(call, outcome);
+  await waitForPlans(call, (outcome.plans ?? []).length === 0 ? await unchanged(call, name, outcome) : outcome);
   const service = await call.gateway.get<Service>(path`/v1/services/${name}`);
   const running = call.options.detach === true ? 'accepted' : `${podCounts(service)} running`;
   await call.output.object(service, {
     name: services.name,
     people: ({ version }) => `${name} version ${version}: ${running}\n`,
   });
+}
+
+/** Nothing was to be changed; what was under way before is waited for all the same. */
+async function unchanged(call: Call, name: string, outcome: Outcome): Promise<Outcome> {
+  const { plan } = await call.gateway.get<Service>(path`/v1/services/${name}`);
+  // A paused one waits for a word of its own.
+  const isUnderWay = plan !== null && plan.status !== 'COMPLETE' && plan.status !== 'WAITING';
+  call.output.remark(isUnderWay ? `${name}: no change; plan ${plan.name} is under way` : `${name}: no change`);
+  return isUnderWay ? { ...outcome, plans: [{ service: name, plan: plan.name }] } : outcome;
 }
 
 async function findService(call: Call, name: string): Promise<Service | undefined> {
@@ -185,20 +212,6 @@ function podCounts(service: Service): string {
     .join(', ');
 }
 
-function planText(plan: unknown): string | undefined {
-  if (typeof plan === 'string') return plan;
-  if (typeof plan !== 'object' || plan === null) return undefined;
-  const { name, status } = plan as { name?: string; status?: string };
-  return [name, status].filter((part) => part !== undefined).join(' ');
-}
-
-function differenceText(changes: readonly Difference[]): string {
-  return table(
-    [
-      { title: 'FIELD', cell: (change: Difference) => change.path },
-      { title: 'BEFORE', cell: (change) => JSON.stringify(change.before) },
-      { title: 'AFTER', cell: (change) => JSON.stringify(change.after) },
-    ],
-    changes,
-  );
+function planText(plan: Service['plan']): string | undefined {
+  return plan === null ? undefined : `${plan.name} ${plan.status}`;
 }

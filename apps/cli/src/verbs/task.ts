@@ -2,7 +2,10 @@ import type { Folder, HistoryRow, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { ageText } from '../duration.js';
 import type { Listing } from '../output/output.js';
-import { showList, showObject } from '../reading.js';
+import { explanationText, type Explanation } from '../explanation.js';
+import { agentIdOf } from '../find-agent.js';
+import { atOf, showList, showObject } from '../reading.js';
+import { isLiving } from '../task-states.js';
 import { waitUntil } from '../waiting.js';
 
 const tasks: Listing<Task> = {
@@ -11,9 +14,9 @@ const tasks: Listing<Task> = {
     { title: 'TASK', cell: (task) => task.id },
     { title: 'STATE', cell: (task) => task.state },
     { title: 'READY', cell: (task) => task.ready },
-    { title: 'INCARNATION', cell: (task) => task.incarnation, right: true },
+    { title: 'RUN', cell: (task) => task.incarnation, right: true },
     { title: 'AGENT', cell: (task) => task.agent },
-    { title: 'ADDRESS', cell: addresses },
+    { title: 'ADDRESS', cell: addresses, shrinks: true },
     {
       title: 'AGE',
       cell: (task) => (task.since === undefined ? undefined : ageText(Date.parse(task.since), Date.now())),
@@ -24,8 +27,11 @@ const tasks: Listing<Task> = {
 };
 
 export async function list(call: Call): Promise<void> {
-  const { service, agent, state } = call.options as { service?: string; agent?: string; state?: string };
-  await showList(call, '/v1/tasks', { service, agent, state: state?.toUpperCase() }, tasks);
+  const { service, agent: meant, state } = call.options as { service?: string; agent?: string; state?: string };
+  const agent = meant === undefined ? undefined : await agentIdOf(call, meant);
+  // A service that nobody knows has no tasks either: say which of the two it is.
+  if (service !== undefined) await call.gateway.get(path`/v1/services/${service}`, atOf(call));
+  await showList(call, '/v1/tasks', { service, agent, state }, tasks);
 }
 
 export async function show(call: Call): Promise<void> {
@@ -41,11 +47,11 @@ export async function history(call: Call): Promise<void> {
       name: (row) => `${row.task}#${row.incarnation}`,
       columns: [
         { title: 'AT', cell: (row) => row.at },
-        { title: 'INCARNATION', cell: (row) => row.incarnation, right: true },
+        { title: 'RUN', cell: (row) => row.incarnation, right: true },
         { title: 'STATE', cell: (row) => row.state },
         { title: 'AGENT', cell: (row) => row.agent },
         { title: 'REASON', cell: (row) => row.reason },
-        { title: 'MESSAGE', cell: (row) => row.message },
+        { title: 'MESSAGE', cell: (row) => row.message, shrinks: true },
         { title: 'SEQ', cell: (row) => row.seq, right: true, wide: true },
         { title: 'CAUSE', cell: (row) => causeText(row.cause), wide: true },
       ],
@@ -103,7 +109,7 @@ export async function kill(call: Call): Promise<void> {
   if (call.options.detach !== true) {
     await waitUntil(call, { service: before.service, waitsFor: `kill of ${id}` }, async () => {
       const now = await call.gateway.get<Task>(path`/v1/tasks/${id}`);
-      const done = now.incarnation > before.incarnation || !living.has(now.state);
+      const done = now.incarnation > before.incarnation || !isLiving(now);
       return { done, progress: `${id} incarnation ${now.incarnation} ${now.state}` };
     });
   }
@@ -113,10 +119,11 @@ export async function kill(call: Call): Promise<void> {
   );
 }
 
-const living: ReadonlySet<string> = new Set(['STAGING', 'STARTING', 'RUNNING', 'KILLING', 'UNREACHABLE']);
-
 export async function why(call: Call): Promise<void> {
-  await showObject<{ task: string }>(call, path`/v1/tasks/${argument(call, 0)}/why`, { name: ({ task }) => task });
+  await showObject<Explanation>(call, path`/v1/tasks/${argument(call, 0)}/why`, {
+    name: ({ task }) => task,
+    people: explanationText,
+  });
 }
 
 function addresses(task: Task): string | undefined {

@@ -43,7 +43,6 @@ export const execInput = Type.Object(
   },
   strict,
 );
-export type ExecInput = Static<typeof execInput>;
 
 export const execLine = Type.Union([
   Type.Object({ input: Type.String({ description: 'first of an interactive one: where its input is sent' }) }),

@@ -1,0 +1,58 @@
+import type { Difference } from './answers.js';
+import { brief } from './output/lines.js';
+
+/** What changed, a line each: `+` came, `-` went, `~` is another now. */
+export function changeLines(changes: readonly Difference[]): string[] {
+  return changes.map(changeLine);
+}
+
+function changeLine({ path, before, after }: Difference): string {
+  const pod = /^\/pods\/([^/]+)$/.exec(path)?.[1];
+  if (before === undefined) return pod === undefined ? `+ ${path}: ${brief(after)}` : `+ ${podLine(pod, after)}`;
+  if (after === undefined) return pod === undefined ? `- ${path}: ${brief(before)}` : `- pod ${pod}`;
+  return `~ ${path}: ${brief(before)} → ${brief(after)}`;
+}
+
+interface PodSpec {
+  readonly count?: number;
+  readonly image?: string;
+  readonly tasks?: Readonly<Record<string, TaskSpec>>;
+  readonly volumes?: Readonly<Record<string, { readonly type?: string; readonly size?: number }>>;
+  readonly placement?: unknown;
+}
+
+interface TaskSpec {
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly gpus?: number;
+  readonly ports?: Readonly<Record<string, { readonly port?: number }>>;
+}
+
+/** What a pod type asks for, without what is so by default: `pod web: 3, task server (cpus 0.1, memory 64 MiB, port http)`. */
+export function podLine(name: string, spec: unknown): string {
+  const { count = 0, image, tasks = {}, volumes = {}, placement } = spec as PodSpec;
+  const parts = [
+    `${count}`,
+    ...(image === undefined ? [] : [`image ${image}`]),
+    ...Object.entries(tasks).map(([task, needs]) => `task ${task} (${needsText(needs)})`),
+    ...Object.entries(volumes).map(([volume, { type, size }]) => `volume ${volume} (${type} ${size} MiB)`),
+    ...(isEmpty(placement) ? [] : [`placement ${brief(placement)}`]),
+  ];
+  return `pod ${name}: ${parts.join(', ')}`;
+}
+
+function needsText({ cpus, memory, disk, gpus, ports = {} }: TaskSpec): string {
+  const amounts = [
+    `cpus ${cpus}`,
+    `memory ${memory} MiB`,
+    ...(disk === undefined || disk === 0 ? [] : [`disk ${disk} MiB`]),
+    ...(gpus === undefined || gpus === 0 ? [] : [`gpus ${gpus}`]),
+    ...Object.entries(ports).map(([port, { port: number = 0 }]) => `port ${port}${number === 0 ? '' : ` ${number}`}`),
+  ];
+  return amounts.join(', ');
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
+}
