@@ -368,14 +368,6 @@ function countFromOne(text: string): number {
   return count;
 }
 
-function positiveNumber(text: string): number {
-  const number = Number(text);
-  if (text.trim() === '' || !Number.isFinite(number) || number <= 0) {
-    throw new InvalidArgumentError('expected a number above 0.');
-  }
-  return number;
-}
-
 function hourAtMost(text: string): number {
   const ms = duration(text);
   if (ms < 1_000 || ms > 3_600_000) throw new InvalidArgumentError('expected 1s to 1h.');

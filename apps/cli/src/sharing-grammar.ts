@@ -38,7 +38,7 @@ function addRoles(role: Command, add: Add, { listing, reading, changing }: Commo
     says: 'Make a role such as eng/search, or set its weight',
     load: verb('set'),
     options: [
-      new Option('--weight <n>', 'its part among its siblings').argParser(amount).makeOptionMandatory(),
+      new Option('--weight <n>', 'its part among its siblings').argParser(positiveNumber).makeOptionMandatory(),
       ...changing(),
     ],
   });
@@ -81,4 +81,12 @@ function amount(text: string): number {
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isFinite(number) || number <= 0) {
+    throw new InvalidArgumentError('expected a number above 0.');
+  }
+  return number;
 }
