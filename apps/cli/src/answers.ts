@@ -120,6 +120,29 @@ export interface Role {
   readonly quota?: { readonly limit?: Partial<Amounts>; readonly guarantee?: Partial<Amounts> };
 }
 
+export interface Reservation {
+  readonly id: string;
+  readonly agent: string;
+  readonly role: string;
+  readonly resources: Amounts;
+  readonly idle: Amounts;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly refines?: string;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly agent: string | null;
+  readonly state: string;
+  readonly name: string;
+  readonly size: number;
+  readonly service: string;
+  readonly generation: number;
+  readonly role: string;
+  readonly pod: string;
+  readonly adopter?: { readonly service: string; readonly pod: string };
+}
+
 export interface QuotaOfRole {
   readonly role: string;
   readonly limit?: Partial<Amounts>;

@@ -205,6 +205,24 @@ describe('orrery', () => {
     expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/quotas/eng%2Fweb' });
   });
 
+  it('keeps a part of an agent, and disposes of volumes', async () => {
+    answer = (_, response) => response.end(JSON.stringify({ commandId: 'c', position: 'after', status: 'accepted' }));
+    const kept = await orrery('reservation create eng/web ada --cpus 2 --gpus 1 --label team=x --refines 4.0');
+    expect(kept).toMatchObject({ code: 0, out: 'cpus 2, gpus 1 of ada are kept for eng/web\n' });
+    expect(JSON.parse(seen.at(-1)!.body)).toEqual({
+      ...{ agent: 'ada', role: 'eng/web', resources: { cpus: 2, gpus: 1 } },
+      ...{ labels: { team: 'x' }, refines: '4.0' },
+    });
+    expect((await orrery('reservation create eng/web ada')).code).toBe(2);
+    expect((await orrery('reservation remove 4.0 --yes')).out).toBe('4.0 ended\n');
+    expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/reservations/4.0' });
+    expect((await orrery('volume adopt 9.1 kafka node-0')).out).toContain('9.1 is for kafka node-0');
+    expect(seen.at(-1)).toMatchObject({ url: '/v1/volumes/9.1/adopt', body: '{"service":"kafka","pod":"node-0"}' });
+    expect((await orrery('volume destroy 9.1')).err).toContain('not-confirmed');
+    expect((await orrery('volume destroy 9.1 --yes')).code).toBe(0);
+    expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/volumes/9.1' });
+  });
+
   it('repeats a change under the same id when the gateway was away', async () => {
     answer = ({ method }, response) => {
       if (method !== 'POST') return response.end(JSON.stringify(hello));

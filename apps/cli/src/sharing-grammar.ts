@@ -17,6 +17,12 @@ export function addSharing(program: Command, add: Add, common: CommonOptions): v
     add,
     common,
   );
+  addReservations(
+    program.command('reservation').description('Reservations: parts of agents kept for roles'),
+    add,
+    common,
+  );
+  addVolumes(program.command('volume').description('Volumes: the data of pods, and what outlived them'), add, common);
 }
 
 function addRoles(role: Command, add: Add, { listing, reading, changing }: CommonOptions): void {
@@ -64,6 +70,58 @@ function addQuotas(quota: Command, add: Add, { listing, changing, yes }: CommonO
     load: verb('remove'),
     options: [yes(), ...changing()],
   });
+}
+
+function addReservations(reservation: Command, add: Add, { listing, changing, yes }: CommonOptions): void {
+  const verb = (name: keyof typeof import('./verbs/reservation.js')) => async () =>
+    (await import('./verbs/reservation.js'))[name];
+  add(reservation, {
+    usage: 'list',
+    says: 'List reservations and what of them nobody uses',
+    load: verb('list'),
+    options: listing(),
+  });
+  add(reservation, {
+    usage: 'create <role> <agent>',
+    says: 'Keep a part of an agent for a role and those below it',
+    load: verb('create'),
+    options: [
+      ...amounts('to keep'),
+      new Option('--refines <reservation>', 'take it out of this one, of a role above'),
+      new Option('--label <key=value>', 'tells it from others, repeatable').argParser(label).default({}, 'none'),
+      ...changing(),
+    ],
+  });
+  add(reservation, {
+    usage: 'remove <reservation>',
+    says: 'End a reservation that nobody uses',
+    load: verb('remove'),
+    options: [yes(), ...changing()],
+  });
+}
+
+function addVolumes(volume: Command, add: Add, { listing, changing, yes }: CommonOptions): void {
+  const verb = (name: keyof typeof import('./verbs/volume.js')) => async () =>
+    (await import('./verbs/volume.js'))[name];
+  add(volume, { usage: 'list', says: 'List volumes and who holds them', load: verb('list'), options: listing() });
+  add(volume, {
+    usage: 'destroy <volume>',
+    says: 'Delete the data of a volume that no pod holds',
+    load: verb('destroy'),
+    options: [yes(), ...changing()],
+  });
+  add(volume, {
+    usage: 'adopt <volume> <service> <pod>',
+    says: 'Give a volume that outlived its pod to another, such as node-0: its next place is there',
+    load: verb('adopt'),
+    options: changing(),
+  });
+}
+
+function label(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
 const amounts = (says: string, before = '') => [

@@ -9,6 +9,7 @@ import { AgentsController } from './http/controllers/agents.controller.js';
 import { CommandsController } from './http/controllers/commands.controller.js';
 import { DocumentsController } from './http/controllers/documents.controller.js';
 import { EventsController } from './http/controllers/events.controller.js';
+import { KeptController } from './http/controllers/kept.controller.js';
 import { OperationsController } from './http/controllers/operations.controller.js';
 import { PastController } from './http/controllers/past.controller.js';
 import { RolesController } from './http/controllers/roles.controller.js';
@@ -62,9 +63,11 @@ export class GatewayModule {
         ServicesController,
         TasksController,
         RolesController,
+        KeptController,
         SandboxesController,
         AgentsController,
         RolesController,
+        KeptController,
         CommandsController,
         EventsController,
         PastController,

@@ -16,6 +16,7 @@ export {
 export {
   PHASE as LAUNCH_PHASE,
   RUN_MEMBERS_MAX,
+  toldOf,
   UNWANTED as LAUNCH_UNWANTED,
   type LaunchKind,
   type RunRow,
@@ -66,7 +67,16 @@ export {
   type GrantView,
   type Prediction,
 } from './allocation/views.js';
-export { rolesKnown, roleView, shareOfRole, type RoleView } from './allocation/sharing-views.js';
+export {
+  reservationViews,
+  rolesKnown,
+  roleView,
+  shareOfRole,
+  volumeViews,
+  type ReservationView,
+  type RoleView,
+  type VolumeView,
+} from './allocation/sharing-views.js';
 export { services } from './services/decide.js';
 export type { ServicesInput } from './services/input.js';
 export { servicesEventViolations, servicesViolations } from './services/invariants.js';

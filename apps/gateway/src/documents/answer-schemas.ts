@@ -96,6 +96,30 @@ export const role = Type.Object({
   ),
 });
 
+export const reservation = Type.Object({
+  id: text,
+  agent: text,
+  role: text,
+  resources: amounts,
+  idle: Type.Object(amounts.properties, { description: 'what of it nobody uses' }),
+  labels: Type.Record(text, text),
+  refines: optional(text),
+});
+export const volume = Type.Object({
+  id: text,
+  agent: Type.Union([text, Type.Null()]),
+  state: oneOf('held', 'destroying', 'detached', 'lost'),
+  name: text,
+  size: count,
+  service: text,
+  generation: count,
+  role: text,
+  pod: text,
+  adopter: optional(Type.Object({ service: text, pod: text })),
+});
+/** Who adopts a volume. */
+export const adoption = Type.Object({ service: text, pod: text }, { additionalProperties: false });
+
 export const agent = Type.Object({
   id: text,
   hostname: text,

@@ -166,6 +166,21 @@ export const operations: readonly Operation[] = [
   list('roles', '/v1/quotas', 'List quotas and what is used of them', answers.quota),
   write('roles', 'put', '/v1/quotas/{role}', 'Set limit and guarantee of a role', allocationCommandSchemas.SetQuota),
   write('roles', 'delete', '/v1/quotas/{role}', 'Remove the quota of a role'),
+  list('reservations', '/v1/reservations', 'List what is kept of agents for roles', answers.reservation),
+  write(
+    'reservations',
+    'post',
+    '/v1/reservations',
+    'Keep a part of an agent for a role',
+    allocationCommandSchemas.Reserve,
+  ),
+  { ...write('reservations', 'delete', '/v1/reservations/{id}', 'End a reservation'), query: ['agent'] },
+  list('volumes', '/v1/volumes', 'List volumes: who holds them, which outlived their pods', answers.volume),
+  { ...write('volumes', 'delete', '/v1/volumes/{id}', 'Delete the data of a detached volume'), query: ['agent'] },
+  {
+    ...write('volumes', 'post', '/v1/volumes/{id}/adopt', 'Give a detached volume to a pod', answers.adoption),
+    query: ['agent'],
+  },
   read('past', '/v1/state', 'Services, agents and tasks at once', answers.state, ['at', 'limit']),
   read('past', '/v1/diff', 'What came, went and changed between two moments', answers.stateDifference, ['from', 'to']),
   list('past', '/v1/audit', 'Who did what, when, why, and what followed', answers.auditEntry, [

@@ -873,7 +873,15 @@ describe('the gateway', () => {
     });
     expect((await ask('GET', '/v1/roles/eng/search')).json).toMatchObject({
       role: 'eng/search',
-      shares: [{ cell: 0, levels: [{ path: 'eng', rivals: 0 }, { path: 'eng/search', weight: 2, waits: false }] }],
+      shares: [
+        {
+          cell: 0,
+          levels: [
+            { path: 'eng', rivals: 0 },
+            { path: 'eng/search', weight: 2, waits: false },
+          ],
+        },
+      ],
     });
     await ask('PUT', '/v1/services/other', { ...spec(5), name: 'other', role: 'eng/search' }, wait);
     await eventually(async () => {
@@ -887,6 +895,29 @@ describe('the gateway', () => {
     await eventually(async () => {
       const { waiting } = (await ask('GET', '/v1/roles/eng%2Fsearch')).json as { waiting: number };
       return waiting === 0;
+    });
+  });
+
+  it('keeps parts of agents for roles, and lists what is kept', async () => {
+    await runs(1);
+    const asking = { agent: 'ada', role: 'eng', resources: { cpus: 3, memory: 64 }, labels: { team: 'x' } };
+    expect((await ask('POST', '/v1/reservations', asking, wait)).status).toBe(200);
+    const { json } = await ask('GET', '/v1/reservations');
+    const [kept] = (json as { items: { id: string }[] }).items;
+    expect(kept).toMatchObject({ ...asking, resources: { cpus: 3, memory: 64, disk: 0, gpus: 0 } });
+    const again = await ask('POST', '/v1/reservations', asking, wait);
+    expect(again).toMatchObject({ status: 422, json: { code: 'reservation-too-large', field: '/resources' } });
+    await ask('PUT', '/v1/services/other', { ...spec(20), name: 'other' }, wait);
+    await eventually(async () => {
+      const { waiting } = (await ask('GET', '/v1/roles/*')).json as { waiting: number };
+      return waiting === 11;
+    });
+    expect((await ask('DELETE', `/v1/reservations/${kept!.id}`, undefined, wait)).status).toBe(200);
+    await eventually(async () => ((await ask('GET', '/v1/roles/*')).json as { waiting: number }).waiting === 0);
+    expect(await ask('DELETE', `/v1/reservations/${kept!.id}`, undefined, wait)).toMatchObject({ status: 404 });
+    expect((await ask('GET', '/v1/volumes')).json).toEqual({ items: [], next: null });
+    expect(await ask('DELETE', '/v1/volumes/1.1', undefined, wait)).toMatchObject({
+      ...{ status: 404, json: { code: 'unknown-volume' } },
     });
   });
 

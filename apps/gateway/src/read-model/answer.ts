@@ -12,6 +12,7 @@ import {
   showService,
   whereabouts,
 } from './answers/services.js';
+import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { listQuotas, listRoles, showRole } from './answers/roles.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
@@ -54,6 +55,12 @@ export function answer(world: World, query: Query): Answer {
       return { value: listRoles(world, query.page) };
     case 'quotas':
       return { value: listQuotas(world, query.page) };
+    case 'reservations':
+      return { value: listReservations(world, query.page) };
+    case 'volumes':
+      return { value: listVolumes(world, query.page) };
+    case 'agent-of':
+      return agentOf(world, query.kind, query.id);
     case 'role':
       return showRole(world, query.role);
     case 'state':

@@ -20,7 +20,9 @@ export type Query =
   | { readonly ask: 'why'; readonly id: string }
   | { readonly ask: 'agents'; readonly page: Page }
   | { readonly ask: 'agent'; readonly id: string }
-  | { readonly ask: 'roles' | 'quotas'; readonly page: Page }
+  | { readonly ask: 'roles' | 'quotas' | 'reservations' | 'volumes'; readonly page: Page }
+  /** On which agent a reservation or volume is: orders about it go to the cell of the agent. */
+  | { readonly ask: 'agent-of'; readonly kind: 'reservation' | 'volume'; readonly id: string }
   | { readonly ask: 'role'; readonly role: string }
   | { readonly ask: 'state'; readonly page: Page }
   | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }

@@ -1,6 +1,5 @@
 import { unreachable } from '@orrery/kernel';
 import {
-  countIn,
   idOf,
   membersIn,
   seqOf,

@@ -70,18 +70,29 @@ describe('a limit', () => {
   const limited = ledger.given(roleSet('eng'), quotaSet('eng', { limit: { cpusMilli: 3000 } }));
 
   it('lets a role have so much and says with numbers why the rest waits', () => {
-    limited.when(asked(request('r.1', 'eng', 5))).thenEvents((events) => {
-      expect(countPlaced(events)).toBe(3);
-      const [reasons] = reasonsIn(events);
-      expect(reasons!.funnel).toEqual([{ filter: 'quota', rejected: 1, left: 0 }]);
-      expect(reasons!.quota).toEqual({
-        kind: 'limit',
-        role: 'eng',
-        limit: { cpusMilli: 3000 },
-        used: { cpusMilli: 3000 },
-        needs: { cpusMilli: 1000 },
+    limited
+      .when(asked(request('r.1', 'eng', 5)))
+      .thenEvents((events) => {
+        expect(countPlaced(events)).toBe(3);
+        const [reasons] = reasonsIn(events);
+        expect(reasons!.funnel).toEqual([{ filter: 'quota', rejected: 1, left: 0 }]);
+        expect(reasons!.quota).toEqual({
+          kind: 'limit',
+          role: 'eng',
+          limit: { cpusMilli: 3000 },
+          used: { cpusMilli: 3000 },
+          needs: { cpusMilli: 1000 },
+        });
+        expect(reasons!.remedy).toContain('3 of 3 cpus used, a pod needs 1');
+      })
+      .thenState((state) => {
+        expect(explainPending(state, 'r.1' as RequestId)!.quota).toMatchObject({ kind: 'limit', role: 'eng' });
+        expect(predictPlacement(state, request('r.2', 'ops', 3)).places).toHaveLength(3);
       });
-      expect(reasons!.remedy).toContain('3 of 3 cpus used, a pod needs 1');
+    limited.thenState((state) => {
+      const { places, reasons } = predictPlacement(state, request('r.1', 'eng', 5));
+      expect(places).toHaveLength(3);
+      expect(reasons!.quota).toMatchObject({ kind: 'limit', used: { cpusMilli: 3000 } });
     });
   });
 

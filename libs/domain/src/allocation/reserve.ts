@@ -6,7 +6,7 @@ import {
   type ReservationId,
   type SharingCommand,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, plus, type Amounts } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, type Amounts } from '@orrery/scheduling';
 import { only, shown } from './quotas.js';
 import { idleOn, reservedOn } from './reservations.js';
 import { RESOURCES } from './role-tree.js';

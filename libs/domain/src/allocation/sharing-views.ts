@@ -1,7 +1,16 @@
-import { countIn, type Quota, type Resources, type RoleName } from '@orrery/contracts';
+import {
+  countIn,
+  type AgentId,
+  type Quota,
+  type ReservationId,
+  type Resources,
+  type RoleName,
+  type VolumeId,
+} from '@orrery/contracts';
 import { hierarchicalDominantShares, type ShareLevel } from '@orrery/scheduling';
 import { pathsOf } from './role-tree.js';
-import { ledgerOf, needsOf, type AllocationState } from './state.js';
+import { reservedOn } from './reservations.js';
+import { ledgerOf, needsOf, type AllocationState, type VolumeRow } from './state.js';
 
 /** A role, or a path above one, as this cell knows it. */
 export interface RoleView {
@@ -47,4 +56,37 @@ export function shareOfRole(state: AllocationState, role: RoleName): ShareLevel[
       break;
     }
   return shares.trace(role);
+}
+
+/** A part of an agent that is kept, and what of it nobody uses. */
+export interface ReservationView {
+  readonly reservation: ReservationId;
+  readonly agent: AgentId;
+  readonly role: RoleName;
+  readonly resources: Resources;
+  readonly idle: Resources;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly refines?: ReservationId;
+}
+
+/** In the order of their ids. */
+export function* reservationViews(state: AllocationState): IterableIterator<ReservationView> {
+  const idle = new Map<ReservationId, Resources>();
+  for (const agent of state.reservations.valuesOf('agent'))
+    for (const part of reservedOn(state, Number(agent))) idle.set(part.id, part.idle);
+  for (const [reservation, { agent, ...row }] of state.reservations.entries())
+    yield { reservation, ...row, agent: state.agents.numbered(agent)!.id, idle: idle.get(reservation)! };
+}
+
+export interface VolumeView extends Omit<VolumeRow, 'agent'> {
+  readonly volume: VolumeId;
+  /** Gone and forgotten: none. */
+  readonly agent?: AgentId;
+}
+
+export function* volumeViews(state: AllocationState): IterableIterator<VolumeView> {
+  for (const [volume, { agent: number, ...row }] of state.volumes.entries()) {
+    const agent = state.agents.numbered(number)?.id;
+    yield { volume, ...row, ...(agent === undefined ? {} : { agent }) };
+  }
 }

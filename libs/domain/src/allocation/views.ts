@@ -156,7 +156,14 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
         agent: state.agents.numbered(number)!.id,
       })),
     );
-    return places.length === wanted ? { places } : { places, reasons: reasonsOf(state, found.filters(), examplesMax) };
+    if (places.length === wanted) return { places };
+    // With all that its quota has room for, it is the quota that says no to the next; else the agents had no room.
+    const obstacle = places.length < pods ? undefined : quotaAfter(state, request, pods);
+    const { size } = state.agents;
+    return {
+      places,
+      reasons: obstacle === undefined ? reasonsOf(state, found.filters(), examplesMax) : quotaReasons(size, obstacle),
+    };
   });
 }
 
