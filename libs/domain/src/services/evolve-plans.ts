@@ -1,6 +1,7 @@
 import { countIn, isIn, numbersIn, type Ranges, type ServicesEventOf, type ServicesEventType } from '@orrery/contracts';
 import { deletePod, podAt, putPod, releaseSlots, rowsIn } from './pods.js';
 import { tallyOf } from './tallies.js';
+import { rejoin } from './rejoin.js';
 import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { isCanary, isPending, positionOf } from './steps.js';
@@ -65,7 +66,11 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   for (const row of [...rowsIn(rows, data.service, phase.pod, data.indexes), ...apart]) {
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
     if (over) deletePod(rows, row);
-    else putPod(rows, data.forced === true ? withoutStep(row) : asWanted(withoutStep(row)));
+    else {
+      const done = data.forced === true ? withoutStep(row) : asWanted(withoutStep(row));
+      putPod(rows, done);
+      rejoin(rows, done);
+    }
   }
   if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
 }

@@ -12,6 +12,7 @@ import {
 import { agentNamed as agentOfNumber } from './agents.js';
 import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod, rowsIn } from './pods.js';
 import { askForRuns, observeMembers, releaseMembers, returnMembers, stopMembers, withdrawRuns } from './run-members.js';
+import { rejoin } from './rejoin.js';
 import { noteEpoch, seatMembers } from './run-seats.js';
 
 import {
@@ -222,7 +223,9 @@ function observePod(
   const finished = left.every(({ status }) => status === 'finished');
   const ran = state !== 'ENDED';
   const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
-  putPod(rows, { ...row, ...used, tasks, ...(finished && row.status === 'live' ? { status: 'finished' } : {}) });
+  const seen: PodRow = { ...row, ...used, tasks, ...(finished && row.status === 'live' ? { status: 'finished' } : {}) };
+  putPod(rows, seen);
+  if (state === 'READY') rejoin(rows, seen);
 }
 
 function observed(task: TaskRow, state: DataOf<'TasksObserved'>['state'], at: number): TaskRow {

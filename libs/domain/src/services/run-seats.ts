@@ -157,7 +157,8 @@ export function noteEpoch(rows: ServicesRows, agent: AgentId, epoch: number): vo
   }
 }
 
-function everyEpoch(run: RunRow): Uint32Array {
+/** Of each position. */
+export function everyEpoch(run: RunRow): Uint32Array {
   return Uint32Array.from({ length: run.length }, (_, position) => epochAt(run, position));
 }
 
@@ -170,7 +171,10 @@ function orderedHere(
   const launches = mergeSegments(run.tasks[task]?.launches ?? [], cutSegments(launchIds, at, at + count, from));
   const status = withCodes(run.status[task] ?? newCodes(run.length), from, count, ORDERED);
   return {
-    tasks: byName({ ...run.tasks, [task]: { incarnation, kind: kindOf(template), launches } }),
+    tasks: byName({
+      ...run.tasks,
+      [task]: { incarnation, kind: kindOf(template), launches, past: run.tasks[task]?.past ?? [] },
+    }),
     status: byName({ ...run.status, [task]: status }),
   };
 }

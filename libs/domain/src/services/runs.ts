@@ -1,3 +1,4 @@
+import type { EpochMs } from '@orrery/kernel';
 import type { AgentId, GrantId, LaunchId, RequestId, ServiceName } from '@orrery/contracts';
 import { codeAt, cutCodes, newCodes, withCodes, type Codes } from './codes.js';
 import { bucketsOf, cutSegments, idAt, type Segments } from './segments.js';
@@ -54,7 +55,12 @@ export interface RunTask {
   /** service: ready as soon as it runs · checked: ready when its check says so · batch: runs to its end. */
   readonly kind: 'service' | 'checked' | 'batch';
   readonly launches: Segments;
+  /** Of members that were started again: those that have another incarnation, or failures to remember. */
+  readonly past: readonly Past[];
 }
+
+/** Position, incarnation, failures in a row, and since when it runs (0: of no interest). */
+export type Past = readonly [position: number, incarnation: number, failures: number, since: EpochMs];
 
 export const GONE = 0;
 export const PLACING = 1;
@@ -153,7 +159,11 @@ export function cutRun(run: RunRow, from: number, to: number): RunRow {
     epochs: run.epochs.length === 1 ? run.epochs : run.epochs.slice(from, to),
     grants: cutSegments(run.grants, from, to, 0),
     ports: mapValues(run.ports, (column) => column.slice(from, to)),
-    tasks: mapValues(run.tasks, (task) => ({ ...task, launches: cutSegments(task.launches, from, to, 0) })),
+    tasks: mapValues(run.tasks, (task) => ({
+      ...task,
+      launches: cutSegments(task.launches, from, to, 0),
+      past: task.past.flatMap(([at, ...rest]) => (at < from || at >= to ? [] : [[at - from, ...rest] as const])),
+    })),
     status: mapValues(run.status, (codes) => cutCodes(codes, from, to)),
   });
 }
@@ -226,12 +236,14 @@ function seatAt(run: RunRow, position: number, used: boolean, agentNamed: (numbe
 function tasksAt(run: RunRow, position: number): Record<string, TaskRow> {
   const tasks: Record<string, TaskRow> = {};
   for (const name in run.tasks) {
-    const { launches, incarnation } = run.tasks[name]!;
+    const { launches, past, incarnation: first } = run.tasks[name]!;
     const launch = idAt<LaunchId>(launches, position);
     if (launch === undefined) continue;
     const status = codeAt(run.status[name]!, position);
     const living = status === NONE ? {} : { launch };
-    tasks[name] = { ...living, incarnation, status: TASK_STATUS_OF[status]!, failures: 0 };
+    const [, incarnation, failures, since] = past.find(([at]) => at === position) ?? [position, first, 0, 0];
+    const ran = since === 0 || status === NONE ? {} : { since };
+    tasks[name] = { ...living, incarnation, status: TASK_STATUS_OF[status]!, failures, ...ran };
   }
   return tasks;
 }

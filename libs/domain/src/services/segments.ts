@@ -55,6 +55,17 @@ export function mergeSegments(left: Segments, right: Segments): Segments {
   return merged;
 }
 
+/** With other ids at some positions, which ascend, each of them a stretch of its own. */
+export function withIds(segments: Segments, ids: Segments): Segments {
+  let kept: number[] = [];
+  let from = 0;
+  for (let at = 0; at < ids.length; at += FIELDS) {
+    kept = [...kept, ...cutSegments(segments, from, ids[at]!, from)];
+    from = ids[at]! + 1;
+  }
+  return mergeSegments([...kept, ...cutSegments(segments, from, Number.MAX_SAFE_INTEGER, from)], ids);
+}
+
 export function idAt<Id extends string>(segments: Segments, position: number): Id | undefined {
   for (let at = 0; at < segments.length; at += FIELDS) {
     const offset = position - segments[at]!;

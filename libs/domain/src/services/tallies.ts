@@ -45,10 +45,15 @@ export function fileRow(rows: ServicesRows, row: PodRow): void {
   rows.pods.put(key, row);
 }
 
-export function dropRow(rows: ServicesRows, row: PodRow): void {
-  rememberIncarnation(rows, row.service, row.pod, Math.max(0, ...Object.values(row.tasks).map(incarnationOf)));
+/** The pod is no row any more. */
+export function unfileRow(rows: ServicesRows, row: PodRow): void {
   recount(rows, row, undefined);
   rows.pods.delete(podKey(row.service, row.pod, row.index));
+}
+
+export function dropRow(rows: ServicesRows, row: PodRow): void {
+  rememberIncarnation(rows, row.service, row.pod, Math.max(0, ...Object.values(row.tasks).map(incarnationOf)));
+  unfileRow(rows, row);
 }
 
 /** A new life of a pod counts on from its last one. */
