@@ -146,7 +146,7 @@ export class ReportBatch {
   }
 }
 
-/** Processes that exist, in the order in which they were told. */
+/** Processes that exist. */
 class RunningColumns {
   #seqs: number[] = [];
   #ordinals: number[] = [];
@@ -168,17 +168,23 @@ class RunningColumns {
   take(ready: boolean): TasksRun[] {
     if (this.#seqs.length === 0) return [];
     const launches = new IdRunsBuilder();
-    let sinceFrom = this.#since[0]!;
-    for (let at = 0; at < this.#seqs.length; at += 1) {
-      launches.add(this.#seqs[at]!, this.#ordinals[at]!);
-      sinceFrom = Math.min(sinceFrom, this.#since[at]!);
-    }
-    const since = columnOf(this.#since.map((moment) => moment - sinceFrom));
-    const pids = columnOf(this.#pids);
+    const order = this.#order();
+    for (const at of order) launches.add(this.#seqs[at]!, this.#ordinals[at]!);
+    const sinceFrom = Math.min(...this.#since);
+    const since = columnOf(order.map((at) => this.#since[at]! - sinceFrom));
+    const pids = columnOf(order.map((at) => this.#pids[at]!));
     this.#seqs = [];
     this.#ordinals = [];
     this.#since = [];
     this.#pids = [];
     return [{ launches: launches.runs, sinceFrom, since, pids, ...(ready && { ready }) }];
+  }
+
+  /** By id: what began together may have been told in any order, and follows each other in few runs. */
+  #order(): number[] {
+    const [seqs, ordinals] = [this.#seqs, this.#ordinals];
+    return Array.from(seqs.keys()).sort(
+      (left, right) => seqs[left]! - seqs[right]! || ordinals[left]! - ordinals[right]!,
+    );
   }
 }

@@ -7,6 +7,7 @@ import {
   taskKey,
   tasksInOrder,
   taskViewOf,
+  toldOf,
   type ClusterState,
   type LaunchRow,
   type RunRow,
@@ -77,7 +78,7 @@ export class TaskStates {
   #stretchOf(key: string): Stretch {
     const [service, pod, index] = key.split('.') as [string, string, string];
     const first = Number(index);
-    const length = this.#state.runs.get(key)?.told.length ?? 1;
+    const length = this.#state.runs.get(key)?.of.count ?? 1;
     return { pods: `${service}.${pod}.`, first, last: first + length - 1 };
   }
 
@@ -128,7 +129,8 @@ const marks: readonly (readonly [mark: number, state: TaskState])[] = [
 /** Bits of the states that any of its members is in. */
 function marksOf(run: RunRow | undefined): number {
   let found = 0;
-  for (const told of run?.told ?? []) {
+  for (let member = 0; member < (run?.of.count ?? 0); member += 1) {
+    const told = toldOf(run!, member);
     if (told === 0) continue;
     found |= 1 << ((told & LAUNCH_PHASE) - 1);
     if ((told & LAUNCH_UNWANTED) !== 0) found |= 8;

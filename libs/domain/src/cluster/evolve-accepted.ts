@@ -11,7 +11,7 @@ import {
 } from '@orrery/contracts';
 import { isNewer } from './find.js';
 import { idKey } from './keys.js';
-import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN, runKey, STAGING, type LaunchKind, type RunRow } from './runs.js';
+import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN, runKey, stagedPieces, type LaunchKind, type RunShared } from './runs.js';
 import { blockOf, isLive, NO_PORTS, NOTHING, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
 
 type Accepted = ClusterEventOf<'LaunchAccepted'>['data'];
@@ -120,17 +120,18 @@ function putRun(
   const cut = (numbers: readonly number[]) => shortened(numbers, position, count);
   const ports: Record<string, readonly number[]> = {};
   for (const name in set.ports) ports[name] = cut(set.ports[name]!);
-  const run: RunRow = {
+  const of: RunShared = {
     ...kind,
-    ...{ seq, first, index, grantSeq, grant },
+    ...{ seq, first, count, index, grantSeq, grant },
     agents: cut(agents),
     ports,
     acceptedAt: set.at,
-    since: [0],
-    told: new Array<number>(count).fill(STAGING),
-    left: count,
   };
-  state.runs.put(runKey(run), run);
+  state.runs.put(runKey(of), {
+    of,
+    pieces: stagedPieces(count),
+    left: count,
+  });
 }
 
 /** A part of a column; one number where all are the same. */

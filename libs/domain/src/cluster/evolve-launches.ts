@@ -3,7 +3,7 @@ import type { EpochMs } from '@orrery/kernel';
 import { countUses } from './evolve-accepted.js';
 import { endedOfService, findLaunches, isNewer, launchesOfTask } from './find.js';
 import { idKey } from './keys.js';
-import { RunDraft } from './run-draft.js';
+import { RunDrafts } from './run-draft.js';
 import { FINAL, numberAt, PHASE, PID_MAX, PID_UNIT, READY, RUNNING, SINCE_MAX, STARTING, UNWANTED } from './runs.js';
 import { isLive, keyOfId, type ClusterState, type LaunchPhase, type LaunchRow } from './state.js';
 
@@ -54,17 +54,18 @@ interface Change {
 }
 
 function changeEach(state: ClusterState, launches: IdRuns, change: Change): void {
+  const drafts = new RunDrafts(state);
   findLaunches(state, launches, {
     run: (key, run, from, to) => {
-      const draft = new RunDraft(state, key, run);
+      const draft = drafts.of(key, run);
       for (let member = from; member < to; member += 1) {
-        const told = draft.told[member]!;
-        if (told !== 0) draft.told[member] = change.member(told, numberAt(run.agents, member));
+        const told = draft.told(member);
+        if (told !== 0) draft.tell(member, change.member(told, numberAt(run.of.agents, member)));
       }
-      draft.write();
     },
     row: (key, row) => state.launches.put(key, change.row(row)),
   });
+  drafts.write();
 }
 
 // --- RUNNING --------------------------------------------------------------------------------------------------------
@@ -76,26 +77,27 @@ export function run(state: ClusterState, { launches, sinceFrom, since, pids, rea
     return { ...row, phase: 'RUNNING', since: at, pid: valueAt(pids, position), ready: row.ready || ready === true };
   };
   const marks = ready === true ? RUNNING | READY : RUNNING;
+  const drafts = new RunDrafts(state);
   findLaunches(state, launches, {
     run: (key, before, from, to, position) => {
-      const draft = new RunDraft(state, key, before);
+      const draft = drafts.of(key, before);
       for (let member = from; member < to; member += 1) {
-        const told = draft.told[member]!;
+        const told = draft.told(member);
         if (told === 0 || (told & PHASE) === RUNNING) continue;
         const at = position + member - from;
-        const after = sinceFrom + valueAt(since, at) - before.acceptedAt;
+        const after = sinceFrom + valueAt(since, at) - before.of.acceptedAt;
         const pid = valueAt(pids, at);
         if (Math.abs(after) > SINCE_MAX || pid > PID_MAX) {
           draft.moveOut(member, (row) => runRow(row, at));
           continue;
         }
-        draft.told[member] = (told & ~PHASE) | marks | (pid * PID_UNIT);
+        draft.tell(member, (told & ~PHASE) | marks | (pid * PID_UNIT));
         draft.setSince(member, after);
       }
-      draft.write();
     },
     row: (key, row, position) => state.launches.put(key, runRow(row, position)),
   });
+  drafts.write();
 }
 
 // --- Ends -----------------------------------------------------------------------------------------------------------
@@ -108,18 +110,18 @@ export function loseLaunches(state: ClusterState, { launches, reason }: ClusterE
 
 export function endLaunches(state: ClusterState, { launches, ...end }: TaskEnds): void {
   const ends = new Ends(state, end);
+  const drafts = new RunDrafts(state);
   findLaunches(state, launches, {
     run: (key, run, from, to) => {
-      const draft = new RunDraft(state, key, run);
+      const draft = drafts.of(key, run);
       for (let member = from; member < to; member += 1) {
-        const told = draft.told[member]!;
+        const told = draft.told(member);
         if (told === 0) continue;
-        ends.count(run.templateDigest, numberAt(run.agents, member));
-        const life = { ...run, index: run.index + member };
-        if ((told & FINAL) !== 0 || hasNewer(state, life)) draft.drop(member);
+        ends.count(run.of.templateDigest, numberAt(run.of.agents, member));
+        const over = (told & FINAL) !== 0 || hasNewer(state, { ...run.of, index: run.of.index + member });
+        if (over) draft.drop(member);
         else draft.moveOut(member, (row) => ends.ended(row));
       }
-      draft.write();
     },
     row: (key, row) => {
       if (!isLive(row)) return;
@@ -128,6 +130,7 @@ export function endLaunches(state: ClusterState, { launches, ...end }: TaskEnds)
       else state.launches.put(key, ends.ended(row));
     },
   });
+  drafts.write();
   ends.write();
 }
 

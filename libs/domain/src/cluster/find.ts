@@ -1,6 +1,6 @@
 import { eachIdRun, ordinalOf, seqOf, type AgentId, type IdRuns, type LaunchId } from '@orrery/contracts';
 import { idKey, indexKey } from './keys.js';
-import { numberAt, RUN_MEMBERS_MAX, type LaunchKind, type RunRow } from './runs.js';
+import { numberAt, RUN_MEMBERS_MAX, toldOf, type LaunchKind, type RunRow, type RunShared } from './runs.js';
 import { blockOf, isLive, keyOfId, memberOf, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
 
 // How launches are found: by their ids, by their task, by their service, by their agent.
@@ -9,7 +9,7 @@ export function launchOf(state: ClusterState, launch: LaunchId): LaunchRow | und
   const [seq, ordinal] = [seqOf(launch), ordinalOf(launch)];
   for (const key of state.runs.overlapping(seq, ordinal, ordinal)) {
     const run = state.runs.get(key)!;
-    const member = memberOf(state, run, ordinal - run.first);
+    const member = memberOf(state, run, ordinal - run.of.first);
     if (member !== undefined) return member;
   }
   return state.launches.get(idKey(seq, ordinal));
@@ -28,10 +28,11 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
     let missing = last - first + 1;
     for (const key of state.runs.overlapping(seq, first, last)) {
       const run = state.runs.get(key)!;
-      const from = Math.max(first - run.first, 0);
-      const to = Math.min(last + 1 - run.first, run.told.length);
-      for (let member = from; member < to; member += 1) if (run.told[member] !== 0) missing -= 1;
-      found.run(key, run, from, to, position + run.first + from - first);
+      const begin = run.of.first;
+      const from = Math.max(first - begin, 0);
+      const to = Math.min(last + 1 - begin, run.of.count);
+      for (let member = from; member < to; member += 1) if (toldOf(run, member) !== 0) missing -= 1;
+      found.run(key, run, from, to, position + begin + from - first);
     }
     if (missing === 0) return;
     const until = idKey(seq, last);
@@ -68,10 +69,10 @@ export function spansOf(state: ClusterState, launches: IdRuns): LaunchSpan[] {
   findLaunches(state, launches, {
     run: (_, run, from, to, position) => {
       for (let start = from; start < to; start += 1) {
-        if (run.told[start] === 0) continue;
+        if (toldOf(run, start) === 0) continue;
         let end = start + 1;
-        while (end < to && run.told[end] !== 0) end += 1;
-        spans.push(spanOf(run, start, end, position + start - from));
+        while (end < to && toldOf(run, end) !== 0) end += 1;
+        spans.push(spanOf(run.of, start, end, position + start - from));
         start = end;
       }
     },
@@ -86,7 +87,7 @@ export function spansOf(state: ClusterState, launches: IdRuns): LaunchSpan[] {
   return spans;
 }
 
-function spanOf(run: RunRow, start: number, end: number, position: number): LaunchSpan {
+function spanOf(run: RunShared, start: number, end: number, position: number): LaunchSpan {
   return {
     kind: run,
     ...{ seq: run.seq, ordinal: run.first + start, index: run.index + start, count: end - start, position },
@@ -100,7 +101,7 @@ export function* launchesOfTask(
   task: { readonly service: string; readonly pod: string; readonly index: number; readonly task: string },
 ): IterableIterator<LaunchRow> {
   for (const [, run] of state.runs.ofPod(task.service, task.pod, task.index)) {
-    const member = run.task === task.task ? memberOf(state, run, task.index - run.index) : undefined;
+    const member = run.of.task === task.task ? memberOf(state, run, task.index - run.of.index) : undefined;
     if (member !== undefined) yield member;
   }
   for (const [, row] of state.launches.by('block', blockOf(task.service, task.pod, task.index))) {
@@ -135,7 +136,7 @@ export function* endedOfService(
 }
 
 export function* membersOf(state: ClusterState, run: RunRow): IterableIterator<LaunchRow> {
-  for (let member = 0; member < run.told.length; member += 1) {
+  for (let member = 0; member < run.of.count; member += 1) {
     const row = memberOf(state, run, member);
     if (row !== undefined) yield row;
   }
@@ -155,8 +156,8 @@ export function launchesOnAgent(state: ClusterState, agent: AgentId): LaunchRow[
   const number = state.agents.get(agent)?.number;
   for (const key of number === undefined ? [] : state.runs.onAgent(number)) {
     const run = state.runs.get(key)!;
-    for (let member = 0; member < run.told.length; member += 1) {
-      if (numberAt(run.agents, member) !== number) continue;
+    for (let member = 0; member < run.of.count; member += 1) {
+      if (numberAt(run.of.agents, member) !== number) continue;
       const row = memberOf(state, run, member);
       if (row !== undefined) found.push([keyOfId(row.launch), row]);
     }
@@ -216,24 +217,24 @@ function* tasksOfPod(
   const blocks = new Walk(state.launches.valuesOf('block', prefix + indexKey(block)), (value) => value);
   let active: RunRow[] = [];
   for (; ; block += PODS_PER_BLOCK) {
-    active = active.filter((run) => run.index + run.told.length > block);
+    active = active.filter((run) => run.of.index + run.of.count > block);
     if (active.length === 0) {
-      const nextRun = runs.next(prefix)?.[1].index ?? Infinity;
+      const nextRun = runs.next(prefix)?.[1].of.index ?? Infinity;
       const nextBlock = blocks.next(prefix);
       const first = Math.min(nextRun, nextBlock === undefined ? Infinity : Number(nextBlock.slice(prefix.length)));
       if (first === Infinity) return;
       block = Math.max(block, first - (first % PODS_PER_BLOCK));
     }
     const end = block + PODS_PER_BLOCK;
-    for (let run = runs.next(prefix)?.[1]; run !== undefined && run.index < end; run = runs.next(prefix)?.[1]) {
+    for (let run = runs.next(prefix)?.[1]; run !== undefined && run.of.index < end; run = runs.next(prefix)?.[1]) {
       active.push(run);
       runs.advance();
     }
     const newest = new Map<string, LaunchRow>();
     for (const run of active) {
-      const last = Math.min(end, run.index + run.told.length);
-      for (let at = Math.max(block, run.index); at < last; at += 1)
-        keepNewest(newest, memberOf(state, run, at - run.index));
+      const last = Math.min(end, run.of.index + run.of.count);
+      for (let at = Math.max(block, run.of.index); at < last; at += 1)
+        keepNewest(newest, memberOf(state, run, at - run.of.index));
     }
     const value = prefix + indexKey(block);
     if (blocks.next(prefix) === value) {

@@ -45,9 +45,9 @@ function* runViolations(state: ClusterState): IterableIterator<string> {
     seen.add(launch);
   }
   for (const [key, run] of state.runs.entries()) {
-    const left = run.told.filter((told) => told !== 0).length;
+    const left = [...membersOf(state, run)].length;
     if (left !== run.left) yield `run-counted: ${key} says ${run.left}, found ${left}`;
-    if (left < RUN_MEMBERS_MIN || run.told.length > RUN_MEMBERS_MAX) yield `run-of-its-size: ${key} has ${left}`;
+    if (left < RUN_MEMBERS_MIN || run.of.count > RUN_MEMBERS_MAX) yield `run-of-its-size: ${key} has ${left}`;
   }
 }
 

@@ -18,7 +18,7 @@ import {
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
 import { endedOn } from './evolve-launches.js';
 import { endedOfService, findLaunches } from './find.js';
-import { FINAL, UNWANTED } from './runs.js';
+import { FINAL, toldOf, UNWANTED } from './runs.js';
 import { flagsOf, idsWhere } from './select.js';
 import { isLive, type ClusterState } from './state.js';
 import { currentLaunch } from './views.js';
@@ -96,7 +96,7 @@ function usedOf(launches: IdRuns, state: ClusterState): ReadonlySet<string> {
   const used = new Set<string>();
   findLaunches(state, launches, {
     run: (_, run, from, to) => {
-      for (let at = from; at < to; at += 1) if (run.told[at] !== 0) used.add(`${run.seq}.${run.first + at}`);
+      for (let at = from; at < to; at += 1) if (toldOf(run, at) !== 0) used.add(`${run.of.seq}.${run.of.first + at}`);
     },
     row: (_, row) => void used.add(row.launch),
   });

@@ -1,53 +1,82 @@
 import { idKey } from './keys.js';
-import { RUN_MEMBERS_MIN, type RunRow } from './runs.js';
+import { PiecesDraft, RUN_MEMBERS_MIN, type RunRow } from './runs.js';
 import { memberOf, type ClusterState, type LaunchRow } from './state.js';
 
-/** A run while it is changed: rows are immutable, so its columns are copied once, and written when all is done. */
-export class RunDraft {
-  readonly told: number[];
+/** Runs while one event changes them: rows are immutable, so their columns are copied once, and written when all is done. */
+export class RunDrafts {
   readonly #state: ClusterState;
-  readonly #key: string;
+  readonly #drafts = new Map<string, RunDraft>();
+
+  constructor(state: ClusterState) {
+    this.#state = state;
+  }
+
+  of(key: string, run: RunRow): RunDraft {
+    let draft = this.#drafts.get(key);
+    if (draft === undefined) this.#drafts.set(key, (draft = new RunDraft(this.#state, run)));
+    return draft;
+  }
+
+  write(): void {
+    for (const [key, draft] of this.#drafts) {
+      const row = draft.made();
+      if (row === undefined) this.#state.runs.delete(key);
+      else this.#state.runs.put(key, row);
+    }
+  }
+}
+
+export class RunDraft {
+  readonly #state: ClusterState;
   readonly #run: RunRow;
-  #since: number[] | undefined;
+  readonly #pieces: PiecesDraft;
   #left: number;
 
-  constructor(state: ClusterState, key: string, run: RunRow) {
+  constructor(state: ClusterState, run: RunRow) {
     this.#state = state;
-    this.#key = key;
     this.#run = run;
-    this.told = run.told.slice();
+    this.#pieces = new PiecesDraft(run.pieces);
     this.#left = run.left;
   }
 
+  told(member: number): number {
+    return this.#pieces.told(member);
+  }
+
+  tell(member: number, told: number): void {
+    this.#pieces.tell(member, told);
+  }
+
   setSince(member: number, since: number): void {
-    const { since: before, told } = this.#run;
-    this.#since ??= before.length < told.length ? told.map(() => before[0]!) : before.slice();
-    this.#since[member] = since;
+    this.#pieces.setSince(member, since);
   }
 
   /** The member is here no longer. */
   drop(member: number): void {
-    this.told[member] = 0;
+    this.tell(member, 0);
     this.#left -= 1;
   }
 
   /** The member becomes a row of its own. */
   moveOut(member: number, change: (row: LaunchRow) => LaunchRow): void {
+    const { seq, first } = this.#run.of;
     const row = memberOf(this.#state, this.#now(), member)!;
-    this.#state.launches.put(idKey(this.#run.seq, this.#run.first + member), change(row));
+    this.#state.launches.put(idKey(seq, first + member), change(row));
     this.drop(member);
   }
 
-  write(): void {
-    if (this.#left < RUN_MEMBERS_MIN) {
-      this.told.forEach((told, member) => told !== 0 && this.moveOut(member, (row) => row));
-      this.#state.runs.delete(this.#key);
-    } else if (this.#since !== undefined || this.told.some((told, member) => told !== this.#run.told[member])) {
-      this.#state.runs.put(this.#key, this.#now());
+  /** The row as it is now, the one before where nothing changed; none when the rest are better off as rows of their own. */
+  made(): RunRow | undefined {
+    if (this.#left >= RUN_MEMBERS_MIN) {
+      return this.#pieces.pieces === this.#run.pieces ? this.#run : this.#now();
     }
+    for (let member = 0; member < this.#run.of.count; member += 1) {
+      if (this.told(member) !== 0) this.moveOut(member, (row) => row);
+    }
+    return undefined;
   }
 
   #now(): RunRow {
-    return { ...this.#run, told: this.told, since: this.#since ?? this.#run.since, left: this.#left };
+    return { of: this.#run.of, pieces: this.#pieces.pieces, left: this.#left };
   }
 }

@@ -13,33 +13,40 @@ type Numbers = readonly number[];
 
 /**
  * Launches of one kind whose ids, grants and pod indexes follow each other: member k is launch `first + k`, on grant
- * `grant + k`, of pod `index + k`. What members don't share stands in columns of plain integers, which a change copies: short
- * enough that a copy costs less than looking the run up.
+ * `grant + k`, of pod `index + k`. What reports change stands in pieces of a few members each, and a change copies the one
+ * that it is in: with tasks that begin one by one, copies of longer columns would cost more than all the rest.
  */
-export interface RunRow extends LaunchKind {
+export interface RunRow {
+  readonly of: RunShared;
+  /** What is told of each member of the piece, then since when it is so, in milliseconds from `acceptedAt`. */
+  readonly pieces: readonly Piece[];
+  /** Members that are here. */
+  readonly left: number;
+}
+
+/** What never changes. */
+export interface RunShared extends LaunchKind {
   readonly seq: number;
   readonly first: number;
+  readonly count: number;
   readonly index: number;
   readonly grantSeq: number;
   readonly grant: number;
   /** By number. */
   readonly agents: Numbers;
   readonly ports: Readonly<Record<string, Numbers>>;
-  /** When it was accepted; `since` counts from here. */
   readonly acceptedAt: EpochMs;
-  /** Accepted at; once it runs, running since. */
-  readonly since: Numbers;
-  /** Pid × 32 and the marks below; 0: the member is here no longer. */
-  readonly told: readonly number[];
-  /** Members that are here. */
-  readonly left: number;
 }
 
-export const RUN_MEMBERS_MAX = 128;
+export type Piece = readonly number[];
+
+export const RUN_MEMBERS_MAX = 256;
 /** Fewer are rows of their own: a member that is gone still takes its place in the columns. */
 export const RUN_MEMBERS_MIN = 8;
 
-// Marks of a member, in `told`.
+const MEMBERS_PER_PIECE = 16;
+
+// What is told of a member: its pid × 32 and these marks; 0 when it is here no longer.
 export const STAGING = 1;
 export const STARTING = 2;
 export const RUNNING = 3;
@@ -52,11 +59,72 @@ export const PID_UNIT = 32;
 export const PID_MAX = 2 ** 25;
 export const SINCE_MAX = 2 ** 30;
 
+export function toldOf({ pieces }: RunRow, member: number): number {
+  return pieces[Math.floor(member / MEMBERS_PER_PIECE)]![member % MEMBERS_PER_PIECE]!;
+}
+
+export function sinceOf({ pieces }: RunRow, member: number): number {
+  const piece = pieces[Math.floor(member / MEMBERS_PER_PIECE)]!;
+  return piece[piece.length / 2 + (member % MEMBERS_PER_PIECE)]!;
+}
+
+/** Of a run that was just accepted: runs share them until their members differ. */
+export function stagedPieces(count: number): readonly Piece[] {
+  const pieces: Piece[] = [];
+  for (let left = count; left > 0; left -= MEMBERS_PER_PIECE) {
+    pieces.push(STAGED[Math.min(left, MEMBERS_PER_PIECE)]!);
+  }
+  return pieces;
+}
+
+const STAGED: readonly Piece[] = Array.from({ length: MEMBERS_PER_PIECE + 1 }, (_, members) =>
+  Object.freeze([...new Array<number>(members).fill(STAGING), ...new Array<number>(members).fill(0)]),
+);
+
+/** Pieces that are changed: those before stay as they are. */
+export class PiecesDraft {
+  readonly #before: readonly Piece[];
+  #pieces: number[][] | undefined;
+  /** Which of them were copied, a bit each. */
+  #copied = 0;
+
+  constructor(before: readonly Piece[]) {
+    this.#before = before;
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#pieces ?? this.#before;
+  }
+
+  told(member: number): number {
+    return this.pieces[Math.floor(member / MEMBERS_PER_PIECE)]![member % MEMBERS_PER_PIECE]!;
+  }
+
+  tell(member: number, told: number): void {
+    if (this.told(member) !== told) this.#own(member)[member % MEMBERS_PER_PIECE] = told;
+  }
+
+  setSince(member: number, since: number): void {
+    const piece = this.#own(member);
+    piece[piece.length / 2 + (member % MEMBERS_PER_PIECE)] = since;
+  }
+
+  #own(member: number): number[] {
+    const at = Math.floor(member / MEMBERS_PER_PIECE);
+    this.#pieces ??= this.#before.slice() as number[][];
+    if ((this.#copied & (1 << at)) === 0) {
+      this.#copied |= 1 << at;
+      this.#pieces[at] = this.#pieces[at]!.slice();
+    }
+    return this.#pieces[at]!;
+  }
+}
+
 export function numberAt(numbers: Numbers, member: number): number {
   return numbers.length === 1 ? numbers[0]! : numbers[member]!;
 }
 
-export function runKey({ service, pod, index, task, seq, first }: RunRow): string {
+export function runKey({ service, pod, index, task, seq, first }: RunShared): string {
   return `${service}.${pod}.${indexKey(index)}.${task}.${idKey(seq, first)}`;
 }
 
@@ -110,16 +178,17 @@ export class RunTable extends Table<string, RunRow> {
     const until = `${prefix}${indexKey(index)}/`;
     for (const entry of this.entries(`${prefix}${indexKey(Math.max(0, index - RUN_MEMBERS_MAX + 1))}`)) {
       if (entry[0] >= until) return;
-      if (index < entry[1].index + entry[1].told.length) yield entry;
+      if (index < entry[1].of.index + entry[1].of.count) yield entry;
     }
   }
 
   #file(key: string, run: RunRow): void {
-    const refs = this.#bySeq.get(run.seq);
-    const ref = { key, first: run.first, last: run.first + run.told.length - 1 };
-    if (refs === undefined) this.#bySeq.set(run.seq, [ref]);
+    const { seq, first, count, agents } = run.of;
+    const refs = this.#bySeq.get(seq);
+    const ref = { key, first, last: first + count - 1 };
+    if (refs === undefined) this.#bySeq.set(seq, [ref]);
     else refs.splice(upperBound(refs, ref.first), 0, ref);
-    for (const agent of distinct(run.agents)) {
+    for (const agent of distinct(agents)) {
       const keys = this.#byAgent.get(agent);
       if (keys === undefined) this.#byAgent.set(agent, [key]);
       else keys.push(key);
@@ -127,10 +196,11 @@ export class RunTable extends Table<string, RunRow> {
   }
 
   #remove(key: string, run: RunRow): void {
-    const refs = this.#bySeq.get(run.seq)!.filter((ref) => ref.key !== key);
-    if (refs.length === 0) this.#bySeq.delete(run.seq);
-    else this.#bySeq.set(run.seq, refs);
-    for (const agent of distinct(run.agents)) {
+    const { seq, agents } = run.of;
+    const refs = this.#bySeq.get(seq)!.filter((ref) => ref.key !== key);
+    if (refs.length === 0) this.#bySeq.delete(seq);
+    else this.#bySeq.set(seq, refs);
+    for (const agent of distinct(agents)) {
       const keys = this.#byAgent.get(agent)!;
       if (keys.length === 1) this.#byAgent.delete(agent);
       else {

@@ -1,6 +1,6 @@
 import { countIds, eachIdRun, IdRunsBuilder, type IdRuns } from '@orrery/contracts';
 import { findLaunches } from './find.js';
-import { numberAt } from './runs.js';
+import { numberAt, toldOf } from './runs.js';
 import { isLive, type ClusterState, type LaunchRow } from './state.js';
 
 /** One a launch of a sequence, 1 for yes; mostly all are alike, and the sequence is taken as it is. */
@@ -20,8 +20,8 @@ export function flagsOf(state: ClusterState, launches: IdRuns, test: Test): Flag
   findLaunches(state, launches, {
     run: (_, run, from, to, position) => {
       for (let at = from; at < to; at += 1) {
-        const told = run.told[at]!;
-        if (told === 0 || !test.member(told, numberAt(run.agents, at))) continue;
+        const told = toldOf(run, at);
+        if (told === 0 || !test.member(told, numberAt(run.of.agents, at))) continue;
         flags[position + at - from] = 1;
         found += 1;
       }

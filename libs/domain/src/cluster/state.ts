@@ -26,10 +26,13 @@ import {
   READY,
   RUNNING,
   RunTable,
+  sinceOf,
   STAGING,
+  toldOf,
   UNWANTED,
   type LaunchKind,
   type RunRow,
+  type RunShared,
 } from './runs.js';
 
 /**
@@ -197,31 +200,33 @@ export const NOTHING: readonly never[] = Object.freeze([]);
 
 /** A member of a run as a row, if it is there. */
 export function memberOf(state: ClusterState, run: RunRow, member: number): LaunchRow | undefined {
-  const told = run.told[member];
-  if (told === undefined || told === 0) return undefined;
-  const { service, generation, version, pod, task, templateDigest, incarnation } = run;
-  const on = numberAt(run.agents, member);
+  if (member < 0 || member >= run.of.count) return undefined;
+  const told = toldOf(run, member);
+  if (told === 0) return undefined;
+  const { service, generation, version, pod, task, templateDigest, incarnation } = run.of;
+  const { seq, first, index, grantSeq, grant, agents, acceptedAt } = run.of;
+  const on = numberAt(agents, member);
   const phase = told & PHASE;
   const row: LaunchRow = {
-    launch: idOf<LaunchId>(run.seq, run.first + member),
+    launch: idOf<LaunchId>(seq, first + member),
     ...{ service, generation, version, pod, task, templateDigest, incarnation },
-    index: run.index + member,
+    index: index + member,
     agent: state.agents.numbered(on)?.agent ?? ('' as AgentId),
     on,
-    grant: idOf<GrantId>(run.grantSeq, run.grant + member),
-    ports: portsOf(run, member),
+    grant: idOf<GrantId>(grantSeq, grant + member),
+    ports: portsOf(run.of, member),
     gpuIds: NOTHING,
     volumes: NOTHING,
     phase: phase === RUNNING ? 'RUNNING' : phase === STAGING ? 'STAGING' : 'STARTING',
     unwanted: (told & UNWANTED) !== 0,
     final: (told & FINAL) !== 0,
-    since: run.acceptedAt + numberAt(run.since, member),
+    since: acceptedAt + sinceOf(run, member),
     ready: (told & READY) !== 0,
   };
   return phase === RUNNING ? { ...row, pid: Math.floor(told / PID_UNIT) } : row;
 }
 
-function portsOf(run: RunRow, member: number): Readonly<Record<string, number>> {
+function portsOf(run: RunShared, member: number): Readonly<Record<string, number>> {
   let ports: Record<string, number> | undefined;
   for (const name in run.ports) (ports ??= {})[name] = numberAt(run.ports[name]!, member);
   return ports ?? NO_PORTS;

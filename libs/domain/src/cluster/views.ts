@@ -1,7 +1,7 @@
 import { parseTaskId, taskId, type AgentId, type LaunchId, type Resources, type ServiceName } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
 import { countOnAgent, isNewer, launchesOfTask, launchesOnAgent, launchOf, rowsOfService } from './find.js';
-import { numberAt, PHASE, RUNNING, STAGING, UNWANTED } from './runs.js';
+import { numberAt, PHASE, RUNNING, STAGING, UNWANTED, toldOf } from './runs.js';
 import {
   isLivePhase,
   type AgentRow,
@@ -96,12 +96,12 @@ export function countStates(state: ClusterState, service?: string): ReadonlyMap<
   const prefix = service === undefined ? '' : `${service}.`;
   for (const [key, run] of state.runs.entries(prefix)) {
     if (!key.startsWith(prefix)) break;
-    for (let member = 0; member < run.told.length; member += 1) {
-      const told = run.told[member]!;
+    for (let member = 0; member < run.of.count; member += 1) {
+      const told = toldOf(run, member);
       if (told === 0) continue;
       const phase = told & PHASE;
       const name = phase === RUNNING ? 'RUNNING' : phase === STAGING ? 'STAGING' : 'STARTING';
-      const agent = state.agents.numbered(numberAt(run.agents, member));
+      const agent = state.agents.numbered(numberAt(run.of.agents, member));
       count(stateOf({ phase: name, unwanted: (told & UNWANTED) !== 0 }, agent));
     }
   }
