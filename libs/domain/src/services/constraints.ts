@@ -1,6 +1,6 @@
 import { reject, type Decision } from '@orrery/kernel';
 import type { Constraint, PodSpec } from '@orrery/contracts';
-import { patternProblem } from '@orrery/scheduling';
+import { contradictionOf, patternProblem } from '@orrery/scheduling';
 
 const PATTERN_LENGTH_MAX = 256;
 
@@ -39,7 +39,14 @@ export function refusalOfPlacement(pod: PodSpec, path: string): Decision<never> 
       remedy: problem.remedy,
     });
   }
-  return undefined;
+  const rules = (pod.placement ?? []).map(parseConstraint);
+  const contradiction = contradictionOf(rules, pod.count ?? 1);
+  if (contradiction === undefined) return undefined;
+  const field = `${path}/placement/${contradiction.at}`;
+  return reject('invalid-spec', `${field} can never hold beside those before it: ${contradiction.message}`, {
+    field,
+    remedy: 'leave out one of them, or ask for fewer pods',
+  });
 }
 
 function problemOf(row: readonly (string | number)[]): { message: string; remedy: string } | undefined {

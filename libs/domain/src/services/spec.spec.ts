@@ -69,6 +69,25 @@ describe('a spec', () => {
     ['/pods/web/placement/0', pod({ placement: [['rack', 'LIKE', '(?=a)b']] })],
     ['/pods/web/placement/0', pod({ placement: [['rack', 'UNLIKE', String.raw`(a)\1`]] })],
     ['/pods/web/placement/0', pod({ placement: [['rack', 'IS']] })],
+    [
+      '/pods/web/placement/1',
+      pod({
+        placement: [
+          ['rack', 'IS', '1'],
+          ['rack', 'IS', '2'],
+        ],
+      }),
+    ],
+    [
+      '/pods/web/placement/1',
+      pod({
+        count: 2,
+        placement: [
+          ['hostname', 'IS', 'a'],
+          ['hostname', 'UNIQUE'],
+        ],
+      }),
+    ],
     ['/plans/deploy/phases/x/pod', { ...hello(), plans: { deploy: { phases: { x: { pod: 'db' } } } } }],
     ['/plans/uninstall', { ...hello(), plans: { uninstall: { phases: { x: { pod: 'web' } } } } }],
   ])('is refused with the field %s and a way out', (field, spec) => {

@@ -1,7 +1,7 @@
 import { lacking, nameOf, noEffect, type Constraint, type Rule } from './constraint.js';
 import { fieldOf } from './field.js';
 
-/** Only nodes with exactly this value. */
+/** Only nodes with this value: the same text, or the same number to three decimals (Marathon's scalars). */
 export function is(rule: Rule): Constraint {
   const wanted = rule.value ?? '';
   return {
@@ -9,11 +9,22 @@ export function is(rule: Rule): Constraint {
     effect: 'fixed',
     field: rule.field,
     placed: noEffect,
-    passes: (node) => fieldOf(rule.field, node) === wanted,
+    passes(node) {
+      const value = fieldOf(rule.field, node);
+      return value !== undefined && sameValue(value, wanted);
+    },
     explain(node) {
       const value = fieldOf(rule.field, node);
       return value === undefined ? lacking(rule) : `${rule.field} is ${value}, not ${wanted}`;
     },
     remedy: () => `add an agent with ${rule.field} ${wanted}`,
   };
+}
+
+const SCALAR = /^-?\d{1,12}(\.\d+)?$/;
+
+export function sameValue(left: string, right: string): boolean {
+  if (left === right) return true;
+  if (!SCALAR.test(left) || !SCALAR.test(right)) return false;
+  return Math.round(Number(left) * 1000) === Math.round(Number(right) * 1000);
 }
