@@ -4,8 +4,11 @@ import { ReportBatch, reportDueAt } from '../agent-session.js';
 import type { AgentState, LaunchRow, NumberedReport, OutgoingReport, TaskReport } from './agent-state.js';
 import type { Turn } from './turn.js';
 
-/** A start that takes longer is told as STARTING first; else its RUNNING says it all. */
-export const STARTING_DELAY_MS = 100;
+/**
+ * A start that takes longer is told as STARTING first; else its RUNNING says it all. Among many tasks that begin within a
+ * second a STARTING for each would double what every reader of the cluster journal has to read.
+ */
+export const STARTING_DELAY_MS = 1000;
 /** The master may have been away when an Inventory came; it is in the log all the same, so this is patience, not need. */
 export const INVENTORY_REPEAT_MS = 10_000;
 

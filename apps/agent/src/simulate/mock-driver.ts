@@ -1,3 +1,4 @@
+import { STARTING_DELAY_MS } from '../agent-state/reports.js';
 import { choose, draw, lengthMs, type Distribution } from './chance.js';
 import type { Knobs } from './knobs.js';
 import { taskFlag, taskState, type TaskTable } from './task-table.js';
@@ -47,8 +48,7 @@ export class MockDriver {
 
   order(task: number): void {
     this.#tasks.changedMs[task] = this.#nowMs;
-    this.#after(task, this.#length(task, this.#knobs.startDelayMs, purpose.startDelay));
-    this.#changed(task);
+    this.#after(task, Math.min(this.#startDelayMs(task), STARTING_DELAY_MS));
   }
 
   /** Ends a live task: at once when it has not begun, else after the time that it takes to stop. */
@@ -70,8 +70,15 @@ export class MockDriver {
     this.#exit(task, choose(this.#exitCodes, this.#draw(task, purpose.exit)));
   }
 
+  /** It takes its time, so there is something to tell before it runs. */
+  #isSlow(task: number): void {
+    this.#after(task, this.#startDelayMs(task) - STARTING_DELAY_MS);
+    this.#changed(task);
+  }
+
   #begin(task: number): void {
     const tasks = this.#tasks;
+    if (this.#nowMs - tasks.changedMs[task]! < this.#startDelayMs(task)) return this.#isSlow(task);
     if (this.#draw(task, purpose.startError) < this.#knobs.startErrors) return this.#end(task, taskState.error);
     tasks.become(task, taskState.running, this.#nowMs);
     // One that ends before its check has passed is never ready.
@@ -96,6 +103,10 @@ export class MockDriver {
     this.#tasks.wheel.cancel(task);
     this.#tasks.become(task, state, this.#nowMs);
     this.#changed(task);
+  }
+
+  #startDelayMs(task: number): number {
+    return this.#length(task, this.#knobs.startDelayMs, purpose.startDelay);
   }
 
   #readyAfterMs(task: number): number {

@@ -28,8 +28,6 @@ export interface FleetParts {
   readonly beganMs: EpochMs;
 }
 
-/** A start that takes longer is told as STARTING first. */
-const STARTING_DELAY_MS = 100;
 const ITEMS_PER_REPORT_MAX = 1000;
 /** Ends that the cluster has not acknowledged, as of a real agent. */
 const ENDED_KEPT_MAX = 5000;
@@ -139,11 +137,8 @@ export class SimulatedAgent {
   /** The next report, if there is anything to tell now; `reportAt` says when to ask again. */
   report(nowMs: EpochMs): AgentReport | undefined {
     const { batch } = this.#parts;
-    this.#gather(nowMs - this.#parts.beganMs);
-    if (batch.count === 0 && this.#doomed.length === 0) {
-      this.reportAt = nowMs + STARTING_DELAY_MS;
-      return undefined;
-    }
+    this.#gather();
+    if (batch.count === 0 && this.#doomed.length === 0) return undefined;
     const { id: agent, session, epoch, obeyed } = this;
     const head = { agent, session, epoch, m: this.made + 1, obeyed };
     this.made += 1;
@@ -173,22 +168,21 @@ export class SimulatedAgent {
   }
 
   /** What is new of its tasks goes into the batch. */
-  #gather(nowMs: number): void {
+  #gather(): void {
     const { tasks } = this.#parts;
     const count = tasks.takeUntold(this.index, untold);
     // Rows in order of arrival: ids of one set follow each other.
     untold.subarray(0, count).sort();
-    for (let at = 0; at < count; at += 1) this.#tell(untold[at]!, nowMs);
+    for (let at = 0; at < count; at += 1) this.#tell(untold[at]!);
   }
 
-  #tell(task: number, nowMs: number): void {
+  #tell(task: number): void {
     const { batch, beganMs, tasks } = this.#parts;
     const seq = tasks.seq[task]!;
     const ordinal = tasks.ordinal[task]!;
     const state = tasks.state[task]!;
     if (state === taskState.ordered) {
       if (tasks.has(task, taskFlag.toldStarting)) return;
-      if (tasks.changedMs[task]! + STARTING_DELAY_MS > nowMs) return tasks.tell(task);
       tasks.set(task, taskFlag.toldStarting);
       return batch.starting(seq, ordinal);
     }
