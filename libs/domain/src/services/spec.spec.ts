@@ -100,13 +100,13 @@ describe('a spec', () => {
     const placement = [
       ['hostname', 'UNIQUE'],
       ['rack', 'CLUSTER'],
-      ['rack', 'CLUSTER', 'r1'],
+      ['rack', 'CLUSTER', 'r-1'],
       ['zone', 'GROUP_BY'],
       ['zone', 'group_by', 3],
       ['hostname', 'MAX_PER', '2'],
       ['rack', 'LIKE', 'r-[1-3]'],
       ['rack', 'UNLIKE', 'r-9'],
-      ['rack', 'IS', 'r1'],
+      ['rack', 'IS', 'r-1'],
     ];
     expect(refusalOfSpec(withDefaults(pod({ placement })))).toBeUndefined();
     expect(placement.map(parseConstraint)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
