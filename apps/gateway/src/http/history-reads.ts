@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditRow, CommandOutcomeRow, TaskStateRow } from '@orrery/cassandra';
-import { parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
+import { isOfScheduler, parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventRing } from '../events/event-ring.js';
 import { History } from '../history.js';
@@ -99,6 +99,8 @@ export class HistoryReads {
     service: string,
     given: string | undefined,
   ): Promise<number | undefined> {
+    // Schedulers of others have one life.
+    if (isOfScheduler(service)) return 0;
     if (given !== undefined) return Number(given);
     const living = await this.reads.whereabouts(request, service);
     // A service that was uninstalled has its last life in the history.
