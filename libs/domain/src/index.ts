@@ -95,6 +95,7 @@ export type {
 } from './services/state.js';
 export { refusalOfSpec, withDefaults } from './services/spec.js';
 export {
+  podCounts,
   podView,
   podViews,
   previewApply,

@@ -47,6 +47,9 @@ export class Fleet {
   readonly #numbers = new Map<string, number>();
   readonly #heldOn: (number: number) => Iterable<Held>;
   #open: number[] = [];
+  #isMixed = false;
+  /** The version of which that was said. */
+  #mixedAt = -1;
   #openIsStale = false;
 
   /** `heldOn` is asked when a machine that holds something comes back with other ports or devices. */
@@ -193,6 +196,16 @@ export class Fleet {
     const gpuIds = this.gpuIds[number] ?? [];
     const kept = this.#gpusKept.get(number) ?? 0;
     return kept <= 0 ? gpuIds : gpuIds.slice(0, Math.max(0, gpuIds.length - kept));
+  }
+
+  /** Whether there are open machines with devices, and others without. */
+  get isMixed(): boolean {
+    if (this.#mixedAt !== this.version) {
+      const count = this.open.reduce((sum, number) => sum + Math.min(1, this.nodes[number]!.capacity.gpuIds.length), 0);
+      this.#isMixed = count > 0 && count < this.open.length;
+      this.#mixedAt = this.version;
+    }
+    return this.#isMixed;
   }
 
   /** The sum over all open machines. */

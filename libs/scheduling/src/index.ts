@@ -1,6 +1,7 @@
 export { minus, NOTHING, plus, times, type Amounts } from './amounts.js';
 export type { Peer, Rule } from './constraints/constraint.js';
 export { contradictionOf, type Contradiction } from './constraints/contradiction.js';
+export { GPUS_FIELD } from './constraints/field.js';
 export { effectOf } from './constraints/constraints.js';
 export { patternProblem } from './constraints/pattern.js';
 export type { FairShare, Pool, ResourceName, ShareLevel, Shares, Standing, Turn } from './fair-share.js';

@@ -149,6 +149,9 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   // A group less to keep level with; and with the last agent, everything waits for another reason.
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (state.agents.fleet.open.length === 0) grow(state, []);
+  // Agents with gpus are there for everyone once there are no others.
+  if (before.closed === undefined && before.capacity.gpuIds.length === 0 && !state.agents.fleet.isMixed)
+    lookAgain(state, [...state.requests.keys()], (row) => row.needs.gpus === 0);
 }
 
 /** A gone agent is remembered as long as something is known to be there. */

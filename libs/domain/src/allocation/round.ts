@@ -33,6 +33,7 @@ import { padded } from './keys.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
+import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
 import { ledgerOf, needsOf, type AllocationState, type LedgerRow } from './state.js';
@@ -196,7 +197,7 @@ export class Round {
     const needs = needsOf(row.needs);
     return {
       needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
-      rules: row.constraints,
+      rules: rulesOf(this.#state, row),
       policy: row.policy,
       avoid: row.avoid,
       peers: effectOf(row.constraints) === 'fixed' ? [] : this.#peers.of(row),

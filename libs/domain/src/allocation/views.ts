@@ -22,6 +22,7 @@ import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
+import { rulesOf } from './rules.js';
 import { SetPeers } from './set-peers.js';
 import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
@@ -180,7 +181,7 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
 }
 
 function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
-  const { needs, constraints, policy, avoid } = request;
+  const { needs, policy, avoid } = request;
   const peers = new SetPeers(state).of(request);
-  return session.place({ needs: needsOf(needs), rules: constraints, policy, avoid, peers }, count);
+  return session.place({ needs: needsOf(needs), rules: rulesOf(state, request), policy, avoid, peers }, count);
 }

@@ -16,7 +16,6 @@ import {
   registered,
   runningThere,
   staged,
-  ended,
   ids,
   killed,
   launches,

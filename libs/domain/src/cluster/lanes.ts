@@ -3,7 +3,6 @@ import {
   IdRunsBuilder,
   RangeCursor,
   type AgentRun,
-  type LaneOrder,
   type LaneOrderHead,
   type LaunchSet,
   type Volume,
@@ -14,8 +13,6 @@ export interface Addressed {
   readonly partition: number;
   readonly head: LaneOrderHead;
 }
-
-export type LaunchesOrder = Extract<LaneOrder, { type: 'Launches' }>;
 
 export interface LanePart {
   readonly partition: number;

@@ -88,7 +88,8 @@ class OrderMaker {
     }
   }
 
-  #launches({ at: _, ...set }: ClusterEventOf<'LaunchAccepted'>['data']): RelayedOrder[] {
+  #launches(data: ClusterEventOf<'LaunchAccepted'>['data']): RelayedOrder[] {
+    const { at: _, ...set } = data;
     const template = this.#state.templates.get(set.templateDigest)?.template;
     const addressed = set.agents.map(([agent, epoch]) => this.#address(agent, epoch));
     if (template === undefined) return [];

@@ -27,7 +27,7 @@ const DECISION_CHARACTERS_MAX = 256 * 1024;
 /** An owner that decides and folds, and holds every decision to its limit. */
 function newOwner() {
   const state = services.initialState();
-  for (const event of named(600)) services.evolve(state, event);
+  for (const event of named(2000)) services.evolve(state, event);
   let seq = 0;
   const decide = (input: ServicesInput): readonly ServicesEvent[] => {
     seq += 1;
@@ -114,5 +114,25 @@ describe('a large service', () => {
     expect(first.map(({ type }) => type)).toEqual(['GrantsTaken']);
     expect(launchesIn(goOnWhileDue())).toHaveLength(600);
     expect(servicesViolations(state)).toEqual([]);
+  });
+
+  it('keeps places of pods of many tasks that are alike, and launches on them a run at a time', () => {
+    const { state, decide, goOnWhileDue } = newOwner();
+    const tasks = Object.fromEntries(
+      Array.from({ length: 6 }, (_, at) => [`t${at}`, { cmd: 'run', ports: { http: {} } }]),
+    );
+    const [request] = dataOf(decide(apply(hello({ pods: { web: { count: 2000, tasks } } }))), 'PlacementRequested');
+    const taken = decide(placed(request!, (index) => `a${index + 1}`));
+    expect(taken.map(({ type }) => type)).toEqual(['GrantsTaken']);
+    expect(state.pods.size).toBe(0);
+    const sets = dataOf(goOnWhileDue(), 'LaunchOrdered');
+    expect(sets.map(({ task, indexes }) => [task, indexes[0]![0]])).toEqual(
+      [0, 1024].flatMap((first) => Object.keys(tasks).map((task) => [task, first])),
+    );
+    expect(servicesViolations(state)).toEqual([]);
+    for (const { launches } of sets) decide(running(idsOf<LaunchId>(launches)));
+    goOnWhileDue();
+    expect(podCounts(state, 'hello')).toMatchObject({ web: { pods: 2000, up: 2000 } });
+    expect(state.services.get('hello')).toMatchObject({ settled: true });
   });
 });

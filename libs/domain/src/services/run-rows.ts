@@ -172,6 +172,7 @@ export function isolate(rows: ServicesRows, span: Span): { key: string; run: Run
   if (found === undefined) return undefined;
   const { key, run, from } = found;
   const to = from + span.to - span.from;
+  if (!someMember(run, from, to, isPod)) return undefined;
   const others = someMember(run, 0, from - 1, isPod) || someMember(run, to + 1, run.length - 1, isPod);
   if (!others) return { key, run };
   if (to - from + 1 < RUN_LENGTH_MIN) {

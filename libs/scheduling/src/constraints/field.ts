@@ -1,7 +1,10 @@
 import type { Node } from '../node.js';
 
+/** How many devices the machine has. */
+export const GPUS_FIELD = '@gpus';
+
 /**
- * The value of a constraint's field on a node, if it has one. `@hostname`, `@region`, `@zone` are facts of the machine;
+ * The value of a constraint's field on a node, if it has one. `@hostname`, `@region`, `@zone`, `@gpus` are facts of the machine;
  * any other name is an attribute, and where the machine has no such attribute, `hostname`, `region` and `zone` are the
  * facts of the same name.
  */
@@ -17,6 +20,8 @@ export function fieldOf(field: string, node: Node): string | undefined {
     case 'zone':
     case '@zone':
       return node.faultDomain.zone;
+    case GPUS_FIELD:
+      return String(node.capacity.gpuIds.length);
     default:
       return undefined;
   }

@@ -1,5 +1,5 @@
 import { lacking, nameOf, noEffect, type Constraint, type Rule } from './constraint.js';
-import { fieldOf } from './field.js';
+import { fieldOf, GPUS_FIELD } from './field.js';
 
 /** Only nodes with this value: the same text, or the same number to three decimals (Marathon's scalars). */
 export function is(rule: Rule): Constraint {
@@ -17,7 +17,10 @@ export function is(rule: Rule): Constraint {
       const value = fieldOf(rule.field, node);
       return value === undefined ? lacking(rule) : `${rule.field} is ${value}, not ${wanted}`;
     },
-    remedy: () => `add an agent with ${rule.field} ${wanted}`,
+    remedy: () =>
+      rule.field === GPUS_FIELD && wanted === '0'
+        ? `add an agent without gpus, or let these pods use the others: [${GPUS_FIELD}, LIKE, ".*"]`
+        : `add an agent with ${rule.field} ${wanted}`,
   };
 }
 
