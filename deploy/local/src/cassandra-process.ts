@@ -32,7 +32,7 @@ export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec 
     stage: 0,
     stopGraceMs: 30_000,
     // Decisions need Kafka alone: a backlog of history must not keep a fail-over waiting.
-    behind: true,
+    behindAfterMs: 10_000,
     command: () => {
       writeConfig(options, jvmOptions);
       const archive = classArchive(jarFolder, javaHome, folder);

@@ -36,7 +36,7 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
       ...node(settings, { app: 'historian', name: 'historian-0', stage: READER_STAGE }, common, {
         ORRERY_INSTANCE: '0',
       }),
-      behind: true,
+      behindAfterMs: 10_000,
     },
     node(settings, { app: 'gateway', name: 'gateway-0', stage: READER_STAGE }, common, {
       ORRERY_INSTANCE: '0',

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastLines, openLog, rotateLog } from './log-file.js';
-import { runBehind } from './niceness.js';
+import { runBehindAfter } from './niceness.js';
 import { identify, type ProcessIdentity } from './process-identity.js';
 
 const BACK_OFF_MS_MIN = 200;
@@ -35,8 +35,8 @@ export interface ProcessSpec {
   readonly command: () => Command | Promise<Command>;
   /** From SIGTERM to SIGKILL. */
   readonly stopGraceMs: number;
-  /** Nobody waits for it: while the processor is short, the others go first. */
-  readonly behind?: boolean;
+  /** Nobody waits for it once it has started: from then on the others go first while the processor is short. */
+  readonly behindAfterMs?: number;
 }
 
 export interface RunningProcess extends ProcessIdentity {
@@ -143,7 +143,6 @@ export class Supervisor {
       detached: true,
     });
     closeSync(log);
-    if (spec.behind === true && child.pid !== undefined) runBehind(child.pid);
     const begunAt = performance.now();
     let endedOnce = false;
     const ended = (end: Omit<End, 'livedMs'>, code: number | null): void => {
@@ -162,6 +161,7 @@ export class Supervisor {
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     supervised.child = child;
     if (identity !== undefined) supervised.identity = identity;
+    if (identity !== undefined && spec.behindAfterMs !== undefined) runBehindAfter(spec.behindAfterMs, identity);
     this.surroundings.record(this.running);
   }
 

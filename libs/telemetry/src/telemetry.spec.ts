@@ -42,6 +42,18 @@ describe('what the control loop tells', () => {
       'six seconds ahead',
     ]);
   });
+
+  it('tells each step of the way to an owned shard, so that a slow take-over can be explained', () => {
+    const { lines, observe } = observed();
+    observe({ shard, kind: 'state', from: 'initial', to: 'loading', why: 'started' });
+    observe({ shard, kind: 'loaded', seq: 41 });
+    observe({ shard, kind: 'state', from: 'loading', to: 'standby', why: 'folded up to seq 43' });
+    expect(lines.filter(({ level }) => level >= 30).map(({ msg }) => msg)).toEqual([
+      'cluster/1 is loading: started',
+      'cluster/1 begins at seq 41',
+      'cluster/1 is standby: folded up to seq 43',
+    ]);
+  });
 });
 
 describe('the telemetry server', () => {

@@ -1,30 +1,10 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentReportsTopic, idsIn, type AgentReport, type LaunchId } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
 
 /** Lanes of a local cluster with one cell. */
 const LANES = 4;
-
-const BEGUN = 'begun';
-
-/** A command that leaves the time at which it began in its sandbox, as the time of a file: no process for a date. */
-export function sayingWhenItBegins(command: string): string {
-  return `: >${BEGUN}; ${command}`;
-}
-
-/** When the command of each launch began: launch → ms. */
-export function commandsBegun(home: string): ReadonlyMap<string, number> {
-  const launches = agentFolders(home).flatMap((agent) => {
-    const folder = join(agent, 'launches');
-    return readdirSync(folder).map((launch) => ({ launch, file: join(folder, launch, 'sandbox', BEGUN) }));
-  });
-  return new Map(
-    launches
-      .filter(({ file }) => existsSync(file))
-      .map(({ launch, file }) => [launch, Math.round(statSync(file).mtimeMs)]),
-  );
-}
 
 /** When each agent had the order for a launch, by its own checkpoint: launch → ms. */
 export function ordersReceived(home: string): ReadonlyMap<string, number> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KafkajsLog } from '@orrery/kafka';
 import { eventually, type RealCluster } from '@orrery/testing';
-import { commandsBegun, ordersReceived, reportsTaken, sayingWhenItBegins } from './agent-records.js';
+import { ordersReceived, reportsTaken } from './agent-records.js';
 import { JournalTail } from './journal-tail.js';
 
 /**
@@ -13,7 +13,7 @@ export interface StartSample {
   readonly accepted: number;
   /** The agent has the order. */
   readonly received: number;
-  /** The task's process exists: its command has begun. */
+  /** The task's process exists; it has yet to join its groups and to become its command. */
   readonly exists: number;
   /** The broker has the agent's report of it. */
   readonly reported: number;
@@ -29,7 +29,7 @@ export function planeMs({ running, received, exists }: StartSample): number {
 /** Scales a service of `sleep` tasks from three to `count` and takes the time of each new one. */
 export async function startLatencies(cluster: RealCluster, log: KafkajsLog, count: number): Promise<StartSample[]> {
   const name = `sleep-${randomUUID().slice(0, 8)}`;
-  const sleep = { cmd: sayingWhenItBegins('exec sleep 100000'), cpus: 0.01, memory: 16 };
+  const sleep = { cmd: 'exec sleep 100000', cpus: 0.01, memory: 16 };
   const spec = {
     name,
     pods: { node: { count: 3, tasks: { sleep } } },
@@ -46,12 +46,7 @@ export async function startLatencies(cluster: RealCluster, log: KafkajsLog, coun
     what: 'every report is read',
   });
   await Promise.all([watch.stop(), reports.stop()]);
-  const records = {
-    received: ordersReceived(cluster.home),
-    begun: commandsBegun(cluster.home),
-    reported: reports.taken,
-  };
-  const samples = watch.samples(records);
+  const samples = watch.samples(ordersReceived(cluster.home), reports.taken);
   await wanted(cluster, 'DELETE', `/v1/services/${name}`);
   await eventually(async () => (await cluster.request('GET', `/v1/services/${name}`)).status === 404, {
     withinMs: 60_000,
@@ -62,6 +57,7 @@ export async function startLatencies(cluster: RealCluster, log: KafkajsLog, coun
 
 interface Launch {
   readonly acceptedMs: number;
+  existsMs?: number;
   runningMs?: number;
 }
 
@@ -104,11 +100,11 @@ class StartWatch {
     return [...this.#launches.keys()];
   }
 
-  samples({ received, begun, reported }: AgentRecords): StartSample[] {
-    return [...this.#launches].map(([launch, { acceptedMs, runningMs }]) => ({
+  samples(received: ReadonlyMap<string, number>, reported: ReadonlyMap<string, number>): StartSample[] {
+    return [...this.#launches].map(([launch, { acceptedMs, existsMs, runningMs }]) => ({
       accepted: acceptedMs - this.#scaledMs,
       received: received.get(launch)! - this.#scaledMs,
-      exists: begun.get(launch)! - this.#scaledMs,
+      exists: existsMs! - this.#scaledMs,
       reported: reported.get(launch)! - this.#scaledMs,
       running: runningMs! - this.#scaledMs,
     }));
@@ -124,18 +120,11 @@ class StartWatch {
   }
 
   #onRunning({ tasks }: TasksRunning, runningMs: number): void {
-    for (const { launch } of tasks) {
+    for (const { launch, since } of tasks) {
       const known = this.#launches.get(launch);
-      if (known !== undefined) known.runningMs = runningMs;
+      if (known !== undefined) Object.assign(known, { existsMs: since, runningMs });
     }
   }
-}
-
-/** Launch → ms. */
-interface AgentRecords {
-  readonly received: ReadonlyMap<string, number>;
-  readonly begun: ReadonlyMap<string, number>;
-  readonly reported: ReadonlyMap<string, number>;
 }
 
 interface LaunchAccepted {
@@ -144,7 +133,7 @@ interface LaunchAccepted {
 }
 
 interface TasksRunning {
-  readonly tasks: readonly { readonly launch: string }[];
+  readonly tasks: readonly { readonly launch: string; readonly since: number }[];
 }
 
 async function wanted(cluster: RealCluster, method: string, path: string, body?: unknown): Promise<void> {
