@@ -1,5 +1,5 @@
 import type { LaneOrder } from '@orrery/contracts';
-import { isNext, ownPart, ReportBatch, reportDueAt, takesSync } from './agent-session.js';
+import { isNext, ownPart, paceAfter, ReportBatch, reportDueAt, takesSync, unreported } from './agent-session.js';
 
 const registration = { journalId: 'j', number: 7, epoch: 2, obeyed: 4 };
 const head = { agent: 'ada' as never, session: 's1', epoch: 2, m: 1, obeyed: 4 };
@@ -76,8 +76,15 @@ describe('a report', () => {
   });
 
   it('goes at once after a while of silence, and waits longer the more there is to tell', () => {
-    expect(reportDueAt({ at: 0, items: 0 })).toBeLessThan(1000);
-    expect(reportDueAt({ at: 1000, items: 1 })).toBe(1100);
-    expect(reportDueAt({ at: 1000, items: 2 })).toBe(1300);
+    expect(reportDueAt(unreported)).toBeLessThan(1000);
+    expect(reportDueAt(paceAfter(unreported, 1000, 1))).toBe(1100);
+    const gaps: number[] = [];
+    let pace = unreported;
+    for (let report = 0; report < 4; report += 1) {
+      pace = paceAfter(pace, reportDueAt(pace), 5);
+      gaps.push(pace.gapMs);
+    }
+    expect(gaps).toEqual([300, 600, 1000, 1000]);
+    expect(paceAfter(pace, pace.at + 5000, 5).gapMs).toBe(300);
   });
 });

@@ -62,10 +62,29 @@ export function ownPart(order: LaneOrder, { journalId, number }: Registration): 
 
 const REPORT_GAP_MS = 100;
 const REPORT_GAP_BUSY_MS = 300;
+const REPORT_GAP_MS_MAX = 1000;
 
-/** The first report goes at once; while each one has more than one thing to tell, the next waits longer. */
-export function reportDueAt(last: { readonly at: EpochMs; readonly items: number }): EpochMs {
-  return last.at + (last.items > 1 ? REPORT_GAP_BUSY_MS : REPORT_GAP_MS);
+/** When the last report was made, and how long the next one waits after it. */
+export interface ReportPace {
+  readonly at: EpochMs;
+  readonly gapMs: number;
+}
+
+export const unreported: ReportPace = { at: 0, gapMs: REPORT_GAP_MS };
+
+/**
+ * The pace after a report of so many things. The first report goes at once. Where each has more than one thing to tell, the
+ * next waits longer, twice as long each time up to a second: of a steady stream to thousands of agents each report costs
+ * every reader of the journal more than what it tells. A pause ends that.
+ */
+export function paceAfter(last: ReportPace, at: EpochMs, items: number): ReportPace {
+  if (items <= 1) return { at, gapMs: REPORT_GAP_MS };
+  const steady = last.gapMs > REPORT_GAP_MS && at <= last.at + 2 * last.gapMs;
+  return { at, gapMs: steady ? Math.min(2 * last.gapMs, REPORT_GAP_MS_MAX) : REPORT_GAP_BUSY_MS };
+}
+
+export function reportDueAt({ at, gapMs }: ReportPace): EpochMs {
+  return at + gapMs;
 }
 
 /** An end as it is told: launches that ended alike are told together. */

@@ -11,6 +11,7 @@ import type {
   VolumeId,
 } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
+import { unreported, type ReportPace } from '../agent-session.js';
 
 /**
  * All that an agent must not forget: folded from the facts in its checkpoint, changed by `evolve` only. A launch:
@@ -52,7 +53,7 @@ export interface AgentState {
   pendingVolumes: VolumeId[];
   /** Numbered and under way to the broker, in order. */
   outgoing: OutgoingReport[];
-  lastReport: { readonly at: EpochMs; readonly items: number };
+  pace: ReportPace;
 }
 
 /** What is told of one launch; reports tell it in columns. */
@@ -151,7 +152,7 @@ export function newState(agent: AgentId): AgentState {
     pendingTasks: [],
     pendingVolumes: [],
     outgoing: [],
-    lastReport: { at: 0, items: 0 },
+    pace: unreported,
   };
 }
 

@@ -192,7 +192,7 @@ export class Fleet {
     const messages: Outgoing[] = [];
     const tellers: SimulatedAgent[] = [];
     for (const agent of this.#telling) {
-      if (agent.reportAt > nowMs || !agent.canReport || this.#cut.has(agent)) continue;
+      if (!agent.canReport(nowMs) || this.#cut.has(agent)) continue;
       const report = agent.report(nowMs);
       if (!agent.hasSomethingToTell) this.#telling.delete(agent);
       if (report === undefined) continue;

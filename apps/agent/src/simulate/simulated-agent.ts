@@ -14,7 +14,15 @@ import {
   idOf,
 } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
-import { isNext, reportDueAt, takesSync, type EndTold, type ReportBatch } from '../agent-session.js';
+import {
+  isNext,
+  paceAfter,
+  reportDueAt,
+  takesSync,
+  unreported,
+  type EndTold,
+  type ReportBatch,
+} from '../agent-session.js';
 import type { MockDriver } from './mock-driver.js';
 import { taskFlag, taskState, type TaskTable } from './task-table.js';
 
@@ -59,11 +67,10 @@ export class SimulatedAgent {
   standDown: { readonly killTasks: boolean } | undefined;
   /** A report is under way. */
   outgoing = false;
-  /** When it may tell something again. */
-  reportAt: EpochMs = 0;
   readonly #parts: FleetParts;
   readonly #volumes = new Set<VolumeId>();
   #doomed: VolumeId[] = [];
+  #pace = unreported;
   /** Ends that were told, with the report that did. */
   #ended: { readonly task: number; readonly m: number }[] = [];
   #heartbeat:
@@ -125,16 +132,15 @@ export class SimulatedAgent {
     });
   }
 
-  /** When it has something to tell and may. */
-  get canReport(): boolean {
-    return this.epoch > 0 && !this.outgoing && this.standDown === undefined;
+  canReport(nowMs: EpochMs): boolean {
+    return reportDueAt(this.#pace) <= nowMs && this.epoch > 0 && !this.outgoing && this.standDown === undefined;
   }
 
   get hasSomethingToTell(): boolean {
     return this.#doomed.length > 0 || this.#parts.tasks.hasUntold(this.index);
   }
 
-  /** The next report, if there is anything to tell now; `reportAt` says when to ask again. */
+  /** The next report, if there is anything to tell. */
   report(nowMs: EpochMs): AgentReport | undefined {
     const { batch } = this.#parts;
     this.#gather();
@@ -142,7 +148,7 @@ export class SimulatedAgent {
     const { id: agent, session, epoch, obeyed } = this;
     const head = { agent, session, epoch, m: this.made + 1, obeyed };
     this.made += 1;
-    this.reportAt = reportDueAt({ at: nowMs, items: batch.count });
+    this.#pace = paceAfter(this.#pace, nowMs, batch.count + this.#doomed.length);
     if (batch.count > 0) return batch.take(head);
     const volumes = this.#doomed;
     this.#doomed = [];

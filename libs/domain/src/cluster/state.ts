@@ -158,7 +158,7 @@ export interface LossRow {
 
 export const LOSS_WINDOW_MS = 60_000;
 
-export const PODS_PER_BLOCK = 16;
+export const PODS_PER_BLOCK = 64;
 
 export function initialState(): ClusterState {
   return {

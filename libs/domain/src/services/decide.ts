@@ -1,5 +1,6 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext, type EpochMs } from '@orrery/kernel';
 import {
+  idOf,
   IdRunsBuilder,
   isOfScheduler,
   ordinalOf,
@@ -141,11 +142,15 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
 /** An uninstall waits for these; nobody else does. */
 function grantsReleased(proposal: Proposal, grants: IdRuns): void {
   const owners = new Map<string, { owner: ServiceRef; grants: IdRunsBuilder }>();
-  const file = (owner: ServiceRef, seq: number, ordinal: number, count: number) => {
+  const file = (owner: ServiceRef, seq: number, ordinal: number) => {
     const key = ownerKey(owner.service, owner.generation);
     const filed = owners.get(key) ?? { owner, grants: new IdRunsBuilder() };
-    filed.grants.add(seq, ordinal, count);
+    filed.grants.add(seq, ordinal);
     owners.set(key, filed);
+  };
+  const alone = (grant: GrantId) => {
+    const row = proposal.state.leaving.get(grant);
+    if (row?.returned === true) file(row, seqOf(grant), ordinalOf(grant));
   };
   walkIds<GrantId>(proposal.state, 'grant', grants, {
     known: ({ run, position }, count) => {
@@ -153,14 +158,12 @@ function grantsReleased(proposal: Proposal, grants: IdRuns): void {
       const owner = { service: run.service, generation };
       eachSegment(run.grants, position, position + count, (from, length, seq, first) => {
         for (let offset = 0; offset < length; offset += 1) {
-          if (memberAt(run, from + offset) === RETURNED) file(owner, seq, first + offset, 1);
+          if (memberAt(run, from + offset) === RETURNED) file(owner, seq, first + offset);
+          else alone(idOf(seq, first + offset));
         }
       });
     },
-    unknown: (grant) => {
-      const row = proposal.state.leaving.get(grant);
-      if (row?.returned === true) file(row, seqOf(grant), ordinalOf(grant), 1);
-    },
+    unknown: alone,
   });
   for (const { owner, grants: released } of owners.values()) {
     const { service, generation } = owner;

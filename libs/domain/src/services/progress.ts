@@ -5,7 +5,7 @@ import { orderKills } from './launch.js';
 import type { FreshPods } from './placement.js';
 import { keyOfPod, podAt, rowsIn } from './pods.js';
 import type { Proposal } from './proposal.js';
-import { spansIn } from './run-rows.js';
+import { runsOf, spansIn } from './run-rows.js';
 import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
 import { settle } from './settle.js';
@@ -71,11 +71,17 @@ function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: 
   return undefined;
 }
 
-/** Pods with data, and those of types of which many have diverged, take longer. */
-function weightOf({ state }: Proposal, service: ServiceRow, { pod }: PhaseRow): number {
-  const alike = mayBeRun(state, service.name, service.recipes[pod] ?? service.version, pod);
-  const rows = tallyOf(state, service.name, pod).pods;
-  return alike && rows < STEPS_PER_DECISION_MAX / STEPS_A_ROW ? 1 : STEPS_A_ROW;
+/** Pods that can't be dealt with a run at a time take longer: those with data, and those that diverge, or will by this step. */
+function weightOf({ state }: Proposal, service: ServiceRow, { pod, action }: PhaseRow): number {
+  const recipe = service.recipes[pod] ?? service.version;
+  if (action === 'restart' || !mayBeRun(state, service.name, recipe, pod)) return STEPS_A_ROW;
+  if (tallyOf(state, service.name, pod).pods * STEPS_A_ROW >= STEPS_PER_DECISION_MAX) return STEPS_A_ROW;
+  for (const _ of state.agents.by('state', 'UNREACHABLE')) return STEPS_A_ROW;
+  if (action === 'decommission') return 1;
+  for (const [, run] of runsOf(state, service.name, pod)) {
+    if (run.stopReason !== null || run.recipe !== recipe) return STEPS_A_ROW;
+  }
+  return 1;
 }
 
 function inOrderOfWork(phase: PhaseRow, ranges: Ranges): number[] {

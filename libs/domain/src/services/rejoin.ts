@@ -1,5 +1,5 @@
 import { ordinalOf, seqOf } from '@orrery/contracts';
-import { CodesDraft } from './codes.js';
+import { CodesDraft, newCodes } from './codes.js';
 import { rowsIn } from './pods.js';
 import { putRun, runAt, spansIn } from './run-rows.js';
 import { everyEpoch } from './run-seats.js';
@@ -18,7 +18,6 @@ import {
 import { withIds, type Segments } from './segments.js';
 import { podKey, type PodRow, type ServicesRows, type TaskRow } from './state.js';
 import { tallyOf, unfileRow } from './tallies.js';
-import { newCodes } from './codes.js';
 
 /** Rows go back into a run by so many: its columns and indexes are made anew each time. */
 const BACK_MIN = 8;
@@ -64,6 +63,7 @@ function gather(rows: ServicesRows, sample: PodRow): void {
     ...made,
     members: newCodes(length),
     pods: 0,
+    epochs: Uint32Array.of(sample.seat!.epoch),
     tasks: empty.tasks,
     status: mapValues(empty.tasks, () => newCodes(length)),
     ports: mapValues(empty.ports, () => new Uint32Array(length)),
@@ -102,14 +102,15 @@ function sameNames(left: object, right: object): boolean {
 function takeIn(rows: ServicesRows, key: string, run: RunRow, back: readonly PodRow[]): void {
   const members = new CodesDraft(run.members);
   const agents = run.agents.slice();
-  const epochs = everyEpoch(run);
+  const same = run.epochs.length === 1 && back.every(({ seat }) => seat!.epoch === run.epochs[0]);
+  const epochs = same ? run.epochs : everyEpoch(run);
   const ports = mapValues(run.ports, (column) => column.slice());
   const status = mapValues(run.status, (codes) => new CodesDraft(codes));
   for (const row of back) {
     const position = row.index - run.first;
     members.set(position, LIVE);
     agents[position] = row.seat!.number;
-    epochs[position] = row.seat!.epoch;
+    if (!same) epochs[position] = row.seat!.epoch;
     for (const name in ports) ports[name]![position] = row.seat!.ports[name]!;
     for (const name in status) status[name]!.set(position, READY);
     unfileRow(rows, row);
@@ -120,7 +121,7 @@ function takeIn(rows: ServicesRows, key: string, run: RunRow, back: readonly Pod
     ...run,
     members: members.codes,
     agents,
-    epochs: epochs.every((epoch) => epoch === epochs[0]) ? epochs.slice(0, 1) : epochs,
+    epochs,
     grants: withIds(
       run.grants,
       idsOf((row) => row.seat!.grant),

@@ -15,6 +15,8 @@ import { wantedCount } from './wanted.js';
 
 /** Runs that one decision works on. */
 const RUNS_PER_DECISION_MAX = 128;
+/** Members that are dealt with by themselves. */
+const ALONE_PER_DECISION_MAX = 1024;
 /** What the launch of one member takes in an event at most, ports apart. */
 const MEMBER_LENGTH = 32;
 const PORT_LENGTH = 6;
@@ -59,7 +61,7 @@ function workOnService(proposal: Proposal, name: string, keys: readonly string[]
   // Whose plan does not take them down any more they are rows now.
   for (const { pod, stretch } of over) alone.push(...rowsIn(state, name, pod, [stretch]).map(keyOfPod));
   for (const { run, stretch } of toLaunch) launchStretch(proposal, service, run, stretch);
-  pursue(proposal, name, alone);
+  pursue(proposal, name, alone.slice(0, ALONE_PER_DECISION_MAX));
 }
 
 type Work = 'return' | 'launch' | 'alone';

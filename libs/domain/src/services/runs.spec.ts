@@ -253,4 +253,18 @@ describe('pods that are taken down together', () => {
     expect(typesOf(last.events)).toEqual(['ReleaseNoted', 'PlanCompleted', 'ServiceRemoved']);
     last.thenState((state) => expect(sizes(state)).toEqual({ rows: 0, runs: 0 }));
   });
+
+  it('wait for the grants of those that left their run as well', () => {
+    const { story, launches } = up();
+    const failed = story.when(ended(launches.slice(0, 1), 'FAILED'));
+    const all = [...launchesIn(failed.events), ...launches.slice(1)];
+    const over = failed
+      .when(command('UninstallService', { name: HELLO }))
+      .when(ended(all, 'KILLED'))
+      .when(goOn);
+    over.thenState((state) => expect(state.leaving.size).toBe(1));
+    const first = over.when(released([[101, 0, 0]]));
+    expect(dataOf(first.events, 'ReleaseNoted')).toMatchObject([{ grants: [[101, 0, 0]] }]);
+    expect(typesOf(first.when(released([[101, 1, 39]])).events).at(-1)).toBe('ServiceRemoved');
+  });
 });

@@ -6,6 +6,8 @@ import { servicesHosting } from '@orrery/service-manager/hosting';
 import {
   allocationViolations,
   clusterViolations,
+  podViews,
+  serviceViews,
   servicesViolations,
   type AllocationState,
   type ClusterState,
@@ -62,10 +64,15 @@ function ordersOf(random: SeededRandom): { type: string; key: string } & Record<
   const name = random.pick(names);
   const drawn = random.fraction();
   if (drawn < 0.45) return { type: 'ApplyService', key: name, ...specOf(name, random) };
-  if (drawn < 0.8) return { type: 'ScaleService', key: name, name, pod: 'web', count: random.below(6) };
+  if (drawn < 0.8) return { type: 'ScaleService', key: name, name, pod: 'web', count: countOf(random) };
   if (drawn < 0.87) return { type: 'RestartPod', key: name, name, pod: `web-${random.below(3)}` };
   if (drawn < 0.94) return { type: 'ReplacePod', key: name, name, pod: `web-${random.below(3)}` };
   return { type: 'UninstallService', key: name, name };
+}
+
+/** Mostly a few, so that everything meets everything; sometimes enough for sets. */
+function countOf(random: SeededRandom): number {
+  return random.chance(0.25) ? 10 + random.below(10) : random.below(6);
 }
 
 function specOf(name: string, random: SeededRandom): Record<string, unknown> {
@@ -75,7 +82,7 @@ function specOf(name: string, random: SeededRandom): Record<string, unknown> {
     'replacement-failure-policy': { 'min-replace-delay-secs': 1 },
     pods: {
       web: {
-        count: random.below(5),
+        count: countOf(random),
         ...(name === 'store' ? { volumes: { data: { path: 'data', type: 'ROOT', size: 64 } } } : {}),
         tasks: {
           server: {
@@ -107,14 +114,13 @@ class OrreryRun implements GuestRun {
   }
 
   unrest(stateOf: (domain: DomainName, cell: number) => unknown): string[] {
-    const pods = this.#cells.flatMap((cell) => [...(stateOf('services', cell) as ServicesState).pods.values()]);
+    const pods = this.#cells.flatMap((cell) => podsIn(stateOf('services', cell) as ServicesState));
     const agents = this.#cells.flatMap((cell) => [...(stateOf('cluster', cell) as ClusterState).agents.values()]);
     const running = this.actors.flatMap((machine) => machine.running);
-    const wanted = pods.map((row) => `${row.service}/${row.pod} ${row.status}`);
     return [
       ...this.#begunTwice(),
       ...agents.filter(({ reachable }) => !reachable).map(({ agent }) => `agent ${agent} is away`),
-      ...(running.length === pods.length ? [] : [`${running.length} tasks run, wanted are ${wanted.join(', ')}`]),
+      ...(running.length === pods.length ? [] : [`${running.length} tasks run, wanted are ${pods.join(', ')}`]),
     ];
   }
 
@@ -125,6 +131,13 @@ class OrreryRun implements GuestRun {
     );
     return new Set(begun).size === begun.length ? [] : ['P6: a launch has begun twice'];
   }
+}
+
+/** Every pod that is not gone, and its state. */
+function podsIn(state: ServicesState): string[] {
+  return serviceViews(state, Infinity).flatMap(({ name }) =>
+    podViews(state, name, Infinity).map((pod) => `${name}/${pod.name} ${pod.state}`),
+  );
 }
 
 function violationsOf(domain: DomainName, state: unknown): string[] {
