@@ -1,13 +1,14 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
-import type {
-  CheckSpec,
-  Constraint,
-  PodNeeds,
-  PodSpec,
-  ServiceSpec,
-  TaskCheck,
-  TaskSpec,
-  TaskTemplate,
+import {
+  milli,
+  taskTemplateOf,
+  templateDigestOf,
+  type Constraint,
+  type PodNeeds,
+  type PodSpec,
+  type ServiceSpec,
+  type TaskSpec,
+  type TaskTemplate,
 } from '@orrery/contracts';
 import { parseConstraint } from './constraints.js';
 import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
@@ -130,22 +131,7 @@ function needsOf(pod: PodSpec): PodNeeds {
 
 function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
   const ports = Object.entries(task.ports ?? {});
-  const readiness = task['readiness-check'];
-  const health = task['health-check'];
-  const template: TaskTemplate = {
-    cmd: task.cmd,
-    goal: task.goal ?? 'RUNNING',
-    env: task.env ?? {},
-    ...(pod.image === undefined ? {} : { image: pod.image }),
-    cpusMilli: milli(task.cpus),
-    memoryMib: task.memory ?? 0,
-    diskMib: task.disk ?? 0,
-    killGraceMs: millis(task['kill-grace-period'] ?? 0),
-    portEnv: Object.fromEntries(ports.map(([port, spec]) => [port, spec['env-key'] ?? port])),
-    ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
-    ...(health === undefined ? {} : { healthCheck: checkOf(health) }),
-    configs: Object.values(task.configs ?? {}).map(({ template: text, dest }) => ({ template: text, dest })),
-  };
+  const template = taskTemplateOf(task, pod.image);
   return {
     name,
     goal: template.goal,
@@ -153,31 +139,7 @@ function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
     gpus: task.gpus ?? 0,
     ports: ports.map(([port]) => port),
     template,
-    templateDigest: digestOf(template).slice(0, 16),
+    templateDigest: templateDigestOf(template),
     templateLength: JSON.stringify(template).length,
   };
-}
-
-function checkOf(check: CheckSpec): TaskCheck {
-  return {
-    probe: probeOf(check),
-    intervalMs: millis(check.interval ?? 1),
-    timeoutMs: millis(check.timeout ?? 5),
-    delayMs: millis(check.delay ?? 0),
-    gracePeriodMs: millis(check['grace-period'] ?? 0),
-    failuresMax: check['max-consecutive-failures'] ?? 1,
-  };
-}
-
-function probeOf({ cmd, http, tcp }: CheckSpec): TaskCheck['probe'] {
-  if (http !== undefined) return { kind: 'http', port: http.port, path: http.path ?? '/' };
-  return tcp === undefined ? { kind: 'cmd', cmd: cmd! } : { kind: 'tcp', port: tcp.port };
-}
-
-function milli(cores: number | undefined): number {
-  return Math.round((cores ?? 0) * 1000);
-}
-
-function millis(seconds: number): number {
-  return Math.round(seconds * 1000);
 }
