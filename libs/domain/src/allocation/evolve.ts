@@ -115,7 +115,9 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   agents.put(agent, { ...row, ...shrunk, ...pressed });
   grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
-  if (before !== undefined && !sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
+  if (before === undefined) return;
+  if (!sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
+  if (capacity.gpuIds.length > 0) lastWithoutGpus(state, before);
 }
 
 /** Facts that constraints speak of: where they change, so do the groups of all that runs there. */
@@ -149,7 +151,11 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
   // A group less to keep level with; and with the last agent, everything waits for another reason.
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (state.agents.fleet.open.length === 0) grow(state, []);
-  // Agents with gpus are there for everyone once there are no others.
+  lastWithoutGpus(state, before);
+}
+
+/** Agents with gpus are there for everyone once there are no others. */
+function lastWithoutGpus(state: AllocationState, before: AgentRow): void {
   if (before.closed === undefined && before.capacity.gpuIds.length === 0 && !state.agents.fleet.isMixed)
     lookAgain(state, [...state.requests.keys()], (row) => row.needs.gpus === 0);
 }

@@ -70,4 +70,21 @@ describe('agents with gpus', () => {
       .when({ kind: 'internal', internal: { type: 'continue' } })
       .thenEvents((events) => expect(agentsIn(events)).toEqual([[2, 1]]));
   });
+
+  it('take everything once the last other agent has come back with gpus', () => {
+    const { capacity, ...facts } = opened('a', ['g5']).data as Extract<
+      AllocationEvent,
+      { type: 'AgentOpened' }
+    >['data'];
+    mixed
+      .when(asked(0))
+      .when(
+        foreign({
+          type: 'AgentRegistered',
+          data: { ...facts, capacity: { ...capacity, cpusMilli: 0 }, epoch: 2, session: 's', address: '::1' },
+        }),
+      )
+      .when({ kind: 'internal', internal: { type: 'continue' } })
+      .thenEvents((events) => expect(agentsIn(events)).toEqual([[2, 1]]));
+  });
 });
