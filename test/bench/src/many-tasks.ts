@@ -150,7 +150,7 @@ async function warmUp(
   const names = Array.from({ length: WARM_UP_SERVICES }, (_, index) => `warm-${index}`);
   await clients.send(names.map((name) => applyService(name, share, '*', options)));
   await allRun(cluster, WARM_UP_SERVICES * share);
-  await clients.send(names.map((name) => ({ type: 'UninstallService', subject: name, body: { name } })));
+  await clients.send(names.map(uninstall));
   await eventually(async () => (await cluster.fleet())['live'] === 0, {
     withinMs: DEPLOYED_WITHIN_MS,
     everyMs: 250,
@@ -159,7 +159,7 @@ async function warmUp(
 }
 
 /** What takes minutes says where it is. */
-function progress(line: string): void {
+export function progress(line: string): void {
   console.error(`${new Date().toISOString().slice(11, 23)}  ${line}`);
 }
 
@@ -169,6 +169,10 @@ function tasksOf(index: number, { services, tasks }: ManyTasks): number {
 
 function roleOf(index: number, { roles }: ManyTasks): string {
   return roles === 1 ? '*' : `team-${index % roles}`;
+}
+
+export function uninstall(name: string): OutgoingCommand {
+  return { type: 'UninstallService', subject: name, body: { name } };
 }
 
 /** A service of one kind of pod, all deployed at once. */
