@@ -20,14 +20,7 @@ export function mixed(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { agents = 80, tasks = 19_500 } = options;
   const clients = 554;
   return manyTasks(
-    {
-      name: 'mixed',
-      agents,
-      services: clients,
-      tasksPerService: Math.max(1, Math.floor(tasks / clients)),
-      clients,
-      roles: clients,
-    },
+    { name: 'mixed', agents, services: Math.min(clients, tasks), tasks, clients, roles: clients },
     options,
   );
 }
@@ -39,6 +32,5 @@ function million(
 ): Promise<BenchmarkResult> {
   const { agents = full.agents, tasks = full.tasks } = options;
   const services = Math.max(1, Math.round(tasks / TASKS_PER_SERVICE));
-  const tasksPerService = Math.min(tasks, TASKS_PER_SERVICE);
-  return manyTasks({ name, agents, services, tasksPerService, clients: CLIENTS, roles: 1 }, options);
+  return manyTasks({ name, agents, services, tasks, clients: CLIENTS, roles: 1 }, options);
 }

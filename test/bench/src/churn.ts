@@ -1,7 +1,7 @@
 import { eventually } from '@orrery/testing';
 import { Clients, type OutgoingCommand } from './clients.js';
 import { markJournals, readRun } from './journal-reading.js';
-import { allRun, applyService, durability } from './many-tasks.js';
+import { allRun, applyService, durability, uninstall } from './many-tasks.js';
 import type { BenchmarkOptions } from './options.js';
 import { drawCurves } from './picture.js';
 import type { BenchmarkResult } from './report.js';
@@ -14,6 +14,8 @@ const MINUTES = 5;
 const PER_SECOND = 500;
 const TASKS_PER_SERVICE = 50;
 const CLIENTS = 16;
+/** Ten seconds' worth, where none stand. */
+const PASSING_MAX = 100;
 const CAUGHT_UP_WITHIN_MS = 120_000;
 
 /** A steady coming and going: each second services of 500 tasks are applied and as many are uninstalled. */
@@ -67,8 +69,11 @@ export async function churn(options: BenchmarkOptions): Promise<BenchmarkResult>
   }
 }
 
-/** Sends what is due second by second; gives how many tasks came, and so how many went. */
-async function comeAndGo(
+/**
+ * Sends what is due second by second, the oldest going as others come; gives how many tasks came. Where none stand, those
+ * that came last go at the end, too.
+ */
+export async function comeAndGo(
   clients: Clients,
   standing: readonly string[],
   minutes: number,
@@ -76,6 +81,7 @@ async function comeAndGo(
 ): Promise<number> {
   const perSecond = PER_SECOND / TASKS_PER_SERVICE;
   const queue = [...standing];
+  const kept = standing.length === 0 ? PASSING_MAX : standing.length;
   const sending: Promise<void>[] = [];
   const beganMs = Date.now();
   let made = 0;
@@ -87,11 +93,11 @@ async function comeAndGo(
       made += 1;
       queue.push(name);
       commands.push(applyService(name, TASKS_PER_SERVICE, '*', options));
-      const oldest = queue.shift()!;
-      commands.push({ type: 'UninstallService', subject: oldest, body: { name: oldest } });
+      if (queue.length > kept) commands.push(uninstall(queue.shift()!));
     }
     sending.push(clients.send(commands));
   }
+  if (standing.length === 0) sending.push(clients.send(queue.map(uninstall)));
   await Promise.all(sending);
   return made * TASKS_PER_SERVICE;
 }

@@ -5,6 +5,7 @@ import { failover } from './failover.js';
 import { fanOut } from './fan-out.js';
 import { jobs } from './jobs.js';
 import { lapse } from './lapse.js';
+import { memory } from './memory.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { place } from './place.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   churn,
   'fan-out': fanOut,
   lapse,
+  memory,
   place,
   why,
 };

@@ -14,7 +14,8 @@ export interface ManyTasks {
   readonly name: string;
   readonly agents: number;
   readonly services: number;
-  readonly tasksPerService: number;
+  /** Dealt out evenly; the first services have one more where it does not come out even. */
+  readonly tasks: number;
   readonly clients: number;
   /** Service k is of the role k modulo this. */
   readonly roles: number;
@@ -33,8 +34,7 @@ export const durability = 'one broker, acks=all, no fsync per write; Cassandra c
  * Cassandra. The journals are read when all is over; their broker's time stamps are the clock.
  */
 export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Promise<BenchmarkResult> {
-  const { agents, clients: clientCount } = plan;
-  const tasks = plan.services * plan.tasksPerService;
+  const { agents, clients: clientCount, tasks } = plan;
   const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.1) });
   try {
     const clients = await Clients.connect(cluster.brokers, clientCount);
@@ -56,7 +56,7 @@ export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Pro
       settings: {
         agents,
         services: plan.services,
-        tasksPerService: plan.tasksPerService,
+        tasksPerService: Math.round(tasks / plan.services),
         clients: clientCount,
         roles: plan.roles,
         policy: options.policy,
@@ -87,13 +87,13 @@ async function deploy(
   plan: ManyTasks,
   options: BenchmarkOptions,
 ): Promise<Measured> {
-  const tasks = plan.services * plan.tasksPerService;
+  const { tasks } = plan;
   const marks = await markJournals(cluster.log);
   const before = await cluster.fleet();
   const history = new HistoryWatch(cluster);
   const costs = cluster.costs();
   const commands = Array.from({ length: plan.services }, (_, index) =>
-    applyService(`${plan.name}-${index}`, plan.tasksPerService, roleOf(index, plan), options),
+    applyService(`${plan.name}-${index}`, tasksOf(index, plan), roleOf(index, plan), options),
   );
   const beganMs = Date.now();
   await clients.send(commands);
@@ -146,11 +146,11 @@ async function warmUp(
   plan: ManyTasks,
   options: BenchmarkOptions,
 ): Promise<void> {
-  const share = Math.ceil((plan.services * plan.tasksPerService * WARM_UP_SHARE) / WARM_UP_SERVICES);
+  const share = Math.ceil((plan.tasks * WARM_UP_SHARE) / WARM_UP_SERVICES);
   const names = Array.from({ length: WARM_UP_SERVICES }, (_, index) => `warm-${index}`);
   await clients.send(names.map((name) => applyService(name, share, '*', options)));
   await allRun(cluster, WARM_UP_SERVICES * share);
-  await clients.send(names.map((name) => ({ type: 'UninstallService', subject: name, body: { name } })));
+  await clients.send(names.map(uninstall));
   await eventually(async () => (await cluster.fleet())['live'] === 0, {
     withinMs: DEPLOYED_WITHIN_MS,
     everyMs: 250,
@@ -159,12 +159,20 @@ async function warmUp(
 }
 
 /** What takes minutes says where it is. */
-function progress(line: string): void {
+export function progress(line: string): void {
   console.error(`${new Date().toISOString().slice(11, 23)}  ${line}`);
+}
+
+function tasksOf(index: number, { services, tasks }: ManyTasks): number {
+  return Math.floor(tasks / services) + (index < tasks % services ? 1 : 0);
 }
 
 function roleOf(index: number, { roles }: ManyTasks): string {
   return roles === 1 ? '*' : `team-${index % roles}`;
+}
+
+export function uninstall(name: string): OutgoingCommand {
+  return { type: 'UninstallService', subject: name, body: { name } };
 }
 
 /** A service of one kind of pod, all deployed at once. */
