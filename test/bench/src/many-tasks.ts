@@ -151,10 +151,10 @@ async function warmUp(
   await clients.send(names.map((name) => applyService(name, share, '*', options)));
   await allRun(cluster, WARM_UP_SERVICES * share);
   await clients.send(names.map(uninstall));
-  await eventually(async () => (await cluster.fleet())['live'] === 0, {
+  await eventually(async () => (await cluster.services()).length === 0, {
     withinMs: DEPLOYED_WITHIN_MS,
     everyMs: 250,
-    what: 'the tasks of the warm-up are gone',
+    what: 'the services of the warm-up are removed',
   });
 }
 

@@ -67,6 +67,13 @@ export class SimulatedCluster {
     return residentMib(this.processes);
   }
 
+  /** Names of services that are there, the first of them. */
+  async services(): Promise<readonly string[]> {
+    const { status, text, json } = await this.#cluster.request('GET', '/v1/services?limit=1000');
+    if (status !== 200) throw new Error(`GET /v1/services: ${status} ${text}`);
+    return (json as { readonly items: readonly { readonly name: string }[] }).items.map(({ name }) => name);
+  }
+
   /** The fleet's own counts, without their prefix. */
   async fleet(): Promise<Readonly<Record<string, number>>> {
     return this.metrics('fleet-0', 'orrery_fleet_');

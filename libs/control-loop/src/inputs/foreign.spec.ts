@@ -53,6 +53,20 @@ describe('facts of a foreign journal', () => {
     expect(again.loop.digests()).toEqual(reader.loop.digests());
   });
 
+  it('have their turn although there are more commands than one commit can answer', async () => {
+    const { world } = await twoDomains({ groupInputsMax: 3 });
+    for (let index = 0; index < 60; index += 1) {
+      const add = { type: 'Add', counter: 'own', amount: 1 } as const;
+      const message = commandMessage(`c${index}`, add, { nowMs: world.clock.nowMs(), domain: 'allocation' });
+      void world.log.append({ topic: commandTopic('allocation'), partition: 0 }, message);
+    }
+    world.send('0', { type: 'Add', counter: 'a', amount: 99 });
+    for (let index = 1; index <= 6; index += 1) world.send(`${index}`, send('b'));
+    await world.until(() => added(world).length === 66, 'all were answered');
+    const counters = added(world).map(({ data }) => (data as { counter: string }).counter);
+    expect(counters.lastIndexOf('b')).toBeLessThan(counters.length - 20);
+  });
+
   it('are found again by the next owner in the middle of a foreign commit', async () => {
     const { world, reader } = await twoDomains({ groupInputsMax: 3 });
     world.send('0', { type: 'Add', counter: 'a', amount: 99 });

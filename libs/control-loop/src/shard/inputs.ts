@@ -97,13 +97,19 @@ export class ShardInputs {
     await Promise.all([...this.#partitions, ...this.#journals].map((queue) => queue.stop()));
   }
 
-  /** Decides on inputs until `enough`; false when none is left that could be decided on now. */
+  /**
+   * Decides on inputs until `enough`; false when none is left that could be decided on now. The next call goes on with the
+   * next source: inputs that take long would else fill every commit with those of one.
+   */
   decide(group: AnyGroup, enough: () => boolean): boolean {
     for (let idle = 0; idle < this.#sources.length; this.#turn += 1) {
       const source = this.#sources[this.#turn % this.#sources.length]!;
       let decided = 0;
       while (decided < IN_A_ROW) {
-        if (enough()) return true;
+        if (enough()) {
+          if (decided > 0) this.#turn += 1;
+          return true;
+        }
         if (!source.decideNext(group)) break;
         decided += 1;
       }

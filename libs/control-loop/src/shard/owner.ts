@@ -33,8 +33,6 @@ export type OwnerAlarm = 'clock-ahead' | 'fact-refused' | 'idle-tick';
 export type AnyGroup = Group<unknown, unknown, unknown, unknown, object, never>;
 
 const INTERNALS_MAX = 1_000;
-/** Decisions between two looks at the clock. */
-const DECISIONS_A_LOOK = 16;
 const CLOCK_LOOK_AGAIN_MS = 500;
 
 /**
@@ -179,12 +177,7 @@ export class Owner<Command, Foreign, Report, Internal, State extends object, Eve
   #enough(group: Group<Command, Foreign, Report, Internal, State, Event>, beganMs: EpochMs): () => boolean {
     const { clock, settings } = this.#options;
     const inputsMax = group.inputs + settings.groupInputsMax;
-    let looks = 0;
-    return () => {
-      if (group.isFull || group.inputs >= inputsMax) return true;
-      looks += 1;
-      return looks % DECISIONS_A_LOOK === 0 && clock.nowMs() - beganMs >= settings.groupMsMax;
-    };
+    return () => group.isFull || group.inputs >= inputsMax || clock.nowMs() - beganMs >= settings.groupMsMax;
   }
 
   #mustSave(group: Group<Command, Foreign, Report, Internal, State, Event>, nowMs: EpochMs): boolean {
