@@ -30,7 +30,8 @@ export async function list(call: Call): Promise<void> {
   const { service, agent: meant, state } = call.options as { service?: string; agent?: string; state?: string };
   const agent = meant === undefined ? undefined : await agentIdOf(call, meant);
   // A service that nobody knows has no tasks either: say which of the two it is. `@batch` is no service but a scheduler.
-  if (service !== undefined && !service.startsWith('@')) await call.gateway.get(path`/v1/services/${service}`, atOf(call));
+  if (service !== undefined && !service.startsWith('@'))
+    await call.gateway.get(path`/v1/services/${service}`, atOf(call));
   await showList(call, '/v1/tasks', { service, agent, state }, tasks);
 }
 
