@@ -112,7 +112,7 @@ async function verify(cluster: RealCluster): Promise<AuditLine[]> {
 async function verifyLastOwner(cluster: RealCluster, { owners }: Sample): Promise<void> {
   const { seq: bootedAt } = owners['allocator-0']!;
   const isIts = ({ kind, journal, seq = 0 }: AuditLine): boolean =>
-    kind === 'snapshot' && journal === 'allocation/0' && seq > bootedAt;
+    kind === 'snapshot' && journal === 'allocation-0' && seq > bootedAt;
   await eventually(async () => (await verify(cluster)).some(isIts), {
     withinMs: 120_000,
     everyMs: 5_000,
