@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { idsIn, valueAt, type ClusterEventOf, type LaunchId, type TasksRun } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
 import { eventually, type RealCluster } from '@orrery/testing';
 import { ordersReceived, reportsTaken } from './agent-records.js';
@@ -88,7 +89,7 @@ class StartWatch {
       cluster.on(({ record, timestampMs }) => {
         for (const { type, data } of record.events) {
           if (type === 'LaunchAccepted') this.#onAccepted(data as LaunchAccepted, service, timestampMs);
-          if (type === 'TasksRunning') this.#onRunning(data as TasksRunning, timestampMs);
+          if (type === 'TasksRunning') this.#onRunning(data as TasksRun, timestampMs);
         }
         const running = [...this.#launches.values()].filter(({ runningMs }) => runningMs !== undefined);
         if (running.length >= count) resolve();
@@ -116,25 +117,20 @@ class StartWatch {
 
   #onAccepted({ service, launches }: LaunchAccepted, ofService: string, acceptedMs: number): void {
     if (service !== ofService) return;
-    for (const { launch } of launches) this.#launches.set(launch, { acceptedMs });
+    for (const launch of idsIn<LaunchId>(launches)) this.#launches.set(launch, { acceptedMs });
   }
 
-  #onRunning({ tasks }: TasksRunning, runningMs: number): void {
-    for (const { launch, since } of tasks) {
+  #onRunning({ launches, sinceFrom, since }: TasksRun, runningMs: number): void {
+    let position = 0;
+    for (const launch of idsIn<LaunchId>(launches)) {
+      const existsMs = sinceFrom + valueAt(since, position++);
       const known = this.#launches.get(launch);
-      if (known !== undefined) Object.assign(known, { existsMs: since, runningMs });
+      if (known !== undefined) Object.assign(known, { existsMs, runningMs });
     }
   }
 }
 
-interface LaunchAccepted {
-  readonly service: string;
-  readonly launches: readonly { readonly launch: string }[];
-}
-
-interface TasksRunning {
-  readonly tasks: readonly { readonly launch: string; readonly since: number }[];
-}
+type LaunchAccepted = ClusterEventOf<'LaunchAccepted'>['data'];
 
 async function wanted(cluster: RealCluster, method: string, path: string, body?: unknown): Promise<void> {
   const answer = await cluster.request(method, path, {
