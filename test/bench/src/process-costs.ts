@@ -46,7 +46,8 @@ export function residentMib(processes: readonly Process[]): Readonly<Record<stri
   return Object.fromEntries(processes.map(({ name, pid }) => [name, memoryMib(pid, 'VmRSS')]));
 }
 
-function cpuSeconds(pid: number): number {
+/** Of all its threads, since it began. */
+export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

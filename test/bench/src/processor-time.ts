@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { cpuSeconds } from './process-costs.js';
 
 /** What /proc counts in, on every Linux. */
 const MS_A_TICK = 10;
@@ -27,22 +28,18 @@ export function usedSince(before: ProcessorTime, now: ProcessorTime): Record<str
 }
 
 function usedMs(pid: number): number {
-  const stat = textOf(`/proc/${pid}/stat`);
-  // The name in parentheses may hold anything; what follows it is split by single spaces.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * MS_A_TICK;
+  try {
+    return Math.round(cpuSeconds(pid) * 1000);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
+    throw error;
+  }
 }
 
 function machineMs(): number {
-  const [, user, nice, system, , , irq, softirq] = textOf('/proc/stat').split('\n', 1)[0]!.split(/\s+/).map(Number);
+  const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8')
+    .split('\n', 1)[0]!
+    .split(/\s+/)
+    .map(Number);
   return ((user ?? 0) + (nice ?? 0) + (system ?? 0) + (irq ?? 0) + (softirq ?? 0)) * MS_A_TICK;
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
-    throw error;
-  }
 }

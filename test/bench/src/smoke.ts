@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { journalTopic, type JournalRecord } from '@orrery/contracts';
 import { KafkajsLog } from '@orrery/kafka';
 import { RealCluster } from '@orrery/testing';
 import { acceptCommands } from './commands.js';
+import { residentMib } from './process-costs.js';
 import type { BenchmarkResult } from './report.js';
 import { planeMs, startLatencies, type StartSample } from './start-latency.js';
 import { percentile, round, spreadOf } from './statistics.js';
@@ -57,7 +57,7 @@ export async function smoke(): Promise<BenchmarkResult> {
         plane_start_p99_ms: planeP99.median,
         start_stages_p99_ms: stages(starts.flat()),
         fold_per_s: foldPerS.median,
-        rss_mib: memory(cluster),
+        rss_mib: residentMib(cluster.endpoints.processes),
       },
       spread: {
         accepted_per_s: acceptedPerS,
@@ -107,14 +107,4 @@ async function readJournal(log: KafkajsLog): Promise<number> {
     );
   });
   return round((events / (performance.now() - began)) * 1000);
-}
-
-/** Resident MiB of each process of the cluster. */
-function memory(cluster: RealCluster): Record<string, number> {
-  return Object.fromEntries(
-    cluster.endpoints.processes.map(({ name, pid }) => {
-      const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
-      return [name, Math.round(Number(kib) / 1024)];
-    }),
-  );
 }
