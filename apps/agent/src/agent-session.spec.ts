@@ -75,16 +75,16 @@ describe('a report', () => {
     });
   });
 
-  it('goes at once after a while of silence, and waits longer the more there is to tell', () => {
+  it('goes at once after a pause, and waits longer the longer there is always something to tell', () => {
     expect(reportDueAt(unreported)).toBeLessThan(1000);
-    expect(reportDueAt(paceAfter(unreported, 1000, 1))).toBe(1100);
-    const gaps: number[] = [];
-    let pace = unreported;
-    for (let report = 0; report < 4; report += 1) {
-      pace = paceAfter(pace, reportDueAt(pace), 5);
-      gaps.push(pace.gapMs);
+    let pace = paceAfter(unreported, 1_000_000);
+    const gaps = [];
+    for (let report = 0; report < 5; report += 1) {
+      gaps.push(reportDueAt(pace) - pace.at);
+      pace = paceAfter(pace, reportDueAt(pace) + 250);
     }
-    expect(gaps).toEqual([300, 600, 1000, 1000]);
-    expect(paceAfter(pace, pace.at + 5000, 5).gapMs).toBe(300);
+    expect(gaps).toEqual([100, 300, 600, 1000, 1000]);
+    const later = paceAfter(pace, reportDueAt(pace) + 1500);
+    expect(reportDueAt(later) - later.at).toBe(100);
   });
 });

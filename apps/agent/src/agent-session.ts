@@ -60,31 +60,31 @@ export function ownPart(order: LaneOrder, { journalId, number }: Registration): 
 
 // --- Reports --------------------------------------------------------------------------------------------------------
 
-const REPORT_GAP_MS = 100;
-const REPORT_GAP_BUSY_MS = 300;
-const REPORT_GAP_MS_MAX = 1000;
+/** From one report to the next while there is always something to tell. */
+const REPORT_GAPS_MS = [100, 300, 600, 1000] as const;
+/** After so much longer than that without a report, the next one is a first one. */
+const PAUSE_MS = 1000;
 
-/** When the last report was made, and how long the next one waits after it. */
+/** When the last report was made, and which of the gaps follows it. */
 export interface ReportPace {
   readonly at: EpochMs;
-  readonly gapMs: number;
+  readonly gap: number;
 }
 
-export const unreported: ReportPace = { at: 0, gapMs: REPORT_GAP_MS };
+export const unreported: ReportPace = { at: 0, gap: 0 };
 
 /**
- * The pace after a report of so many things. The first report goes at once. Where each has more than one thing to tell, the
- * next waits longer, twice as long each time up to a second: of a steady stream to thousands of agents each report costs
- * every reader of the journal more than what it tells. A pause ends that.
+ * The pace after one more report. The first goes at once, those that follow it wait longer and longer, up to a second: of a
+ * steady stream to thousands of agents each report costs every reader of the journal more than what it tells. A pause ends
+ * that.
  */
-export function paceAfter(last: ReportPace, at: EpochMs, items: number): ReportPace {
-  if (items <= 1) return { at, gapMs: REPORT_GAP_MS };
-  const steady = last.gapMs > REPORT_GAP_MS && at <= last.at + 2 * last.gapMs;
-  return { at, gapMs: steady ? Math.min(2 * last.gapMs, REPORT_GAP_MS_MAX) : REPORT_GAP_BUSY_MS };
+export function paceAfter(last: ReportPace, at: EpochMs): ReportPace {
+  const steady = last.at > 0 && at <= reportDueAt(last) + PAUSE_MS;
+  return { at, gap: steady ? Math.min(last.gap + 1, REPORT_GAPS_MS.length - 1) : 0 };
 }
 
-export function reportDueAt({ at, gapMs }: ReportPace): EpochMs {
-  return at + gapMs;
+export function reportDueAt({ at, gap }: ReportPace): EpochMs {
+  return at + REPORT_GAPS_MS[gap]!;
 }
 
 /** An end as it is told: launches that ended alike are told together. */

@@ -148,7 +148,7 @@ export class SimulatedAgent {
     const { id: agent, session, epoch, obeyed } = this;
     const head = { agent, session, epoch, m: this.made + 1, obeyed };
     this.made += 1;
-    this.#pace = paceAfter(this.#pace, nowMs, batch.count + this.#doomed.length);
+    this.#pace = paceAfter(this.#pace, nowMs);
     if (batch.count > 0) return batch.take(head);
     const volumes = this.#doomed;
     this.#doomed = [];
