@@ -87,4 +87,14 @@ describe('a report', () => {
     const later = paceAfter(pace, reportDueAt(pace) + 1500);
     expect(reportDueAt(later) - later.at).toBe(100);
   });
+
+  it('does not wait for others where nothing more is about to begin, but in a steady stream', () => {
+    let pace = paceAfter(unreported, 1_000_000);
+    const gaps = [];
+    for (let report = 0; report < 5; report += 1) {
+      gaps.push(reportDueAt(pace, { complete: true }) - pace.at);
+      pace = paceAfter(pace, reportDueAt(pace) + 250);
+    }
+    expect(gaps).toEqual([100, 100, 100, 1000, 1000]);
+  });
 });

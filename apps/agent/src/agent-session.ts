@@ -83,8 +83,13 @@ export function paceAfter(last: ReportPace, at: EpochMs): ReportPace {
   return { at, gap: steady ? Math.min(last.gap + 1, REPORT_GAPS_MS.length - 1) : 0 };
 }
 
-export function reportDueAt({ at, gap }: ReportPace): EpochMs {
-  return at + REPORT_GAPS_MS[gap]!;
+/**
+ * `complete`: all that was ordered has begun, so nothing is about to come that could share the report. Who waits for a burst
+ * waits for its last tasks too; in a steady stream there is always a next one.
+ */
+export function reportDueAt({ at, gap }: ReportPace, { complete = false } = {}): EpochMs {
+  const isBurst = gap < REPORT_GAPS_MS.length - 1;
+  return at + REPORT_GAPS_MS[complete && isBurst ? 0 : gap]!;
 }
 
 /** An end as it is told: launches that ended alike are told together. */
