@@ -18,10 +18,10 @@ export interface OwnerAdapters {
   readonly cassandra: Pick<LoopPorts, 'snapshots' | 'registry'> & Closable;
 }
 
-/** A take-over that does not wait for anybody is over by then. */
-const TAKE_OVER_MS = 1_000;
+/** The take-overs are over by then, also those of the owners that began at the same time on the same processors. */
+const TAKE_OVER_MS = 3_000;
 /** A start that waits for Kafka or Cassandra is to be ended by a signal as orderly as any. */
-const NEST_AFTER_MS_MAX = 5_000;
+const NEST_AFTER_MS_MAX = 8_000;
 
 /**
  * Runs the process of an owner: a Nest microservice whose transport is the control loop around one decider. The loop begins
