@@ -88,13 +88,17 @@ describe('a report', () => {
     expect(reportDueAt(later) - later.at).toBe(100);
   });
 
-  it('does not wait for others where nothing more is about to begin, but in a steady stream', () => {
+  it('waits for nobody where nothing more is about to begin, and begins anew after that', () => {
     let pace = paceAfter(unreported, 1_000_000);
+    for (let report = 0; report < 5; report += 1) pace = paceAfter(pace, reportDueAt(pace));
+    expect(reportDueAt(pace) - pace.at).toBe(1000);
+    expect(reportDueAt(pace, { complete: true }) - pace.at).toBe(50);
+    pace = paceAfter(pace, reportDueAt(pace, { complete: true }), { complete: true });
     const gaps = [];
-    for (let report = 0; report < 5; report += 1) {
-      gaps.push(reportDueAt(pace, { complete: true }) - pace.at);
-      pace = paceAfter(pace, reportDueAt(pace) + 250);
+    for (let report = 0; report < 4; report += 1) {
+      gaps.push(reportDueAt(pace) - pace.at);
+      pace = paceAfter(pace, reportDueAt(pace));
     }
-    expect(gaps).toEqual([100, 100, 100, 1000, 1000]);
+    expect(gaps).toEqual([50, 100, 300, 600]);
   });
 });

@@ -61,7 +61,10 @@ export function ownPart(order: LaneOrder, { journalId, number }: Registration): 
 // --- Reports --------------------------------------------------------------------------------------------------------
 
 /** From one report to the next while there is always something to tell. */
-const REPORT_GAPS_MS = [100, 300, 600, 1000] as const;
+const REPORT_GAPS_MS = [50, 100, 300, 600, 1000] as const;
+const GAP_AFTER_COMPLETE = 0;
+const GAP_AFTER_PAUSE = 1;
+const GAP_MAX = REPORT_GAPS_MS.length - 1;
 /** After so much longer than that without a report, the next one is a first one. */
 const PAUSE_MS = 1000;
 
@@ -71,25 +74,29 @@ export interface ReportPace {
   readonly gap: number;
 }
 
-export const unreported: ReportPace = { at: 0, gap: 0 };
+export const unreported: ReportPace = { at: 0, gap: GAP_AFTER_PAUSE };
+
+/**
+ * `complete`: all that was ordered has begun, so nothing is about to come that could share a report. Who waits for a few
+ * tasks waits for the last of them too, and the next ones are others.
+ */
+interface Completeness {
+  readonly complete?: boolean;
+}
 
 /**
  * The pace after one more report. The first goes at once, those that follow it wait longer and longer, up to a second: of a
  * steady stream to thousands of agents each report costs every reader of the journal more than what it tells. A pause ends
- * that.
+ * that, and so does a report after which nothing is missing.
  */
-export function paceAfter(last: ReportPace, at: EpochMs): ReportPace {
+export function paceAfter(last: ReportPace, at: EpochMs, { complete = false }: Completeness = {}): ReportPace {
+  if (complete) return { at, gap: GAP_AFTER_COMPLETE };
   const steady = last.at > 0 && at <= reportDueAt(last) + PAUSE_MS;
-  return { at, gap: steady ? Math.min(last.gap + 1, REPORT_GAPS_MS.length - 1) : 0 };
+  return { at, gap: steady ? Math.min(last.gap + 1, GAP_MAX) : GAP_AFTER_PAUSE };
 }
 
-/**
- * `complete`: all that was ordered has begun, so nothing is about to come that could share the report. Who waits for a burst
- * waits for its last tasks too; in a steady stream there is always a next one.
- */
-export function reportDueAt({ at, gap }: ReportPace, { complete = false } = {}): EpochMs {
-  const isBurst = gap < REPORT_GAPS_MS.length - 1;
-  return at + REPORT_GAPS_MS[complete && isBurst ? 0 : gap]!;
+export function reportDueAt({ at, gap }: ReportPace, { complete = false }: Completeness = {}): EpochMs {
+  return at + REPORT_GAPS_MS[complete ? GAP_AFTER_COMPLETE : gap]!;
 }
 
 /** An end as it is told: launches that ended alike are told together. */
