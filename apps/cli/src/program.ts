@@ -239,7 +239,12 @@ function addTasks(task: Command, add: Add): void {
     usage: 'why <task>',
     says: 'Explain where a task runs, or why it waits',
     load: verb('why'),
-    options: reading(),
+    options: [
+      new Option('--scores <count>', 'name so many of the agents that it was chosen from, with their scores').argParser(
+        integer,
+      ),
+      ...reading(),
+    ],
   });
 }
 
