@@ -1,5 +1,6 @@
 import {
   idOf,
+  idsIn,
   membersIn,
   type AgentId,
   type AllocationEvent,
@@ -81,10 +82,7 @@ class Ledger {
 type Placed = AllocationEventOf<'Placed'>['data'];
 const placedIn = (events: readonly AllocationEvent[]): Placed[] =>
   events.flatMap((event) => (event.type === 'Placed' ? [event.data] : []));
-const holds = ({ grants: [[seq, first, last]] }: Placed & { grants: any }, grant: GrantId): boolean => {
-  const [of, ordinal] = grant.split('.').map(Number) as [number, number];
-  return of === seq && ordinal >= first && ordinal <= last;
-};
+const holds = ({ grants }: Placed, grant: GrantId): boolean => [...idsIn(grants)].includes(grant);
 
 const opened = (number: number, cpus: number, more: object = {}): AllocationEvent => ({
   type: 'AgentOpened',
