@@ -1,13 +1,25 @@
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
+import {
+  preemptionCommandSchemas,
+  type PreemptionCommand,
+  type PreemptionEvent,
+  type PreemptionReasons,
+  type Preemptor,
+  type Ranked,
+} from './preemption.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
 import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
 
 /** Commands of the allocation domain: how roles share, and what schedulers of others wish for. */
-export const allocationCommandSchemas = { ...sharingCommandSchemas, ...placementCommandSchemas } as const;
+export const allocationCommandSchemas = {
+  ...sharingCommandSchemas,
+  ...preemptionCommandSchemas,
+  ...placementCommandSchemas,
+} as const;
 
-export type AllocationCommand = SharingCommand | PlacementCommand;
+export type AllocationCommand = SharingCommand | PreemptionCommand | PlacementCommand;
 
 /**
  * Why indexes of a request wait: how many agents each filter left, in the order of the filters, and examples with exact
@@ -26,6 +38,10 @@ export interface PendingReasons {
   readonly remedy: string;
   /** Where the quota of a role stands in the way. */
   readonly quota?: QuotaObstacle;
+  /** Where others could make way, or do. */
+  readonly preemption?: PreemptionReasons;
+  /** It had a place and made way for these. */
+  readonly preemptedBy?: Preemptor;
 }
 
 /** What keeps a role from another pod, whatever room there is. */
@@ -69,15 +85,16 @@ export type AllocationEvent =
   /** `grants`: what each member holds on its agent until `GrantReleased`. Ports are named `<task>.<port>`. */
   | {
       readonly type: 'Placed';
-      readonly data: Members & {
-        readonly request: RequestId;
-        readonly service: ServiceName;
-        readonly generation: number;
-        readonly role: RoleName;
-        readonly pod: string;
-        readonly needs: PodNeeds;
-        readonly grants: IdRuns;
-      };
+      readonly data: Members &
+        Ranked & {
+          readonly request: RequestId;
+          readonly service: ServiceName;
+          readonly generation: number;
+          readonly role: RoleName;
+          readonly pod: string;
+          readonly needs: PodNeeds;
+          readonly grants: IdRuns;
+        };
     }
   | {
       readonly type: 'PlacementPending';
@@ -117,9 +134,10 @@ export type AllocationEvent =
       readonly data: { readonly agent: AgentId; readonly grant?: GrantId; readonly volumes: readonly VolumeId[] };
     }
   | PlacementEvent
+  | PreemptionEvent
   | SharingEvent;
 
-export interface PlacementRequest {
+export interface PlacementRequest extends Ranked {
   readonly request: RequestId;
   readonly service: ServiceName;
   readonly generation: number;
@@ -137,6 +155,8 @@ export interface PlacementRequest {
   readonly avoid: readonly AgentId[];
   /** Old grants that the new ones stand in for, by index. */
   readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
+  /** The pods had places and made way for these. */
+  readonly preemptedBy?: Preemptor;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

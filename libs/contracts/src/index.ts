@@ -8,6 +8,7 @@ export * from './decode-report.js';
 export * from './ids.js';
 export * from './journal.js';
 export * from './outcomes.js';
+export * from './preemption.js';
 export * from './refusals.js';
 export * from './resources.js';
 export * from './schedulers.js';

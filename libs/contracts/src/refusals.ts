@@ -30,6 +30,8 @@ export const refusalStatus = {
   'spec-change-not-allowed': 422,
   'invalid-spec': 422,
   'wrong-cell': 422,
+  'revocable-with-volumes': 422,
+  'revocable-and-critical': 422,
   // Cluster.
   'unknown-agent': 404,
   'unknown-launch': 404,

@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
 import { Constraint, type PodNeeds } from './resources.js';
+import { Priority, type Ranked } from './preemption.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
 import type { IdRuns, Members } from './sets.js';
@@ -13,6 +14,9 @@ import { GivenAmounts, roleOfCommand } from './sharing.js';
  *
  *   RequestPlacement ─▶ Placed ─▶ GrantsOpened ─▶ Launch ─▶ LaunchAccepted … TasksEnded ─▶ Launch again, or
  *   ReturnGrant ─▶ GrantsReturning ─▶ GrantsClosing (what still runs is killed) ─▶ GrantsClosed ─▶ GrantReleased
+ *
+ * What is preempted (`PreemptionOrdered` names its grants) it has to end and return by `noticeUntil`; what is left then the
+ * allocator returns for it, and the master ends what runs there.
  *
  * Its commands go to the partition of the cell that it wants places in. Its tasks stand under the name `@<scheduler>`, which
  * no service can have.
@@ -44,6 +48,9 @@ export const placementCommandSchemas = {
       ),
       constraints: Type.Optional(Type.Array(Constraint, { maxItems: 64 })),
       policy: Type.Optional(Type.Union([Type.Literal('pack'), Type.Literal('spread')])),
+      priority: Type.Optional(Priority),
+      /** Best effort: beyond quota and share, and the first to go. */
+      revocable: Type.Optional(Type.Boolean()),
     },
     strict,
   ),
@@ -93,7 +100,8 @@ export type SchedulerGrantEvent =
   | {
       readonly type: 'GrantsOpened';
       readonly data: Members &
-        SchedulerRef & {
+        SchedulerRef &
+        Ranked & {
           readonly role: RoleName;
           readonly pod: string;
           readonly needs: PodNeeds;

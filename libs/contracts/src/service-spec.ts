@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { Priority } from './preemption.js';
 
 /**
  * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
@@ -111,6 +112,10 @@ export const PodSpec = Type.Object(
         description: 'fill agents up, or keep load even (default)',
       }),
     ),
+    priority: Type.Optional(Priority),
+    revocable: Type.Optional(
+      Type.Boolean({ description: 'best effort: beyond quota and share, and the first to go; not with volumes' }),
+    ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
@@ -141,6 +146,7 @@ export const ServiceSpec = Type.Object(
     name: name('service name'),
     role: Type.Optional(Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 })),
     cell: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: by the hash of the name' })),
+    priority: Type.Optional(Priority),
     pods: Type.Record(name('pod type'), PodSpec, { minProperties: 1, maxProperties: 64 }),
     'replacement-failure-policy': Type.Optional(
       Type.Object(

@@ -3,6 +3,7 @@ import type { EpochMs } from '@orrery/kernel';
 import type { PlacementRequest } from './allocation.js';
 import type { LaunchSet, TaskTemplate } from './cluster.js';
 import type { AgentId, RequestId, RoleName, ServiceName } from './ids.js';
+import type { Preemptor } from './preemption.js';
 import { branded } from './schema.js';
 import { ServiceSpec, type PlanStrategy } from './service-spec.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
@@ -125,8 +126,10 @@ export type ServicesEvent =
       readonly type: 'KillOrdered';
       readonly data: ServiceRef & {
         readonly launches: IdRuns;
-        readonly reason: 'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained';
+        readonly reason: 'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained' | 'preempted';
         readonly graceMs?: number;
+        /** preempted: for whom they make way. */
+        readonly by?: Preemptor;
       };
     }
   /** Only when no launch was ever ordered on it, or every launch on it is known to have ended. */
@@ -178,7 +181,9 @@ export type ServicesEvent =
       readonly data: ServiceRef & {
         readonly pod: string;
         readonly indexes: Ranges;
-        readonly cause: 'agent-unreachable' | 'agent-gone' | 'drain' | 'operator';
+        readonly cause: 'agent-unreachable' | 'agent-gone' | 'drain' | 'operator' | 'preempted';
+        /** preempted: for whom they make way. */
+        readonly by?: Preemptor;
         /** Pods with data after the loss of a machine: no place is asked for before (`min-replace-delay-secs`). */
         readonly from?: EpochMs;
       };

@@ -49,6 +49,8 @@ export { allocation } from './allocation/decide.js';
 export { choiceOf, type Choice, type PlacingCommit } from './allocation/choice.js';
 export type { AllocationInput } from './allocation/input.js';
 export { allocationViolations } from './allocation/invariants.js';
+export { allocationEventViolations } from './allocation/preemption-invariants.js';
+export { preemptionView, type PreemptionView } from './allocation/preemption-views.js';
 export type {
   AgentRow as AllocationAgentRow,
   AllocationState,

@@ -4,6 +4,14 @@ export { contradictionOf, type Contradiction } from './constraints/contradiction
 export { GPUS_FIELD } from './constraints/field.js';
 export { effectOf } from './constraints/constraints.js';
 export { patternProblem } from './constraints/pattern.js';
+export {
+  planEvictions,
+  ROOM_FILTERS,
+  type EvictableGroup,
+  type EvictablePod,
+  type EvictionNode,
+  type Evictions,
+} from './evictions.js';
 export type { FairShare, Pool, ResourceName, ShareLevel, Shares, Standing, Turn } from './fair-share.js';
 export { hierarchicalDominantShares, ShareTree } from './fair-share-tree.js';
 export type { Filter } from './filters/filter.js';

@@ -23,6 +23,7 @@ import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
 import { allocationViolations } from './invariants.js';
+import { allocationEventViolations } from './preemption-invariants.js';
 import { partOf, RESOURCES } from './role-tree.js';
 import type { AllocationState } from './state.js';
 
@@ -33,6 +34,7 @@ class World {
   readonly #random: SeededRandom;
   #seq = 0;
   #requests = 0;
+  #at = 0;
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
@@ -40,6 +42,9 @@ class World {
 
   step(): void {
     this.#seq += 1;
+    this.#at += this.#random.below(3000);
+    const due = allocation.nextDeadline!(this.state);
+    if (due !== undefined && due <= this.#at) return this.decide({ kind: 'internal', internal: { type: 'tick' } });
     const input: AllocationInput = this.#random.chance(0.15)
       ? { kind: 'command', id: 'c', actor: 'ann', command: this.#ordered() }
       : allocation.continues!(this.state) && this.#random.chance(0.7)
@@ -72,6 +77,8 @@ class World {
     }
     const before = new Map(this.#overLimits());
     for (const event of events) {
+      const violations = allocationEventViolations(this.state, event);
+      if (violations.length > 0) throw new Error(violations.join('\n'));
       allocation.evolve(this.state, event);
       this.events.push(event);
     }
@@ -93,7 +100,7 @@ class World {
   #decided(input: AllocationInput): AllocationEvent[] {
     let ordinal = 0;
     const context: DecisionContext = {
-      at: 0,
+      at: this.#at,
       seed: 1,
       seq: this.#seq,
       nextId: () => `${this.#seq}.${ordinal++}`,
@@ -112,7 +119,9 @@ class World {
       ...(random.chance(0.7) ? { cpus: random.below(9) } : { memory: 1000 * random.below(9) }),
       ...(random.chance(0.3) ? { gpus: random.below(3) } : {}),
     });
-    const what = random.below(12);
+    const what = random.below(13);
+    if (what === 12)
+      return { type: 'SetPreemptionBudget', body: random.chance(0.5) ? {} : { perMinute: random.below(5) } };
     if (what >= 9) return this.#aboutVolumes();
     if (what >= 5) return this.#reserving(role);
     if (what === 0) return { type: 'SetRole', body: { role, weight: 1 + random.below(3) } };
@@ -221,13 +230,15 @@ class World {
         diskMib: 500 * random.below(3),
         gpus: random.chance(0.2) ? 1 : 0,
         ports: random.chance(0.3) ? [{ name: 't.p', port: random.pick([0, 0, 8001]) }] : [],
-        volumes: random.chance(0.3) ? [{ name: 'v', path: 'v', type: 'ROOT', sizeMib: 700 }] : [],
+        volumes: random.chance(0.2) ? [{ name: 'v', path: 'v', type: 'ROOT', sizeMib: 700 }] : [],
       },
       constraints: random.chance(0.4) ? [random.pick(constraints)] : [],
       policy: random.pick(['pack', 'spread']),
       attempt: 1,
       avoid: random.chance(0.1) ? ['a' as AgentId] : [],
       replaces: random.chance(0.2) ? replaces : [],
+      ...(random.chance(0.6) ? { priority: 10 * random.below(11) } : {}),
+      ...(random.chance(0.2) ? { revocable: true as const } : {}),
     };
     return { type: 'PlacementRequested', data };
   }
@@ -330,6 +341,29 @@ describe('whatever happens', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('pods make way now and then, and once each at most', () => {
+    let orders = 0;
+    fc.assert(
+      fc.property(worlds(80), ({ world, steps }) => {
+        for (let step = 0; step < steps; step += 1) world.step();
+        world.settle();
+        const lapsed = world.events.some(({ type }) => type === 'PreemptionLapsed');
+        const asked = new Set<GrantId>();
+        for (const event of world.events) {
+          if (event.type !== 'PreemptionOrdered') continue;
+          orders += 1;
+          for (const { grants } of event.data.victims)
+            for (const grant of idsIn<GrantId>(grants)) {
+              expect(asked.has(grant) && !lapsed).toBe(false);
+              asked.add(grant);
+            }
+        }
+      }),
+      { numRuns: 15 },
+    );
+    expect(orders).toBeGreaterThan(0);
   });
 
   it('a grant is released at most once and placed once, an index of a request served once', () => {

@@ -539,7 +539,8 @@ describe('for readers', () => {
     ledger.given(opened(a), ...held).thenState((state) => {
       const view = { grant: '1.0', index: 0, agent: 'a', ...service, role: 'eng', pod: 'node' };
       const nothingElse = { ports: {}, gpuIds: [], volumes: [] };
-      expect(grantOf(state, '1.0' as GrantId)).toEqual({ ...view, ...nothingElse, needs: request().needs });
+      const { needs } = request();
+      expect(grantOf(state, '1.0' as GrantId)).toEqual({ ...view, ...nothingElse, needs, priority: 50 });
       expect(grantOf(state, '1.1' as GrantId)).toBeUndefined();
       expect([...grantsOnAgent(state, a)].map(({ grant }) => grant)).toEqual(['1.0']);
       expect([...rolesInUse(state)].map(({ role, weight }) => `${role} ${weight}`)).toEqual(['eng 1']);

@@ -11,6 +11,8 @@ import {
 import { evolve } from './evolve.js';
 import { grantsLeftBehind, grantsReturned, serviceRemoved, volumesGone } from './grants.js';
 import type { AllocationInput } from './input.js';
+import { nextDeadline, preemptionsDue } from './preemption-timers.js';
+import { budgetFollowed, prioritiesApplied, setPreemptionBudget } from './priorities.js';
 import { placementRequested, placementWithdrawn } from './requests.js';
 import { Round } from './round.js';
 import { decideForScheduler, grantsClosed, isOfPlacement } from './schedulers.js';
@@ -20,23 +22,27 @@ import { initialState, workWaits, type AllocationState } from './state.js';
 /** Who gets what, where. The owner is the allocator; the README draws the life of a grant and of a request. */
 export const allocation: Decider<AllocationInput, AllocationState, AllocationEvent> = {
   name: 'allocation',
-  foldVersion: 2,
+  foldVersion: 3,
   initialState,
   decide,
   evolve,
+  nextDeadline,
   continues: workWaits,
 };
 
 function decide(input: AllocationInput, state: AllocationState, context: DecisionContext): Decision<AllocationEvent> {
   switch (input.kind) {
     case 'command':
-      return isOfPlacement(input.command)
-        ? decideForScheduler(input.command, state, context)
+      if (isOfPlacement(input.command)) return decideForScheduler(input.command, state, context);
+      return input.command.type === 'SetPreemptionBudget'
+        ? setPreemptionBudget(input.command, state)
         : decideSharing(input.command, state, context);
     case 'foreign':
       return accept(...decideForeign(input.event, state, context));
     case 'internal':
-      return accept(...(input.internal.type === 'continue' ? new Round(state, context).run() : []));
+      return input.internal.type === 'continue'
+        ? accept(...new Round(state, context).run())
+        : accept(...preemptionsDue(state, context.at));
     case 'report':
       return unreachable(input.report);
     default:
@@ -77,6 +83,10 @@ function decideForeign(
       return grantsClosed(event.data, state);
     case 'ServiceRemoved':
       return serviceRemoved(event.data, state);
+    case 'ServiceApplied':
+      return prioritiesApplied(event.data, state);
+    case 'PreemptionBudgetSet':
+      return budgetFollowed(event, state);
     case 'RoleSet':
     case 'FairnessSet':
     case 'QuotaSet':

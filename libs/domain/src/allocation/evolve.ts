@@ -1,7 +1,8 @@
-import { unreachable } from '@orrery/kernel';
+import { unreachable, type EpochMs } from '@orrery/kernel';
 import {
   idOf,
   membersIn,
+  rankedAs,
   seqOf,
   type AllocationEvent,
   type AllocationEventOf,
@@ -37,6 +38,7 @@ import {
   type LotRow,
 } from './lots.js';
 import { common, positionsOf, without } from './ranges.js';
+import { noticeEnded, placesLost, placesTaken, preemptionOrdered, victimsReturned } from './preemptions.js';
 import { missingOn } from './reservations.js';
 import { pathsOf } from './role-tree.js';
 import {
@@ -91,6 +93,20 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return reservationsEnded(state, event.data.reservations);
     case 'VolumeAdopted':
       return volumeAdopted(state, event.data);
+    case 'PreemptionOrdered':
+      return makeWay(state, event.data);
+    case 'PreemptionLapsed':
+      return preemptionsLapsed(state, event.data.preemptions);
+    case 'PreemptionNoticeEnded':
+      return noticeEnded(state, event.data.preemptions);
+    case 'PreemptionHeld':
+      return held(state, event.data.requests, event.data.until);
+    case 'PreemptionResumed':
+      return lookAgain(state, event.data.requests);
+    case 'PreemptionBudgetSet':
+      return budgetSet(state, event.data.perMinute);
+    case 'PriorityChanged':
+      return priorityChanged(state, event.data);
     // The master sees to it; the ledger changes when it says that nothing runs there.
     case 'GrantsReturning':
       return;
@@ -148,6 +164,7 @@ function agentClosed(state: AllocationState, data: AllocationEventOf<'AgentClose
     const draining = reason === 'draining' || data.draining === true ? { draining: true as const } : {};
     state.agents.put(agent, { ...rest, ...draining, closed: reason });
   }
+  lookAgain(state, placesLost(state, before.number));
   // A group less to keep level with; and with the last agent, everything waits for another reason.
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (state.agents.fleet.open.length === 0) grow(state, []);
@@ -212,12 +229,73 @@ function requestDropped(state: AllocationState, data: AllocationEventOf<'Request
   serve(state, data.request, data.indexes);
 }
 
-function serve(state: AllocationState, request: RequestId, indexes: Ranges): void {
+/** `agents`: where they are now, when they were placed. */
+function serve(
+  state: AllocationState,
+  request: RequestId,
+  indexes: Ranges,
+  agents: AllocationEventOf<'Placed'>['data']['agents'] = [],
+): void {
   const row = state.requests.get(request);
   if (row === undefined) return;
   const left = without(row.indexes, indexes);
   if (left.length === 0) state.requests.delete(request);
   else state.requests.put(request, { ...row, indexes: left });
+  const freed = placesTaken(state, request, agents);
+  if (freed.length > 0) grow(state, freed);
+}
+
+// --- Preemption -----------------------------------------------------------------------------------------------------
+
+function makeWay(state: AllocationState, data: AllocationEventOf<'PreemptionOrdered'>['data']): void {
+  preemptionOrdered(state, data);
+  notHeld(state, data.for.request);
+}
+
+/** Room that is kept no longer may be somebody's; and for whom it was kept others may be asked. */
+function preemptionsLapsed(state: AllocationState, ids: readonly string[]): void {
+  for (const id of ids) {
+    const row = state.preemptions.get(id);
+    if (row === undefined) continue;
+    state.preemptions.delete(id);
+    grow(
+      state,
+      row.places.map(([agent]) => agent),
+    );
+    lookAgain(state, [row.for.request]);
+  }
+}
+
+function held(state: AllocationState, requests: readonly RequestId[], until: EpochMs): void {
+  for (const id of requests) {
+    const row = state.requests.get(id);
+    if (row !== undefined) state.requests.put(id, { ...row, heldUntil: until });
+  }
+}
+
+function notHeld(state: AllocationState, id: RequestId): void {
+  const row = state.requests.get(id);
+  if (row?.heldUntil === undefined) return;
+  const { heldUntil: _held, ...rest } = row;
+  state.requests.put(id, rest);
+}
+
+function budgetSet(state: AllocationState, perMinute: number | undefined): void {
+  const { budgetPerMinute: _before, ...ledger } = ledgerOf(state);
+  state.ledger.put('all', perMinute === undefined ? ledger : { ...ledger, budgetPerMinute: perMinute });
+  lookAgain(state, [...state.requests.keys()]);
+}
+
+function priorityChanged(state: AllocationState, data: AllocationEventOf<'PriorityChanged'>['data']): void {
+  const set = setKey(data);
+  for (const [key, lot] of [...state.lots.by('set', set)]) {
+    const { priority: _before, ...rest } = lot;
+    state.lots.put(key, { ...rest, ...rankedAs(data.priority, lot.revocable === true) });
+  }
+  for (const [id, row] of [...state.requests.by('set', set)]) {
+    const { priority: _before, triedAt: _tried, heldUntil: _held, ...rest } = row;
+    state.requests.put(id, { ...rest, ...rankedAs(data.priority, row.revocable === true) });
+  }
 }
 
 /** Something may fit now that did not before. Nobody waits: nothing to remember. */
@@ -241,7 +319,7 @@ function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_
   for (const id of ids) {
     const row = state.requests.get(id);
     if (row?.triedAt === undefined || !which(row)) continue;
-    const { triedAt: _tried, ...fresh } = row;
+    const { triedAt: _tried, heldUntil: _held, ...fresh } = row;
     state.requests.put(id, fresh);
   }
 }
@@ -262,8 +340,8 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
   const { key, lot } = placed;
   state.lots.put(key, lot);
   if (data.volumes !== undefined) putVolumes(state, key, data);
-  charge(state, lot.role, times(needsOf(lot.needs), countOf(lot)));
-  serve(state, data.request, data.indexes);
+  charge(state, lot, times(needsOf(lot.needs), countOf(lot)));
+  serve(state, data.request, data.indexes, data.agents);
   // Only where pods are spread evenly can one more make room elsewhere.
   lookAgain(
     state,
@@ -287,7 +365,7 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
   for (const { key, lot, ordinals } of state.lots.live(grants)) {
     const charged = common(chargedIn(lot), ordinals);
     if (charged.length === 0) continue;
-    charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
+    charge(state, lot, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
     state.lots.put(key, withSuperseded(lot, charged));
     lookAgainAtSet(state, lot);
   }
@@ -297,7 +375,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
   const agents = new Set<number>();
   for (const { key, lot, ordinals } of state.lots.live(grants)) {
     const charged = common(chargedIn(lot), ordinals);
-    charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
+    charge(state, lot, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
     for (const volume of volumesOf({ key, lot, ordinals })) detach(state, volume);
     const left = withoutGrants(lot, ordinals);
     if (left === undefined) state.lots.delete(key);
@@ -305,11 +383,14 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     lookAgainAtSet(state, lot);
     eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
+  victimsReturned(state, grants);
   if (agents.size > 0) freed(state, agents);
 }
 
-function charge(state: AllocationState, role: RoleName, amounts: Amounts): void {
+/** What may be taken back any time is nobody's quota. */
+function charge(state: AllocationState, { role, revocable }: LotRow, amounts: Amounts): void {
   const row = state.roles.get(role) ?? NEW_ROLE;
+  if (revocable === true) return state.roles.put(role, { ...row, revocable: plus(row.revocable ?? NOTHING, amounts) });
   state.roles.put(role, { ...row, used: plus(row.used, amounts) });
   if (!state.roles.tree.hasQuotas || !givesBack(amounts)) return;
   for (const path of pathsOf(role)) lookAgain(state, idsOf(state, 'quota', path));
@@ -395,7 +476,7 @@ function volumeDestroyed(state: AllocationState, { volumes }: AllocationEventOf<
 
 function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, sizeMib: number): void {
   const { key, lot, ordinals } = part;
-  if (common(chargedIn(lot), ordinals).length > 0) charge(state, lot.role, { ...NOTHING, diskMib: -sizeMib });
+  if (common(chargedIn(lot), ordinals).length > 0) charge(state, lot, { ...NOTHING, diskMib: -sizeMib });
   const [[position]] = positionsOf(lot.ordinals, ordinals) as [[number, number]];
   const volumes = [...(lot.volumes ?? [])];
   volumes[position] = volumes[position]!.filter((other) => other !== id);

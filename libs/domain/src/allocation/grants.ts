@@ -4,6 +4,7 @@ import {
   seqOf,
   type AgentId,
   type AllocationEvent,
+  type AllocationEventOf,
   type ClusterEventOf,
   type GrantId,
   type Ranges,
@@ -126,7 +127,7 @@ export function serviceRemoved(
 }
 
 /** The grants of these that still count for their role, as an event that ends that. */
-export function superseded(parts: readonly LotPart[]): AllocationEvent[] {
+export function superseded(parts: readonly LotPart[]): AllocationEventOf<'GrantSuperseded'>[] {
   const charged = new IdRunsBuilder();
   for (const { key, lot, ordinals } of parts) addAll(charged, key, common(chargedIn(lot), ordinals));
   return charged.count === 0 ? [] : [{ type: 'GrantSuperseded', data: { grants: charged.runs } }];

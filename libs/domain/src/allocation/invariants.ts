@@ -1,5 +1,6 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { brokenPreemptions } from './preemption-invariants.js';
 import { missingOn } from './reservations.js';
 import { chargeOf } from './charge.js';
 import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
@@ -16,6 +17,7 @@ export function allocationViolations(state: AllocationState): string[] {
     ...wrongSums(state),
     ...lostReservations(state),
     ...brokenReferences(state),
+    ...brokenPreemptions(state),
   ];
 }
 
@@ -60,13 +62,19 @@ function* wrongSums(state: AllocationState): Iterable<string> {
   for (const [id, row] of state.agents.entries())
     if (row.closed !== 'gone') yield* wrongFree(state, id, row, held.get(row.number) ?? NOTHING_HELD);
   const used = new Map<string, Amounts>();
+  const revocable = new Map<string, Amounts>();
   for (const [key, lot] of state.lots.entries()) {
     const charge = chargeOf(state, { key, lot, ordinals: chargedIn(lot) });
-    used.set(lot.role, plus(used.get(lot.role) ?? NOTHING, charge));
+    const sums = lot.revocable === true ? revocable : used;
+    sums.set(lot.role, plus(sums.get(lot.role) ?? NOTHING, charge));
   }
   for (const [role, row] of state.roles.entries())
     if (!same(row.used, used.get(role) ?? NOTHING)) yield `role ${role} is charged ${JSON.stringify(row.used)}`;
-  for (const role of used.keys()) if (!state.roles.has(role as never)) yield `role ${role} holds grants and is unknown`;
+  for (const [role, row] of state.roles.entries())
+    if (!same(row.revocable ?? NOTHING, revocable.get(role) ?? NOTHING))
+      yield `role ${role} holds ${JSON.stringify(row.revocable)} on call`;
+  for (const role of [...used.keys(), ...revocable.keys()])
+    if (!state.roles.has(role as never)) yield `role ${role} holds grants and is unknown`;
   let capacity = NOTHING;
   for (const [, row] of state.agents.by('state', 'open')) capacity = plus(capacity, amountsOf(row.capacity));
   if (!same(ledgerOf(state).capacity, capacity)) yield `open agents have ${JSON.stringify(capacity)} in all`;

@@ -1,4 +1,4 @@
-import type { RoleName, ServiceName } from '@orrery/contracts';
+import { priorityOf, type Ranked, type RoleName, type ServiceName } from '@orrery/contracts';
 
 /** Pods of one kind of one service: what constraints such as UNIQUE speak about. */
 export function setKey(of: {
@@ -9,9 +9,19 @@ export function setKey(of: {
   return `${of.service}/${of.generation}/${of.pod}`;
 }
 
-/** Sorts by role, then by position. */
-export function queueKey(role: RoleName, position: number): string {
-  return `${role} ${padded(position)}`;
+/** Sorts by role, then the more important first, then by position. */
+export function queueKey(role: RoleName, of: Ranked, position: number): string {
+  return `${queuePrefix(role, of.revocable === true)}${String(100 - priorityOf(of)).padStart(3, '0')} ${padded(position)}`;
+}
+
+/** Revocable requests queue by themselves. */
+export function queuePrefix(role: RoleName, revocable: boolean): string {
+  return `${role} ${revocable ? 'r' : ''}`;
+}
+
+/** Places that are alike to whoever would preempt them. */
+export function rankKey({ role, ...of }: Ranked & { readonly role: RoleName }): string {
+  return `${role} ${of.revocable === true ? 'r' : ''}${priorityOf(of)}`;
 }
 
 /** Numbers as text that sorts like them. */

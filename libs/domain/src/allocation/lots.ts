@@ -3,6 +3,8 @@ import {
   countIn,
   idOf,
   ordinalOf,
+  priorityOf,
+  rankedAs,
   seqOf,
   type AllocationEventOf,
   type GrantId,
@@ -10,19 +12,20 @@ import {
   type Members,
   type PodNeeds,
   type Ranges,
+  type Ranked,
   type RoleName,
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
 import type { Held } from '@orrery/scheduling';
-import { setKey } from './keys.js';
+import { rankKey, setKey } from './keys.js';
 import { common, isAll, normalised, numbersAt, otherPositions, positionsOf, without } from './ranges.js';
 
 /**
  * All grants of one `Placed` that live: what they share once, what differs in columns, member by member. A released grant
  * leaves its columns; a lot goes with its last one. Its key is its first grant.
  */
-export interface LotRow {
+export interface LotRow extends Ranked {
   readonly service: ServiceName;
   readonly generation: number;
   readonly role: RoleName;
@@ -52,6 +55,7 @@ export interface LotPart {
 
 export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: GrantId; lot: LotRow } | undefined {
   const { service, generation, role, pod, needs, grants, indexes, agents, ports, gpuIds, volumes } = data;
+  const ranked = rankedAs(priorityOf(data), data.revocable === true);
   const [run] = grants;
   if (run === undefined) return undefined;
   assert(grants.length === 1 && run.length === 3, 'the grants of one Placed follow each other', { grants });
@@ -64,6 +68,7 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
     role,
     pod,
     needs,
+    ...ranked,
     ordinals: [[first, last]],
     indexes,
     ...runs,
@@ -226,7 +231,7 @@ export class LotTable extends Table<GrantId, LotRow> {
   readonly #byAgent: LotsByAgent;
 
   constructor() {
-    super('lots', { set: (row) => setKey(row) });
+    super('lots', { set: (row) => setKey(row), rank: (row) => rankKey(row) });
     this.follow(this.#bySeq);
     this.#byAgent = new LotsByAgent(() => this.entries());
     this.follow(this.#byAgent);

@@ -27,6 +27,8 @@ export function pathsOf(role: string): RoleName[] {
 export class RoleTree implements TableFollower<RoleName, RoleRow> {
   readonly #row: (role: RoleName) => RoleRow | undefined;
   readonly #used = new Map<string, Resources>();
+  /** By path, and at `''` of all: what may be taken back any time. */
+  readonly #revocable = new Map<string, Resources>();
   /** Roles at or below a path. */
   readonly #roles = new Map<string, number>();
   readonly #quotas = new Map<RoleName, Quota>();
@@ -59,6 +61,17 @@ export class RoleTree implements TableFollower<RoleName, RoleRow> {
     return this.#used.get(path) ?? NOTHING;
   }
 
+  /** What a path holds on call with all below it; `''`: everybody. */
+  revocableBelow(path: string): Resources {
+    return this.#revocable.get(path) ?? NOTHING;
+  }
+
+  /** Of what it holds on call, where revocable pods compete with each other. */
+  revocableStandingOf(path: string): Standing {
+    const row = this.#row(path as RoleName);
+    return { weight: row?.weight ?? 1, used: this.revocableBelow(path), own: row?.revocable ?? NOTHING };
+  }
+
   standingOf(path: string): Standing {
     const row = this.#row(path as RoleName);
     return { weight: row?.weight ?? 1, used: this.usedBelow(path), own: row?.used ?? NOTHING };
@@ -75,6 +88,7 @@ export class RoleTree implements TableFollower<RoleName, RoleRow> {
     const guarantees = (hasGuarantee(after) ? 1 : 0) - (hasGuarantee(before) ? 1 : 0);
     if (after?.quota === undefined) this.#quotas.delete(role);
     else this.#quotas.set(role, after.quota);
+    if (before?.revocable !== after?.revocable) this.#countRevocable(role, before, after);
     let above = '';
     for (const path of pathsOf(role)) {
       this.#used.set(path, plus(this.usedBelow(path), used));
@@ -83,6 +97,7 @@ export class RoleTree implements TableFollower<RoleName, RoleRow> {
       else {
         this.#roles.delete(path);
         this.#used.delete(path);
+        this.#revocable.delete(path);
       }
       if (guarantees !== 0) this.#countGuarantee(above, path, guarantees);
       above = path;
@@ -90,7 +105,12 @@ export class RoleTree implements TableFollower<RoleName, RoleRow> {
   }
 
   cleared(): void {
-    for (const map of [this.#used, this.#roles, this.#quotas, this.#guaranteed]) map.clear();
+    for (const map of [this.#used, this.#revocable, this.#roles, this.#quotas, this.#guaranteed]) map.clear();
+  }
+
+  #countRevocable(role: RoleName, before: RoleRow | undefined, after: RoleRow | undefined): void {
+    const change = minus(after?.revocable ?? NOTHING, before?.revocable ?? NOTHING);
+    for (const path of ['', ...pathsOf(role)]) this.#revocable.set(path, plus(this.revocableBelow(path), change));
   }
 
   #countGuarantee(above: string, path: RoleName, change: number): void {

@@ -5,7 +5,11 @@ import {
   idOf,
   idRunsOf,
   isIn,
+  priorityOf,
+  rankedAs,
   type AllocationEvent,
+  type AllocationEventOf,
+  type IdRuns,
   type Members,
   type PendingReasons,
   type PlacementRequest,
@@ -20,16 +24,21 @@ import {
   effectOf,
   hierarchicalDominantShares,
   Picks,
+  plus,
   runsOf,
   Session,
   times,
+  type Amounts,
   type FairShare,
+  type Filter,
   type Found,
   type Wish,
 } from '@orrery/scheduling';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
+import { RoundNominations } from './nominations.js';
+import { Preempting, type Waiting } from './preempting.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
@@ -49,8 +58,8 @@ const DEAD_END_COST = 50;
 const REASON_COST = 10;
 
 /**
- * One decision's worth of placing: roles in the order of their shares, requests of a role in the order of their arrival,
- * until nobody is left or the decision is full; what is left over stays fresh for the next `continue`.
+ * One decision's worth of placing: roles in the order of their shares, the more important requests of a role first,
+ * equal ones in the order of their arrival, until nobody is left or the decision is full; what is left over stays fresh for the next `continue`.
  */
 export class Round {
   readonly #state: AllocationState;
@@ -59,7 +68,10 @@ export class Round {
   readonly #session: Session;
   readonly #peers: SetPeers;
   readonly #reserved: RoundReservations;
-  readonly #turns: Turns;
+  readonly #nominations: RoundNominations;
+  readonly #policy: FairShare;
+  /** Of those whose quotas count, and then of those that live on what is left. */
+  #turns: Turns;
   readonly #look: Look;
   readonly #served = new Map<AdoptingRow, Picks>();
   readonly #blocked: Blocked[] = [];
@@ -78,7 +90,9 @@ export class Round {
     this.#context = context;
     this.#look = look;
     this.#ledger = ledgerOf(state);
-    this.#turns = new Turns(state, policy);
+    this.#policy = policy;
+    this.#nominations = new RoundNominations(state);
+    this.#turns = new Turns(state, policy, this.#freeNow);
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
     this.#reserved = new RoundReservations(state);
@@ -86,22 +100,66 @@ export class Round {
 
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
-    if (arriving === undefined) this.#queueAll();
-    else
-      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position: this.#ledger.nextPosition }));
-    let full = false;
-    for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
-      this.#take(turn);
+    const full = this.#takeTurns(false, arriving) || this.#takeTurns(true, arriving);
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
-    const events = [...this.#placed(), ...this.#waiting(!full), ...this.#superseded()];
+    const old = this.#superseded();
+    const events = [...this.#placed(), ...this.#waiting(!full), ...old];
+    events.push(
+      ...this.#makeWay(
+        full,
+        old.flatMap(({ data }) => data.grants),
+      ),
+    );
     this.#session.close();
     this.#reserved.close();
+    this.#nominations.close();
     return events;
   }
 
-  #queueAll(): void {
-    for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
-      this.#turns.add(role, waitingOf(this.#state, role, this.#ledger));
+  /** Revocable pods come after all others. Says whether the decision is full. */
+  #takeTurns(revocable: boolean, arriving: PlacementRequest | undefined): boolean {
+    this.#turns = new Turns(this.#state, this.#policy, this.#freeNow, revocable);
+    this.#queue(revocable, arriving);
+    let full = false;
+    for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
+      this.#take(turn);
+    return full;
+  }
+
+  #queue(revocable: boolean, arriving: PlacementRequest | undefined): void {
+    if (arriving === undefined) {
+      for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
+        this.#turns.add(role, waitingOf(this.#state, role, this.#ledger, revocable));
+    } else if (revocable === (arriving.revocable === true)) {
+      const position = this.#ledger.nextPosition;
+      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position }));
+    }
+  }
+
+  /** What quotas take for free: also what is kept for somebody, and what may be taken back. */
+  readonly #freeNow = (): Amounts => {
+    const { agents, roles } = this.#state;
+    return plus(plus(agents.fleet.freeOnOpen(), this.#nominations.kept), roles.tree.revocableBelow(''));
+  };
+
+  /** For those that found no room, whatever their quotas say: who could make way. */
+  #makeWay(full: boolean, givenUp: IdRuns): Iterable<AllocationEvent> {
+    const waiting = this.#blocked.flatMap(({ row, left, turns, placedOfSet }): Waiting[] => {
+      if (turns === undefined || row.adoption !== undefined || this.#isToBeTried(row, placedOfSet)) return [];
+      const pods = () =>
+        turns.roomFor(row.role, needsOf(row.needs), this.#nominations.podsOf(row.request), countIn(left));
+      return [{ row, left, pods, look: (see) => this.#lookAs(row, see) }];
+    });
+    if (waiting.length === 0) return [];
+    return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, full);
+  }
+
+  /** Sees the fleet as the role of a request does. */
+  #lookAs<Value>(row: AdoptingRow, see: (filters: readonly Filter[]) => Value): Value {
+    if (this.#reserved.any) this.#reserved.lend(row.role);
+    const seen = see(this.#session.place(this.#wishOf(row), 0).filters());
+    this.#reserved.settle();
+    return seen;
   }
 
   #isFull(): boolean {
@@ -121,7 +179,33 @@ export class Round {
   #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
+    return this.#isNominated(row) ? this.#serveNominated(row, left, pods) : this.#serveAnywhere(row, left, pods);
+  }
+
+  #serveAnywhere(row: AdoptingRow, left: Ranges, pods: number): Answered {
     return this.#reserved.any ? this.#serveReserved(row, left, pods) : this.#serve(row, left, pods);
+  }
+
+  /** Whether others made way for it, or do. */
+  #isNominated({ request, adoption }: AdoptingRow): boolean {
+    return adoption === undefined && this.#nominations.any && this.#nominations.podsOf(request) > 0;
+  }
+
+  /** First where room is kept for it, then anywhere. */
+  #serveNominated(row: AdoptingRow, left: Ranges, pods: number): Answered {
+    const { request } = row;
+    const agents = this.#nominations.agentsOf(request);
+    const wanted = Math.min(pods, this.#roomFor(row), this.#nominations.podsOf(request), countIn(left));
+    this.#nominations.lend(request);
+    if (this.#reserved.any) this.#reserved.lend(row.role);
+    const { picks } = this.#look(this.#session, row, this.#wishOf(row), wanted, agents);
+    this.#grant(row, picks);
+    for (const [at, number] of picks.numbers.entries()) this.#nominations.took(request, number, picks.counts[at]!);
+    this.#reserved.settle();
+    this.#nominations.settle();
+    if (picks.count === wanted) return { count: picks.count, blocked: false };
+    const { count, blocked } = this.#serveAnywhere(row, without(left, firstOf(left, picks.count)), pods - picks.count);
+    return { count: picks.count + count, blocked };
   }
 
   /** Whatever room there is. */
@@ -136,6 +220,7 @@ export class Round {
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
     if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any || row.adoption !== undefined) return false;
+    if (this.#isNominated(row)) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -258,14 +343,16 @@ export class Round {
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
   #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
     const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
+    // What a quota forbids nobody can make way for.
+    const turns = deadEnd.filters.includes('quota') ? {} : { turns: this.#turns };
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
-      this.#blocked.push({ row, placedOfSet });
+      this.#blocked.push({ row, left: indexes, placedOfSet, ...turns });
       return;
     }
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
-    this.#blocked.push({ row, placedOfSet, event: { type: 'PlacementPending', data } });
+    this.#blocked.push({ row, left: indexes, placedOfSet, ...turns, event: { type: 'PlacementPending', data } });
     this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
   }
 
@@ -275,7 +362,8 @@ export class Round {
       const first = this.#context.nextIds(picks.count);
       const grants = [[this.#context.seq, first, first + picks.count - 1]];
       const members = this.#membersOf(row, picks);
-      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants, ...members } };
+      const ranked = rankedAs(priorityOf(row), row.revocable === true);
+      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, ...ranked, grants, ...members } };
     }
   }
 
@@ -303,13 +391,19 @@ export class Round {
   }
 
   /** Grants that others were placed for. */
-  *#superseded(): IterableIterator<AllocationEvent> {
+  #superseded(): AllocationEventOf<'GrantSuperseded'>[] {
+    const events: AllocationEventOf<'GrantSuperseded'>[] = [];
     for (const [row, picks] of this.#served) {
       if (row.replaces.length === 0) continue;
       const placed = firstOf(row.indexes, picks.count);
       const old = row.replaces.filter(({ index }) => isIn(placed, index)).map(({ grant }) => grant);
-      yield* superseded(this.#state.lots.live(idRunsOf(old)));
+      events.push(...superseded(this.#state.lots.live(idRunsOf(old))));
     }
+    return events;
+  }
+
+  #isToBeTried(row: AdoptingRow, placedOfSet: number): boolean {
+    return effectOf(row.constraints) === 'balancing' && this.#peers.placedOf(row) !== placedOfSet;
   }
 
   /** What is told of those that found no place. `all`: everything that waits was tried. */
@@ -318,7 +412,7 @@ export class Round {
     let settles = false;
     for (const { row, placedOfSet, event } of this.#blocked) {
       // Pods of its set were placed since: what its constraints say may be another thing now, so it stays to be tried.
-      if (effectOf(row.constraints) === 'balancing' && this.#peers.placedOf(row) !== placedOfSet) continue;
+      if (this.#isToBeTried(row, placedOfSet)) continue;
       if (event !== undefined) yield event;
       else if (all && row.triedAt !== undefined) settles = true;
       else listed.push(row.request);
@@ -354,6 +448,9 @@ interface Answered {
 /** A request that was tried in vain: with an event when its reasons are new. */
 interface Blocked {
   readonly row: AdoptingRow;
+  readonly left: Ranges;
+  /** In which it was its turn, if it was not its quota that stood in the way. */
+  readonly turns?: Turns;
   /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
   readonly placedOfSet: number;
   readonly event?: AllocationEvent;

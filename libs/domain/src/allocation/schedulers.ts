@@ -5,6 +5,8 @@ import {
   isOfScheduler,
   ordinalOf,
   placementCommandSchemas,
+  priorityOf,
+  rankedAs,
   OWN_SEQ_FROM,
   resourcesOf,
   seqOf,
@@ -68,6 +70,7 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
     attempt: 1,
     avoid: [],
     replaces: [],
+    ...rankedAs(priorityOf(body), body.revocable === true),
   };
 }
 

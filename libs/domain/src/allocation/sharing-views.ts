@@ -19,6 +19,8 @@ export interface RoleView {
   /** What it holds itself, and with all below it. */
   readonly used: Resources;
   readonly usedBelow: Resources;
+  /** What it holds on call with all below it: no part of the above. */
+  readonly revocableBelow: Resources;
   /** As it was set, for all cells together. */
   readonly quota?: Quota;
   /** Pods of its own that wait. */
@@ -32,7 +34,15 @@ export function roleView(state: AllocationState, role: RoleName): RoleView | und
   const quota = tree.quotaOf(role);
   let waiting = 0;
   for (const [, { indexes }] of state.requests.by('role', role)) waiting += countIn(indexes);
-  return { role, weight, used: own, usedBelow: used, waiting, ...(quota === undefined ? {} : { quota }) };
+  return {
+    role,
+    weight,
+    used: own,
+    usedBelow: used,
+    revocableBelow: tree.revocableBelow(role),
+    waiting,
+    ...(quota === undefined ? {} : { quota }),
+  };
 }
 
 /** Every role that was ever named and every path above one, in order, from `from` (inclusive) on. */

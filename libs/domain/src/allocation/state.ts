@@ -1,4 +1,4 @@
-import { Table, type DomainState } from '@orrery/kernel';
+import { Table, type DomainState, type EpochMs } from '@orrery/kernel';
 import type {
   AgentId,
   FaultDomain,
@@ -18,6 +18,7 @@ import type {
 import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey } from './keys.js';
+import { dueKeys, type PreemptionRow } from './preemptions.js';
 import { LotTable } from './lots.js';
 import type { ReservationRow } from './reservations.js';
 import { RoleTable } from './role-tree.js';
@@ -35,6 +36,8 @@ import { RoleTable } from './role-tree.js';
  *                         │                          │              HELD alone: charged to the role
  *                         ├──VolumeDestroying──▶ DESTROYING ──VolumeDestroyed──┐
  *                         └───────────GrantReleased──────────────▶ (row gone) ◀┘
+ *
+ *   preemption  PreemptionOrdered ──▶ room kept, victims awaited ──Placed there, all GrantReleased, or PreemptionLapsed──▶ (row gone)
  */
 export interface AllocationState extends DomainState {
   readonly agents: AgentTable;
@@ -44,6 +47,8 @@ export interface AllocationState extends DomainState {
   readonly reservations: Table<ReservationId, ReservationRow>;
   readonly requests: Table<RequestId, RequestRow>;
   readonly roles: RoleTable;
+  /** By the id of the order: room that is kept for whom others make way, and who has not yet. */
+  readonly preemptions: Table<string, PreemptionRow>;
   /** One row, `all`. */
   readonly ledger: Table<'all', LedgerRow>;
 }
@@ -95,6 +100,8 @@ export interface RequestRow extends PlacementRequest {
   /** Absent: to be looked at on all agents. Else the growth at which it last found no room. */
   readonly triedAt?: number;
   readonly reasons?: PendingReasons;
+  /** Others would make way for it when the budget lets them: looked at again then. */
+  readonly heldUntil?: EpochMs;
 }
 
 export interface RoleRow {
@@ -102,6 +109,8 @@ export interface RoleRow {
   readonly quota?: Quota;
   /** Sum of its grants that are not superseded, volumes included in disk. */
   readonly used: Resources;
+  /** Sum of its revocable grants that are not superseded: no part of its quota, and none of its share. */
+  readonly revocable?: Resources;
 }
 
 export interface LedgerRow {
@@ -115,6 +124,10 @@ export interface LedgerRow {
   readonly capacity: Resources;
   /** Resources that nobody's share is made of. */
   readonly scarce?: readonly ResourceName[];
+  /** Preempted in the last minute: when, and how many pods. */
+  readonly preempted?: readonly (readonly [at: EpochMs, pods: number])[];
+  /** Pods that may be preempted in a minute; absent: by what runs. */
+  readonly budgetPerMinute?: number;
 }
 
 const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
@@ -136,15 +149,17 @@ export function initialState(): AllocationState {
     volumes,
     reservations: new Table('reservations', { agent: (row) => String(row.agent) }),
     requests: new Table('requests', {
-      queue: (row) => queueKey(row.role, row.position),
+      queue: (row) => queueKey(row.role, row, row.position),
       role: (row) => row.role,
       fresh: (row) => (row.triedAt === undefined ? 'yes' : undefined),
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),
       effect: (row) => effectOf(row.constraints),
       quota: (row) => quotaInTheWay(row),
+      held: (row) => (row.heldUntil === undefined ? undefined : padded(row.heldUntil)),
     }),
     roles: new RoleTable(),
+    preemptions: new Table('preemptions', { request: (row) => row.for.request, due: dueKeys }),
     ledger: new Table('ledger'),
   };
 }

@@ -1,7 +1,7 @@
 import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
 import { minus, NOTHING, times, type Amounts, type FairShare, type Needs, type Shares } from '@orrery/scheduling';
 import { chargeOf } from './charge.js';
-import { queueKey } from './keys.js';
+import { queuePrefix } from './keys.js';
 import { chargedIn } from './lots.js';
 import { Quotas } from './quotas.js';
 import { common, firstOf, without } from './ranges.js';
@@ -16,22 +16,26 @@ export interface RoleTurn {
 }
 
 /**
- * Who comes next in a round: what is guaranteed first, then whoever has the smallest share; within a role first come, first
- * served. Nobody gets a turn beyond a limit.
+ * Who comes next in a round: what is guaranteed first, then whoever has the smallest share; within a role the more
+ * important first, equal ones as they came. Nobody gets a turn beyond a limit.
  */
 export class Turns {
   readonly #state: AllocationState;
   readonly #shares: Shares;
   readonly #quotas: Quotas;
+  readonly #hasQuotas: boolean;
   readonly #queues = new Map<RoleName, RoleQueue>();
   readonly #replaced = new Set<GrantId>();
 
-  constructor(state: AllocationState, policy: FairShare) {
+  /** `revocable`: pods that no quota is asked for compete for what is left, by what their roles hold of that kind. */
+  constructor(state: AllocationState, policy: FairShare, freeNow: () => Amounts, revocable = false) {
     const { capacity: total, scarce = [] } = ledgerOf(state);
     const { tree } = state.roles;
+    const standingOf = (path: string) => (revocable ? tree.revocableStandingOf(path) : tree.standingOf(path));
     this.#state = state;
-    this.#shares = policy.open({ total, scarce, standingOf: (path) => tree.standingOf(path) });
-    this.#quotas = new Quotas(tree, () => state.agents.fleet.freeOnOpen());
+    this.#shares = policy.open({ total, scarce, standingOf });
+    this.#quotas = new Quotas(tree, freeNow);
+    this.#hasQuotas = tree.hasQuotas && !revocable;
   }
 
   add(role: RoleName, requests: Iterator<AdoptingRow>): void {
@@ -54,11 +58,21 @@ export class Turns {
     }
   }
 
+  /** Pods beside so many others that no quota forbids. */
+  roomFor(role: RoleName, needs: Needs, besides: number, most: number): number {
+    if (!this.#hasQuotas) return most;
+    const others = times(needs, besides);
+    this.#quotas.give(role, others);
+    const { pods } = this.#quotas.room(role, needs, most);
+    this.#quotas.give(role, minus(NOTHING, others));
+    return pods;
+  }
+
   /** So many pods of the head were placed. */
   served({ role, head, left, needs }: RoleQueue, count: number): void {
     const given = times(needs, count);
     this.#shares.give(role, given);
-    this.#quotas.give(role, given);
+    if (this.#hasQuotas) this.#quotas.give(role, given);
     for (const replaced of this.#replacedBy(head!, firstOf(left, count))) {
       this.#replaced.add(replaced.grant);
       this.#quotas.give(replaced.role, minus(NOTHING, replaced.charge));
@@ -72,13 +86,13 @@ export class Turns {
       return this.#shares.rest(queue.role);
     }
     const { role, needs } = queue;
-    this.#shares.wait(role, needs, this.#quotas.owedPods(role, needs) > 0);
+    this.#shares.wait(role, needs, this.#hasQuotas && this.#quotas.owedPods(role, needs) > 0);
   }
 
   #turnOf(queue: RoleQueue, pods: number): RoleTurn {
     const { role, left, needs } = queue;
     const wanted = Math.min(pods, countIn(left));
-    if (!this.#state.roles.tree.hasQuotas) return { queue, pods: wanted };
+    if (!this.#hasQuotas) return { queue, pods: wanted };
     // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
     const replaced = this.#replacedBy(queue.head!, firstOf(left, 1));
     if (replaced.length === 0) return { queue, ...this.#quotas.room(role, needs, wanted) };
@@ -90,11 +104,12 @@ export class Turns {
 
   /** What is charged for grants that these indexes stand in for, each once a round. */
   #replacedBy({ replaces }: RequestRow, indexes: Ranges): Replaced[] {
-    if (replaces.length === 0 || !this.#state.roles.tree.hasQuotas) return [];
+    if (replaces.length === 0 || !this.#hasQuotas) return [];
     const found: Replaced[] = [];
     for (const { index, grant } of replaces) {
       const part = isIn(indexes, index) && !this.#replaced.has(grant) ? this.#state.lots.find(grant) : undefined;
-      if (part === undefined || common(chargedIn(part.lot), part.ordinals).length === 0) continue;
+      if (part === undefined || part.lot.revocable === true) continue;
+      if (common(chargedIn(part.lot), part.ordinals).length === 0) continue;
       found.push({ grant, role: part.lot.role, charge: chargeOf(this.#state, part) });
     }
     return found;
@@ -137,11 +152,16 @@ export class RoleQueue {
   }
 }
 
-/** Requests of a role that have something to look at, in the order in which they came. */
-export function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<AdoptingRow> {
-  const prefix = queueKey(role, 0).slice(0, role.length + 1);
+/** Requests of a role that have something to look at: the more important first, equal ones in the order in which they came. */
+export function* waitingOf(
+  state: AllocationState,
+  role: RoleName,
+  ledger: LedgerRow,
+  revocable = false,
+): IterableIterator<AdoptingRow> {
+  const prefix = queuePrefix(role, revocable);
   for (const key of state.requests.valuesOf('queue', prefix)) {
-    if (!key.startsWith(prefix)) return;
+    if (!key.startsWith(prefix) || (!revocable && key[prefix.length] === 'r')) return;
     const [request] = state.requests.keysBy('queue', key);
     const row = state.requests.get(request!)!;
     if (mayBeTried(row, ledger)) yield* withAdoptions(state, row);

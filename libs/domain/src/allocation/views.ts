@@ -3,12 +3,14 @@ import {
   idOf,
   isIn,
   numbersIn,
+  priorityOf,
   seqOf,
   type AgentId,
   type GrantId,
   type PendingReasons,
   type PlacementRequest,
   type PodNeeds,
+  type Preemptor,
   type QuotaObstacle,
   type RequestId,
   type Resources,
@@ -16,9 +18,11 @@ import {
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, plus, runsOf, Session, times, type Found } from '@orrery/scheduling';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { RoundNominations } from './nominations.js';
+import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
@@ -44,6 +48,10 @@ export interface GrantView {
   readonly volumes: readonly VolumeId[];
   /** No longer charged to the role. */
   readonly superseded?: true;
+  readonly priority: number;
+  readonly revocable?: true;
+  /** It is wanted back for these. */
+  readonly makesWayFor?: Preemptor;
 }
 
 /** In the order in which they were placed. */
@@ -63,15 +71,20 @@ export function grantOf(state: AllocationState, grant: GrantId): GrantView | und
 }
 
 function viewOf(state: AllocationState, { key, lot, ordinals }: LotPart): GrantView {
-  const { service, generation, role, pod, needs, superseded } = lot;
+  const { service, generation, role, pod, needs, superseded, revocable } = lot;
   const [[ordinal]] = ordinals as [[number, number]];
   const positions = positionsOf(lot.ordinals, ordinals);
   const [[position]] = positions as [[number, number]];
   const number = lot.agents[runOf(lot, position)]!;
   const ports: Record<string, number> = {};
   for (const name in lot.ports) ports[name] = lot.ports[name]![position]!;
+  const grant = idOf<GrantId>(seqOf(key), ordinal);
+  const preemptor = preemptorOfGrant(state, grant);
   return {
-    grant: idOf<GrantId>(seqOf(key), ordinal),
+    grant,
+    priority: priorityOf(lot),
+    ...(revocable === true ? { revocable } : {}),
+    ...(preemptor === undefined ? {} : { makesWayFor: preemptor }),
     ...{ service, generation, role, pod, needs, ports },
     index: numbersAt(lot.indexes, positions)[0]![0],
     agent: state.agents.numbered(number)!.id,
@@ -114,22 +127,31 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
+  const made = row.preemptedBy === undefined ? {} : { preemptedBy: row.preemptedBy };
   const obstacle = quotaAfter(state, row, 0);
-  if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
+  if (obstacle !== undefined) return { ...quotaReasons(state.agents.size, obstacle), ...made };
   const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
-  return withSession(state, row.role, (session) => {
+  return withSession(state, row, (session) => {
     const filters = lookFor(state, session, row, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return reasonsOf(state, [...own, ...filters], examplesMax);
+    const preemption = adoption === undefined ? preemptionReasons(state, row, filters) : undefined;
+    const others = preemption === undefined ? {} : { preemption };
+    return { ...reasonsOf(state, [...own, ...filters], examplesMax), ...others, ...made };
   });
+}
+
+/** What may be taken back any time is free to them. */
+function quotasOf({ agents, roles }: AllocationState): Quotas {
+  return new Quotas(roles.tree, () => plus(agents.fleet.freeOnOpen(), roles.tree.revocableBelow('')));
 }
 
 function quotaAfter(
   state: AllocationState,
-  { role, needs }: PlacementRequest,
+  { role, needs, revocable }: PlacementRequest,
   pods: number,
 ): QuotaObstacle | undefined {
-  const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
+  if (revocable === true) return undefined;
+  const quotas = quotasOf(state);
   quotas.give(role, times(needsOf(needs), pods));
   return quotas.room(role, needsOf(needs), 1).obstacle;
 }
@@ -142,12 +164,9 @@ export interface Prediction {
 
 export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
   const wanted = countIn(request.indexes);
-  const { pods } = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen()).room(
-    request.role,
-    needsOf(request.needs),
-    wanted,
-  );
-  return withSession(state, request.role, (session) => {
+  const { role, needs, revocable } = request;
+  const pods = revocable === true ? wanted : quotasOf(state).room(role, needsOf(needs), wanted).pods;
+  return withSession(state, request, (session) => {
     const found = lookFor(state, session, request, pods);
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
@@ -168,13 +187,20 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   });
 }
 
-/** As the role sees the fleet: with what is reserved for it, without what is reserved for others. */
-function withSession<Value>(state: AllocationState, role: RoleName, look: (session: Session) => Value): Value {
+/** As the request sees the fleet: with what is reserved for its role or kept for it, without what is for others. */
+function withSession<Value>(
+  state: AllocationState,
+  { role, request }: PlacementRequest,
+  look: (session: Session) => Value,
+): Value {
   const reserved = new RoundReservations(state);
+  const nominations = new RoundNominations(state);
   const session = new Session(state.agents.fleet);
   reserved.lend(role);
+  nominations.lend(request);
   const value = look(session);
   session.close();
+  nominations.close();
   reserved.settle();
   reserved.close();
   return value;

@@ -104,7 +104,7 @@ function usedOf(launches: IdRuns, state: ClusterState): ReadonlySet<string> {
 }
 
 /** Kills for which the service returns the grant at once: their rows need not outlive the task. */
-const FINAL_REASONS: ReadonlySet<string> = new Set(['scaled-down', 'uninstalled', 'replaced', 'drained']);
+const FINAL_REASONS: ReadonlySet<string> = new Set(['scaled-down', 'uninstalled', 'replaced', 'drained', 'preempted']);
 
 /**
  * Row 14. Launches that ended, were refused or are not known need no kill. On an agent that can't be reached the launch is

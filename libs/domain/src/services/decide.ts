@@ -20,6 +20,7 @@ import * as machines from './machines.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
+import { preemptionOrdered } from './preempted.js';
 import { keysByService } from './pods.js';
 import { pursue } from './progress.js';
 import { Proposal } from './proposal.js';
@@ -40,7 +41,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 2,
+  foldVersion: 3,
   initialState,
   decide,
   evolve,
@@ -109,6 +110,8 @@ function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): voi
       return isOfScheduler(event.data.service) ? undefined : placed(proposal, event.data);
     case 'PlacementPending':
       return machines.placementPending(proposal, event.data);
+    case 'PreemptionOrdered':
+      return preemptionOrdered(proposal, event.data);
     case 'GrantReleased':
       return grantsReleased(proposal, event.data.grants);
     case 'LaunchRefused':

@@ -56,7 +56,7 @@ export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): vo
     if (row === undefined) continue;
     const agent = agentOfNumber(rows, number);
     const seat: Seat = { grant, agent, number, epoch, ports: held, gpuIds, volumes, used: false };
-    putPod(rows, { ...withoutRequest(row), status: 'live', seat });
+    putPod(rows, { ...withoutPreemptor(withoutRequest(row)), status: 'live', seat });
   }
 }
 
@@ -97,7 +97,7 @@ function launchPod(
   const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
   const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
   const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-  const { stopReason: _, until: __, ...rest } = withoutRequest(row);
+  const { stopReason: _, until: __, ...rest } = withoutPreemptor(withoutRequest(row));
   putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder({ ...tasks, [name]: task }) });
 }
 
@@ -105,7 +105,9 @@ export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): vo
   for (const launch of stopMembers(rows, data)) {
     const row = podOfLaunch(rows, launch);
     if (row === undefined) continue;
-    putPod(rows, { ...row, status: row.status === 'waiting' ? 'waiting' : 'stopping', stopReason: data.reason });
+    const made = data.by === undefined ? {} : { preemptedBy: data.by };
+    const status = row.status === 'waiting' ? 'waiting' : 'stopping';
+    putPod(rows, { ...row, status, stopReason: data.reason, ...made });
   }
 }
 
@@ -164,7 +166,8 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
     const vouched = data.cause === 'operator';
     if (row.seat !== undefined) rows.leaving.put(row.seat.grant, { ...leavingOf(rows, row, row.seat), vouched });
     const later = data.from === undefined ? {} : { until: data.from };
-    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later });
+    const made = data.by === undefined ? {} : { preemptedBy: data.by };
+    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later, ...made });
   }
   const service = rows.services.get(data.service);
   if (data.from === undefined || service === undefined) return;
@@ -281,6 +284,11 @@ function inOrder(tasks: PodRow['tasks']): PodRow['tasks'] {
 
 function withoutRequest(row: PodRow): PodRow {
   const { request: _, asked: __, avoid: ___, ...rest } = row;
+  return rest;
+}
+
+function withoutPreemptor(row: PodRow): PodRow {
+  const { preemptedBy: _, ...rest } = row;
   return rest;
 }
 

@@ -9,6 +9,7 @@ import {
   type LaunchId,
   type LaunchSet,
   type Member,
+  type Preemptor,
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
@@ -129,14 +130,27 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
 }
 
 /** Orders every living launch of these pods to end. */
-export function orderKills(proposal: Proposal, service: ServiceRow, pods: readonly PodRow[], reason: StopReason): void {
-  orderKillsOf(proposal, service, idRunsOf(inOrder(pods.flatMap(launchesOf))), reason);
+export function orderKills(
+  proposal: Proposal,
+  service: ServiceRow,
+  pods: readonly PodRow[],
+  reason: StopReason,
+  by?: Preemptor,
+): void {
+  orderKillsOf(proposal, service, idRunsOf(inOrder(pods.flatMap(launchesOf))), reason, by);
 }
 
-export function orderKillsOf(proposal: Proposal, service: ServiceRow, launches: IdRuns, reason: StopReason): void {
+export function orderKillsOf(
+  proposal: Proposal,
+  service: ServiceRow,
+  launches: IdRuns,
+  reason: StopReason,
+  by?: Preemptor,
+): void {
   if (launches.length === 0) return;
   const { name, generation } = service;
-  proposal.emit({ type: 'KillOrdered', data: { service: name, generation, launches, reason } });
+  const preemptor = by === undefined ? {} : { by };
+  proposal.emit({ type: 'KillOrdered', data: { service: name, generation, launches, reason, ...preemptor } });
 }
 
 /** Which tasks of a pod may start: those that are not there, not done, and not waiting for their next try. */

@@ -20,7 +20,7 @@ export interface FreshPods {
 }
 
 interface Alike {
-  readonly wish: Pick<PodRow, 'service' | 'pod' | 'recipe' | 'attempt'>;
+  readonly wish: Pick<PodRow, 'service' | 'pod' | 'recipe' | 'attempt' | 'preemptedBy'>;
   readonly avoid: readonly AgentId[];
   readonly indexes: number[];
   readonly ranges: (readonly [number, number])[];
@@ -36,7 +36,7 @@ export function requestPlaces(
 ): void {
   const alike = new Map<string, Alike>();
   const groupOf = (wish: Alike['wish'], avoid: readonly AgentId[]) => {
-    const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}`;
+    const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}/${wish.preemptedBy?.request}`;
     const known = alike.get(key) ?? { wish, avoid, indexes: [], ranges: [], replaces: [] };
     alike.set(key, known);
     return known;
@@ -59,7 +59,8 @@ function requestAlike(
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
-  const { needs, constraints, policy } = recipe;
+  const { needs, constraints, policy, ranked } = recipe;
+  const made = wish.preemptedBy === undefined ? {} : { preemptedBy: wish.preemptedBy };
   proposal.emit({
     type: 'PlacementRequested',
     data: {
@@ -72,6 +73,8 @@ function requestAlike(
       needs,
       constraints,
       policy,
+      ...ranked,
+      ...made,
       attempt: wish.attempt + 1,
       avoid,
       replaces,

@@ -95,10 +95,11 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
 export function workOf(row: PodRow): { readonly status: PlanStatus; readonly message?: string } {
   switch (row.status) {
     case 'placing':
-      if (row.request !== undefined) return { status: 'PREPARED', message: 'waits for a place' };
+      if (row.request !== undefined) return { status: 'PREPARED', message: `waits for a place${afterWhat(row)}` };
       return { status: 'DELAYED', message: 'waits until its former life is known to be over' };
     case 'stopping':
-      if (launchesOf(row).length > 0) return { status: 'STARTING', message: 'the tasks before it are ending' };
+      if (launchesOf(row).length > 0)
+        return { status: 'STARTING', message: `the tasks before it are ending${afterWhat(row)}` };
       return { status: 'DELAYED', message: 'waits for its next try' };
     case 'waiting':
       return { status: 'DELAYED', message: `waits for ${row.seat!.agent}, where its data is` };
@@ -109,6 +110,10 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
       if (Object.values(row.tasks).some(({ status }) => status === 'ordered')) return { status: 'STARTING' };
       return { status: 'STARTED' };
   }
+}
+
+function afterWhat({ preemptedBy: by }: PodRow): string {
+  return by === undefined ? '' : `: it made way for ${by.service} ${by.pod} (${by.role}, priority ${by.priority})`;
 }
 
 function phaseStatus(plan: PlanRow, phase: PhaseRow, steps: readonly StepView[]): PlanStatus {

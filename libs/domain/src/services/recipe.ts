@@ -1,11 +1,14 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import {
   milli,
+  PRIORITY_DEFAULT,
+  rankedAs,
   taskTemplateOf,
   templateDigestOf,
   type Constraint,
   type PodNeeds,
   type PodSpec,
+  type Ranked,
   type ServiceSpec,
   type TaskSpec,
   type TaskTemplate,
@@ -20,6 +23,7 @@ export interface Recipe {
   readonly needs: PodNeeds;
   readonly constraints: readonly Constraint[];
   readonly policy: 'pack' | 'spread';
+  readonly ranked: Ranked;
   /** A port number that only one pod an agent can have. */
   readonly fixedPorts: boolean;
   /** Equal: the same in everything. */
@@ -77,7 +81,7 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   if (!Object.hasOwn(spec.pods, pod)) return undefined;
   const podSpec = spec.pods[pod]!;
   let recipe = made.get(podSpec);
-  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec)));
+  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec, spec.priority)));
   return recipe;
 }
 
@@ -85,22 +89,25 @@ export function digestOf(value: object): string {
   return sha256(encodePlain(value as Plain));
 }
 
-function makeRecipe(pod: PodSpec): Recipe {
+function makeRecipe(pod: PodSpec, priority: number | undefined): Recipe {
   const tasks = Object.entries(pod.tasks)
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, task]) => taskRecipe(name, task, pod));
   const needs = needsOf(pod);
   const constraints = (pod.placement ?? []).map(parseConstraint);
   const policy = pod.policy ?? 'spread';
-  const needsDigest = digestOf(needs);
+  const ranked = rankedAs(pod.priority ?? priority ?? PRIORITY_DEFAULT, pod.revocable === true);
+  // What may be taken back any time is another kind of place.
+  const needsDigest = digestOf(ranked.revocable === true ? [needs, 'revocable'] : needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
-  const placeDigest = digestOf([needsDigest, constraints, policy]);
+  const placeDigest = digestOf([needsDigest, constraints, policy, ranked]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
     needs,
     constraints,
     policy,
+    ranked,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
     digest: digestOf([runDigest, placeDigest, essentials]),
     runDigest,

@@ -1,4 +1,11 @@
-import { idRunsOf, rangesOf, type AgentId, type GrantId, type ServicesEventOf } from '@orrery/contracts';
+import {
+  idRunsOf,
+  rangesOf,
+  type AgentId,
+  type GrantId,
+  type Preemptor,
+  type ServicesEventOf,
+} from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './placement.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
@@ -24,6 +31,7 @@ type Move =
       readonly again: boolean;
       readonly destroyVolumes: boolean;
       readonly cause?: ReplaceCause;
+      readonly by?: Preemptor;
       readonly avoid?: AgentId;
     }
   /** Its data is on a machine that is being drained, and nobody allowed to leave it. */
@@ -119,6 +127,8 @@ function afterEnd(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: 
   const standing = state.agents.get(agent)?.state;
   const again = { kind: 'leave', again: true, destroyVolumes: false, avoid: agent } as const;
   if (standing === 'GONE') return { ...again, cause: 'agent-gone' };
+  if (row.preemptedBy !== undefined)
+    return { kind: 'leave', again: true, destroyVolumes: false, cause: 'preempted', by: row.preemptedBy };
   if (row.stopReason === 'replaced') return { ...again, cause: 'operator' };
   if (standing !== undefined) {
     const movable = !holdsData(row) || (standing === 'DRAINING' && mayLeaveData(state, service));
@@ -152,7 +162,7 @@ interface Moved {
 /** Gives places up: says why where a pod is replaced, returns the grants, and lists who wants another place. */
 function leaveSeats(proposal: Proposal, service: ServiceRow, moves: readonly Moved[]): Wish[] {
   const { name, generation } = service;
-  const replaced = new Map<string, { pod: string; cause: ReplaceCause; indexes: number[] }>();
+  const replaced = new Map<string, Replaced>();
   const returned = new Map<boolean, GrantId[]>([
     [false, []],
     [true, []],
@@ -164,13 +174,13 @@ function leaveSeats(proposal: Proposal, service: ServiceRow, moves: readonly Mov
       proposal.emit({ type: 'RecoveryWaiting', data: { service: name, generation, pod, index, agent: seat!.agent } });
     }
     if (move.kind !== 'leave') continue;
-    if (move.cause !== undefined) fileReplaced(replaced, row, move.cause);
+    if (move.cause !== undefined) fileReplaced(replaced, row, move.cause, move.by);
     returned.get(move.destroyVolumes)!.push(row.seat!.grant);
     if (move.again) wishes.push({ row, avoid: move.avoid === undefined ? [] : [move.avoid] });
   }
-  for (const { pod, cause, indexes } of replaced.values()) {
+  for (const { indexes, ...why } of replaced.values()) {
     const ranges = rangesOf(indexes);
-    proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes: ranges, cause } });
+    proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, ...why, indexes: ranges } });
   }
   for (const [destroyVolumes, grants] of returned) {
     if (grants.length === 0) continue;
@@ -180,13 +190,21 @@ function leaveSeats(proposal: Proposal, service: ServiceRow, moves: readonly Mov
   return wishes;
 }
 
+interface Replaced {
+  readonly pod: string;
+  readonly cause: ReplaceCause;
+  readonly by?: Preemptor;
+  readonly indexes: number[];
+}
+
 function fileReplaced(
-  replaced: Map<string, { pod: string; cause: ReplaceCause; indexes: number[] }>,
+  replaced: Map<string, Replaced>,
   row: PodRow,
   cause: ReplaceCause,
+  by: Preemptor | undefined,
 ): void {
-  const key = `${row.pod}/${cause}`;
-  const filed = replaced.get(key) ?? { pod: row.pod, cause, indexes: [] };
+  const key = `${row.pod}/${cause}/${by?.request}`;
+  const filed = replaced.get(key) ?? { pod: row.pod, cause, ...(by === undefined ? {} : { by }), indexes: [] };
   filed.indexes.push(row.index);
   replaced.set(key, filed);
 }

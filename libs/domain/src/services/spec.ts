@@ -1,5 +1,13 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import {
+  PRIORITY_CRITICAL,
+  PRIORITY_DEFAULT,
+  type CheckSpec,
+  type PodSpec,
+  type PortSpec,
+  type ServiceSpec,
+  type TaskSpec,
+} from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
@@ -15,6 +23,7 @@ export function withDefaults(spec: ServiceSpec): ServiceSpec {
   return {
     ...spec,
     role: spec.role ?? '*',
+    priority: spec.priority ?? PRIORITY_DEFAULT,
     pods: mapValues(spec.pods, podWithDefaults),
     'replacement-failure-policy': { 'unreachable-replace-secs': 0, ...spec['replacement-failure-policy'] },
     backoff: { 'initial-secs': 1, factor: 2, 'max-secs': 300, ...spec.backoff },
@@ -67,6 +76,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(pod, path) ??
+      refusalOfRevocable(pod, pod.priority ?? spec.priority, path) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
@@ -94,6 +104,26 @@ function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
     }
   }
   return undefined;
+}
+
+/** Best effort keeps nothing: no data, and no place that nobody could ever take. */
+function refusalOfRevocable(pod: PodSpec, priority: number | undefined, path: string): Decision<never> | undefined {
+  if (pod.revocable !== true) return undefined;
+  const field = `${path}/revocable`;
+  if (Object.keys(pod.volumes ?? {}).length > 0)
+    return reject(
+      'revocable-with-volumes',
+      `${field} is set and the pod has volumes, whose data would be left behind`,
+      {
+        field,
+        remedy: 'leave out the volumes, or give it a low priority instead: pods with volumes are never preempted',
+      },
+    );
+  if ((priority ?? PRIORITY_DEFAULT) < PRIORITY_CRITICAL) return undefined;
+  return reject('revocable-and-critical', `${field} is set and the priority is ${priority}, which nobody preempts`, {
+    field,
+    remedy: `a priority below ${PRIORITY_CRITICAL}, or leave out revocable`,
+  });
 }
 
 function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined {

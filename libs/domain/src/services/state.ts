@@ -5,6 +5,7 @@ import type {
   LaunchId,
   PhaseDefinition,
   PlanStrategy,
+  Preemptor,
   RequestId,
   RoleName,
   ServiceName,
@@ -151,6 +152,8 @@ export interface PodRow {
   readonly launched?: number;
   readonly tasks: Readonly<Record<string, TaskRow>>;
   readonly stopReason?: StopReason;
+  /** It makes way for these, or did and has no other place yet. */
+  readonly preemptedBy?: Preemptor;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
   readonly until?: EpochMs;
 }

@@ -30,7 +30,7 @@ describe('what readers see of a service', () => {
         generation: 1,
         role: '*',
         state: 'DEPLOYING',
-        pods: { web: { count: 2, running: 0, ready: 0 } },
+        pods: { web: { count: 2, running: 0, ready: 0, priority: 50 } },
         plan: { name: 'deploy', status: 'IN_PROGRESS' },
       });
     });

@@ -1,5 +1,5 @@
-import type { PhaseDefinition, PlanStatus, PlanStrategy, ServiceSpec, Volume } from '@orrery/contracts';
-import { podName } from '@orrery/contracts';
+import type { PhaseDefinition, PlanStatus, PlanStrategy, Preemptor, ServiceSpec, Volume } from '@orrery/contracts';
+import { podName, priorityOf } from '@orrery/contracts';
 import type { EpochMs, Refusal } from '@orrery/kernel';
 import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
@@ -7,7 +7,7 @@ import { planView, workOf } from './plan-view.js';
 import { podAt, podsOf } from './pods.js';
 import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
 import { Proposal } from './proposal.js';
-import { specAt } from './recipe.js';
+import { recipeOf, specAt } from './recipe.js';
 import {
   launchesOf,
   versionKey,
@@ -30,7 +30,18 @@ export interface ServiceView {
   readonly generation: number;
   readonly role: string;
   readonly state: ServiceState;
-  readonly pods: Readonly<Record<string, { readonly count: number; readonly running: number; readonly ready: number }>>;
+  readonly pods: Readonly<
+    Record<
+      string,
+      {
+        readonly count: number;
+        readonly running: number;
+        readonly ready: number;
+        readonly priority: number;
+        readonly revocable?: true;
+      }
+    >
+  >;
   readonly plan: { readonly name: string; readonly status: PlanStatus } | null;
 }
 
@@ -46,6 +57,8 @@ export interface PodView {
   /** The version whose recipe it is to run. */
   readonly version: number;
   readonly volumes: readonly Volume[];
+  /** It makes way for these, or did and has no other place yet. */
+  readonly preemptedBy?: Preemptor;
   readonly until?: EpochMs;
   readonly tasks: readonly {
     readonly task: string;
@@ -84,7 +97,9 @@ export function serviceView(rows: ServicesRows, name: string): ServiceView | und
   const spec = targetSpec(rows, service);
   const pods = Object.keys(spec.pods).map((pod) => {
     const { running, up } = countsOf(rows, name, pod);
-    return [pod, { count: spec.pods[pod]!.count ?? 0, running, ready: up }] as const;
+    const { ranked } = recipeOf(spec, pod)!;
+    const counts = { count: spec.pods[pod]!.count ?? 0, running, ready: up };
+    return [pod, { ...counts, ...ranked, priority: priorityOf(ranked) }] as const;
   });
   const plan = service.plan === undefined ? undefined : planView(rows, name, service.plan, PLAN_STEPS_LOOKED_AT);
   return {
@@ -211,7 +226,7 @@ function stateOf(
 }
 
 function viewOfPod(row: PodRow): PodView {
-  const { pod, index, recipe, seat, until } = row;
+  const { pod, index, recipe, seat, preemptedBy, until } = row;
   const work = isUp(row) ? undefined : workOf(row);
   return {
     name: podName(pod, index),
@@ -223,6 +238,7 @@ function viewOfPod(row: PodRow): PodView {
     grant: seat?.grant ?? null,
     version: recipe,
     volumes: seat?.volumes ?? [],
+    ...(preemptedBy === undefined ? {} : { preemptedBy }),
     ...(until === undefined ? {} : { until }),
     tasks: Object.entries(row.tasks)
       .filter(([, { status }]) => status !== 'dropped')
