@@ -136,9 +136,19 @@ export const PlanSpec = Type.Object(
   strict,
 );
 
+export const PackageRef = Type.Object(
+  {
+    name: name('package name'),
+    version: Type.String({ minLength: 1, maxLength: 63 }),
+    options: Type.Record(Type.String(), Type.Unknown(), { description: 'those that were chosen, without defaults' }),
+  },
+  { ...strict, description: 'what the service was rendered from; written by install and update' },
+);
+
 export const ServiceSpec = Type.Object(
   {
     name: name('service name'),
+    package: Type.Optional(PackageRef),
     role: Type.Optional(Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 })),
     cell: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: by the hash of the name' })),
     pods: Type.Record(name('pod type'), PodSpec, { minProperties: 1, maxProperties: 64 }),
@@ -182,5 +192,6 @@ export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
+export type PackageRef = Static<typeof PackageRef>;
 export type PlanSpec = Static<typeof PlanSpec>;
 export type PlanStrategy = Static<typeof PlanStrategy>;
