@@ -20,6 +20,7 @@ import { TasksController } from './http/controllers/tasks.controller.js';
 import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
 import { HistoryReads } from './http/history-reads.js';
+import { Placements } from './http/placements.js';
 import { Reads } from './http/reads.js';
 import { TaskExec } from './http/task-exec.js';
 import { TaskFiles } from './http/task-files.js';
@@ -85,6 +86,7 @@ export class GatewayModule {
         Writes,
         HistoryReads,
         Packages,
+        Placements,
         Doctor,
         TaskStreams,
         TaskLogs,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { cellOfAgent, cellOfName, parseTaskId, type DomainName } from '@orrery/contracts';
+import { cellOfAgent, cellOfName, parseTaskId, type DomainName, type ServiceSpec } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { bodyDigest, checkCommand, CommandSender, type SentCommand } from '../commands/command-sender.js';
@@ -40,10 +40,15 @@ export class Writes {
     name: string,
     command: string,
     body: object,
-    ifVersion?: string,
   ): Promise<void> {
     const cell = await this.cellOfService(request, name, (body as { cell?: unknown }).cell);
-    const asking = { domain: 'services', name: command, key: name, cell, body: { ...body } } as const;
+    await this.submit(request, reply, { domain: 'services', name: command, key: name, cell, body: { ...body } });
+  }
+
+  /** Brings a service to this spec; with `ifVersion` only if that is still its version. */
+  async apply(request: FastifyRequest, reply: FastifyReply, spec: ServiceSpec, ifVersion?: string): Promise<void> {
+    const cell = await this.cellOfService(request, spec.name, spec.cell);
+    const asking = { domain: 'services', name: 'ApplyService', key: spec.name, cell, body: { ...spec } } as const;
     await this.submit(request, reply, { ...asking, ...(ifVersion !== undefined && { ifVersion }) });
   }
 

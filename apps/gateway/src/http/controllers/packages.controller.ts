@@ -106,7 +106,7 @@ export class PackagesController {
   ): Promise<void> {
     const isDry = parametersOf(request, ['dry-run'])['dry-run'] === 'true';
     if (isDry) return this.reads.answer(request, reply, { ask: 'dry-run', name: spec.name, body: spec });
-    await this.writes.service(request, reply, spec.name, 'ApplyService', spec, ifVersion);
+    await this.writes.apply(request, reply, spec, ifVersion);
   }
 
   private async installed(
