@@ -1,5 +1,5 @@
 import type { PodSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { hello } from './examples.js';
 import { recipeOf } from './recipe.js';
 import { refusalOfSpec, withDefaults } from './spec.js';
@@ -109,7 +109,7 @@ describe('a spec', () => {
       ['rack', 'IS', 'r-1'],
     ];
     expect(refusalOfSpec(withDefaults(pod({ placement })))).toBeUndefined();
-    expect(placement.map(parseConstraint)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
+    expect(constraintsOf(placement)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
   });
 });
 
