@@ -239,7 +239,7 @@ function addTasks(task: Command, add: Add): void {
     usage: 'why <task>',
     says: 'Explain where a task runs, or why it waits',
     load: verb('why'),
-    options: reading(),
+    options: [scores(), ...reading()],
   });
 }
 
@@ -350,6 +350,8 @@ const yes = () => new Option('-y, --yes', 'do not ask');
 const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
 const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
 const listing = () => [limit(), ...reading()];
+const scores = () =>
+  new Option('--scores <count>', 'of one that was placed: so many agents with their scores').argParser(integer);
 const reasonAndOutput = () => [new Option('--reason <text>', 'why; kept for ever'), output()];
 const changing = () => [
   ...reasonAndOutput(),

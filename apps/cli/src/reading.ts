@@ -27,9 +27,10 @@ export async function showObject<Value extends object>(
   call: Call,
   path: string,
   show: { readonly name: (value: Value) => string; readonly people?: (value: Value) => string },
+  query: Query = {},
 ): Promise<void> {
   await watching(call, undefined, async () => {
-    await call.output.object(await call.gateway.get<Value>(path, atOf(call)), show);
+    await call.output.object(await call.gateway.get<Value>(path, { ...query, ...atOf(call) }), show);
   });
 }
 

@@ -19,6 +19,7 @@ import { TasksController } from './http/controllers/tasks.controller.js';
 import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
 import { HistoryReads } from './http/history-reads.js';
+import { Placements } from './http/placements.js';
 import { Reads } from './http/reads.js';
 import { TaskExec } from './http/task-exec.js';
 import { TaskFiles } from './http/task-files.js';
@@ -79,6 +80,7 @@ export class GatewayModule {
         Reads,
         Writes,
         HistoryReads,
+        Placements,
         Doctor,
         TaskStreams,
         TaskLogs,

@@ -12,4 +12,5 @@ export { funnelOf } from './funnel.js';
 export { amountsOf, stockOf, type Machine, type Needs, type Node, type Stock } from './node.js';
 export { Picks, runsOf, type Runs } from './picks.js';
 export { hasPort } from './ports.js';
+export { scoredNodes, type ScoredNode } from './scored-nodes.js';
 export { Session, type Found, type Wish } from './session.js';

@@ -35,6 +35,7 @@ export const queryParameters = {
   stream: 'stdout or stderr',
   path: 'In the sandbox of the task; default its root',
   steps: 'At most so many steps of each phase',
+  scores: 'Of a task that was placed: so many agents with their scores, 0 to 100; default 4',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
   since: 'From this time on (RFC 3339)',
@@ -122,7 +123,7 @@ export const operations: readonly Operation[] = [
     'cursor',
     'generation',
   ]),
-  read('tasks', '/v1/tasks/{id}/why', 'Why it runs where it runs, or waits', answers.explanation),
+  read('tasks', '/v1/tasks/{id}/why', 'Why it runs where it runs, or waits', answers.explanation, ['at', 'scores']),
   {
     ...read('tasks', '/v1/tasks/{id}/logs', 'What it wrote', answers.text, ['from', 'follow', 'stream']),
     contentType: 'text/plain',

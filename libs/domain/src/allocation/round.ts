@@ -60,6 +60,7 @@ export class Round {
   readonly #peers: SetPeers;
   readonly #reserved: RoundReservations;
   readonly #turns: Turns;
+  readonly #look: Look;
   readonly #served = new Map<AdoptingRow, Picks>();
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
@@ -67,9 +68,15 @@ export class Round {
   #bytes = 0;
   #looked = 0;
 
-  constructor(state: AllocationState, context: DecisionContext, policy: FairShare = hierarchicalDominantShares) {
+  constructor(
+    state: AllocationState,
+    context: DecisionContext,
+    policy: FairShare = hierarchicalDominantShares,
+    look: Look = placeInSession,
+  ) {
     this.#state = state;
     this.#context = context;
+    this.#look = look;
     this.#ledger = ledgerOf(state);
     this.#turns = new Turns(state, policy);
     this.#session = new Session(state.agents.fleet);
@@ -143,7 +150,7 @@ export class Round {
     const { picks } =
       agents.length === 0 || row.adoption !== undefined
         ? NOTHING_FOUND
-        : this.#session.place(this.#wishOf(row), wanted, agents);
+        : this.#look(this.#session, row, this.#wishOf(row), wanted, agents);
     this.#grant(row, picks);
     const rest = without(left, firstOf(left, picks.count));
     const { count, blocked } =
@@ -157,7 +164,7 @@ export class Round {
     const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
     const wish = this.#wishOf(row);
     const among = row.adoption === undefined ? (since < 0 ? undefined : this.#grownSince(since)) : [row.adoption.agent];
-    const found = this.#withVolumes(row, this.#session.place(wish, wanted, among));
+    const found = this.#withVolumes(row, this.#look(this.#session, row, wish, wanted, among));
     const { count } = found.picks;
     this.#grant(row, found.picks);
     const blocked = count < wanted;
@@ -326,6 +333,17 @@ function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd)
   const names = filtersThatReject(told);
   return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
 }
+
+/** How a wish of a request is placed: by the session, or by somebody who watches it. */
+export type Look = (
+  session: Session,
+  row: AdoptingRow,
+  wish: Wish,
+  count: number,
+  among: readonly number[] | undefined,
+) => Found;
+
+const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
 
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {
