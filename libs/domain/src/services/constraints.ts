@@ -101,6 +101,7 @@ function strangerIn(
 /** Pod types that may go only where the next one is, round to the first: none of them could ever begin. */
 function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
   const trail = [first];
+  const seen = new Set(trail);
   const left = [nextOf(spec, first)];
   while (left.length > 0) {
     const pod = left.at(-1)!.pop();
@@ -108,7 +109,8 @@ function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
       left.pop();
       trail.pop();
     } else if (pod === first) return [...trail, first];
-    else if (!trail.includes(pod) && Object.hasOwn(spec.pods, pod)) {
+    else if (!seen.has(pod) && Object.hasOwn(spec.pods, pod)) {
+      seen.add(pod);
       trail.push(pod);
       left.push(nextOf(spec, pod));
     }
