@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { PlacementSpec } from './rules.js';
 
 /**
  * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
@@ -100,12 +101,7 @@ export const PodSpec = Type.Object(
   {
     count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
     image: Type.Optional(Type.String({ description: 'absent: the exec runtime' })),
-    placement: Type.Optional(
-      Type.Array(Type.Array(Type.Union([Type.String(), Type.Number()]), { minItems: 2, maxItems: 3 }), {
-        maxItems: 64,
-        description: 'Marathon constraints: [field, operator, value]',
-      }),
-    ),
+    placement: Type.Optional(PlacementSpec),
     policy: Type.Optional(
       Type.Union([Type.Literal('pack'), Type.Literal('spread')], {
         description: 'fill agents up, or keep load even (default)',
