@@ -10,7 +10,7 @@ import {
   type TaskSpec,
   type TaskTemplate,
 } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
@@ -105,7 +105,7 @@ function makeRecipe(pod: PodSpec): Recipe {
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, task]) => taskRecipe(name, task, pod));
   const needs = needsOf(pod);
-  const constraints = (pod.placement ?? []).map(parseConstraint);
+  const constraints = constraintsOf(pod.placement);
   const policy = pod.policy ?? 'spread';
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
