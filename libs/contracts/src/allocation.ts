@@ -1,5 +1,6 @@
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
-import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
+import type { Capacity, FaultDomain, PodNeeds } from './resources.js';
+import type { Constraint, Neighbour } from './rules.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
 import {
   preemptionCommandSchemas,
@@ -94,6 +95,8 @@ export type AllocationEvent =
           readonly pod: string;
           readonly needs: PodNeeds;
           readonly grants: IdRuns;
+          /** Pods that these avoid, and that therefore may not come where these are. */
+          readonly avoids?: readonly Neighbour[];
         };
     }
   | {

@@ -11,6 +11,7 @@ export * from './outcomes.js';
 export * from './preemption.js';
 export * from './refusals.js';
 export * from './resources.js';
+export * from './rules.js';
 export * from './schedulers.js';
 export * from './schema.js';
 export * from './service-spec.js';

@@ -16,7 +16,7 @@ import {
   type RequestId,
   type Victims,
 } from '@orrery/contracts';
-import { effectOf, type Evictions, type Filter } from '@orrery/scheduling';
+import type { Evictions, Filter } from '@orrery/scheduling';
 import { Evictables, type LotGroup } from './evictables.js';
 import type { RoundNominations } from './nominations.js';
 import { budgetLeft, budgetOf, budgetRefill, BUDGET_WINDOW_MS, NOMINATION_MS, NOTICE_MS } from './preemptions.js';
@@ -36,6 +36,8 @@ export interface Waiting {
   readonly left: Ranges;
   /** Sees the fleet as its role does, with the filters that found no place. */
   readonly look: <Value>(see: (filters: readonly Filter[]) => Value) => Value;
+  /** Nothing that is placed elsewhere decides about a place for it. */
+  readonly isFixed: boolean;
   /** Pods that no quota forbids. */
   readonly pods: () => number;
 }
@@ -78,17 +80,17 @@ export class Preempting {
       }
       this.#plans += 1;
       const planned = this.#plan(wish, wanted);
-      if (planned.pods === 0 && !planned.more) this.#hopeless.add(key);
+      if (wish.isFixed && planned.pods === 0 && !planned.more) this.#hopeless.add(key);
       if (planned.pods > 0) yield this.#order(wish.row, planned);
     }
     for (const [until, requests] of this.#held) yield { type: 'PreemptionHeld', data: { requests, until } };
   }
 
-  /** Where its constraints look at its own set it is one pod after the other. */
-  #wantedBy({ row, left, pods }: Waiting): number {
+  /** Where its constraints look at other pods it is one after the other. */
+  #wantedBy({ row, left, isFixed, pods }: Waiting): number {
     const kept = this.#nominations.podsOf(row.request);
-    if (effectOf(row.constraints) !== 'fixed' && kept > 0) return 0;
-    const most = effectOf(row.constraints) === 'fixed' ? countIn(left) - kept : 1;
+    if (!isFixed && kept > 0) return 0;
+    const most = isFixed ? countIn(left) - kept : 1;
     return most <= 0 ? 0 : Math.min(most, pods());
   }
 

@@ -37,6 +37,7 @@ import {
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
+import { avoidedBy, servicesNear } from './neighbours.js';
 import { RoundNominations } from './nominations.js';
 import { Preempting, type Waiting } from './preempting.js';
 import { quotaReasons } from './quotas.js';
@@ -144,11 +145,12 @@ export class Round {
 
   /** For those that found no room, whatever their quotas say: who could make way. */
   #makeWay(full: boolean, givenUp: IdRuns): Iterable<AllocationEvent> {
-    const waiting = this.#blocked.flatMap(({ row, left, turns, placedOfSet }): Waiting[] => {
-      if (turns === undefined || row.adoption !== undefined || this.#isToBeTried(row, placedOfSet)) return [];
+    const waiting = this.#blocked.flatMap(({ row, left, turns, placedAround }): Waiting[] => {
+      if (turns === undefined || row.adoption !== undefined) return [];
+      if (this.#placedAround(row) !== placedAround) return [];
       const pods = () =>
         turns.roomFor(row.role, needsOf(row.needs), this.#nominations.podsOf(row.request), countIn(left));
-      return [{ row, left, pods, look: (see) => this.#lookAs(row, see) }];
+      return [{ row, left, isFixed: this.#isFixed(row), pods, look: (see) => this.#lookAs(row, see) }];
     });
     if (waiting.length === 0) return [];
     return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, full);
@@ -219,8 +221,7 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any || row.adoption !== undefined) return false;
-    if (this.#isNominated(row)) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || this.#isNominated(row)) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -255,7 +256,7 @@ export class Round {
     const blocked = count < wanted;
     if (blocked) {
       const deadEnd = this.#deadEnd(since, found, wish);
-      if (row.adoption === undefined) this.#deadEnds.note(row, deadEnd);
+      if (row.adoption === undefined && this.#isFixed(row)) this.#deadEnds.note(row, deadEnd);
       this.#block(row, without(left, firstOf(left, count)), deadEnd);
     }
     return { count, blocked };
@@ -289,11 +290,23 @@ export class Round {
     const needs = needsOf(row.needs);
     return {
       needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
-      rules: rulesOf(this.#state, row),
+      rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
-      peers: effectOf(row.constraints) === 'fixed' ? [] : this.#peers.of(row),
+      peers: looksAtItself(row) ? this.#peers.of(row) : [],
+      neighbours: this.#peers.neighboursOf(row),
     };
+  }
+
+  /** Whether nothing that was placed can decide about its nodes. */
+  #isFixed(row: AdoptingRow): boolean {
+    return effectOf(row.constraints) === 'fixed' && this.#peers.avoiders(row).length === 0;
+  }
+
+  /** Of the pods that the round has placed so far, those that might let it in. */
+  #placedAround(row: AdoptingRow): number {
+    if (servicesNear(row).length > 0) return this.#peers.total;
+    return effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
   }
 
   #roomFor(row: AdoptingRow): number {
@@ -308,10 +321,12 @@ export class Round {
     let served = this.#served.get(row);
     if (served === undefined) {
       this.#served.set(row, (served = new Picks()));
+      this.#peers.granted(row, served);
       this.#bytes += SET_BYTES;
     }
     served.addAll(picks);
-    if (effectOf(row.constraints) !== 'fixed') this.#peers.placed(row, picks);
+    this.#peers.counted(picks);
+    if (looksAtItself(row)) this.#peers.placed(row, picks);
     this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
   }
 
@@ -342,17 +357,17 @@ export class Round {
 
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
   #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
-    const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
+    const placedAround = this.#placedAround(row);
     // What a quota forbids nobody can make way for.
     const turns = deadEnd.filters.includes('quota') ? {} : { turns: this.#turns };
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
-      this.#blocked.push({ row, left: indexes, placedOfSet, ...turns });
+      this.#blocked.push({ row, left: indexes, placedAround, ...turns });
       return;
     }
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
-    this.#blocked.push({ row, left: indexes, placedOfSet, ...turns, event: { type: 'PlacementPending', data } });
+    this.#blocked.push({ row, left: indexes, placedAround, ...turns, event: { type: 'PlacementPending', data } });
     this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
   }
 
@@ -362,8 +377,11 @@ export class Round {
       const first = this.#context.nextIds(picks.count);
       const grants = [[this.#context.seq, first, first + picks.count - 1]];
       const members = this.#membersOf(row, picks);
+      const avoided = avoidedBy(row);
+      const avoids = avoided.length === 0 ? {} : { avoids: avoided };
       const ranked = rankedAs(priorityOf(row), row.revocable === true);
-      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, ...ranked, grants, ...members } };
+      const data = { request, service, generation, role, pod, needs, ...ranked, grants, ...avoids, ...members };
+      yield { type: 'Placed', data };
     }
   }
 
@@ -402,17 +420,13 @@ export class Round {
     return events;
   }
 
-  #isToBeTried(row: AdoptingRow, placedOfSet: number): boolean {
-    return effectOf(row.constraints) === 'balancing' && this.#peers.placedOf(row) !== placedOfSet;
-  }
-
   /** What is told of those that found no place. `all`: everything that waits was tried. */
   *#waiting(all: boolean): IterableIterator<AllocationEvent> {
     const listed: RequestId[] = [];
     let settles = false;
-    for (const { row, placedOfSet, event } of this.#blocked) {
-      // Pods of its set were placed since: what its constraints say may be another thing now, so it stays to be tried.
-      if (this.#isToBeTried(row, placedOfSet)) continue;
+    for (const { row, placedAround, event } of this.#blocked) {
+      // Pods that its constraints look at were placed since: they may say another thing now, so it stays to be tried.
+      if (this.#placedAround(row) !== placedAround) continue;
       if (event !== undefined) yield event;
       else if (all && row.triedAt !== undefined) settles = true;
       else listed.push(row.request);
@@ -439,6 +453,11 @@ export type Look = (
 
 const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
 
+function looksAtItself({ constraints }: PlacementRequest): boolean {
+  const effect = effectOf(constraints);
+  return effect === 'narrowing' || effect === 'balancing';
+}
+
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {
   readonly count: number;
@@ -451,8 +470,8 @@ interface Blocked {
   readonly left: Ranges;
   /** In which it was its turn, if it was not its quota that stood in the way. */
   readonly turns?: Turns;
-  /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
-  readonly placedOfSet: number;
+  /** Pods that might let it in and that the round had placed when it was tried. */
+  readonly placedAround: number;
   readonly event?: AllocationEvent;
 }
 

@@ -20,6 +20,7 @@ import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey } from './keys.js';
 import { dueKeys, type PreemptionRow } from './preemptions.js';
 import { LotTable } from './lots.js';
+import { servicesNear } from './neighbours.js';
 import type { ReservationRow } from './reservations.js';
 import { RoleTable } from './role-tree.js';
 
@@ -155,6 +156,7 @@ export function initialState(): AllocationState {
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),
       effect: (row) => effectOf(row.constraints),
+      near: (row) => servicesNear(row),
       quota: (row) => quotaInTheWay(row),
       held: (row) => (row.heldUntil === undefined ? undefined : padded(row.heldUntil)),
     }),

@@ -13,7 +13,7 @@ import {
   type TaskSpec,
   type TaskTemplate,
 } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
@@ -50,6 +50,10 @@ export interface TaskRecipe {
 }
 
 const made = new WeakMap<PodSpec, Recipe>();
+/** By the pod spec as JSON, the oldest first: many services have pods alike, and each fold reads the same spec anew. */
+const alike = new Map<string, Recipe>();
+const ALIKE_MAX = 500;
+const ALIKE_LENGTH_MAX = 8_192;
 const parsed = new WeakMap<VersionRow, ServiceSpec>();
 
 /** The spec of a kept version, or nothing when that version is gone. */
@@ -81,7 +85,19 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   if (!Object.hasOwn(spec.pods, pod)) return undefined;
   const podSpec = spec.pods[pod]!;
   let recipe = made.get(podSpec);
-  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec, spec.priority)));
+  if (recipe === undefined) made.set(podSpec, (recipe = recipeLike(podSpec, spec.priority)));
+  return recipe;
+}
+
+/** `priority`: of the service, for pods that say nothing. */
+function recipeLike(pod: PodSpec, priority: number | undefined): Recipe {
+  const key = JSON.stringify([priority, pod]);
+  const known = alike.get(key);
+  if (known !== undefined) return known;
+  const recipe = makeRecipe(pod, priority);
+  if (key.length > ALIKE_LENGTH_MAX) return recipe;
+  if (alike.size >= ALIKE_MAX) alike.delete(alike.keys().next().value!);
+  alike.set(key, recipe);
   return recipe;
 }
 
@@ -94,7 +110,7 @@ function makeRecipe(pod: PodSpec, priority: number | undefined): Recipe {
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, task]) => taskRecipe(name, task, pod));
   const needs = needsOf(pod);
-  const constraints = (pod.placement ?? []).map(parseConstraint);
+  const constraints = constraintsOf(pod.placement);
   const policy = pod.policy ?? 'spread';
   const ranked = rankedAs(pod.priority ?? priority ?? PRIORITY_DEFAULT, pod.revocable === true);
   // What may be taken back any time is another kind of place.

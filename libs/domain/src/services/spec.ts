@@ -75,7 +75,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, pod] of Object.entries(spec.pods)) {
     const path = `/pods/${name}`;
     const refusal =
-      refusalOfPlacement(pod, path) ??
+      refusalOfPlacement(spec, name, pod) ??
       refusalOfRevocable(pod, pod.priority ?? spec.priority, path) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
