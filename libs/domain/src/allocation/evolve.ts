@@ -1,4 +1,4 @@
-import { unreachable, type EpochMs } from '@orrery/kernel';
+import { unreachable } from '@orrery/kernel';
 import {
   idOf,
   membersIn,
@@ -38,7 +38,9 @@ import {
   type LotRow,
 } from './lots.js';
 import { common, positionsOf, without } from './ranges.js';
-import { noticeEnded, placesLost, placesTaken, preemptionOrdered, victimsReturned } from './preemptions.js';
+import { budgetSet, held, makeWay, preemptionsLapsed, priorityChanged } from './evolve-preemptions.js';
+import { grow, idsOf, lookAgain, putLedger } from './growth.js';
+import { noticeEnded, placesLost, placesTaken, victimsReturned } from './preemptions.js';
 import { missingOn } from './reservations.js';
 import { pathsOf } from './role-tree.js';
 import {
@@ -256,71 +258,6 @@ function serve(
   if (freed.length > 0) grow(state, freed);
 }
 
-// --- Preemption -----------------------------------------------------------------------------------------------------
-
-function makeWay(state: AllocationState, data: AllocationEventOf<'PreemptionOrdered'>['data']): void {
-  preemptionOrdered(state, data);
-  notHeld(state, data.for.request);
-}
-
-/** Room that is kept no longer may be somebody's; and for whom it was kept others may be asked. */
-function preemptionsLapsed(state: AllocationState, ids: readonly string[]): void {
-  for (const id of ids) {
-    const row = state.preemptions.get(id);
-    if (row === undefined) continue;
-    state.preemptions.delete(id);
-    grow(
-      state,
-      row.places.map(([agent]) => agent),
-    );
-    lookAgain(state, [row.for.request]);
-  }
-}
-
-function held(state: AllocationState, requests: readonly RequestId[], until: EpochMs): void {
-  for (const id of requests) {
-    const row = state.requests.get(id);
-    if (row !== undefined) state.requests.put(id, { ...row, heldUntil: until });
-  }
-}
-
-function notHeld(state: AllocationState, id: RequestId): void {
-  const row = state.requests.get(id);
-  if (row?.heldUntil === undefined) return;
-  const { heldUntil: _held, ...rest } = row;
-  state.requests.put(id, rest);
-}
-
-function budgetSet(state: AllocationState, perMinute: number | undefined): void {
-  const { budgetPerMinute: _before, ...ledger } = ledgerOf(state);
-  state.ledger.put('all', perMinute === undefined ? ledger : { ...ledger, budgetPerMinute: perMinute });
-  lookAgain(state, [...state.requests.keys()]);
-}
-
-function priorityChanged(state: AllocationState, data: AllocationEventOf<'PriorityChanged'>['data']): void {
-  const set = setKey(data);
-  for (const [key, lot] of [...state.lots.by('set', set)]) {
-    const { priority: _before, ...rest } = lot;
-    state.lots.put(key, { ...rest, ...rankedAs(data.priority, lot.revocable === true) });
-  }
-  for (const [id, row] of [...state.requests.by('set', set)]) {
-    const { priority: _before, triedAt: _tried, heldUntil: _held, ...rest } = row;
-    state.requests.put(id, { ...rest, ...rankedAs(data.priority, row.revocable === true) });
-  }
-}
-
-/** Something may fit now that did not before. Nobody waits: nothing to remember. */
-function grow(state: AllocationState, numbers: Iterable<number>): void {
-  if (state.requests.size === 0) return;
-  const growth = ledgerOf(state).growth + 1;
-  putLedger(state, { growth });
-  lookAgain(state, idsOf(state, 'quota', KEPT_FOR_OTHERS));
-  for (const number of numbers) {
-    const row = state.agents.numbered(number);
-    if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
-  }
-}
-
 /** A pod of the set is gone: constraints that count its pods may let one in anywhere. */
 function lookAgainAtSet(state: AllocationState, lot: LotRow): void {
   lookAgain(state, idsOf(state, 'set', setKey(lot)), (row) => effectOf(row.constraints) !== 'fixed');
@@ -337,23 +274,6 @@ function lookAgainInService(state: AllocationState, service: string): void {
     if (!set.startsWith(`${service}/`)) return;
     lookAgain(state, idsOf(state, 'set', set));
   }
-}
-
-function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_row: RequestRow) => true): void {
-  for (const id of ids) {
-    const row = state.requests.get(id);
-    if (row?.triedAt === undefined || !which(row)) continue;
-    const { triedAt: _tried, heldUntil: _held, ...fresh } = row;
-    state.requests.put(id, fresh);
-  }
-}
-
-function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota' | 'near', value: string): RequestId[] {
-  return [...state.requests.keysBy(index, value)];
-}
-
-function putLedger(state: AllocationState, change: Partial<LedgerRow>): void {
-  state.ledger.put('all', { ...ledgerOf(state), ...change });
 }
 
 // --- Grants ---------------------------------------------------------------------------------------------------------

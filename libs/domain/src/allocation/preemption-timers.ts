@@ -9,7 +9,7 @@ import {
   type ServiceName,
 } from '@orrery/contracts';
 import { padded } from './keys.js';
-import type { PreemptionRow } from './preemptions.js';
+import type { PreemptionRow } from './preemption-row.js';
 import type { AllocationState } from './state.js';
 
 /** What one tick deals with; the rest follows with the next, which is due at once. */

@@ -6,26 +6,12 @@ import {
   type AllocationEventOf,
   type IdRuns,
   type NominatedPlace,
-  type Preemptor,
   type Ranges,
   type RequestId,
 } from '@orrery/contracts';
-import { padded } from './keys.js';
+import type { PreemptionRow } from './preemption-row.js';
 import { normalised, without } from './ranges.js';
 import { ledgerOf, type AllocationState, type LedgerRow } from './state.js';
-
-/**
- * What an order to make way leaves behind until it is done: the room that is kept for whom it was given, and the grants that
- * have not come back. It ends when both are gone, and at `until` in any case.
- */
-export interface PreemptionRow {
-  readonly for: Preemptor;
-  readonly places: readonly NominatedPlace[];
-  readonly victims: IdRuns;
-  readonly until: EpochMs;
-  /** Schedulers of others have some of them, and so long to return them. */
-  readonly noticeUntil?: EpochMs;
-}
 
 /** What a pod that was told to end should have done long ago; the grace of most is seconds. */
 export const NOMINATION_MS = 5 * 60_000;
@@ -35,10 +21,6 @@ export const NOTICE_MS = 30_000;
 export const BUDGET_WINDOW_MS = 60_000;
 const BUDGET_MIN = 10;
 const BUDGET_SHARE = 0.01;
-
-export function dueKeys({ until, noticeUntil }: PreemptionRow): string[] {
-  return noticeUntil === undefined ? [padded(until)] : [padded(noticeUntil), padded(until)];
-}
 
 // --- The budget -----------------------------------------------------------------------------------------------------
 

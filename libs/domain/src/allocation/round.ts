@@ -39,6 +39,7 @@ import { superseded } from './grants.js';
 import { padded } from './keys.js';
 import { avoidedBy, servicesNear } from './neighbours.js';
 import { RoundNominations } from './nominations.js';
+import { memberBytes, RUN_BYTES, SET_BYTES } from './placement-bytes.js';
 import { Preempting, type Waiting } from './preempting.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
@@ -476,13 +477,3 @@ interface Blocked {
 }
 
 const NOTHING_FOUND = { picks: new Picks() };
-
-/** About what a set, an agent of it, and a member of it take as JSON. */
-const SET_BYTES = 400;
-const RUN_BYTES = 13;
-
-function memberBytes({ needs }: PlacementRequest): number {
-  let bytes = needs.ports.length * 6 + needs.gpus * 48;
-  for (const { name, path } of needs.volumes) bytes += name.length + path.length + 80;
-  return bytes;
-}

@@ -18,7 +18,7 @@ import type {
 import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey } from './keys.js';
-import { dueKeys, type PreemptionRow } from './preemptions.js';
+import { dueKeys, type PreemptionRow } from './preemption-row.js';
 import { LotTable } from './lots.js';
 import { servicesNear } from './neighbours.js';
 import type { ReservationRow } from './reservations.js';
