@@ -1,6 +1,7 @@
 import { taskId, type AgentId, type TaskTemplate } from '@orrery/contracts';
 import type { TaskLaunch } from '@orrery/runtimes';
 import type { LaunchRow } from './agent-state/agent-state.js';
+import { peersEnvironment, peersView } from './peers.js';
 
 /** What a row of the checkpoint means to a runtime. */
 export function taskLaunchOf(
@@ -16,6 +17,7 @@ export function taskLaunchOf(
     memoryMib: template.memoryMib,
     volumes: row.launch.volumes,
     configs: template.configs,
+    view: peersView(template),
   };
 }
 
@@ -32,6 +34,7 @@ export function taskEnvironment(
   const devices = launch.gpuIds.join(',');
   return {
     ...template.env,
+    ...peersEnvironment(template),
     ...Object.fromEntries(ports),
     ...(devices !== '' && { CUDA_VISIBLE_DEVICES: devices, NVIDIA_VISIBLE_DEVICES: devices }),
     ORRERY_SERVICE: kind.service,

@@ -59,8 +59,9 @@ export interface TaskLaunch {
   readonly memoryMib: number;
   /** Folders that outlive the launch, linked into the sandbox at `path`. */
   readonly volumes: readonly { readonly volume: string; readonly path: string }[];
-  /** Files written before the start: mustache over the environment. */
+  /** Files written before the start: mustache over the environment, and over `view`, which outweighs it. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
+  readonly view?: Readonly<Record<string, unknown>>;
 }
 
 export type Observation =
