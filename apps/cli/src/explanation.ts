@@ -16,17 +16,29 @@ export interface Explanation {
   readonly request?: { readonly role: string; readonly attempt: number };
   readonly reasons?: {
     readonly agents: number;
-    readonly funnel: readonly { readonly filter: string; readonly rejected: number; readonly left: number }[];
+    readonly funnel: Funnel;
     readonly examples: readonly { readonly hostname: string; readonly filter: string; readonly message: string }[];
   };
+  readonly choice?: Choice;
   readonly pod?: { readonly name: string; readonly state: string; readonly message?: string; readonly until?: string };
 }
+
+/** How its place was chosen, or why that is not known. */
+interface Choice {
+  readonly commit: string;
+  readonly unknown?: string;
+  readonly sentence?: string;
+  readonly funnel?: Funnel;
+  readonly scores?: readonly { readonly agent: string; readonly hostname: string; readonly score: number }[];
+}
+
+type Funnel = readonly { readonly filter: string; readonly rejected: number; readonly left: number }[];
 
 const EXAMPLES_SHOWN = 10;
 
 /** The sentence first; for one that waits, how many agents each filter left and what the nearest ones lack. */
 export function explanationText(told: Explanation): string {
-  const { task, state, sentence, reasons, request, grant, pod } = told;
+  const { task, state, sentence, reasons, request, grant, choice, pod } = told;
   const facts = {
     ...(told.agent === undefined ? {} : { agent: told.agent }),
     ...(told.incarnation === undefined ? {} : { incarnation: told.incarnation }),
@@ -37,11 +49,27 @@ export function explanationText(told: Explanation): string {
     ...(pod?.until === undefined ? {} : { until: pod.until }),
     ...(request === undefined || request.attempt < 2 ? {} : { 'tried before': request.attempt - 1 }),
   };
-  return `${task} is ${state}: ${sentence}\n${fields(facts)}${reasons === undefined ? '' : reasonsText(reasons)}`;
+  const more = `${reasons === undefined ? '' : reasonsText(reasons)}${choice === undefined ? '' : choiceText(choice)}`;
+  return `${task} is ${state}: ${sentence}\n${fields(facts)}${more}`;
 }
 
-function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reasons']>): string {
-  type Step = (typeof funnel)[number];
+function choiceText({ commit, unknown, sentence, funnel = [], scores = [] }: Choice): string {
+  if (unknown !== undefined) return `\nplaced by ${commit}; ${unknown}\n`;
+  type Score = (typeof scores)[number];
+  const ranked = table(
+    [
+      { title: 'AGENT', cell: ({ agent }: Score) => agent },
+      { title: 'HOST', cell: ({ hostname }) => hostname },
+      { title: 'SCORE', cell: ({ score }) => score, right: true },
+    ],
+    scores,
+  );
+  return `\nplaced by ${commit}: ${sentence}\n${ranked}${funnelText(funnel)}`;
+}
+
+function funnelText(funnel: Funnel): string {
+  if (funnel.length === 0) return '';
+  type Step = Funnel[number];
   const steps = table(
     [
       { title: 'FILTER', cell: ({ filter }: Step) => filter },
@@ -50,6 +78,10 @@ function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reas
     ],
     funnel,
   );
+  return `\n${steps}`;
+}
+
+function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reasons']>): string {
   type Example = (typeof examples)[number];
   const nearest = table(
     [
@@ -60,5 +92,5 @@ function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reas
     examples.slice(0, EXAMPLES_SHOWN),
   );
   const more = examples.length > EXAMPLES_SHOWN ? `… ${examples.length - EXAMPLES_SHOWN} more with -o yaml\n` : '';
-  return `\n${agents} agents\n${steps}${examples.length === 0 ? '' : `\n${nearest}${more}`}`;
+  return `\n${agents} agents\n${funnelText(funnel).trimStart()}${examples.length === 0 ? '' : `\n${nearest}${more}`}`;
 }

@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
+import { addCatalog } from './catalog-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -38,6 +39,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
+  addCatalog(program, add, { listing, output, changing, yes });
   addPast(program, add);
   addTools(program, add);
   return program;
@@ -239,7 +241,7 @@ function addTasks(task: Command, add: Add): void {
     usage: 'why <task>',
     says: 'Explain where a task runs, or why it waits',
     load: verb('why'),
-    options: reading(),
+    options: [scores(), ...reading()],
   });
 }
 
@@ -350,6 +352,8 @@ const yes = () => new Option('-y, --yes', 'do not ask');
 const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
 const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
 const listing = () => [limit(), ...reading()];
+const scores = () =>
+  new Option('--scores <count>', 'of one that was placed: so many agents with their scores').argParser(integer);
 const reasonAndOutput = () => [new Option('--reason <text>', 'why; kept for ever'), output()];
 const changing = () => [
   ...reasonAndOutput(),

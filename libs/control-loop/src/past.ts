@@ -19,6 +19,8 @@ export interface FoldedPast<State extends object, Event extends DomainEvent> {
   readonly position: JournalPosition;
   /** The journal went on after the cut when it was read: what is folded is final. */
   readonly complete: boolean;
+  /** The first record beyond the cut. */
+  readonly next?: JournalRecord;
 }
 
 export interface PastPorts {
@@ -63,7 +65,8 @@ export async function foldUpTo<State extends object, Event extends DomainEvent>(
   for await (const message of messagesFrom(log, source, position.next, breathe)) {
     const verdict = judge(position, message, rules);
     if (verdict.kind === 'stop') throw new JournalStopped(verdict.reason, `${domain}/${cell}: ${verdict.message}`);
-    if (verdict.kind === 'accepted' && isBeyond(verdict.record, cut)) return { fold, position, complete: true };
+    if (verdict.kind === 'accepted' && isBeyond(verdict.record, cut))
+      return { fold, position, complete: true, next: verdict.record };
     if (verdict.kind === 'accepted') fold.fold(verdict.record);
     position = verdict.cursor;
   }

@@ -46,6 +46,7 @@ export {
   type TaskView,
 } from './cluster/views.js';
 export { allocation } from './allocation/decide.js';
+export { choiceOf, type Choice, type PlacingCommit } from './allocation/choice.js';
 export type { AllocationInput } from './allocation/input.js';
 export { allocationViolations } from './allocation/invariants.js';
 export type {

@@ -121,10 +121,13 @@ export async function kill(call: Call): Promise<void> {
 }
 
 export async function why(call: Call): Promise<void> {
-  await showObject<Explanation>(call, path`/v1/tasks/${argument(call, 0)}/why`, {
-    name: ({ task }) => task,
-    people: explanationText,
-  });
+  const scores = call.options['scores'] as number | undefined;
+  await showObject<Explanation>(
+    call,
+    path`/v1/tasks/${argument(call, 0)}/why`,
+    { name: ({ task }) => task, people: explanationText },
+    scores === undefined ? {} : { scores },
+  );
 }
 
 function addresses(task: Task): string | undefined {

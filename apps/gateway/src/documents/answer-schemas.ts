@@ -137,6 +137,16 @@ export const service = Type.Object({
   state: text,
   pods: Type.Record(text, Type.Object({ count, running: count })),
   plan: anything,
+  package: optional(Type.Object({ name: text, version: text })),
+});
+
+export const packageLine = Type.Object({
+  name: text,
+  version: text,
+  versions: Type.Array(text),
+  description: text,
+  tags: Type.Array(text),
+  repository: text,
 });
 
 const step = Type.Object({ name: text, status: oneOf(...planStates) });
@@ -162,7 +172,17 @@ export const endpoint = Type.Object({
   dns: Type.Array(text),
   vip: optional(text),
 });
-export const explanation = Type.Object({ task: text }, { additionalProperties: true });
+const choice = Type.Object({
+  commit: text,
+  unknown: optional(text),
+  sentence: optional(text),
+  policy: optional(oneOf('pack', 'spread')),
+  agents: optional(count),
+  funnel: optional(Type.Array(Type.Object({ filter: text, rejected: count, left: count }))),
+  fitting: optional(count),
+  scores: optional(Type.Array(Type.Object({ agent: text, hostname: text, score: Type.Number() }))),
+});
+export const explanation = Type.Object({ task: text, choice: optional(choice) }, { additionalProperties: true });
 
 const change = Type.Object({ path: text, before: optional(Type.Unknown()), after: optional(Type.Unknown()) });
 export const difference = Type.Object({ from: count, to: count, changes: Type.Array(change) });

@@ -1,5 +1,7 @@
 import { allocationCommandSchemas, clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
 import { Type, type TSchema } from 'typebox';
+import { packageBody } from '../packages/package-body.js';
+import { RepositoryPlace } from '../packages/repositories.js';
 import * as answers from './answer-schemas.js';
 import { execBody, execInput, execLine } from './exec-schemas.js';
 
@@ -35,12 +37,15 @@ export const queryParameters = {
   stream: 'stdout or stderr',
   path: 'In the sandbox of the task; default its root',
   steps: 'At most so many steps of each phase',
+  scores: 'Of a task that was placed: so many agents with their scores, 0 to 100; default 4',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
   since: 'From this time on (RFC 3339)',
   until: 'Up to this time (RFC 3339)',
   generation: 'Of one creation of the service',
   verbose: 'With the position of every journal',
+  query: 'Words that name, description or tags have',
+  version: 'Of the package; default the newest',
   'dry-run': 'true: tell what it would do, change nothing',
 } as const;
 export type QueryName = keyof typeof queryParameters;
@@ -122,7 +127,7 @@ export const operations: readonly Operation[] = [
     'cursor',
     'generation',
   ]),
-  read('tasks', '/v1/tasks/{id}/why', 'Why it runs where it runs, or waits', answers.explanation),
+  read('tasks', '/v1/tasks/{id}/why', 'Why it runs where it runs, or waits', answers.explanation, ['at', 'scores']),
   {
     ...read('tasks', '/v1/tasks/{id}/logs', 'What it wrote', answers.text, ['from', 'follow', 'stream']),
     contentType: 'text/plain',
@@ -175,6 +180,31 @@ export const operations: readonly Operation[] = [
     allocationCommandSchemas.Reserve,
   ),
   { ...write('reservations', 'delete', '/v1/reservations/{id}', 'End a reservation'), query: ['agent'] },
+  list('packages', '/v1/packages', 'Search packages', answers.packageLine, ['query', 'limit', 'cursor']),
+  read('packages', '/v1/packages/{name}', 'Show a package and its options', answers.anything, ['version']),
+  {
+    ...read('packages', '/v1/packages/{name}/render', 'The service that comes of it', services.ApplyService, []),
+    method: 'post',
+    body: packageBody,
+  },
+  {
+    ...write('packages', 'post', '/v1/packages/{name}/install', 'Make a service of it', packageBody),
+    query: ['dry-run'],
+  },
+  {
+    ...write('packages', 'post', '/v1/packages/{name}/update', 'Other options or another version', packageBody),
+    query: ['dry-run'],
+  },
+  list('packages', '/v1/repositories', 'List repositories, in the order of search', RepositoryPlace, []),
+  {
+    ...list('packages', '/v1/repositories/{name}', 'Add a repository', RepositoryPlace, []),
+    method: 'put',
+    body: RepositoryPlace,
+  },
+  {
+    ...list('packages', '/v1/repositories/{name}', 'Take a repository off the list', RepositoryPlace, []),
+    method: 'delete',
+  },
   list('volumes', '/v1/volumes', 'List volumes: who holds them, which outlived their pods', answers.volume),
   { ...write('volumes', 'delete', '/v1/volumes/{id}', 'Delete the data of a detached volume'), query: ['agent'] },
   {

@@ -38,9 +38,10 @@ import { EventRing } from '../events/event-ring.js';
 import { History } from '../history.js';
 import type { Position } from '../position.js';
 import { CatchUpReaders } from '../read-model/catch-up.js';
+import { Choices } from '../read-model/choices.js';
 import { answered, LiveFold } from '../read-model/live-fold.js';
 import { PastWorlds } from '../read-model/past-worlds.js';
-import { ReadModel, type Answered, type Asked } from '../read-model/read-model.js';
+import { ReadModel, type Answered, type Asked, type PlacedGrant } from '../read-model/read-model.js';
 import { verifyJournals } from '../read-model/verify.js';
 import { GatewaySettings } from '../settings.js';
 import { gatewayApplication } from './gateway-application.js';
@@ -196,6 +197,7 @@ const clusterHosting = {
 class ReadModelHere extends ReadModel {
   readonly #past: PastWorlds;
   readonly #readers: CatchUpReaders;
+  readonly #choices: Choices;
 
   constructor(
     private readonly plane: Plane,
@@ -204,6 +206,7 @@ class ReadModelHere extends ReadModel {
     super();
     this.#past = new PastWorlds(1, plane);
     this.#readers = new CatchUpReaders(1, plane);
+    this.#choices = new Choices(plane);
   }
 
   async ask({ query, moment, minPosition }: Asked): Promise<Answered> {
@@ -215,6 +218,7 @@ class ReadModelHere extends ReadModel {
   catchUp = (from: Position, signal: AbortSignal) => this.#readers.read(from, signal);
   positionBefore = async (atMs: number) => (await this.#past.at({ kind: 'time', atMs: atMs - 1 })).position;
   verify = (signal: AbortSignal) => verifyJournals(1, this.plane, signal);
+  choiceOf = (placed: PlacedGrant) => this.#choices.of(placed);
   status = () => this.live.status();
 }
 
@@ -387,9 +391,13 @@ describe('the gateway', () => {
       items: [{ name: 'http' }],
       next: null,
     });
-    expect((await ask('GET', '/v1/tasks/hello.web-0.server/why')).json).toMatchObject({
+    expect((await ask('GET', '/v1/tasks/hello.web-1.server/why')).json).toMatchObject({
       state: 'RUNNING',
       agent: 'ada',
+      choice: {
+        ...{ commit: expect.stringMatching(/^allocation-0:\d+$/), policy: 'spread', agents: 1, fitting: 1 },
+        ...{ funnel: expect.any(Array), scores: [{ agent: 'ada', hostname: 'ada', score: expect.any(Number) }] },
+      },
     });
   });
 
@@ -586,6 +594,41 @@ describe('the gateway', () => {
       places: [],
     });
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+  });
+
+  it('makes a service of a package, gives it other options, and keeps what was chosen', async () => {
+    const found = (await ask('GET', '/v1/packages?query=servers')).json as { items: { name: string }[] };
+    expect(found.items.map(({ name }) => name)).toContain('hello');
+    expect((await ask('GET', '/v1/packages/hello')).json).toMatchObject({ version: '1.0.0', repository: 'orrery' });
+    const wrong = { name: 'greeters', options: { web: { cuont: 1 } } };
+    expect(await ask('POST', '/v1/packages/hello/install', wrong)).toMatchObject({
+      status: 400,
+      json: { code: 'unknown-option', field: '/web/cuont', remedy: expect.stringContaining('count') },
+    });
+    const body = { name: 'greeters', options: { web: { count: 1, memory: 64 } } };
+    expect((await ask('POST', '/v1/packages/hello/install?dry-run=true', body)).json).toMatchObject({ version: null });
+    const installed = await ask('POST', '/v1/packages/hello/install', body, wait);
+    expect(installed).toMatchObject({ status: 200, json: { subject: 'greeters', plans: [{ plan: 'deploy' }] } });
+    expect((await ask('POST', '/v1/packages/hello/install', body, wait)).status).toBe(200);
+    const taken = await ask('POST', '/v1/packages/web/install', { name: 'greeters' });
+    expect(taken).toMatchObject({ status: 409, json: { code: 'package-already-installed' } });
+
+    const more = { name: 'greeters', options: { web: { count: 2 } } };
+    expect((await ask('POST', '/v1/packages/hello/update', more, wait)).status).toBe(200);
+    const { json } = await ask('GET', '/v1/services/greeters');
+    expect(json).toMatchObject({
+      version: 2,
+      package: { name: 'hello', version: '1.0.0' },
+      spec: { package: { options: { web: { count: 2, memory: 64 } } }, pods: { web: { count: 2 } } },
+    });
+    expect(await ask('POST', '/v1/packages/web/update', more)).toMatchObject({
+      status: 404,
+      json: { code: 'package-not-installed' },
+    });
+    expect(await ask('POST', '/v1/packages/hello/update', { ...more, version: '0.9' })).toMatchObject({
+      status: 404,
+      json: { code: 'unknown-package-version' },
+    });
   });
 
   it('knows roles, and sets their weight', async () => {

@@ -1,4 +1,6 @@
+import type { GrantId } from '@orrery/contracts';
 import type { JournalAddress, VoidReason } from '@orrery/control-loop';
+import type { Choice } from '@orrery/domain';
 import type { StreamedCommit } from '../events/streamed-commit.js';
 import type { Position } from '../position.js';
 import type { Moment, Query } from './query.js';
@@ -42,7 +44,16 @@ export abstract class ReadModel {
   abstract positionBefore(atMs: number): Promise<Position>;
   /** Walks all journals from zero, and says what it finds. */
   abstract verify(signal: AbortSignal): AsyncIterable<AuditLine>;
+  /** How the place of a grant was chosen; null where that would be decided in another way today. */
+  abstract choiceOf(placed: PlacedGrant): Promise<Choice | null>;
   abstract status(): ReadModelStatus;
+}
+
+export interface PlacedGrant {
+  readonly cell: number;
+  readonly grant: GrantId;
+  /** So many agents are named: the one that was chosen and the best of the others. */
+  readonly scoresMax: number;
 }
 
 /** A line of an audit: `void` and `snapshot` are as they should be, a `finding` is not. */

@@ -1,3 +1,4 @@
+import type { Choice } from '@orrery/domain';
 import { Worker } from 'node:worker_threads';
 import type { StreamedCommit } from '../events/streamed-commit.js';
 import { beginning, type Position } from '../position.js';
@@ -8,6 +9,7 @@ import {
   type Answered,
   type Asked,
   type AuditLine,
+  type PlacedGrant,
   type ReadModelStatus,
   type VoidRecord,
 } from './read-model.js';
@@ -73,6 +75,10 @@ export class ThreadedReadModel extends ReadModel {
 
   verify(signal: AbortSignal): AsyncIterable<AuditLine> {
     return this.#ofThePast().stream('verify', null, signal);
+  }
+
+  choiceOf(placed: PlacedGrant): Promise<Choice | null> {
+    return this.#ofThePast().call<Choice | null>('choiceOf', placed);
   }
 
   status(): ReadModelStatus {

@@ -6,10 +6,11 @@ import type { StreamedCommit } from '../events/streamed-commit.js';
 import type { Position } from '../position.js';
 import type { GatewaySettings } from '../settings.js';
 import { CatchUpReaders } from './catch-up.js';
+import { Choices } from './choices.js';
 import { answered, LiveFold } from './live-fold.js';
 import { PastWorlds } from './past-worlds.js';
 import type { Moment } from './query.js';
-import type { Asked, VoidRecord } from './read-model.js';
+import type { Asked, PlacedGrant, VoidRecord } from './read-model.js';
 import { verifyJournals } from './verify.js';
 import { serveLink } from './worker-link.js';
 
@@ -68,10 +69,12 @@ function serveNow(): void {
 function servePast(): void {
   const worlds = new PastWorlds(settings.cells, ports);
   const readers = new CatchUpReaders(settings.cells, ports);
+  const choices = new Choices(ports);
   serveLink(parentPort!, {
     calls: {
       ask: async ({ query, moment }: Asked) => answered(await worlds.at(moment!), query),
       positionBefore: async (atMs: number) => (await worlds.at({ kind: 'time', atMs: atMs - 1 })).position,
+      choiceOf: (placed: PlacedGrant) => choices.of(placed),
     },
     streams: {
       catchUp: (from: Position, signal: AbortSignal) => readers.read(from, signal),

@@ -110,14 +110,25 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
   countCapacity(state, undefined, row);
   agents.put(agent, row);
-  const shrunk = agents.fleet.isShort(number) ? { shrunk: true as const } : {};
-  const pressed = missingOn(state, number).length > 0 ? { pressed: true as const } : {};
+  const isShort = agents.fleet.isShort(number);
+  const shrunk = isShort ? { shrunk: true as const } : {};
+  // What is in use now may be given back while others still hold too much.
+  const isPressed = isShort
+    ? state.reservations.countBy('agent', String(number)) > 0
+    : missingOn(state, number).length > 0;
+  const pressed = isPressed ? { pressed: true as const } : {};
   agents.put(agent, { ...row, ...shrunk, ...pressed });
   grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (before === undefined) return;
-  if (!sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
+  if (!sameFacts(before, row)) factsChanged(state);
   if (capacity.gpuIds.length > 0) lastWithoutGpus(state, before);
+}
+
+/** Whoever looks at where pods are finds them in other groups. */
+function factsChanged(state: AllocationState): void {
+  for (const effect of ['settled', 'narrowing']) lookAgain(state, idsOf(state, 'effect', effect));
+  for (const service of [...state.lots.valuesOf('avoids')]) lookAgainInService(state, service);
 }
 
 /** Facts that constraints speak of: where they change, so do the groups of all that runs there. */
@@ -237,6 +248,19 @@ function lookAgainAtSet(state: AllocationState, lot: LotRow): void {
   lookAgain(state, idsOf(state, 'set', setKey(lot)), (row) => effectOf(row.constraints) !== 'fixed');
 }
 
+/** Pods of it came or went: rules of others that speak of them may let one in anywhere, and so may those whom it avoided. */
+function lookAgainAround(state: AllocationState, lot: LotRow, cameOrWent: 'came' | 'went'): void {
+  lookAgain(state, idsOf(state, 'near', lot.service));
+  if (cameOrWent === 'went') for (const { service } of lot.avoids ?? []) lookAgainInService(state, service);
+}
+
+function lookAgainInService(state: AllocationState, service: string): void {
+  for (const set of [...state.requests.valuesOf('set', `${service}/`)]) {
+    if (!set.startsWith(`${service}/`)) return;
+    lookAgain(state, idsOf(state, 'set', set));
+  }
+}
+
 function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_row: RequestRow) => true): void {
   for (const id of ids) {
     const row = state.requests.get(id);
@@ -246,7 +270,7 @@ function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_
   }
 }
 
-function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota', value: string): RequestId[] {
+function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota' | 'near', value: string): RequestId[] {
   return [...state.requests.keysBy(index, value)];
 }
 
@@ -270,6 +294,7 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
     idsOf(state, 'set', setKey(lot)),
     (row) => row.request !== data.request && effectOf(row.constraints) === 'balancing',
   );
+  lookAgainAround(state, lot, 'came');
 }
 
 function putVolumes(state: AllocationState, lot: GrantId, data: AllocationEventOf<'Placed'>['data']): void {
@@ -290,6 +315,7 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
     charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
     state.lots.put(key, withSuperseded(lot, charged));
     lookAgainAtSet(state, lot);
+    lookAgainAround(state, lot, 'went');
   }
 }
 
@@ -303,6 +329,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     if (left === undefined) state.lots.delete(key);
     else state.lots.put(key, left);
     lookAgainAtSet(state, lot);
+    lookAgainAround(state, lot, 'went');
     eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
   if (agents.size > 0) freed(state, agents);

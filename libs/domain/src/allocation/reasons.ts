@@ -30,7 +30,7 @@ export function sameReasons(told: PendingReasons, now: PendingReasons): boolean 
   );
 }
 
-function isOpen(state: AllocationState): Filter<FleetNode> {
+export function isOpen(state: AllocationState): Filter<FleetNode> {
   const closedOf = ({ number }: FleetNode): AgentRow['closed'] => state.agents.numbered(number)?.closed;
   return {
     name: 'open',

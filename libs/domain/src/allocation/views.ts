@@ -182,6 +182,9 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
 
 function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
   const { needs, policy, avoid } = request;
-  const peers = new SetPeers(state).of(request);
-  return session.place({ needs: needsOf(needs), rules: rulesOf(state, request), policy, avoid, peers }, count);
+  const around = new SetPeers(state);
+  const rules = rulesOf(state, request, around.avoiders(request));
+  const peers = around.of(request);
+  const neighbours = around.neighboursOf(request);
+  return session.place({ needs: needsOf(needs), rules, policy, avoid, peers, neighbours }, count);
 }

@@ -11,7 +11,7 @@ import {
   type TaskSpec,
   type TaskTemplate,
 } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
@@ -136,7 +136,7 @@ function makeRecipe(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined
   const peers = pod.peers ?? {};
   const isPlain = visiting.length === 0 && Object.keys(peers).length === 0 && !tasks.some(({ wave }) => wave > 0);
   const needs = needsOf(pod);
-  const constraints = (pod.placement ?? []).map(parseConstraint);
+  const constraints = constraintsOf(pod.placement);
   const policy = pod.policy ?? 'spread';
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);

@@ -64,7 +64,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, pod] of Object.entries(spec.pods)) {
     const path = `/pods/${name}`;
     const refusal =
-      refusalOfPlacement(pod, path) ??
+      refusalOfPlacement(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);

@@ -1,10 +1,15 @@
 import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HistoryReads } from '../history-reads.js';
-import { pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { countOf, pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { Placements } from '../placements.js';
 import { Reads } from '../reads.js';
 import { objectOf } from '../request-body.js';
 import { Writes } from '../writes.js';
+
+/** Agents that are named with their scores: the one that was chosen and the best of the others. */
+const SCORES_DEFAULT = 4;
+const SCORES_MAX = 100;
 
 @Controller('v1/tasks')
 export class TasksController {
@@ -12,6 +17,7 @@ export class TasksController {
     private readonly reads: Reads,
     private readonly writes: Writes,
     private readonly history: HistoryReads,
+    private readonly placements: Placements,
   ) {}
 
   @Get()
@@ -33,7 +39,10 @@ export class TasksController {
 
   @Get(':id/why')
   async why(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('id') id: string): Promise<void> {
-    await this.reads.answer(request, reply, { ask: 'why', id }, parametersOf(request, ['at']));
+    const { at, scores } = parametersOf(request, ['at', 'scores']);
+    const scoresMax = scores === undefined ? SCORES_DEFAULT : countOf('scores', scores, SCORES_MAX);
+    const query = { ask: 'why', id } as const;
+    await this.reads.answerWith(request, reply, { query, at }, (told) => this.placements.explain(told, scoresMax));
   }
 
   @Get(':id/history')

@@ -41,7 +41,7 @@ export function explain(world: World, id: string): Answer {
   };
 }
 
-function whyHere({ allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined): object {
+function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined): object {
   const held = grantOf(allocation, grant);
   const { state, agent, hostname, since, reason, message, exit, incarnation } = view;
   return {
@@ -52,9 +52,10 @@ function whyHere({ allocation }: Cell, view: TaskView, grant: GrantId, pod: PodV
     hostname,
     since: new Date(since).toISOString(),
     ...{ reason, message, exit },
-    ...(held === undefined
-      ? {}
-      : { grant: { id: grant, role: held.role, needs: held.needs, superseded: held.superseded === true } }),
+    grant: {
+      ...{ id: grant, cell },
+      ...(held === undefined ? {} : { role: held.role, needs: held.needs, superseded: held.superseded === true }),
+    },
     ...(pod === undefined ? {} : { pod: podPart(pod) }),
   };
 }
