@@ -7,6 +7,7 @@ export function taskLaunchOf(
   row: LaunchRow,
   template: TaskTemplate,
   agent: { readonly id: AgentId; readonly address: string },
+  links: NonNullable<TaskLaunch['links']>,
 ): TaskLaunch {
   return {
     launch: row.launch.launch,
@@ -15,6 +16,7 @@ export function taskLaunchOf(
     cpusMilli: template.cpusMilli,
     memoryMib: template.memoryMib,
     volumes: row.launch.volumes,
+    links,
     configs: template.configs,
   };
 }
