@@ -172,7 +172,8 @@ export class Agent {
   }
 
   get #identity() {
-    return { id: this.state.agent, address: this.#parts.facts.address };
+    const { address, faultDomain } = this.#parts.facts;
+    return { id: this.state.agent, address, ...faultDomain };
   }
 
   #act(effect: Effect): void {
