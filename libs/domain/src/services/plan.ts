@@ -142,22 +142,22 @@ function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): P
 
 /**
  * The first of these plans that the spec has, else one phase a pod type; pod types that it leaves out come last. Without a
- * word in the spec, pods with volumes start one by one, others all at once.
+ * word in the spec, pods with volumes start one by one, others and gangs all at once.
  */
 function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true): Layout {
   const given = plans.map((plan) => spec.plans?.[plan]).find((plan) => plan !== undefined);
   const phases = Object.entries(given?.phases ?? {}).map(([name, phase]): Layout['phases'][number] => ({
     name,
     pod: phase.pod,
-    strategy: phase.strategy ?? ('serial' as const),
+    strategy: phase.strategy ?? (spec.pods[phase.pod]?.gang === true ? ('parallel' as const) : ('serial' as const)),
     ...visitsOf(spec, phase),
   }));
   const names = new Set(phases.map(({ name }) => name));
   const placed = new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])));
   const left = complete ? Object.keys(spec.pods).filter((pod) => !placed.has(pod)) : [];
   const rest = left.map((pod): Layout['phases'][number] => {
-    const strategy = hasVolumes(spec.pods[pod]) ? ('serial' as const) : ('parallel' as const);
-    return { name: freeName(pod, names), pod, strategy };
+    const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
+    return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
   return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
 }

@@ -27,6 +27,8 @@ export interface Recipe {
   readonly needs: PodNeeds;
   readonly constraints: readonly Constraint[];
   readonly policy: 'pack' | 'spread';
+  /** Pods that are asked for together are placed all at once, or none of them. */
+  readonly gang: boolean;
   /** A port number that only one pod an agent can have. */
   readonly fixedPorts: boolean;
   /** Equal: the same in everything. */
@@ -55,6 +57,10 @@ export interface TaskRecipe {
 }
 
 const made = new WeakMap<PodSpec, Recipe>();
+/** By the pod spec as JSON, the oldest first: many services have pods alike, and each fold reads the same spec anew. */
+const alike = new Map<string, Recipe>();
+const ALIKE_MAX = 500;
+const ALIKE_LENGTH_MAX = 8_192;
 const parsed = new WeakMap<VersionRow, ServiceSpec>();
 
 /** The spec of a kept version, or nothing when that version is gone. */
@@ -86,7 +92,18 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   if (!Object.hasOwn(spec.pods, pod)) return undefined;
   const podSpec = spec.pods[pod]!;
   let recipe = made.get(podSpec);
-  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec, wavesOf(spec, pod))));
+  if (recipe === undefined) made.set(podSpec, (recipe = recipeLike(podSpec, wavesOf(spec, pod))));
+  return recipe;
+}
+
+function recipeLike(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined): Recipe {
+  const key = JSON.stringify(waves === undefined ? [pod] : [pod, ...waves]);
+  const known = alike.get(key);
+  if (known !== undefined) return known;
+  const recipe = makeRecipe(pod, waves);
+  if (key.length > ALIKE_LENGTH_MAX) return recipe;
+  if (alike.size >= ALIKE_MAX) alike.delete(alike.keys().next().value!);
+  alike.set(key, recipe);
   return recipe;
 }
 
@@ -140,7 +157,8 @@ function makeRecipe(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined
   const policy = pod.policy ?? 'spread';
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
-  const placeDigest = digestOf([needsDigest, constraints, policy]);
+  const gang = pod.gang ?? false;
+  const placeDigest = digestOf([needsDigest, constraints, policy, ...(gang ? ['gang'] : [])]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
@@ -150,6 +168,7 @@ function makeRecipe(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined
     needs,
     constraints,
     policy,
+    gang,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
     digest: digestOf([runDigest, placeDigest, essentials, peers, tasks.map(({ wave }) => wave)]),
     runDigest,

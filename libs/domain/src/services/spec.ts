@@ -1,7 +1,17 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import {
+  gangSizeMax,
+  placeOf,
+  type CheckSpec,
+  type PodSpec,
+  type PortSpec,
+  type ServiceSpec,
+  type TaskSpec,
+  type UriSpec,
+} from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
+import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -65,6 +75,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
+      refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
@@ -77,12 +88,36 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
   return refusalOfPlans(spec) ?? refusalOfPeers(spec);
 }
 
+/** Its pods get their places in one event, so all of them are asked for at once. */
+function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
+  if (pod.gang !== true) return undefined;
+  const most = gangSizeMax(recipeOf(spec, name)!.needs);
+  if (pod.count! > most)
+    return invalid(
+      `/pods/${name}/count`,
+      `is ${pod.count}, and ${most} such pods can be placed all at once`,
+      'fewer pods, or no gang',
+    );
+  for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
+    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
+      if (
+        of === name &&
+        (plan === 'deploy' || steps === undefined) &&
+        strategy !== undefined &&
+        strategy !== 'parallel'
+      )
+        return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
+  return undefined;
+}
+
 function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined {
   const taken = new Map<string, string>();
   const places = [
     ...Object.entries(pod.volumes ?? {}).map(
       ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
     ),
+    ...urisOf(pod.uris, `${path}/uris`),
+    ...Object.entries(pod.tasks).flatMap(([task, { uris }]) => urisOf(uris, `${path}/tasks/${task}/uris`)),
     ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
       Object.entries(configs ?? {}).map(
         ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
@@ -104,6 +139,10 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     taken.set(field, place);
   }
   return undefined;
+}
+
+function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [field: string, place: string])[] {
+  return (uris ?? []).map(({ dest, uri }, at) => [`${path}/${at}/dest`, dest ?? placeOf(uri)]);
 }
 
 /** Tasks of a pod share the agent's address, so a fixed port can be had once. */
