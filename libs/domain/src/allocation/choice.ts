@@ -23,12 +23,12 @@ import {
   type Found,
   type Wish,
 } from '@orrery/scheduling';
+import { whereItsVolumeIs, type AdoptingRow } from './adoption.js';
 import { evolve } from './evolve.js';
 import { isOpen } from './reasons.js';
 import { numbersAt } from './ranges.js';
 import { Round, type Look } from './round.js';
 import type { AllocationState } from './state.js';
-import { whereItsVolumeIs, type AdoptingRow } from './volumes.js';
 
 /** How the place of one pod was chosen, at the moment at which it was its turn. */
 export interface Choice {

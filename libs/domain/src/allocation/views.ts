@@ -17,6 +17,7 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { quotaReasons, Quotas } from './quotas.js';
@@ -24,8 +25,7 @@ import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
 import { SetPeers } from './set-peers.js';
-import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
+import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -90,6 +90,13 @@ export function usedOnAgent(state: AllocationState, agent: AgentId): Resources |
     : minus(amountsOf(row.capacity), amountsOf(state.agents.fleet.free(row.number)));
 }
 
+/** MiB that are free of the disks of their own, by name: of a MOUNT disk all or nothing. */
+export function disksFreeOn(state: AllocationState, agent: AgentId): ReadonlyMap<string, number> {
+  const row = state.agents.get(agent);
+  const free = row === undefined ? [] : (state.agents.fleet.free(row.number).disks ?? []);
+  return new Map(free.map(({ name, sizeMib }) => [name, sizeMib]));
+}
+
 /** Every role that was ever named, with its weight and what is charged to it. */
 export function* rolesInUse(
   state: AllocationState,
@@ -114,11 +121,12 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const obstacle = quotaAfter(state, row, 0);
+  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const { adoption } = first;
+  const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
-  const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
   return withSession(state, row.role, (session) => {
-    const filters = lookFor(state, session, row, 0).filters();
+    const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
     return reasonsOf(state, [...own, ...filters], examplesMax);
   });
@@ -126,12 +134,14 @@ export function explainPending(
 
 function quotaAfter(
   state: AllocationState,
-  { role, needs }: PlacementRequest,
+  row: Pick<AdoptingRow, 'role' | 'needs' | 'adoption'>,
   pods: number,
 ): QuotaObstacle | undefined {
+  const { role } = row;
+  const needs = chargedNeedsOf(row);
   const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
-  quotas.give(role, times(needsOf(needs), pods));
-  return quotas.room(role, needsOf(needs), 1).obstacle;
+  quotas.give(role, times(needs, pods));
+  return quotas.room(role, needs, 1).obstacle;
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -144,7 +154,7 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   const wanted = countIn(request.indexes);
   const { pods } = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen()).room(
     request.role,
-    needsOf(request.needs),
+    chargedNeedsOf(request),
     wanted,
   );
   return withSession(state, request.role, (session) => {
@@ -180,8 +190,13 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
   return value;
 }
 
-function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
-  const { needs, policy, avoid } = request;
+function lookFor(
+  state: AllocationState,
+  session: Session,
+  request: PlacementRequest & Pick<AdoptingRow, 'adoption'>,
+  count: number,
+): Found {
+  const { policy, avoid } = request;
   const peers = new SetPeers(state).of(request);
-  return session.place({ needs: needsOf(needs), rules: rulesOf(state, request), policy, avoid, peers }, count);
+  return session.place({ needs: placeNeedsOf(request), rules: rulesOf(state, request), policy, avoid, peers }, count);
 }
