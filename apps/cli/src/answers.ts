@@ -9,6 +9,8 @@ export interface Service {
     Record<string, { readonly count: number; readonly running: number; readonly ready?: number }>
   >;
   readonly plan: { readonly name: string; readonly status: string } | null;
+  /** What it was installed from. */
+  readonly package?: { readonly name: string; readonly version: string };
   /** Of one service alone. */
   readonly spec?: { readonly pods: Readonly<Record<string, { readonly tasks: object }>> };
 }
@@ -167,6 +169,28 @@ export interface Endpoint {
   readonly address: readonly string[];
   readonly dns?: readonly string[];
   readonly vip?: string;
+}
+
+export interface PackageLine {
+  readonly name: string;
+  readonly version: string;
+  readonly versions: readonly string[];
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly repository: string;
+}
+
+/** One version of a package. */
+export interface Package extends PackageLine {
+  readonly upgradesFrom?: readonly string[];
+  readonly notes?: { readonly preInstall?: string; readonly postInstall?: string };
+  /** JSON Schema of its options. */
+  readonly config: object;
+}
+
+export interface RepositoryLine {
+  readonly name: string;
+  readonly uri: string;
 }
 
 export interface StreamedEvent {

@@ -17,6 +17,8 @@ export interface Outcome {
   readonly commandId: string;
   readonly position: string;
   readonly status: 'pending' | 'accepted' | 'refused';
+  /** The service, agent or role that it is about. */
+  readonly subject?: string;
   readonly plans?: readonly { readonly service: string; readonly plan: string }[];
 }
 
@@ -78,10 +80,11 @@ export class GatewayClient {
     return outcome;
   }
 
-  /** Asks a question whose body is too large for an address, such as a dry run; changes nothing. */
-  async ask<Value>(method: 'PUT' | 'POST', path: string, query: Query, body: unknown): Promise<Value> {
-    const headers = { ...this.#reading({}), 'content-type': 'application/json' };
-    const response = await this.#fetch(path, query, { method, headers, body: JSON.stringify(body) });
+  /** What is no command: a question whose body is too large for an address, or a setting that may be made twice. */
+  async ask<Value>(method: 'PUT' | 'POST' | 'DELETE', path: string, query: Query, body?: object): Promise<Value> {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const headers = { ...this.#reading({}), ...(body !== undefined && { 'content-type': 'application/json' }) };
+    const response = await this.#fetch(path, query, { method, headers, ...sent });
     return (await response.json()) as Value;
   }
 

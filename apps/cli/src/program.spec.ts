@@ -79,6 +79,20 @@ describe('orrery', () => {
     expect((await orrery('service list -o name')).out).toBe('hello\n');
   });
 
+  it('lists of all services those that were installed from a package', async () => {
+    const installed = { ...hello, name: 'events', package: { name: 'kafka', version: '4.1.1' } };
+    answer = (_, response) => response.end(JSON.stringify({ items: [hello, installed], next: null }));
+    expect((await orrery('package list')).out).toBe(
+      'PACKAGE  VERSION  SERVICE  STATE\nkafka    4.1.1    events   ACTIVE\n',
+    );
+  });
+
+  it('uninstalls no service that is not of the package', async () => {
+    answer = (_, response) => response.end(JSON.stringify(hello));
+    expect(await orrery('package uninstall kafka --name hello --yes')).toMatchObject({ code: 3 });
+    expect(seen.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  });
+
   it('reads a long list page by page', async () => {
     answer = ({ url }, response) => {
       const second = url.includes('cursor=two');

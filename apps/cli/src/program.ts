@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
+import { addCatalog } from './catalog-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -38,6 +39,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
+  addCatalog(program, add, { listing, output, changing, yes });
   addPast(program, add);
   addTools(program, add);
   return program;

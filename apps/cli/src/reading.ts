@@ -15,11 +15,18 @@ export function momentOf(text: string): string {
   return agoMs === undefined ? text : new Date(Date.now() - agoMs).toISOString();
 }
 
-/** Reads a list and prints it; with `--watch` again whenever something happens. */
-export async function showList<Item>(call: Call, path: string, query: Query, listing: Listing<Item>): Promise<void> {
+/** Reads a list and prints it, or those of it that are meant; with `--watch` again whenever something happens. */
+export async function showList<Item>(
+  call: Call,
+  path: string,
+  query: Query,
+  listing: Listing<Item>,
+  isMeant: (item: Item) => boolean = () => true,
+): Promise<void> {
   const limit = call.options['limit'] as number | undefined;
   await watching(call, query['service'] as string | undefined, async () => {
-    await call.output.list(await call.gateway.list<Item>(path, { ...query, ...atOf(call) }, limit), listing);
+    const items = await call.gateway.list<Item>(path, { ...query, ...atOf(call) }, limit);
+    await call.output.list(items.filter(isMeant), listing);
   });
 }
 

@@ -10,18 +10,23 @@ export interface NamedSpec {
 
 /** The service specs of `-f`: YAML or JSON, many documents in one file are many services. */
 export async function readSpecs(call: Call): Promise<NamedSpec[]> {
-  const file = call.options['file'] as string;
+  const { place, documents } = await readDocuments(call, call.options['file'] as string);
+  return documents.map((spec) => named(place, spec));
+}
+
+/** The documents of a file of YAML or JSON; `-` is stdin. */
+export async function readDocuments(call: Call, file: string): Promise<{ place: string; documents: unknown[] }> {
   const place = file === '-' ? 'stdin' : file;
   const text =
     file === '-' ? await call.surroundings.readInput() : await readText(resolve(call.surroundings.folder, file));
   const { parseAllDocuments } = await import('yaml');
-  const documents = parseAllDocuments(text);
-  const broken = [...documents].flatMap((document) => document.errors)[0];
+  const parsed = parseAllDocuments(text);
+  const broken = [...parsed].flatMap((document) => document.errors)[0];
   if (broken !== undefined)
     throw new CliError('malformed', `${place}: ${broken.message.trim()}`, { remedy: 'it must be YAML or JSON' });
-  const specs = [...documents].map((document) => document.toJS() as unknown).filter((spec) => spec !== null);
-  if (specs.length === 0) throw new CliError('malformed', `${place} is empty`);
-  return specs.map((spec) => named(place, spec));
+  const documents = [...parsed].map((document) => document.toJS() as unknown).filter((each) => each !== null);
+  if (documents.length === 0) throw new CliError('malformed', `${place} is empty`);
+  return { place, documents };
 }
 
 function named(place: string, spec: unknown): NamedSpec {

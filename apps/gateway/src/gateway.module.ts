@@ -12,6 +12,7 @@ import { EventsController } from './http/controllers/events.controller.js';
 import { KeptController } from './http/controllers/kept.controller.js';
 import { OperationsController } from './http/controllers/operations.controller.js';
 import { PastController } from './http/controllers/past.controller.js';
+import { PackagesController } from './http/controllers/packages.controller.js';
 import { RolesController } from './http/controllers/roles.controller.js';
 import { SandboxesController } from './http/controllers/sandboxes.controller.js';
 import { ServicesController } from './http/controllers/services.controller.js';
@@ -27,6 +28,8 @@ import { TaskLogs } from './http/task-logs.js';
 import { TaskStreams } from './http/task-streams.js';
 import { Writes } from './http/writes.js';
 import { GatewayMetrics } from './metrics.js';
+import { Packages } from './packages/packages.js';
+import { Repositories } from './packages/repositories.js';
 import { ReadModel } from './read-model/read-model.js';
 import { GatewaySettings } from './settings.js';
 import { LogTail } from './streams/log-tail.js';
@@ -56,6 +59,7 @@ export class GatewayModule {
       { provide: History, useValue: history },
       { provide: LogTail, useValue: new LogTail(log) },
       { provide: StreamInput, useValue: new StreamInput(log, systemClock) },
+      { provide: Repositories, useValue: new Repositories(settings.repositoriesFile) },
       { provide: Registry, useValue: registry },
     ];
     return {
@@ -67,6 +71,7 @@ export class GatewayModule {
         KeptController,
         SandboxesController,
         AgentsController,
+        PackagesController,
         RolesController,
         KeptController,
         CommandsController,
@@ -80,6 +85,7 @@ export class GatewayModule {
         Reads,
         Writes,
         HistoryReads,
+        Packages,
         Placements,
         Doctor,
         TaskStreams,

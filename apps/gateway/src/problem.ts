@@ -25,6 +25,18 @@ const gatewayStatus = {
   'not-a-file': 422,
   'time-over': 422,
   'no-terminal': 422,
+  'unknown-package': 404,
+  'unknown-package-version': 404,
+  'unknown-repository': 404,
+  'package-already-installed': 409,
+  'package-not-installed': 404,
+  'unknown-option': 400,
+  'invalid-option': 400,
+  'not-renderable': 422,
+  'no-upgrade-path': 422,
+  'broken-package': 502,
+  'repository-away': 503,
+  'too-many-repositories': 422,
   internal: 500,
 } as const;
 

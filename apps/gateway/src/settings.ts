@@ -24,6 +24,11 @@ export class GatewaySettings {
     return this.process.lanes;
   }
 
+  /** The list of package repositories. */
+  get repositoriesFile(): string {
+    return join(this.process.home, 'repositories.json');
+  }
+
   /** Where this process says at which address it really listens. */
   get addressFile(): string {
     return join(this.process.home, 'run', `${this.process.instance}.json`);

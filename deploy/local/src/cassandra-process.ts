@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { classPath, type JarSet } from './artifacts.js';
 import { classArchive } from './class-archive.js';
 import { readTextIfThere, writeWhole } from './files.js';
+import { compilerFlags } from './jvm-flags.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
 import { renderTemplate } from './templates.js';
@@ -40,6 +41,7 @@ export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec 
         file: join(javaHome, 'bin', 'java'),
         args: [
           ...[`-Xmx${heapMib}m`, `-Xms${heapMib / 2}m`, '-XX:+UseG1GC', '-XX:MaxDirectMemorySize=256m'],
+          ...compilerFlags(),
           ...['-XX:+ExitOnOutOfMemoryError', ...archive.flags, `@${jvmOptions}`, '-cp', classPath(jarFolder)],
           'org.apache.cassandra.service.CassandraDaemon',
         ],

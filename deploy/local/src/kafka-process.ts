@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { classPath, type JarSet } from './artifacts.js';
 import { classArchive } from './class-archive.js';
 import { readTextIfThere } from './files.js';
+import { compilerFlags } from './jvm-flags.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
 import { renderTemplate } from './templates.js';
@@ -61,6 +62,7 @@ export function kafkaProcess(options: KafkaProcessOptions): ProcessSpec {
         `-Xms${options.heapMib / 2}m`,
         '-XX:+UseG1GC',
         '-XX:MaxGCPauseMillis=20',
+        ...compilerFlags(),
       ];
       return {
         file: java,

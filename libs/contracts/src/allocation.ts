@@ -1,5 +1,6 @@
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
-import type { Capacity, Constraint, FaultDomain, PodNeeds } from './resources.js';
+import type { Capacity, FaultDomain, PodNeeds } from './resources.js';
+import type { Constraint, Neighbour } from './rules.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
 import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
@@ -77,6 +78,8 @@ export type AllocationEvent =
         readonly pod: string;
         readonly needs: PodNeeds;
         readonly grants: IdRuns;
+        /** Pods that these avoid, and that therefore may not come where these are. */
+        readonly avoids?: readonly Neighbour[];
       };
     }
   | {

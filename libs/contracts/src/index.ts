@@ -10,6 +10,7 @@ export * from './journal.js';
 export * from './outcomes.js';
 export * from './refusals.js';
 export * from './resources.js';
+export * from './rules.js';
 export * from './schedulers.js';
 export * from './schema.js';
 export * from './service-spec.js';

@@ -47,6 +47,7 @@ export const refusalStatus = {
   'task-runs': 409,
   'not-yours': 403,
   'unknown-request': 404,
+  'invalid-placement': 422,
   'unknown-quota': 404,
   'unknown-reservation': 404,
   'unknown-volume': 404,

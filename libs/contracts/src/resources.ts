@@ -75,19 +75,3 @@ export const Volume = Type.Object({
   disk: Type.Optional(Type.String()),
 });
 export type Volume = Static<typeof Volume>;
-
-/** Marathon's constraint: field, operator, value. */
-export const Constraint = Type.Object({
-  field: Type.String(),
-  operator: Type.Union(
-    (['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'UNLIKE', 'MAX_PER', 'IS'] as const).map((operator) =>
-      Type.Literal(operator),
-    ),
-  ),
-  value: Type.Optional(Type.String()),
-});
-export type Constraint = {
-  field: string;
-  operator: 'UNIQUE' | 'CLUSTER' | 'GROUP_BY' | 'LIKE' | 'UNLIKE' | 'MAX_PER' | 'IS';
-  value?: string;
-};

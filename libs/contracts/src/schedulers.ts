@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
-import { Constraint, type PodNeeds } from './resources.js';
+import type { PodNeeds } from './resources.js';
+import { Constraint } from './rules.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
 import type { IdRuns, Members } from './sets.js';

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { PlacementSpec } from './rules.js';
 
 /**
  * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
@@ -107,12 +108,7 @@ export const PodSpec = Type.Object(
   {
     count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
     image: Type.Optional(Type.String({ description: 'absent: the exec runtime' })),
-    placement: Type.Optional(
-      Type.Array(Type.Array(Type.Union([Type.String(), Type.Number()]), { minItems: 2, maxItems: 3 }), {
-        maxItems: 64,
-        description: 'Marathon constraints: [field, operator, value]',
-      }),
-    ),
+    placement: Type.Optional(PlacementSpec),
     policy: Type.Optional(
       Type.Union([Type.Literal('pack'), Type.Literal('spread')], {
         description: 'fill agents up, or keep load even (default)',
@@ -143,9 +139,19 @@ export const PlanSpec = Type.Object(
   strict,
 );
 
+export const PackageRef = Type.Object(
+  {
+    name: name('package name'),
+    version: Type.String({ minLength: 1, maxLength: 63 }),
+    options: Type.Record(Type.String(), Type.Unknown(), { description: 'those that were chosen, without defaults' }),
+  },
+  { ...strict, description: 'what the service was rendered from; written by install and update' },
+);
+
 export const ServiceSpec = Type.Object(
   {
     name: name('service name'),
+    package: Type.Optional(PackageRef),
     role: Type.Optional(Type.String({ pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$', maxLength: 255 })),
     cell: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: by the hash of the name' })),
     pods: Type.Record(name('pod type'), PodSpec, { minProperties: 1, maxProperties: 64 }),
@@ -189,5 +195,6 @@ export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
+export type PackageRef = Static<typeof PackageRef>;
 export type PlanSpec = Static<typeof PlanSpec>;
 export type PlanStrategy = Static<typeof PlanStrategy>;

@@ -1,9 +1,9 @@
 export { minus, NOTHING, plus, times, type Amounts } from './amounts.js';
-export type { Peer, Rule } from './constraints/constraint.js';
+export type { FieldRule, Neighbour, NeighbourNodes, Peer, Rule } from './constraints/constraint.js';
 export { contradictionOf, type Contradiction } from './constraints/contradiction.js';
 export { GPUS_FIELD } from './constraints/field.js';
-export { effectOf } from './constraints/constraints.js';
-export { patternProblem } from './constraints/pattern.js';
+export { ruleProblem } from './constraints/rule-problem.js';
+export { effectOf, fieldsOf, flattened, leavesOf, neighbourIn } from './constraints/rules.js';
 export type { FairShare, Pool, ResourceName, ShareLevel, Shares, Standing, Turn } from './fair-share.js';
 export { hierarchicalDominantShares, ShareTree } from './fair-share-tree.js';
 export type { Filter } from './filters/filter.js';

@@ -1,26 +1,26 @@
-import type { GroupBy } from './constraints/group-by.js';
+import type { Balancing } from './constraints/constraint.js';
 import { Heap } from './heap.js';
 import type { Node } from './node.js';
 import type { NodeRanking } from './node-ranking.js';
 
 /**
- * The best node of a ranking, where GROUP_BY closes whole groups for a while. Nodes with the same values of all GROUP_BY
- * fields share a lane; the lanes stand in a heap by their best node. A lane that a constraint closes is parked with it, and
- * comes back when the fewest of that constraint rise: each placement parks few lanes, so nothing is looked at again and again.
+ * The best node of a ranking, where GROUP_BY and the like close whole groups for a while. Nodes with the same values of all
+ * fields of such rules share a lane; the lanes stand in a heap by their best node. A lane that a constraint closes is parked
+ * with it, and comes back when that constraint opens: GROUP_BY does so rarely, so nothing is looked at again and again.
  */
 export class Lanes {
   readonly #ranking: NodeRanking;
   readonly #nodes: readonly (Node | undefined)[];
-  readonly #balancing: readonly GroupBy[];
+  readonly #balancing: readonly Balancing[];
   readonly #open: Heap;
-  readonly #parked: { lanes: number[]; fewest: number }[];
+  readonly #parked: { lanes: number[]; openings: number }[];
   readonly #setAside: number[] = [];
 
-  constructor(ranking: NodeRanking, nodes: readonly (Node | undefined)[], balancing: readonly GroupBy[]) {
+  constructor(ranking: NodeRanking, nodes: readonly (Node | undefined)[], balancing: readonly Balancing[]) {
     this.#ranking = ranking;
     this.#nodes = nodes;
     this.#balancing = balancing;
-    this.#parked = balancing.map(({ fewest }) => ({ lanes: [], fewest }));
+    this.#parked = balancing.map(({ openings }) => ({ lanes: [], openings }));
     const lanes: number[] = [];
     for (let lane = 0; lane < ranking.candidates.lanes; lane += 1)
       if (ranking.top(lane) !== undefined) lanes.push(lane);
@@ -74,9 +74,9 @@ export class Lanes {
 
   #comeBack(): void {
     for (const [index, parked] of this.#parked.entries()) {
-      const { fewest } = this.#balancing[index]!;
-      if (fewest === parked.fewest) continue;
-      parked.fewest = fewest;
+      const { openings } = this.#balancing[index]!;
+      if (openings === parked.openings) continue;
+      parked.openings = openings;
       for (const lane of parked.lanes.splice(0)) this.#open.push(lane);
     }
   }

@@ -1,6 +1,7 @@
-import { constraintsOf } from './constraints/constraints.js';
-import type { Rule } from './constraints/constraint.js';
+import { constraintsOf, NOBODY } from './constraints/constraints.js';
+import { isFieldRule, type Rule } from './constraints/constraint.js';
 import { fieldOf } from './constraints/field.js';
+import { effectOf, fieldsOf, flattened } from './constraints/rules.js';
 import type { Filter } from './filters/filter.js';
 import type { DiskNeed } from './disk-set.js';
 import type { Fleet } from './fleet.js';
@@ -80,34 +81,37 @@ export class Suitability {
   }
 }
 
-/** Open nodes that fixed constraints leave, in groups by the values of the fields that GROUP_BY names: facts alone. */
+/** Open nodes that fixed constraints leave, in groups by the values of the fields of balancing ones: facts alone. */
 export class Candidates {
   readonly numbers: readonly number[];
-  /** By number: the lane of the node, or -1. Nodes with equal values of all GROUP_BY fields share one. */
+  /** By number: the lane of the node, or -1. Nodes with equal values of all fields of balancing rules share one. */
   readonly laneOf: Int32Array;
   lanes = 0;
-  /** Nodes that have, between them, every value of every GROUP_BY field. */
+  /** Nodes that have, between them, every value of each of those fields. */
   readonly samples: Node[] = [];
 
   constructor(fleet: Fleet, rules: readonly Rule[], among: readonly number[] = fleet.open) {
-    const fixed = constraintsOf(rules, []).fixed;
+    const fixed = constraintsOf(rules, NOBODY).fixed;
     this.numbers = fixed.length === 0 ? among : among.filter((number) => passesAll(fixed, fleet.nodes[number]!));
     this.laneOf = new Int32Array(fleet.nodes.length).fill(-1);
-    const fields = rules.filter(({ operator }) => operator === 'GROUP_BY').map(({ field }) => field);
-    if (fields.length === 0) {
+    const balancing = flattened(rules).filter((rule) => effectOf([rule]) === 'balancing');
+    if (balancing.length === 0) {
       for (const number of this.numbers) this.laneOf[number] = 0;
       this.lanes = 1;
-    } else this.#group(fleet, fields);
+    } else this.#group(fleet, balancing);
   }
 
-  #group(fleet: Fleet, fields: readonly string[]): void {
+  #group(fleet: Fleet, balancing: readonly Rule[]): void {
+    const fields = fieldsOf(balancing);
+    // A rule below another one may be passed without.
+    const needed = fields.map((field) => balancing.some((rule) => isFieldRule(rule) && rule.field === field));
     const lanes = new Map<string, number>();
     const known = fields.map(() => new Set<string>());
     for (const number of this.numbers) {
       const node = fleet.nodes[number]!;
       const values = fields.map((field) => fieldOf(field, node));
       if (values.some((value, at) => value !== undefined && isNew(known[at]!, value))) this.samples.push(node);
-      if (values.includes(undefined)) continue;
+      if (values.some((value, at) => value === undefined && needed[at])) continue;
       const key = JSON.stringify(values);
       const lane = lanes.get(key) ?? lanes.size;
       lanes.set(key, lane);
@@ -315,7 +319,9 @@ function keyOf({ needs, rules, policy }: Kind): string {
   let key = `${policy} ${cpusMilli} ${memoryMib} ${diskMib} ${gpus} ${ports.length}`;
   for (const { port } of ports) if (port !== 0) key += ` ${port}`;
   if (disks !== undefined && disks.length > 0) key += JSON.stringify(disks);
-  for (const { field, operator, value } of rules)
-    if (operator !== 'UNIQUE' && operator !== 'MAX_PER') key += JSON.stringify([operator, field, value]);
+  for (const rule of flattened(rules)) {
+    const effect = effectOf([rule]);
+    if (effect === 'fixed' || effect === 'balancing') key += JSON.stringify(rule);
+  }
   return key;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { Operator, Rule } from './constraints/constraint.js';
-import { effectOf } from './constraints/constraints.js';
+import type { FieldRule, Neighbour, Operator, Rule } from './constraints/constraint.js';
+import { effectOf } from './constraints/rules.js';
 import type { Fleet } from './fleet.js';
 import { funnelOf } from './funnel.js';
 import type { Needs, Node } from './node.js';
@@ -47,12 +47,32 @@ const values: Readonly<Record<Operator, readonly (string | undefined)[]>> = {
   MAX_PER: ['1', '2', '3'],
   IS: ['1', 'z2'],
 };
-const rule = fc
+const fieldRule = fc
   .tuple(fc.constantFrom('hostname', 'rack', '@zone'), fc.constantFrom(...operators), fc.nat(2))
-  .map(([field, operator, at]): Rule => {
+  .map(([field, operator, at]): FieldRule => {
     const value = values[operator][at % values[operator].length];
     return { field, operator, ...(value === undefined ? {} : { value }) };
   });
+
+const neighbour = fc.constantFrom<Neighbour>(
+  { pod: 'db' },
+  { service: 'shop', pod: 'db' },
+  { pod: 'db', field: 'rack' },
+  { service: 'shop', field: '@zone' },
+);
+const leaf = fc.oneof(
+  { weight: 4, arbitrary: fieldRule },
+  { weight: 1, arbitrary: neighbour.map((of): Rule => ({ avoid: of })) },
+  { weight: 1, arbitrary: neighbour.map((of): Rule => ({ colocate: of })) },
+);
+const ruleBelow = (parts: fc.Arbitrary<Rule>): fc.Arbitrary<Rule> =>
+  fc.oneof(
+    { weight: 5, arbitrary: leaf },
+    { weight: 1, arbitrary: fc.array(parts, { minLength: 1, maxLength: 3 }).map((and): Rule => ({ and })) },
+    { weight: 2, arbitrary: fc.array(parts, { minLength: 1, maxLength: 3 }).map((or): Rule => ({ or })) },
+    { weight: 1, arbitrary: parts.map((not): Rule => ({ not })) },
+  );
+const rule = ruleBelow(ruleBelow(leaf));
 
 const wishOf = (peerNodes: readonly Node[]) =>
   fc
@@ -65,9 +85,10 @@ const wishOf = (peerNodes: readonly Node[]) =>
       policy: fc.constantFrom('pack' as const, 'spread' as const),
       avoid: fc.subarray(['n000', 'n003']),
       peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
+      others: fc.subarray(peerNodes as Node[]),
       count: fc.integer({ min: 0, max: 12 }),
     })
-    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, count }) => {
+    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, others, count }) => {
       const needs: Needs = {
         cpusMilli: cpus * 500,
         memoryMib: memory * 500,
@@ -82,6 +103,8 @@ const wishOf = (peerNodes: readonly Node[]) =>
         policy,
         avoid,
         peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
+        // What is to stay is a part of what is there.
+        neighbours: ({ field }, by) => others.slice(field === undefined ? 0 : 1, by === 'avoid' ? 4 : 2),
       };
       return { wish, count };
     });
@@ -225,7 +248,7 @@ describe('placing on a fleet that lives on', () => {
         for (let pod = 0; pod < count; pod += 1) {
           // Each sees the pods before it as peers, as the allocator tells it.
           const added =
-            effectOf(wish.rules) === 'fixed'
+            effectOf(wish.rules) === 'fixed' || effectOf(wish.rules) === 'settled'
               ? []
               : numbers.map((number) => ({ node: oneByOne.nodes[number]!, count: 1 }));
           const one = session.place({ ...wish, peers: [...wish.peers, ...added] }, 1);

@@ -1,6 +1,5 @@
-import { constraintsOf, type Constraints } from './constraints/constraints.js';
-import type { Constraint, Peer } from './constraints/constraint.js';
-import type { GroupBy } from './constraints/group-by.js';
+import { constraintsOf, type Around, type Constraints } from './constraints/constraints.js';
+import type { Balancing, Constraint } from './constraints/constraint.js';
 import { avoidFilter } from './filters/avoid.js';
 import { enoughCpus, enoughDisk, enoughGpus, enoughMemory } from './filters/amount.js';
 import type { Filter } from './filters/filter.js';
@@ -13,11 +12,9 @@ import { Picks } from './picks.js';
 import { Candidates, NO_FIT, NodeRanking, Suitability, type Kind } from './node-ranking.js';
 
 /** Places for a number of identical pods. */
-export interface Wish extends Kind {
+export interface Wish extends Kind, Around {
   /** Ids of nodes not to be chosen. */
   readonly avoid: readonly string[];
-  /** Where pods of the set run already. */
-  readonly peers: readonly Peer[];
 }
 
 /** What was found, and the filters in the state in which the last pod found none: they can explain each node. */
@@ -56,7 +53,7 @@ export class Session {
   /** Up to `count` places, on any open node or on those of these numbers alone. */
   place(wish: Wish, count: number, among?: readonly number[]): Found {
     const fleet = this.#fleet;
-    const constraints = constraintsOf(wish.rules, wish.peers);
+    const constraints = constraintsOf(wish.rules, wish);
     const avoided = new Set(wish.avoid.map((id) => fleet.numberOf(id)));
     const open = among?.filter((number) => fleet.isOpen(number));
     const ranking = open === undefined ? fleet.rankings.of(wish, count) : undefined;
@@ -93,7 +90,7 @@ function filtersOf(
   needs: Needs,
   fixed: readonly Filter[],
   { narrowing }: Constraints,
-  balancing: readonly GroupBy[],
+  balancing: readonly Balancing[],
 ): Filter[] {
   const filters: Filter[] = [...fixed, ...narrowing, ...balancing];
   if (needs.cpusMilli > 0) filters.push(enoughCpus(needs.cpusMilli));
@@ -109,7 +106,7 @@ function filtersOf(
 interface Bounds {
   readonly avoided: ReadonlySet<unknown>;
   readonly narrowing: readonly Constraint[];
-  readonly balancing: readonly GroupBy[];
+  readonly balancing: readonly Balancing[];
 }
 
 /** One wish on its way through the nodes: takes the best, looks at it again, and so on. */
@@ -130,7 +127,10 @@ class Search {
     this.#disks = needs.disks ?? [];
     this.#suitability = suitability;
     this.#bounds = bounds;
-    this.#fillsUp = suitability.score.fillsUp && bounds.narrowing.length === 0 && bounds.balancing.length === 0;
+    this.#fillsUp =
+      suitability.score.fillsUp &&
+      bounds.narrowing.every(({ effect }) => effect === 'settled') &&
+      bounds.balancing.length === 0;
   }
 
   many(ranking: NodeRanking, count: number): void {

@@ -1,4 +1,4 @@
-import type { Peer, Rule } from './constraints/constraint.js';
+import type { FieldRule, NeighbourNodes, Peer, Rule } from './constraints/constraint.js';
 import { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
 import type { Picks } from './picks.js';
@@ -22,9 +22,16 @@ export function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): 
   const places: Place[] = [];
   while (places.length < count) {
     const counts = countsOf(wish.peers, places, nodes);
-    const eligible = now.filter((node) => !wish.avoid.includes(node.id) && passesFixed(wish.rules, node));
+    const { neighbours } = wish;
+    const rules = partsOf(wish.rules);
+    const fixed = rules.filter(speaksOfFacts);
+    const nobody = { placed: [], eligible: [], neighbours };
+    const eligible = now.filter(
+      (node) => !wish.avoid.includes(node.id) && fixed.every((rule) => holds(rule, node, nobody)),
+    );
+    const around = { placed: counts, eligible, neighbours };
     const able = eligible.filter(
-      (node) => passesPeers(wish.rules, node, counts, eligible) && hasRoom(node, wish.needs),
+      (node) => rules.every((rule) => holds(rule, node, around)) && hasRoom(node, wish.needs),
     );
     const best = able
       .map((node) => ({ node, use: useOf(node, wish.needs) }))
@@ -78,33 +85,57 @@ function fieldValue(field: string, node: Node): string | undefined {
   return field === 'hostname' ? node.hostname : field === '@zone' ? node.faultDomain.zone : node.attributes[field];
 }
 
-function passesFixed(rules: readonly Rule[], node: Node): boolean {
-  return rules.every(({ field, operator, value }) => {
-    const found = fieldValue(field, node);
-    if (operator === 'IS' || (operator === 'CLUSTER' && value !== undefined)) return found === value;
-    if (operator === 'LIKE') return found !== undefined && new RegExp(`^(?:${value})$`).test(found);
-    if (operator === 'UNLIKE') return found === undefined || !new RegExp(`^(?:${value})$`).test(found);
-    return true;
-  });
+/** All that a rule can ask about beside the node itself. */
+interface Situation {
+  readonly placed: readonly Node[];
+  readonly eligible: readonly Node[];
+  readonly neighbours: NeighbourNodes;
 }
 
-function passesPeers(rules: readonly Rule[], node: Node, placed: readonly Node[], eligible: readonly Node[]): boolean {
-  return rules.every(({ field, operator, value }) => {
-    const found = fieldValue(field, node);
-    const countOf = (wanted: string) => placed.filter((peer) => fieldValue(field, peer) === wanted).length;
-    if (operator === 'UNIQUE') return found !== undefined && countOf(found) === 0;
-    if (operator === 'MAX_PER') return found !== undefined && countOf(found) < Number(value);
-    if (operator === 'CLUSTER' && value === undefined) {
-      const values = new Set(placed.map((peer) => fieldValue(field, peer)).filter((other) => other !== undefined));
-      return found !== undefined && (values.size === 0 || (values.size === 1 && values.has(found)));
-    }
-    if (operator !== 'GROUP_BY') return true;
-    const groups = [...new Set(eligible.map((other) => fieldValue(field, other)))].filter(
-      (group) => group !== undefined,
-    );
-    const fewest = groups.length < Number(value ?? 0) ? 0 : Math.min(...groups.map(countOf));
-    return found !== undefined && countOf(found) <= fewest;
-  });
+function speaksOfFacts(rule: Rule): boolean {
+  if ('and' in rule) return rule.and.every(speaksOfFacts);
+  if ('or' in rule) return rule.or.every(speaksOfFacts);
+  if ('not' in rule) return speaksOfFacts(rule.not);
+  if (!('operator' in rule)) return false;
+  return ['IS', 'LIKE', 'UNLIKE'].includes(rule.operator) || (rule.operator === 'CLUSTER' && rule.value !== undefined);
+}
+
+/** What must hold at once, in parts. */
+function partsOf(rules: readonly Rule[]): Rule[] {
+  return rules.flatMap((rule) => ('and' in rule ? partsOf(rule.and) : [rule]));
+}
+
+function holds(rule: Rule, node: Node, around: Situation): boolean {
+  if ('and' in rule) return rule.and.every((part) => holds(part, node, around));
+  if ('or' in rule) return rule.or.some((part) => holds(part, node, around));
+  if ('not' in rule) return !holds(rule.not, node, around);
+  if ('avoid' in rule) return !isNear(node, [...around.neighbours(rule.avoid, 'avoid')], rule.avoid.field);
+  if ('colocate' in rule) return isNear(node, [...around.neighbours(rule.colocate, 'colocate')], rule.colocate.field);
+  return holdsOfField(rule, node, around);
+}
+
+function isNear(node: Node, others: readonly Node[], field: string | undefined): boolean {
+  if (field === undefined) return others.some(({ id }) => id === node.id);
+  const found = fieldValue(field, node);
+  return found !== undefined && others.some((other) => fieldValue(field, other) === found);
+}
+
+function holdsOfField({ field, operator, value }: FieldRule, node: Node, { placed, eligible }: Situation): boolean {
+  const found = fieldValue(field, node);
+  const countOf = (wanted: string) => placed.filter((peer) => fieldValue(field, peer) === wanted).length;
+  if (operator === 'IS' || (operator === 'CLUSTER' && value !== undefined)) return found === value;
+  if (operator === 'LIKE') return found !== undefined && new RegExp(`^(?:${value})$`).test(found);
+  if (operator === 'UNLIKE') return found === undefined || !new RegExp(`^(?:${value})$`).test(found);
+  if (operator === 'UNIQUE') return found !== undefined && countOf(found) === 0;
+  if (operator === 'MAX_PER') return found !== undefined && countOf(found) < Number(value);
+  if (operator === 'CLUSTER') {
+    const values = new Set(placed.map((peer) => fieldValue(field, peer)).filter((other) => other !== undefined));
+    return found !== undefined && (values.size === 0 || (values.size === 1 && values.has(found)));
+  }
+  const groups = [...new Set(eligible.map((other) => fieldValue(field, other)))].filter((group) => group !== undefined);
+  if (groups.length === 0) return found !== undefined && countOf(found) === 0;
+  const fewest = groups.length < Number(value ?? 0) ? 0 : Math.min(...groups.map(countOf));
+  return found !== undefined && countOf(found) <= fewest;
 }
 
 function hasRoom({ free }: Node, needs: Needs): boolean {
@@ -174,5 +205,5 @@ export function example({ id = 'a', ...more }: Partial<Node['free']> & { id?: st
 
 export function wishFor(needs: Partial<Needs>): Wish {
   const all = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0, ports: [], ...needs };
-  return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [] };
+  return { needs: all, rules: [], policy: 'pack', avoid: [], peers: [], neighbours: () => [] };
 }

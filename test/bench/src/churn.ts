@@ -57,9 +57,12 @@ export async function churn(options: BenchmarkOptions): Promise<BenchmarkResult>
         stopped_per_s: round(run.ended.total / lastsS),
         behind_at_the_end_s: round(behindMs / 1000),
         cpu_cores: Object.fromEntries(
-          Object.entries(spent).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds / (lastsS + behindMs / 1000))]),
+          Object.entries(spent.processes).map(([name, { cpuSeconds }]) => [
+            name,
+            round(cpuSeconds / (lastsS + behindMs / 1000)),
+          ]),
         ),
-        rss_mib: Object.fromEntries(Object.entries(spent).map(([name, { rssMib }]) => [name, rssMib])),
+        rss_mib: Object.fromEntries(Object.entries(spent.processes).map(([name, { rssMib }]) => [name, rssMib])),
         resting_rss_mib: restingMib,
       },
       spread: {},

@@ -64,7 +64,7 @@ export async function fanOut(options: BenchmarkOptions): Promise<BenchmarkResult
         order_bytes_per_task: round(written / tasks),
         delivered_bytes: delivered,
         delivered_per_order_byte: round(delivered / written),
-        kafka_cpu_s: round(spent['kafka']?.cpuSeconds ?? 0),
+        kafka_cpu_s: round(spent.processes['kafka']?.cpuSeconds ?? 0),
       },
       spread: {},
     };

@@ -2,9 +2,9 @@ import { eachIdRun, type ClusterEvent } from '@orrery/contracts';
 import { Clients } from './clients.js';
 import { markJournals, readJournal, type Marks } from './journal-reading.js';
 import { allRun, applyService, durability } from './many-tasks.js';
-import type { BenchmarkOptions } from './options.js';
+import { profilesOf, type BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
-import { SimulatedCluster } from './simulated-cluster.js';
+import { SimulatedCluster, threadSeconds } from './simulated-cluster.js';
 import { percentile, round } from './statistics.js';
 
 const AGENTS = 1000;
@@ -19,7 +19,7 @@ const WARM_UP = 500;
 export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { agents = AGENTS } = options;
   const bursts = options.tasks === undefined ? BURSTS : [Math.ceil(options.tasks / 10), options.tasks];
-  const cluster = await SimulatedCluster.start({ agents, launches: 100_000 });
+  const cluster = await SimulatedCluster.start({ agents, launches: 100_000, ...profilesOf(options) });
   try {
     const clients = await Clients.connect(cluster.brokers, CLIENTS);
     if (!options.cold) await burst(cluster, clients, 'warm', WARM_UP, options);
@@ -49,8 +49,11 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
         ...rates,
         start_p50_ms: round(percentile(starts, 0.5)),
         start_p99_ms: round(percentile(starts, 0.99)),
-        rss_mib: Object.fromEntries(Object.entries(spent).map(([name, { rssMib }]) => [name, rssMib])),
-        cpu_s: Object.fromEntries(Object.entries(spent).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds)])),
+        rss_mib: Object.fromEntries(Object.entries(spent.processes).map(([name, { rssMib }]) => [name, rssMib])),
+        cpu_s: Object.fromEntries(
+          Object.entries(spent.processes).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds)]),
+        ),
+        ...threadSeconds(spent.threads),
       },
       spread: {},
     };

@@ -3,11 +3,11 @@ import { eventually } from '@orrery/testing';
 import { Clients, type OutgoingCommand } from './clients.js';
 import { HistoryWatch } from './history-watch.js';
 import { markJournals, readRun, type Run } from './journal-reading.js';
-import type { BenchmarkOptions } from './options.js';
+import { profilesOf, type BenchmarkOptions } from './options.js';
 import { drawCurves } from './picture.js';
 import type { Cost } from './process-costs.js';
 import type { BenchmarkResult } from './report.js';
-import { SimulatedCluster } from './simulated-cluster.js';
+import { SimulatedCluster, threadSeconds, type Costs } from './simulated-cluster.js';
 import { round } from './statistics.js';
 
 export interface ManyTasks {
@@ -35,7 +35,7 @@ export const durability = 'one broker, acks=all, no fsync per write; Cassandra c
  */
 export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { agents, clients: clientCount, tasks } = plan;
-  const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.1) });
+  const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.1), ...profilesOf(options) });
   try {
     const clients = await Clients.connect(cluster.brokers, clientCount);
     const emptyMib = cluster.resident();
@@ -76,7 +76,7 @@ interface Measured {
   readonly beganMs: number;
   readonly run: Run;
   readonly historyMs: number;
-  readonly costs: Readonly<Record<string, Cost>>;
+  readonly costs: Costs;
   readonly reports: number;
   readonly reportBytes: number;
 }
@@ -198,7 +198,7 @@ function figuresOf(measured: Measured, tasks: number): BenchmarkResult['metrics'
   const { scheduled, running } = run;
   const seconds = (ms: number) => round((ms - beganMs) / 1000);
   const byProcess = (of: (cost: Cost) => number) =>
-    Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, round(of(cost))]));
+    Object.fromEntries(Object.entries(costs.processes).map(([name, cost]) => [name, round(of(cost))]));
   const journals = Object.entries(run.volumes).flatMap(([domain, { commits, events, bytes }]) => [
     [`${domain}_commits`, commits],
     [`${domain}_events_per_task`, round(events / tasks)],
@@ -217,8 +217,9 @@ function figuresOf(measured: Measured, tasks: number): BenchmarkResult['metrics'
     report_bytes_per_task: round(measured.reportBytes / tasks),
     ...(Object.fromEntries(journals) as Record<string, number>),
     cpu_s: byProcess(({ cpuSeconds }) => cpuSeconds),
+    ...threadSeconds(costs.threads),
     rss_mib: byProcess(({ rssMib }) => rssMib),
-    rss_owners_and_readers_mib: Object.entries(costs)
+    rss_owners_and_readers_mib: Object.entries(costs.processes)
       .filter(([name]) => /^(master|allocator|service-manager|historian|gateway)-/.test(name))
       .reduce((sum, [, { rssMib }]) => sum + rssMib, 0),
   };

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** What `npm run bench -- NAME` may be told; each benchmark takes what it understands. */
@@ -13,10 +14,12 @@ export interface BenchmarkOptions {
   readonly runs?: number;
   /** Nothing ran before: JVMs and processes are cold. */
   readonly cold: boolean;
+  /** Write a profile of each process's measured time to DIR/profiles, and tell which threads used it. */
+  readonly profile: boolean;
 }
 
 export const usage = `usage: npm run bench -- NAME [--out DIR] [--agents N] [--tasks N] [--policy pack|spread] [--distinct-ports]
-                     [--minutes N] [--runs N] [--cold]`;
+                     [--minutes N] [--runs N] [--cold] [--profile]`;
 
 export class UsageError extends Error {}
 
@@ -33,6 +36,7 @@ export function readOptions(args: readonly string[]): { readonly name: string; r
       minutes: { type: 'string' },
       runs: { type: 'string' },
       cold: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
     },
   });
   const number = (name: 'agents' | 'tasks' | 'minutes' | 'runs') => {
@@ -42,12 +46,17 @@ export function readOptions(args: readonly string[]): { readonly name: string; r
     if (!(value > 0)) throw new UsageError(`--${name} is a number above 0, and not ${JSON.stringify(given)}`);
     return { [name]: value };
   };
-  const { out, policy, cold } = values;
+  const { out, policy, cold, profile } = values;
   if (policy !== 'pack' && policy !== 'spread')
     throw new UsageError(`--policy is pack or spread, and not ${JSON.stringify(policy)}`);
   const counts = { ...number('agents'), ...number('tasks'), ...number('minutes'), ...number('runs') };
   return {
     name: positionals[0] ?? '',
-    options: { out, policy, cold, distinctPorts: values['distinct-ports'], ...counts },
+    options: { out, policy, cold, profile, distinctPorts: values['distinct-ports'], ...counts },
   };
+}
+
+/** Where the profiles of a run go, if there are to be some. */
+export function profilesOf({ out, profile }: BenchmarkOptions): { readonly profiles?: string } {
+  return profile ? { profiles: join(out, 'profiles') } : {};
 }

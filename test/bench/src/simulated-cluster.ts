@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { KafkajsLog } from '@orrery/kafka';
 import { eventually, RealCluster } from '@orrery/testing';
-import { ProcessCosts, residentMib } from './process-costs.js';
+import { ProcessCosts, residentMib, type Cost } from './process-costs.js';
+import { round } from './statistics.js';
 
 export interface SimulatedClusterOptions {
   readonly agents: number;
@@ -10,28 +12,45 @@ export interface SimulatedClusterOptions {
   readonly launches: number;
   readonly knobs?: object;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where profiles go; absent: none are taken. */
+  readonly profiles?: string;
 }
 
 const REGISTERED_WITHIN_MS = 120_000;
+
+const JVMS = /^(kafka|cassandra)/;
+
+export interface Costs {
+  readonly processes: Readonly<Record<string, Cost>>;
+  /** Seconds by kind of thread when profiles are taken. */
+  readonly threads: Readonly<Record<string, number>>;
+}
 
 /** The whole product with a simulated fleet, and what a benchmark asks of it. */
 export class SimulatedCluster {
   readonly log: KafkajsLog;
   readonly #cluster: RealCluster;
+  readonly #profiled: boolean;
 
-  private constructor(cluster: RealCluster) {
+  private constructor(cluster: RealCluster, profiled: boolean) {
     this.#cluster = cluster;
+    this.#profiled = profiled;
     this.log = new KafkajsLog({ brokers: [...cluster.endpoints.kafka], clientId: 'bench' });
   }
 
   /** Up, and every agent open for placements. */
-  static async start({ agents, launches, knobs, environment }: SimulatedClusterOptions): Promise<SimulatedCluster> {
+  static async start(options: SimulatedClusterOptions): Promise<SimulatedCluster> {
+    const { agents, launches, knobs, environment, profiles } = options;
     const cluster = await RealCluster.start({
       agents,
       simulate: true,
-      environment: { ...environment, ORRERY_SIMULATE: JSON.stringify({ launches, ...knobs }) },
+      environment: {
+        ...environment,
+        ...(profiles === undefined ? {} : profilerEnvironment(profiles)),
+        ORRERY_SIMULATE: JSON.stringify({ launches, ...knobs }),
+      },
     });
-    const simulated = new SimulatedCluster(cluster);
+    const simulated = new SimulatedCluster(cluster, profiles !== undefined);
     try {
       await eventually(async () => (await simulated.fleet())['registered'] === agents, {
         withinMs: REGISTERED_WITHIN_MS,
@@ -59,8 +78,22 @@ export class SimulatedCluster {
     return [...this.#cluster.endpoints.processes, { name: 'bench', pid: process.pid }];
   }
 
-  costs(): ProcessCosts {
-    return new ProcessCosts(this.processes);
+  /** Counts, and takes profiles where they are wanted, until `read`. */
+  costs(): { read(): Costs } {
+    const costs = new ProcessCosts(this.processes);
+    this.#turnProfilers();
+    return {
+      read: () => {
+        const spent = { processes: costs.read(), threads: this.#profiled ? costs.readThreads() : {} };
+        this.#turnProfilers();
+        return spent;
+      },
+    };
+  }
+
+  #turnProfilers(): void {
+    if (!this.#profiled) return;
+    for (const { name, pid } of this.#cluster.endpoints.processes) if (!JVMS.test(name)) process.kill(pid, 'SIGUSR2');
   }
 
   resident(): Readonly<Record<string, number>> {
@@ -98,4 +131,16 @@ export class SimulatedCluster {
     await this.log.close();
     await this.#cluster.stop();
   }
+}
+
+/** Every Node process of the cluster loads the profiler first, and waits for its signal. */
+function profilerEnvironment(folder: string): Readonly<Record<string, string>> {
+  const profiler = join(dirname(fileURLToPath(import.meta.url)), 'profiler.js');
+  return { NODE_OPTIONS: `--import ${profiler}`, ORRERY_BENCH_PROFILES: resolve(folder) };
+}
+
+/** For a report; nothing where none were counted. */
+export function threadSeconds(threads: Costs['threads']): { readonly thread_cpu_s?: Readonly<Record<string, number>> } {
+  const told = Object.entries(threads).filter(([, seconds]) => seconds >= 0.1);
+  return told.length > 0 ? { thread_cpu_s: Object.fromEntries(told.map(([name, each]) => [name, round(each)])) } : {};
 }

@@ -98,7 +98,10 @@ export async function rollback(call: Call): Promise<void> {
 }
 
 export async function uninstall(call: Call): Promise<void> {
-  const name = argument(call, 0);
+  await uninstallService(call, argument(call, 0));
+}
+
+export async function uninstallService(call: Call, name: string): Promise<void> {
   await confirm(call, `Uninstall ${name}: end its tasks and destroy its volumes?`);
   const outcome = await call.gateway.change('DELETE', path`/v1/services/${name}`, changeOf(call));
   if (call.options.detach !== true) {
@@ -168,7 +171,7 @@ export async function endpoints(call: Call): Promise<void> {
 }
 
 /** Waits for what a change of a service started, then prints the service. */
-async function finish(call: Call, name: string, outcome: Outcome): Promise<void> {
+export async function finish(call: Call, name: string, outcome: Outcome): Promise<void> {
   await waitForPlans(call, (outcome.plans ?? []).length === 0 ? await unchanged(call, name, outcome) : outcome);
   const service = await call.gateway.get<Service>(path`/v1/services/${name}`);
   const running = call.options.detach === true ? 'accepted' : `${podCounts(service)} running`;
@@ -187,7 +190,7 @@ async function unchanged(call: Call, name: string, outcome: Outcome): Promise<Ou
   return isUnderWay ? { ...outcome, plans: [{ service: name, plan: plan.name }] } : outcome;
 }
 
-async function findService(call: Call, name: string): Promise<Service | undefined> {
+export async function findService(call: Call, name: string): Promise<Service | undefined> {
   try {
     return await call.gateway.get<Service>(path`/v1/services/${name}`);
   } catch (error) {

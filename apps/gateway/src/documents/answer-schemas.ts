@@ -144,6 +144,16 @@ export const service = Type.Object({
   state: text,
   pods: Type.Record(text, Type.Object({ count, running: count })),
   plan: anything,
+  package: optional(Type.Object({ name: text, version: text })),
+});
+
+export const packageLine = Type.Object({
+  name: text,
+  version: text,
+  versions: Type.Array(text),
+  description: text,
+  tags: Type.Array(text),
+  repository: text,
 });
 
 const step = Type.Object({ name: text, status: oneOf(...planStates) });

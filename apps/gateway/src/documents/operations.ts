@@ -1,5 +1,7 @@
 import { allocationCommandSchemas, clusterCommandSchemas, servicesCommandSchemas } from '@orrery/contracts';
 import { Type, type TSchema } from 'typebox';
+import { packageBody } from '../packages/package-body.js';
+import { RepositoryPlace } from '../packages/repositories.js';
 import * as answers from './answer-schemas.js';
 import { execBody, execInput, execLine } from './exec-schemas.js';
 
@@ -42,6 +44,8 @@ export const queryParameters = {
   until: 'Up to this time (RFC 3339)',
   generation: 'Of one creation of the service',
   verbose: 'With the position of every journal',
+  query: 'Words that name, description or tags have',
+  version: 'Of the package; default the newest',
   'dry-run': 'true: tell what it would do, change nothing',
 } as const;
 export type QueryName = keyof typeof queryParameters;
@@ -176,6 +180,31 @@ export const operations: readonly Operation[] = [
     allocationCommandSchemas.Reserve,
   ),
   { ...write('reservations', 'delete', '/v1/reservations/{id}', 'End a reservation'), query: ['agent'] },
+  list('packages', '/v1/packages', 'Search packages', answers.packageLine, ['query', 'limit', 'cursor']),
+  read('packages', '/v1/packages/{name}', 'Show a package and its options', answers.anything, ['version']),
+  {
+    ...read('packages', '/v1/packages/{name}/render', 'The service that comes of it', services.ApplyService, []),
+    method: 'post',
+    body: packageBody,
+  },
+  {
+    ...write('packages', 'post', '/v1/packages/{name}/install', 'Make a service of it', packageBody),
+    query: ['dry-run'],
+  },
+  {
+    ...write('packages', 'post', '/v1/packages/{name}/update', 'Other options or another version', packageBody),
+    query: ['dry-run'],
+  },
+  list('packages', '/v1/repositories', 'List repositories, in the order of search', RepositoryPlace, []),
+  {
+    ...list('packages', '/v1/repositories/{name}', 'Add a repository', RepositoryPlace, []),
+    method: 'put',
+    body: RepositoryPlace,
+  },
+  {
+    ...list('packages', '/v1/repositories/{name}', 'Take a repository off the list', RepositoryPlace, []),
+    method: 'delete',
+  },
   list('volumes', '/v1/volumes', 'List volumes: who holds them, which outlived their pods', answers.volume),
   { ...write('volumes', 'delete', '/v1/volumes/{id}', 'Delete the data of a detached volume'), query: ['agent'] },
   {

@@ -596,6 +596,41 @@ describe('the gateway', () => {
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
   });
 
+  it('makes a service of a package, gives it other options, and keeps what was chosen', async () => {
+    const found = (await ask('GET', '/v1/packages?query=servers')).json as { items: { name: string }[] };
+    expect(found.items.map(({ name }) => name)).toContain('hello');
+    expect((await ask('GET', '/v1/packages/hello')).json).toMatchObject({ version: '1.0.0', repository: 'orrery' });
+    const wrong = { name: 'greeters', options: { web: { cuont: 1 } } };
+    expect(await ask('POST', '/v1/packages/hello/install', wrong)).toMatchObject({
+      status: 400,
+      json: { code: 'unknown-option', field: '/web/cuont', remedy: expect.stringContaining('count') },
+    });
+    const body = { name: 'greeters', options: { web: { count: 1, memory: 64 } } };
+    expect((await ask('POST', '/v1/packages/hello/install?dry-run=true', body)).json).toMatchObject({ version: null });
+    const installed = await ask('POST', '/v1/packages/hello/install', body, wait);
+    expect(installed).toMatchObject({ status: 200, json: { subject: 'greeters', plans: [{ plan: 'deploy' }] } });
+    expect((await ask('POST', '/v1/packages/hello/install', body, wait)).status).toBe(200);
+    const taken = await ask('POST', '/v1/packages/web/install', { name: 'greeters' });
+    expect(taken).toMatchObject({ status: 409, json: { code: 'package-already-installed' } });
+
+    const more = { name: 'greeters', options: { web: { count: 2 } } };
+    expect((await ask('POST', '/v1/packages/hello/update', more, wait)).status).toBe(200);
+    const { json } = await ask('GET', '/v1/services/greeters');
+    expect(json).toMatchObject({
+      version: 2,
+      package: { name: 'hello', version: '1.0.0' },
+      spec: { package: { options: { web: { count: 2, memory: 64 } } }, pods: { web: { count: 2 } } },
+    });
+    expect(await ask('POST', '/v1/packages/web/update', more)).toMatchObject({
+      status: 404,
+      json: { code: 'package-not-installed' },
+    });
+    expect(await ask('POST', '/v1/packages/hello/update', { ...more, version: '0.9' })).toMatchObject({
+      status: 404,
+      json: { code: 'unknown-package-version' },
+    });
+  });
+
   it('knows roles, and sets their weight', async () => {
     await runs(2);
     expect((await ask('GET', '/v1/roles')).json).toMatchObject({ items: [{ role: '*', weight: 1, waiting: 0 }] });

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { cellOfAgent, cellOfName, parseTaskId, type DomainName } from '@orrery/contracts';
+import { cellOfAgent, cellOfName, parseTaskId, type DomainName, type ServiceSpec } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { bodyDigest, checkCommand, CommandSender, type SentCommand } from '../commands/command-sender.js';
@@ -19,6 +19,8 @@ export interface Asking {
   readonly key: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly cell: number;
+  /** Refused when the service moved on since; a client's own If-Match goes before. */
+  readonly ifVersion?: string;
 }
 
 /** Turns writes into commands and answers with their position, or with their outcome where the client waits for it. */
@@ -41,6 +43,13 @@ export class Writes {
   ): Promise<void> {
     const cell = await this.cellOfService(request, name, (body as { cell?: unknown }).cell);
     await this.submit(request, reply, { domain: 'services', name: command, key: name, cell, body: { ...body } });
+  }
+
+  /** Brings a service to this spec; with `ifVersion` only if that is still its version. */
+  async apply(request: FastifyRequest, reply: FastifyReply, spec: ServiceSpec, ifVersion?: string): Promise<void> {
+    const cell = await this.cellOfService(request, spec.name, spec.cell);
+    const asking = { domain: 'services', name: 'ApplyService', key: spec.name, cell, body: { ...spec } } as const;
+    await this.submit(request, reply, { ...asking, ...(ifVersion !== undefined && { ifVersion }) });
   }
 
   async task(request: FastifyRequest, reply: FastifyReply, task: string, command: string, body: object): Promise<void> {
@@ -74,7 +83,7 @@ export class Writes {
     const known = this.outcomes.get(id);
     // A repeat needs no second message: what became of the command is known already.
     if (known?.bodyDigest === bodyDigest(asking.body)) return this.tell(request, reply, known);
-    const [reason, ifVersion] = [reasonOf(request), ifVersionOf(request)];
+    const [reason, ifVersion] = [reasonOf(request), ifVersionOf(request) ?? asking.ifVersion];
     const next = this.outcomes.next(id);
     let sent: SentCommand;
     try {

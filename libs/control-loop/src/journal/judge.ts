@@ -41,7 +41,10 @@ export type StopReason =
   /** Not the journal's fault: a broken invariant in this process. */
   | 'bug';
 
-export type JudgedMessage = Pick<LogMessage, 'offset' | 'value'>;
+export type JudgedMessage = Pick<LogMessage, 'offset' | 'value'> & {
+  /** What the value says, when it was parsed before. */
+  readonly parsed?: unknown;
+};
 export type Judge = (cursor: JournalPosition, message: JudgedMessage, rules: JournalRules) => Verdict;
 
 /**
@@ -62,7 +65,7 @@ export const judge: Judge = (cursor, message, rules) => {
 
   if (rules.repairs?.some((repair) => repair.offset === message.offset && repair.hash === hash))
     return skip('repaired');
-  const head = readHead(message.value);
+  const head = readHead(message.value, message.parsed);
   if (head === undefined) return skip('unreadable');
   if (head.journalId !== rules.journalId) return skip('foreign');
   if (cursor.seq < 0 && hash !== rules.genesisHash) return skip('before-genesis');

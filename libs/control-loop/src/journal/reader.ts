@@ -5,6 +5,7 @@ import { sha256 } from './hash.js';
 import {
   JournalStopped,
   type JournalProtocol,
+  type JudgedMessage,
   type JournalRules,
   type StopReason,
   type Verdict,
@@ -118,13 +119,13 @@ export class JournalReader {
   }
 
   /** What a record of one's own would be if it stood next: it is not sent unless that is `accepted`. */
-  preview(value: Uint8Array): Verdict {
-    const verdict = this.#judge({ offset: this.#cursor.next, value });
+  preview(value: Uint8Array, parsed?: unknown): Verdict {
+    const verdict = this.#judge({ offset: this.#cursor.next, value, parsed });
     this.#previewed = { cursor: this.#cursor, value, verdict };
     return verdict;
   }
 
-  #judge(message: ReadMessage): Verdict {
+  #judge(message: JudgedMessage): Verdict {
     return this.#options.protocol.judge(this.#cursor, message, this.#options.rules);
   }
 

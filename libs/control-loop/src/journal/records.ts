@@ -14,10 +14,10 @@ export function encodeCommit(commit: Omit<CommitRecord, 'events'>, events: reado
 /** What is needed to know whose a record is and where it belongs; anything else in it may be damaged. */
 export type ReadableHead = Pick<RecordHead, 'journalId' | 'seq'> & Readonly<Record<string, unknown>>;
 
-/** The head of a record, or nothing when these bytes are none of a journal. */
-export function readHead(value: Uint8Array | null): ReadableHead | undefined {
+/** The head of a record, or nothing when these bytes are none of a journal; `known` is what they say, where that is known. */
+export function readHead(value: Uint8Array | null, known?: unknown): ReadableHead | undefined {
   if (value === null) return undefined;
-  const parsed = parseJson(value);
+  const parsed = known ?? parseJson(value);
   if (!isObject(parsed)) return undefined;
   if (typeof parsed['journalId'] !== 'string' || !isCount(parsed['seq'])) return undefined;
   return parsed as unknown as ReadableHead;

@@ -1,7 +1,6 @@
 import type { Clock } from '../ports/clock.js';
 import type { Log, TopicPartition } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
-import { sha256 } from './hash.js';
 import { JournalStopped, type AckRule } from './judge.js';
 import type { JournalReader } from './reader.js';
 
@@ -64,10 +63,9 @@ export class JournalWriter {
   }
 
   /** `value` is a record for the seq behind the cursor, built on exactly the state that was folded. */
-  append(value: Uint8Array, seq: number): Promise<Settlement> {
+  append(value: Uint8Array, seq: number, hash: string): Promise<Settlement> {
     return new Promise((settle) => {
       const { clock } = this.#options;
-      const hash = sha256(value);
       this.#unresolved = { value, hash, seq, sentMs: clock.nowMs(), settle, attempts: 0, cancelTimer: () => undefined };
       this.#attempt(this.#unresolved);
     });

@@ -33,6 +33,13 @@ export interface GroupOptions<Command, Foreign, Report, Internal, State extends 
   onRefusedFact(refusal: Refusal, cause: Cause): void;
 }
 
+/** A group that became the next commit. `parsed` is what the bytes say: nobody has to read megabytes to know it. */
+export interface SealedCommit {
+  readonly commit: Omit<CommitRecord, 'events'>;
+  readonly value: Uint8Array;
+  readonly parsed: CommitRecord;
+}
+
 /** Events of one decision, encoded. More than this is refused, or is a bug of the decider: it has `continue` for that. */
 const DECISION_BYTES_MAX = 256 * 1024;
 const RUNS_MAX = 200;
@@ -50,6 +57,8 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
   readonly #rules: CommandRules<Command>;
   readonly #runs = new RecordedRuns();
   readonly #events: string[] = [];
+  /** The same, parsed back: as they were folded. */
+  readonly #parsed: RecordedEvent[] = [];
   #eventBytes = 0;
   #ordinal = 0;
   #decisions = 0;
@@ -147,8 +156,8 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
     return true;
   }
 
-  /** The commit and its bytes; `relayedSeq` as it stands now. */
-  seal(relayedSeq: number): { readonly commit: Omit<CommitRecord, 'events'>; readonly value: Uint8Array } {
+  /** The commit, its bytes and what these say; `relayedSeq` as it stands now. */
+  seal(relayedSeq: number): SealedCommit {
     const { journalId, term, writer, hash } = this.#options.accepted;
     const commit: Omit<CommitRecord, 'events'> = {
       journalId,
@@ -163,7 +172,8 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
     };
     const value = encodeCommit(commit, this.#events);
     assert(value.length <= COMMIT_BYTES_MAX, 'commit too large', { bytes: value.length, events: this.#events.length });
-    return { commit, value };
+    const head = JSON.parse(JSON.stringify(commit)) as typeof commit;
+    return { commit, value, parsed: { ...head, events: this.#parsed } };
   }
 
   #decideAccepted(input: Input<Command, Foreign, Report, Internal>, outcome: CommandOutcome, sender: Sender): void {
@@ -231,9 +241,11 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
 
   /** What is folded is what was written, parsed back: a decider's own objects never get into the state. */
   #fold(text: string, bytes: number): void {
+    const event = JSON.parse(text) as RecordedEvent;
     this.#events.push(text);
+    this.#parsed.push(event);
     this.#eventBytes += bytes;
-    this.#options.fold.evolve(JSON.parse(text) as RecordedEvent, this);
+    this.#options.fold.evolve(event, this);
   }
 
   #addMessage(source: TopicPartition, message: LogMessage): void {

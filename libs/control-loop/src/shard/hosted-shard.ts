@@ -12,6 +12,7 @@ import { Snapshotter } from '../snapshots/snapshotter.js';
 import { ShardFold } from '../state/shard-fold.js';
 import type { AcceptedCommit, Hosting, JournalAddress, OwnedShardGuest } from './hosting.js';
 import { ShardInputs, type RegisteredJournal } from './inputs.js';
+import type { SealedCommit } from './group.js';
 import { Owner, type AnyGroup, type OwnerAlarm } from './owner.js';
 import type { LoopPorts, ResolvedSettings } from './settings.js';
 import { ShardJournal, type OwnCommit } from './shard-journal.js';
@@ -203,7 +204,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
       accepted: () => journal.cursor,
       mayDecide: () => this.#mayDecide(journal),
       relayedSeq: () => this.#relays.relayedSeq,
-      commit: (group, value) => this.#commit(journal, group, value),
+      commit: (group, sealed) => this.#commit(journal, group, sealed),
       onTurn: (ms) => this.#signals.turn('decide', ms),
       onAlarm: (code, message) => this.#onOwnerAlarm(code, message),
       onBug: (error) => this.#fail(error),
@@ -218,8 +219,8 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
     return false;
   }
 
-  #commit(journal: ShardJournal<State, Event>, group: AnyGroup, value: Uint8Array): void {
-    void journal.append(value, group.seq).then((settlement) => {
+  #commit(journal: ShardJournal<State, Event>, group: AnyGroup, { value, parsed }: SealedCommit): void {
+    void journal.append(value, group.seq, parsed).then((settlement) => {
       if (settlement === 'void') this.#signals.emit({ kind: 'rolled-back', seq: group.seq, inputs: group.inputs });
       this.#owner!.wake();
     });

@@ -3,7 +3,7 @@ import { assert, type DomainEvent, type EpochMs } from '@orrery/kernel';
 import type { Clock } from '../ports/clock.js';
 import type { ShardFold } from '../state/shard-fold.js';
 import type { BrokerTime } from './broker-time.js';
-import { Group } from './group.js';
+import { Group, type SealedCommit } from './group.js';
 import type { Hosting } from './hosting.js';
 import type { ShardInputs } from './inputs.js';
 import type { ResolvedSettings } from './settings.js';
@@ -22,7 +22,7 @@ export interface OwnerOptions<Command, Foreign, Report, Internal, State extends 
   mayDecide(): boolean;
   relayedSeq(): number;
   /** Sends the group as the next commit. */
-  commit(group: AnyGroup, value: Uint8Array): void;
+  commit(group: AnyGroup, sealed: SealedCommit): void;
   onTurn(ms: number): void;
   onAlarm(code: OwnerAlarm, message: string): void;
   onBug(error: Error): void;
@@ -187,8 +187,7 @@ export class Owner<Command, Foreign, Report, Internal, State extends object, Eve
   }
 
   #commit(group: Group<Command, Foreign, Report, Internal, State, Event>): void {
-    const { value } = group.seal(this.#options.relayedSeq());
-    this.#options.commit(group as unknown as AnyGroup, value);
+    this.#options.commit(group as unknown as AnyGroup, group.seal(this.#options.relayedSeq()));
   }
 
   #armTimers(group: Group<Command, Foreign, Report, Internal, State, Event>): void {

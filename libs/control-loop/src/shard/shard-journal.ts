@@ -116,10 +116,10 @@ export class ShardJournal<State extends object, Event extends DomainEvent> {
   }
 
   /** F11: what is sent was judged by the rules that every reader will judge it by. */
-  append(value: Uint8Array, seq: number): Promise<Settlement> {
-    const verdict = this.#reader.preview(value);
+  append(value: Uint8Array, seq: number, parsed?: JournalRecord): Promise<Settlement> {
+    const verdict = this.#reader.preview(value, parsed);
     if (verdict.kind !== 'accepted') assert(false, 'a record that no reader would accept', { seq, verdict });
-    return this.#writer.append(value, seq);
+    return this.#writer.append(value, seq, verdict.cursor.hash);
   }
 
   async stop(): Promise<void> {

@@ -274,6 +274,15 @@ const constraints: Constraint[] = [
   { field: 'rack', operator: 'CLUSTER' },
   { field: 'rack', operator: 'UNLIKE', value: '[12]' },
   { field: 'zone', operator: 'IS', value: 'z1' },
+  { avoid: { pod: 'q' } },
+  { avoid: { service: 'y' } },
+  { avoid: { service: 'x', pod: 'p', field: 'rack' } },
+  { colocate: { pod: 'q' } },
+  { colocate: { service: 'y', field: 'zone' } },
+  { not: { avoid: { service: 'x' } } },
+  {
+    or: [{ field: 'hostname', operator: 'UNIQUE' }, { not: { field: 'rack', operator: 'MAX_PER', value: '1' } }],
+  },
 ];
 
 const worlds = (steps: number) =>

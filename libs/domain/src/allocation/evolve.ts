@@ -27,29 +27,26 @@ import {
 } from '@orrery/scheduling';
 import { chargeOf, volumesOf } from './charge.js';
 import { setKey } from './keys.js';
+import { chargedIn, countOf, eachRun, lotOfPlaced, withoutGrants, withSuperseded, type LotPart } from './lots.js';
 import {
-  chargedIn,
-  countOf,
-  eachRun,
-  lotOfPlaced,
-  withoutGrants,
-  withSuperseded,
-  type LotPart,
-  type LotRow,
-} from './lots.js';
+  grow,
+  idsOf,
+  lookAgain,
+  lookAgainAround,
+  lookAgainAtSet,
+  lookAgainInService,
+  putLedger,
+} from './look-again.js';
 import { common, positionsOf, without } from './ranges.js';
 import { missingOn } from './reservations.js';
 import { pathsOf } from './role-tree.js';
 import {
-  KEPT_FOR_OTHERS,
   ledgerOf,
   needsOf,
   NEW_ROLE,
   type AgentRow,
   type AgentStock,
   type AllocationState,
-  type LedgerRow,
-  type RequestRow,
   type VolumeRow,
 } from './state.js';
 
@@ -114,14 +111,25 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
   countCapacity(state, undefined, row);
   agents.put(agent, row);
-  const shrunk = agents.fleet.isShort(number) ? { shrunk: true as const } : {};
-  const pressed = missingOn(state, number).length > 0 ? { pressed: true as const } : {};
+  const isShort = agents.fleet.isShort(number);
+  const shrunk = isShort ? { shrunk: true as const } : {};
+  // What is in use now may be given back while others still hold too much.
+  const isPressed = isShort
+    ? state.reservations.countBy('agent', String(number)) > 0
+    : missingOn(state, number).length > 0;
+  const pressed = isPressed ? { pressed: true as const } : {};
   agents.put(agent, { ...row, ...shrunk, ...pressed });
   grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (before === undefined) return;
-  if (!sameFacts(before, row)) lookAgain(state, idsOf(state, 'effect', 'narrowing'));
+  if (!sameFacts(before, row)) factsChanged(state);
   if (capacity.gpuIds.length > 0) lastWithoutGpus(state, before);
+}
+
+/** Whoever looks at where pods are finds them in other groups. */
+function factsChanged(state: AllocationState): void {
+  for (const effect of ['settled', 'narrowing']) lookAgain(state, idsOf(state, 'effect', effect));
+  for (const service of [...state.lots.valuesOf('avoids')]) lookAgainInService(state, service);
 }
 
 /** Facts that constraints speak of: where they change, so do the groups of all that runs there. */
@@ -230,40 +238,6 @@ function serve(state: AllocationState, request: RequestId, indexes: Ranges): voi
   else state.requests.put(request, { ...row, indexes: left });
 }
 
-/** Something may fit now that did not before. Nobody waits: nothing to remember. */
-function grow(state: AllocationState, numbers: Iterable<number>): void {
-  if (state.requests.size === 0) return;
-  const growth = ledgerOf(state).growth + 1;
-  putLedger(state, { growth });
-  lookAgain(state, idsOf(state, 'quota', KEPT_FOR_OTHERS));
-  for (const number of numbers) {
-    const row = state.agents.numbered(number);
-    if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
-  }
-}
-
-/** A pod of the set is gone: constraints that count its pods may let one in anywhere. */
-function lookAgainAtSet(state: AllocationState, lot: LotRow): void {
-  lookAgain(state, idsOf(state, 'set', setKey(lot)), (row) => effectOf(row.constraints) !== 'fixed');
-}
-
-function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_row: RequestRow) => true): void {
-  for (const id of ids) {
-    const row = state.requests.get(id);
-    if (row?.triedAt === undefined || !which(row)) continue;
-    const { triedAt: _tried, ...fresh } = row;
-    state.requests.put(id, fresh);
-  }
-}
-
-function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota', value: string): RequestId[] {
-  return [...state.requests.keysBy(index, value)];
-}
-
-function putLedger(state: AllocationState, change: Partial<LedgerRow>): void {
-  state.ledger.put('all', { ...ledgerOf(state), ...change });
-}
-
 // --- Grants ---------------------------------------------------------------------------------------------------------
 
 function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data']): void {
@@ -281,6 +255,7 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
     idsOf(state, 'set', setKey(lot)),
     (row) => row.request !== data.request && effectOf(row.constraints) === 'balancing',
   );
+  lookAgainAround(state, lot, 'came');
 }
 
 function putVolumes(state: AllocationState, lot: GrantId, data: AllocationEventOf<'Placed'>['data']): void {
@@ -322,6 +297,7 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
     charge(state, lot.role, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
     state.lots.put(key, withSuperseded(lot, charged));
     lookAgainAtSet(state, lot);
+    lookAgainAround(state, lot, 'went');
   }
 }
 
@@ -335,6 +311,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     if (left === undefined) state.lots.delete(key);
     else state.lots.put(key, left);
     lookAgainAtSet(state, lot);
+    lookAgainAround(state, lot, 'went');
     eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
   if (agents.size > 0) freed(state, agents);

@@ -1,5 +1,6 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { isMeant } from './neighbours.js';
 import { missingOn } from './reservations.js';
 import { chargeOf } from './charge.js';
 import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
@@ -16,6 +17,7 @@ export function allocationViolations(state: AllocationState): string[] {
     ...wrongVolumes(state),
     ...wrongSums(state),
     ...lostReservations(state),
+    ...unwelcomeNeighbours(state),
     ...brokenReferences(state),
   ];
 }
@@ -161,6 +163,18 @@ function* lostReservations(state: AllocationState): Iterable<string> {
   for (const [id, { resources }] of state.reservations.entries())
     if (Math.min(resources.cpusMilli, resources.memoryMib, resources.diskMib, resources.gpus) < 0)
       yield `reservation ${id} keeps ${JSON.stringify(resources)}`;
+}
+
+/** Pods that avoid others share no agent with them. By a field it holds when they are placed: agents may move to another. */
+function* unwelcomeNeighbours(state: AllocationState): Iterable<string> {
+  for (const [key, lot] of state.lots.entries())
+    for (const of of lot.avoids ?? []) {
+      if (of.field !== undefined) continue;
+      const own = new Set(lot.agents);
+      for (const [other, there] of state.lots.entries())
+        if (isMeant(of, there, lot) && there.agents.some((agent) => own.has(agent)))
+          yield `lot ${key} avoids ${of.service}/${of.pod ?? '*'} and shares an agent with lot ${other} of it`;
+    }
 }
 
 function* brokenReferences(state: AllocationState): Iterable<string> {

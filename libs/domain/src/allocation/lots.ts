@@ -16,6 +16,7 @@ import {
 } from '@orrery/contracts';
 import type { Held } from '@orrery/scheduling';
 import { setKey } from './keys.js';
+import type { KnownNeighbour } from './neighbours.js';
 import { common, isAll, normalised, numbersAt, otherPositions, positionsOf, without } from './ranges.js';
 
 /**
@@ -41,6 +42,8 @@ export interface LotRow {
   readonly volumes?: readonly (readonly VolumeId[])[];
   /** Ordinals of grants that are no longer charged to the role. */
   readonly superseded?: Ranges;
+  /** Pods that may not come where these are. */
+  readonly avoids?: readonly KnownNeighbour[];
 }
 
 /** Some live grants of one lot. */
@@ -51,7 +54,7 @@ export interface LotPart {
 }
 
 export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: GrantId; lot: LotRow } | undefined {
-  const { service, generation, role, pod, needs, grants, indexes, agents, ports, gpuIds, volumes } = data;
+  const { service, generation, role, pod, needs, grants, indexes, agents, ports, gpuIds, volumes, avoids } = data;
   const [run] = grants;
   if (run === undefined) return undefined;
   assert(grants.length === 1 && run.length === 3, 'the grants of one Placed follow each other', { grants });
@@ -70,6 +73,7 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
     ...(ports === undefined ? {} : { ports: columnsOf(ports, count) }),
     ...(gpuIds === undefined ? {} : { gpuIds }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((each) => each.map(({ volume }) => volume)) }),
+    ...(avoids === undefined ? {} : { avoids: avoids.map((of) => ({ ...of, service: of.service ?? service })) }),
   };
   assert(countOf(lot) === count && countIn(indexes) === count, 'members that do not count up', { count });
   return { key: idOf<GrantId>(seq, first), lot };
@@ -226,7 +230,7 @@ export class LotTable extends Table<GrantId, LotRow> {
   readonly #byAgent: LotsByAgent;
 
   constructor() {
-    super('lots', { set: (row) => setKey(row) });
+    super('lots', { set: (row) => setKey(row), avoids: ({ avoids }) => avoids?.map((of) => of.service) });
     this.follow(this.#bySeq);
     this.#byAgent = new LotsByAgent(() => this.entries());
     this.follow(this.#byAgent);

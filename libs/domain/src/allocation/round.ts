@@ -32,6 +32,7 @@ import { placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from 
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
+import { avoidedBy, servicesNear } from './neighbours.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
@@ -136,7 +137,7 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (effectOf(row.constraints) !== 'fixed' || this.#reserved.any || row.adoption !== undefined) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -171,7 +172,7 @@ export class Round {
     const blocked = count < wanted;
     if (blocked) {
       const deadEnd = this.#deadEnd(since, found, wish);
-      if (row.adoption === undefined) this.#deadEnds.note(row, deadEnd);
+      if (row.adoption === undefined && this.#isFixed(row)) this.#deadEnds.note(row, deadEnd);
       this.#block(row, without(left, firstOf(left, count)), deadEnd);
     }
     return { count, blocked };
@@ -204,11 +205,23 @@ export class Round {
   #wishOf(row: AdoptingRow): Wish {
     return {
       needs: placeNeedsOf(row),
-      rules: rulesOf(this.#state, row),
+      rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
-      peers: effectOf(row.constraints) === 'fixed' ? [] : this.#peers.of(row),
+      peers: looksAtItself(row) ? this.#peers.of(row) : [],
+      neighbours: this.#peers.neighboursOf(row),
     };
+  }
+
+  /** Whether nothing that was placed can decide about its nodes. */
+  #isFixed(row: AdoptingRow): boolean {
+    return effectOf(row.constraints) === 'fixed' && this.#peers.avoiders(row).length === 0;
+  }
+
+  /** Of the pods that the round has placed so far, those that might let it in. */
+  #placedAround(row: AdoptingRow): number {
+    if (servicesNear(row).length > 0) return this.#peers.total;
+    return effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
   }
 
   #roomFor(row: AdoptingRow): number {
@@ -223,10 +236,12 @@ export class Round {
     let served = this.#served.get(row);
     if (served === undefined) {
       this.#served.set(row, (served = new Picks()));
+      this.#peers.granted(row, served);
       this.#bytes += SET_BYTES;
     }
     served.addAll(picks);
-    if (effectOf(row.constraints) !== 'fixed') this.#peers.placed(row, picks);
+    this.#peers.counted(picks);
+    if (looksAtItself(row)) this.#peers.placed(row, picks);
     this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
   }
 
@@ -257,15 +272,15 @@ export class Round {
 
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
   #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
-    const placedOfSet = effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
+    const placedAround = this.#placedAround(row);
     if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
-      this.#blocked.push({ row, placedOfSet });
+      this.#blocked.push({ row, placedAround });
       return;
     }
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
-    this.#blocked.push({ row, placedOfSet, event: { type: 'PlacementPending', data } });
+    this.#blocked.push({ row, placedAround, event: { type: 'PlacementPending', data } });
     this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
   }
 
@@ -275,7 +290,10 @@ export class Round {
       const first = this.#context.nextIds(picks.count);
       const grants = [[this.#context.seq, first, first + picks.count - 1]];
       const members = this.#membersOf(row, picks);
-      yield { type: 'Placed', data: { request, service, generation, role, pod, needs, grants, ...members } };
+      const avoided = avoidedBy(row);
+      const avoids = avoided.length === 0 ? {} : { avoids: avoided };
+      const data = { request, service, generation, role, pod, needs, grants, ...avoids, ...members };
+      yield { type: 'Placed', data };
     }
   }
 
@@ -326,9 +344,9 @@ export class Round {
   *#waiting(all: boolean): IterableIterator<AllocationEvent> {
     const listed: RequestId[] = [];
     let settles = false;
-    for (const { row, placedOfSet, event } of this.#blocked) {
-      // Pods of its set were placed since: what its constraints say may be another thing now, so it stays to be tried.
-      if (effectOf(row.constraints) === 'balancing' && this.#peers.placedOf(row) !== placedOfSet) continue;
+    for (const { row, placedAround, event } of this.#blocked) {
+      // Pods that its constraints look at were placed since: they may say another thing now, so it stays to be tried.
+      if (this.#placedAround(row) !== placedAround) continue;
       if (event !== undefined) yield event;
       else if (all && row.triedAt !== undefined) settles = true;
       else listed.push(row.request);
@@ -355,6 +373,11 @@ export type Look = (
 
 const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
 
+function looksAtItself({ constraints }: PlacementRequest): boolean {
+  const effect = effectOf(constraints);
+  return effect === 'narrowing' || effect === 'balancing';
+}
+
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {
   readonly count: number;
@@ -364,8 +387,8 @@ interface Answered {
 /** A request that was tried in vain: with an event when its reasons are new. */
 interface Blocked {
   readonly row: AdoptingRow;
-  /** Where it is spread evenly: pods of its set that the round had placed when it was tried. */
-  readonly placedOfSet: number;
+  /** Pods that might let it in and that the round had placed when it was tried. */
+  readonly placedAround: number;
   readonly event?: AllocationEvent;
 }
 

@@ -12,12 +12,12 @@ import {
   type AllocationCommand,
   type AllocationEvent,
   type ClusterEventOf,
-  type Constraint,
   type GrantId,
   type PlacementCommand,
   type PlacementRequest,
   type RequestId,
 } from '@orrery/contracts';
+import { contradictionOf, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
 import { grantsReturned } from './grants.js';
 import { placementRequested } from './requests.js';
 import type { AllocationState } from './state.js';
@@ -35,7 +35,9 @@ export function decideForScheduler(
 ): Decision<AllocationEvent> {
   switch (command.type) {
     case 'RequestPlacement':
-      return accept(...placementRequested(requestOf(command.body, context), state, context));
+      return (
+        refusalOfRules(command.body) ?? accept(...placementRequested(requestOf(command.body, context), state, context))
+      );
     case 'WithdrawPlacement':
       return withdraw(command.body, state);
     case 'ReturnGrant':
@@ -46,6 +48,35 @@ export function decideForScheduler(
 }
 
 type Body<Type extends PlacementCommand['type']> = Extract<PlacementCommand, { type: Type }>['body'];
+
+/** What can never be placed is refused before it waits for ever. */
+function refusalOfRules({
+  constraints = [],
+  count,
+  pod,
+  scheduler,
+}: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const refuse = (at: string, message: string, remedy: string) =>
+    reject('invalid-placement', `/constraints${at} ${message}`, { field: `/constraints${at}`, remedy });
+  const problem = ruleProblem(constraints);
+  if (problem !== undefined) return refuse(problem.path, problem.message, problem.remedy);
+  const own = constraints.findIndex((rule) =>
+    [...leavesOf([rule])].some((leaf) => {
+      if ('operator' in leaf) return false;
+      const of = neighbourIn(leaf);
+      return of.pod === pod && (of.service ?? serviceOfScheduler(scheduler)) === serviceOfScheduler(scheduler);
+    }),
+  );
+  if (own !== -1)
+    return refuse(`/${own}`, `speaks of ${pod} itself`, 'pods of one kind are kept apart by hostname UNIQUE');
+  const contradiction = contradictionOf(constraints, count);
+  if (contradiction === undefined) return undefined;
+  return refuse(
+    `/${contradiction.at}`,
+    `can never hold beside those before it: ${contradiction.message}`,
+    'leave out one of them, or ask for fewer pods',
+  );
+}
 
 function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
   const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
@@ -63,7 +94,7 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
       ports: ports.map(([name, port]) => ({ name, port })),
       volumes: [],
     },
-    constraints: (body.constraints ?? []) as readonly Constraint[],
+    constraints: body.constraints ?? [],
     policy: body.policy ?? 'spread',
     attempt: 1,
     avoid: [],

@@ -1,23 +1,28 @@
 import type { PlacementRequest } from '@orrery/contracts';
-import type { Peer, Picks } from '@orrery/scheduling';
+import type { Neighbour, NeighbourNodes, Node, Peer, Picks } from '@orrery/scheduling';
 import { setKey } from './keys.js';
-import { chargedIn, eachRun, type LotRow } from './lots.js';
+import { allPositions, chargedIn, eachRun, type LotRow } from './lots.js';
+import { avoidedBy, isMeant, type KnownNeighbour } from './neighbours.js';
 import { common, positionsOf } from './ranges.js';
 import type { AllocationState } from './state.js';
 
-/** Where the pods of a set run: by the state, and by what the round has placed since. Superseded grants no longer count. */
+/** Where the pods of a set run, and those that its rules speak of: by the state, and by what the round has placed since. */
 export class SetPeers {
   readonly #state: AllocationState;
   /** By the state, of the sets that were asked for: number of an agent → pods. */
   readonly #counts = new Map<string, ReadonlyMap<number, number>>();
   /** By the round. */
   readonly #added = new Map<string, { total: number; readonly counts: Map<number, number> }>();
+  /** What the round has placed, by the service, and those of it that avoid pods of a service, by that. */
+  readonly #granted = new Map<string, [PlacementRequest, Picks][]>();
+  readonly #avoiding = new Map<string, PlacementRequest[]>();
+  #total = 0;
 
   constructor(state: AllocationState) {
     this.#state = state;
   }
 
-  /** As the request sees it: the grants that it replaces do not count. */
+  /** As the request sees it: superseded grants and those that it replaces do not count. */
   of(row: PlacementRequest): Peer[] {
     const counts = new Map(this.#countsOf(row));
     for (const [agent, count] of this.#added.get(setKey(row))?.counts ?? []) add(counts, agent, count);
@@ -34,6 +39,62 @@ export class SetPeers {
       if (node !== undefined && count > 0) peers.push({ node, count });
     }
     return peers;
+  }
+
+  /** Those who avoid the pods of a request: it has to stay away from them. */
+  avoiders(row: PlacementRequest): readonly Neighbour[] {
+    if (this.#state.lots.countBy('avoids', row.service) === 0 && !this.#avoiding.has(row.service)) return NOBODY;
+    const known = new Map<string, Neighbour>();
+    const add = (by: Pick<PlacementRequest, 'service' | 'pod'>, avoids: readonly KnownNeighbour[]) => {
+      for (const of of avoids)
+        if (isMeant(of, row, by)) {
+          const avoider = { service: by.service, pod: by.pod, ...(of.field === undefined ? {} : { field: of.field }) };
+          known.set(JSON.stringify(avoider), { ...avoider, mutual: true });
+        }
+    };
+    for (const [, lot] of this.#state.lots.by('avoids', row.service)) add(lot, lot.avoids!);
+    for (const other of this.#avoiding.get(row.service) ?? []) add(other, avoidedBy(other));
+    return [...known.values()];
+  }
+
+  /** Where the neighbours of a request are. */
+  neighboursOf(row: PlacementRequest): NeighbourNodes {
+    return ({ service = row.service, pod, field }, by) => {
+      const of = { service, ...(pod === undefined ? {} : { pod }), ...(field === undefined ? {} : { field }) };
+      const agents = new Set<number>();
+      const prefix = `${service}/`;
+      for (const set of this.#state.lots.valuesOf('set', prefix)) {
+        if (!set.startsWith(prefix)) break;
+        for (const [, lot] of this.#state.lots.by('set', set)) {
+          if (!isMeant(of, lot, row)) break;
+          const positions = by === 'avoid' ? allPositions(lot) : positionsOf(lot.ordinals, chargedIn(lot));
+          eachRun(lot, positions, (agent) => agents.add(agent));
+        }
+      }
+      for (const [other, { numbers }] of this.#granted.get(service) ?? [])
+        if (isMeant(of, other, row)) for (const number of numbers) agents.add(number);
+      const nodes: Node[] = [];
+      for (const agent of agents) {
+        const node = this.#state.agents.fleet.nodes[agent];
+        if (node !== undefined) nodes.push(node);
+      }
+      return nodes;
+    };
+  }
+
+  /** A request got its first places of the round; `picks` grow with each further one. */
+  granted(row: PlacementRequest, picks: Picks): void {
+    push(this.#granted, row.service, [row, picks]);
+    for (const { service } of avoidedBy(row)) push(this.#avoiding, service, row);
+  }
+
+  /** Pods that the round has placed so far. */
+  get total(): number {
+    return this.#total;
+  }
+
+  counted(picks: Picks): void {
+    this.#total += picks.count;
   }
 
   placed(row: PlacementRequest, picks: Picks): void {
@@ -58,6 +119,14 @@ export class SetPeers {
     this.#counts.set(key, counts);
     return counts;
   }
+}
+
+const NOBODY: readonly never[] = Object.freeze([]);
+
+function push<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }
 
 function countCharged(lot: LotRow, counts: Map<number, number>): void {

@@ -22,6 +22,7 @@ import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey, sharedKey } from './keys.js';
 import { LotTable } from './lots.js';
+import { servicesNear } from './neighbours.js';
 import type { ReservationRow } from './reservations.js';
 import { RoleTable } from './role-tree.js';
 
@@ -153,6 +154,7 @@ export function initialState(): AllocationState {
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),
       effect: (row) => effectOf(row.constraints),
+      near: (row) => servicesNear(row),
       quota: (row) => quotaInTheWay(row),
     }),
     roles: new RoleTable(),

@@ -197,6 +197,9 @@ function lookFor(
   count: number,
 ): Found {
   const { policy, avoid } = request;
-  const peers = new SetPeers(state).of(request);
-  return session.place({ needs: placeNeedsOf(request), rules: rulesOf(state, request), policy, avoid, peers }, count);
+  const around = new SetPeers(state);
+  const rules = rulesOf(state, request, around.avoiders(request));
+  const peers = around.of(request);
+  const neighbours = around.neighboursOf(request);
+  return session.place({ needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours }, count);
 }

@@ -16,9 +16,8 @@ const BEHIND_MS_MAX = 30_000;
  * Leases on the log's time, of one owner of one cell: soft state, rebuilt at each take-over with a full lease for everybody.
  *
  * The owner writes a marker a second into each heartbeat partition and reads them back here, in the order of the log. No
- * clock is read: a pause of the owner, or a log that is away, makes no markers, so nobody lapses. Each heartbeat costs the
- * same, however many agents there are: a lane keeps its agents in the order in which they were last heard, so a marker looks
- * only at the front of the queue.
+ * clock is read: a pause of the owner, or a log that is away, makes no markers, so nobody lapses. A heartbeat only notes when
+ * it came; a lease is looked at when the last heartbeat known at the look before would let it end, so once in a lease.
  */
 export class Leases {
   readonly #agents = new Map<AgentId, Lease>();
@@ -30,7 +29,7 @@ export class Leases {
       since: 0,
       number: 0,
       at: undefined,
-      heard: new Map(),
+      looks: new Map(),
     }));
   }
 
@@ -39,20 +38,14 @@ export class Leases {
     const { agent, epoch, session } = row;
     const lane = this.#laneOf(agent);
     const before = this.#agents.get(agent);
-    if (row.standing === 'GONE') {
-      this.#agents.delete(agent);
-      lane.heard.delete(agent);
-      return;
-    }
+    if (row.standing === 'GONE') return void this.#agents.delete(agent);
     const watched = row.reachable && !row.lapseHeld;
     const anew = before === undefined || before.epoch !== epoch || before.watched !== watched;
     const lease = anew ? { ...newLease(lane.marks), agent, epoch, session, ordered, watched } : before;
     lease.ordered = ordered;
     lease.asked = row.inventoryAsked;
     this.#agents.set(agent, lease);
-    if (!anew) return;
-    lane.heard.delete(agent);
-    if (watched) lane.heard.set(agent, lease);
+    if (anew && watched) lookAgain(lane, lease, lane.marks + LEASE_MARKERS);
   }
 
   /** A heartbeat as it was read; `atMs` is the log's time. Those of another process or epoch keep nobody's lease. */
@@ -61,10 +54,7 @@ export class Leases {
     if (lease === undefined || lease.epoch !== beat.epoch || lease.session !== beat.session) return undefined;
     const lane = this.#laneOf(beat.agent);
     lease.heardAt = lane.marks;
-    if (lease.watched) {
-      lane.heard.delete(beat.agent);
-      lane.heard.set(beat.agent, lease);
-    } else if (!lease.asked && lane.marks - lease.saidAt >= REPEAT_AFTER_MARKERS) {
+    if (!lease.watched && !lease.asked && lane.marks - lease.saidAt >= REPEAT_AFTER_MARKERS) {
       lease.saidAt = lane.marks;
       return { type: 'heartbeat-from-unreachable', agent: lease.agent, epoch: lease.epoch };
     }
@@ -83,12 +73,17 @@ export class Leases {
     lane.at = atMs;
 
     const lapsed: ClusterInternal[] = [];
-    for (const lease of lane.heard.values()) {
-      if (lane.marks - Math.max(lease.heardAt, lane.since) < LEASE_MARKERS) break;
-      if (lane.marks - lease.saidAt < REPEAT_AFTER_MARKERS) continue;
-      lease.saidAt = lane.marks;
-      lapsed.push({ type: 'lease-lapsed', agent: lease.agent, epoch: lease.epoch });
+    for (const lease of lane.looks.get(lane.marks) ?? []) {
+      if (this.#agents.get(lease.agent) !== lease) continue;
+      const ends = Math.max(lease.heardAt, lane.since) + LEASE_MARKERS;
+      if (ends > lane.marks) {
+        lookAgain(lane, lease, ends);
+      } else {
+        lapsed.push({ type: 'lease-lapsed', agent: lease.agent, epoch: lease.epoch });
+        lookAgain(lane, lease, lane.marks + REPEAT_AFTER_MARKERS);
+      }
     }
+    lane.looks.delete(lane.marks);
     return lapsed;
   }
 
@@ -105,8 +100,8 @@ interface Lane {
   /** Of the last marker. */
   number: number;
   at: number | undefined;
-  /** Those whose lease runs, longest unheard first. */
-  readonly heard: Map<AgentId, Lease>;
+  /** Mark → leases that may have ended by then; those that were replaced since are passed over. */
+  readonly looks: Map<number, Lease[]>;
 }
 
 interface Lease {
@@ -120,10 +115,16 @@ interface Lease {
   asked: boolean;
   /** Mark of its lane when it was last heard. */
   heardAt: number;
-  /** Mark of its lane when something was last said about its lease. */
+  /** Mark of its lane when it was last heard though its lease does not run. */
   saidAt: number;
   /** While it is behind with its orders: how far it is, since when, and how long that may last. */
   behind: { readonly obeyed: number; readonly sinceMs: number; readonly patienceMs: number } | undefined;
+}
+
+function lookAgain(lane: Lane, lease: Lease, mark: number): void {
+  const looks = lane.looks.get(mark);
+  if (looks === undefined) lane.looks.set(mark, [lease]);
+  else looks.push(lease);
 }
 
 function newLease(mark: number): Pick<Lease, 'asked' | 'heardAt' | 'saidAt' | 'behind'> {

@@ -1,107 +1,129 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { Constraint, PodSpec } from '@orrery/contracts';
-import { contradictionOf, patternProblem } from '@orrery/scheduling';
+import type {
+  Constraint,
+  FieldConstraint,
+  Neighbour,
+  NeighbourSpec,
+  PlacementRow,
+  PlacementRule,
+  PlacementSpec,
+  PodSpec,
+  ServiceSpec,
+} from '@orrery/contracts';
+import { contradictionOf, flattened, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
 
-const PATTERN_LENGTH_MAX = 256;
+/** Placement as users write it, in the form of requests. What is no rule stays what it is, for `refusalOfPlacement` to find. */
+export function constraintsOf(placement: PlacementSpec = []): Constraint[] {
+  return isList(placement) ? placement.map(constraintOf) : [constraintOf(placement)];
+}
 
-type Operator = Constraint['operator'];
-type Argument = 'none' | 'optional' | 'number or none' | 'number' | 'pattern' | 'text';
+function isList(placement: PlacementSpec): placement is readonly PlacementRule[] {
+  return Array.isArray(placement);
+}
 
-/** What each of Marathon's operators takes as its third part. */
-const argumentOf: Readonly<Record<Operator, Argument>> = {
-  UNIQUE: 'none',
-  CLUSTER: 'optional',
-  GROUP_BY: 'number or none',
-  MAX_PER: 'number',
-  LIKE: 'pattern',
-  UNLIKE: 'pattern',
-  IS: 'text',
-};
+function constraintOf(rule: PlacementRule): Constraint {
+  if (Array.isArray(rule)) return fieldConstraintOf(rule as PlacementRow);
+  if (typeof rule !== 'object' || rule === null) return rule;
+  if ('and' in rule && Array.isArray(rule.and)) return { ...rule, and: rule.and.map(constraintOf) };
+  if ('or' in rule && Array.isArray(rule.or)) return { ...rule, or: rule.or.map(constraintOf) };
+  if ('not' in rule) return { ...rule, not: constraintOf(rule.not) };
+  if ('avoid' in rule) return { ...rule, avoid: neighbourOf(rule.avoid) };
+  if ('colocate' in rule) return { ...rule, colocate: neighbourOf(rule.colocate) };
+  if (!('round-robin' in rule)) return rule as Constraint;
+  const { 'round-robin': field, groups, ...stray } = rule;
+  return { field, operator: 'GROUP_BY', ...(groups === undefined ? {} : { value: String(groups) }), ...stray };
+}
 
-/** A row of `placement` that `refusalOfPlacement` has let through. */
-export function parseConstraint(row: readonly (string | number)[]): Constraint {
-  const [field, operator, value] = row;
+function fieldConstraintOf([field, operator, value, ...more]: PlacementRow): FieldConstraint {
   return {
-    field: String(field),
-    operator: String(operator).toUpperCase() as Operator,
+    field: field as string,
+    operator: String(operator).toUpperCase() as FieldConstraint['operator'],
     ...(value === undefined ? {} : { value: String(value) }),
+    ...(more.length === 0 ? {} : { more }),
   };
 }
 
-/** What is wrong with the placement rows of a pod, if anything. */
-export function refusalOfPlacement(pod: PodSpec, path: string): Decision<never> | undefined {
-  for (const [at, row] of (pod.placement ?? []).entries()) {
-    const problem = problemOf(row);
-    if (problem === undefined) continue;
-    const field = `${path}/placement/${at}`;
-    return reject('invalid-spec', `${field} ${problem.message}, found ${JSON.stringify(row)}`, {
-      field,
-      remedy: problem.remedy,
-    });
-  }
-  const rules = (pod.placement ?? []).map(parseConstraint);
-  const contradiction = contradictionOf(rules, pod.count ?? 1);
-  if (contradiction === undefined) return undefined;
-  const field = `${path}/placement/${contradiction.at}`;
-  return reject('invalid-spec', `${field} can never hold beside those before it: ${contradiction.message}`, {
-    field,
-    remedy: 'leave out one of them, or ask for fewer pods',
-  });
+function neighbourOf(of: NeighbourSpec): Neighbour {
+  return typeof of === 'string' ? { pod: of } : of;
 }
 
-function problemOf(row: readonly (string | number)[]): { message: string; remedy: string } | undefined {
-  const operator = String(row[1]).toUpperCase();
-  if (typeof row[0] !== 'string' || row[0] === '') {
-    return {
-      message: 'begins with the name of a field',
-      remedy: 'hostname, region, zone, or an attribute of the agents',
-    };
+/** What is wrong with the placement rules of a pod, if anything. */
+export function refusalOfPlacement(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
+  const path = `/pods/${name}/placement`;
+  const rules = constraintsOf(pod.placement);
+  const fieldAt = (pointer: string) => path + (isList(pod.placement ?? []) ? pointer : pointer.replace(/^\/0/, ''));
+  const problem = ruleProblem(rules);
+  if (problem !== undefined) return invalid(fieldAt(problem.path), problem.message, problem.remedy);
+  for (const [at, rule] of rules.entries()) {
+    const stranger = strangerIn(rule, spec, name);
+    if (stranger !== undefined) return invalid(fieldAt(`/${at}`), stranger.message, stranger.remedy);
   }
-  if (!Object.hasOwn(argumentOf, operator)) {
-    return { message: 'has an unknown operator', remedy: `one of ${Object.keys(argumentOf).join(', ')}` };
+  const contradiction = contradictionOf(rules, pod.count ?? 1);
+  if (contradiction !== undefined)
+    return invalid(
+      fieldAt(`/${contradiction.at}`),
+      `can never hold beside those before it: ${contradiction.message}`,
+      'leave out one of them, or ask for fewer pods',
+    );
+  const circle = circleOf(spec, name);
+  if (circle === undefined) return undefined;
+  return invalid(
+    path,
+    `can never hold: ${circle.join(' waits for ')}`,
+    'let one of them go first: leave out its colocate',
+  );
+}
+
+/** A rule about pods of this service that it has not. */
+function strangerIn(
+  rule: Constraint,
+  spec: ServiceSpec,
+  name: string,
+): { message: string; remedy: string } | undefined {
+  for (const leaf of leavesOf([rule])) {
+    if (!('avoid' in leaf || 'colocate' in leaf)) continue;
+    const { service = spec.name, pod } = neighbourIn(leaf);
+    if (service !== spec.name || pod === undefined) continue;
+    if (pod === name)
+      return {
+        message: `speaks of ${name} itself`,
+        remedy: 'pods of one type are kept apart by [hostname, UNIQUE], together by [hostname, CLUSTER]',
+      };
+    if (!Object.hasOwn(spec.pods, pod))
+      return {
+        message: `names no pod type of this service, found ${pod}`,
+        remedy: `one of ${Object.keys(spec.pods).join(', ')}, or {service: another, pod: ${pod}}`,
+      };
   }
-  const argument = argumentOf[operator as Operator];
-  const value = row[2] === undefined ? undefined : String(row[2]);
-  const example = `[${row[0]}, ${operator}${argument === 'none' ? '' : `, ${exampleOf(argument)}`}]`;
-  if (!takes(argument, value))
-    return { message: `needs ${wordsFor(argument)} as its third part`, remedy: `such as ${example}` };
   return undefined;
 }
 
-function takes(argument: Argument, value: string | undefined): boolean {
-  switch (argument) {
-    case 'none':
-      return value === undefined;
-    case 'optional':
-      return value !== '';
-    case 'number or none':
-      return value === undefined || isCount(value);
-    case 'number':
-      return value !== undefined && isCount(value);
-    case 'pattern':
-      return value !== undefined && isPattern(value);
-    case 'text':
-      return value !== undefined && value !== '';
+/** Pod types that may go only where the next one is, round to the first: none of them could ever begin. */
+function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
+  const trail = [first];
+  const seen = new Set(trail);
+  const left = [nextOf(spec, first)];
+  while (left.length > 0) {
+    const pod = left.at(-1)!.pop();
+    if (pod === undefined) {
+      left.pop();
+      trail.pop();
+    } else if (pod === first) return [...trail, first];
+    else if (!seen.has(pod) && Object.hasOwn(spec.pods, pod)) {
+      seen.add(pod);
+      trail.push(pod);
+      left.push(nextOf(spec, pod));
+    }
   }
+  return undefined;
 }
 
-function isCount(value: string): boolean {
-  return /^[1-9]\d{0,6}$/.test(value);
+function nextOf(spec: ServiceSpec, pod: string): string[] {
+  return flattened(constraintsOf(spec.pods[pod]!.placement)).flatMap((rule) =>
+    'colocate' in rule && (rule.colocate.service ?? spec.name) === spec.name ? (rule.colocate.pod ?? []) : [],
+  );
 }
 
-/** One that the allocator can run: an engine of its own, whose cost is linear in the text. */
-function isPattern(value: string): boolean {
-  return value.length <= PATTERN_LENGTH_MAX && patternProblem(value) === undefined;
-}
-
-function wordsFor(argument: Argument): string {
-  if (argument === 'none') return 'nothing';
-  if (argument === 'pattern')
-    return `a regular expression of at most ${PATTERN_LENGTH_MAX} characters, without look-around and back-references`;
-  return argument === 'text' || argument === 'optional' ? 'a value' : 'a whole number of at least 1';
-}
-
-function exampleOf(argument: Argument): string {
-  if (argument === 'pattern') return 'rack-[1-3]';
-  return argument === 'text' || argument === 'optional' ? 'rack-1' : '2';
+function invalid(field: string, message: string, remedy: string): Decision<never> {
+  return reject('invalid-spec', `${field} ${message}`, { field, remedy });
 }

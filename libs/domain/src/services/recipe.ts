@@ -10,7 +10,7 @@ import {
   type TaskSpec,
   type TaskTemplate,
 } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
@@ -46,6 +46,10 @@ export interface TaskRecipe {
 }
 
 const made = new WeakMap<PodSpec, Recipe>();
+/** By the pod spec as JSON, the oldest first: many services have pods alike, and each fold reads the same spec anew. */
+const alike = new Map<string, Recipe>();
+const ALIKE_MAX = 500;
+const ALIKE_LENGTH_MAX = 8_192;
 const parsed = new WeakMap<VersionRow, ServiceSpec>();
 
 /** The spec of a kept version, or nothing when that version is gone. */
@@ -77,7 +81,18 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   if (!Object.hasOwn(spec.pods, pod)) return undefined;
   const podSpec = spec.pods[pod]!;
   let recipe = made.get(podSpec);
-  if (recipe === undefined) made.set(podSpec, (recipe = makeRecipe(podSpec)));
+  if (recipe === undefined) made.set(podSpec, (recipe = recipeLike(podSpec)));
+  return recipe;
+}
+
+function recipeLike(pod: PodSpec): Recipe {
+  const key = JSON.stringify(pod);
+  const known = alike.get(key);
+  if (known !== undefined) return known;
+  const recipe = makeRecipe(pod);
+  if (key.length > ALIKE_LENGTH_MAX) return recipe;
+  if (alike.size >= ALIKE_MAX) alike.delete(alike.keys().next().value!);
+  alike.set(key, recipe);
   return recipe;
 }
 
@@ -90,7 +105,7 @@ function makeRecipe(pod: PodSpec): Recipe {
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, task]) => taskRecipe(name, task, pod));
   const needs = needsOf(pod);
-  const constraints = (pod.placement ?? []).map(parseConstraint);
+  const constraints = constraintsOf(pod.placement);
   const policy = pod.policy ?? 'spread';
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);

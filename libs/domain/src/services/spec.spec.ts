@@ -1,5 +1,5 @@
 import type { PodSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
-import { parseConstraint } from './constraints.js';
+import { constraintsOf } from './constraints.js';
 import { hello } from './examples.js';
 import { recipeOf } from './recipe.js';
 import { refusalOfSpec, withDefaults } from './spec.js';
@@ -88,6 +88,54 @@ describe('a spec', () => {
         ],
       }),
     ],
+    [
+      '/pods/web/placement/0/or/1',
+      pod({
+        placement: [
+          {
+            or: [
+              ['rack', 'IS', 'a'],
+              ['rack', 'NEAR'],
+            ],
+          },
+        ],
+      }),
+    ],
+    ['/pods/web/placement/or/0', pod({ placement: { or: [['rack', 'LIKE', '(']] } })],
+    ['/pods/web/placement/0', pod({ placement: [{ avoid: 'web' }] })],
+    ['/pods/web/placement/1', pod({ placement: [['rack', 'UNIQUE'], { not: { colocate: 'db' } }] })],
+    ['/pods/web/placement/0', pod({ placement: [{ avoid: {} }] })],
+    [
+      '/pods/web/placement/0/not/not/not/not',
+      pod({ placement: [{ not: { not: { not: { not: ['a', 'IS', 'b'] } } } }] }),
+    ],
+    [
+      '/pods/web/placement',
+      pod({
+        count: 3,
+        placement: {
+          and: [
+            ['rack', 'UNIQUE'],
+            {
+              or: [
+                ['rack', 'IS', 'a'],
+                ['rack', 'IS', 'b'],
+              ],
+            },
+          ],
+        },
+      }),
+    ],
+    [
+      '/pods/web/placement',
+      {
+        ...hello(),
+        pods: {
+          web: { ...hello().pods['web']!, placement: { colocate: 'db' } },
+          db: { ...hello().pods['web']!, placement: [{ and: [{ colocate: 'web' }] }] },
+        },
+      },
+    ],
     ['/plans/deploy/phases/x/pod', { ...hello(), plans: { deploy: { phases: { x: { pod: 'db' } } } } }],
     ['/plans/uninstall', { ...hello(), plans: { uninstall: { phases: { x: { pod: 'web' } } } } }],
   ])('is refused with the field %s and a way out', (field, spec) => {
@@ -109,7 +157,49 @@ describe('a spec', () => {
       ['rack', 'IS', 'r-1'],
     ];
     expect(refusalOfSpec(withDefaults(pod({ placement })))).toBeUndefined();
-    expect(placement.map(parseConstraint)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
+    expect(constraintsOf(placement)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
+  });
+});
+
+describe('placement beyond rows', () => {
+  it('is put together by and, or, not, and speaks of other pods', () => {
+    const placement = {
+      and: [
+        ['hostname', 'UNIQUE'],
+        {
+          or: [
+            ['zone', 'IS', 'a'],
+            ['zone', 'is', 'b'],
+          ],
+        },
+        { not: ['rack', 'LIKE', 'r-9'] },
+        { avoid: 'db' },
+        { colocate: { service: 'other', pod: 'cache', field: 'rack' } },
+        { 'round-robin': 'zone', groups: 2 },
+      ],
+    };
+    const spec = withDefaults({
+      ...hello(),
+      pods: { web: { ...hello().pods['web']!, placement }, db: hello().pods['web']! },
+    });
+    expect(refusalOfSpec(spec)).toBeUndefined();
+    expect(constraintsOf(placement)).toEqual([
+      {
+        and: [
+          { field: 'hostname', operator: 'UNIQUE' },
+          {
+            or: [
+              { field: 'zone', operator: 'IS', value: 'a' },
+              { field: 'zone', operator: 'IS', value: 'b' },
+            ],
+          },
+          { not: { field: 'rack', operator: 'LIKE', value: 'r-9' } },
+          { avoid: { pod: 'db' } },
+          { colocate: { service: 'other', pod: 'cache', field: 'rack' } },
+          { field: 'zone', operator: 'GROUP_BY', value: '2' },
+        ],
+      },
+    ]);
   });
 });
 

@@ -66,7 +66,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, pod] of Object.entries(spec.pods)) {
     const path = `/pods/${name}`;
     const refusal =
-      refusalOfPlacement(pod, path) ??
+      refusalOfPlacement(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??

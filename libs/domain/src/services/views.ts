@@ -32,6 +32,8 @@ export interface ServiceView {
   readonly state: ServiceState;
   readonly pods: Readonly<Record<string, { readonly count: number; readonly running: number; readonly ready: number }>>;
   readonly plan: { readonly name: string; readonly status: PlanStatus } | null;
+  /** What it was installed from. */
+  readonly package?: { readonly name: string; readonly version: string };
 }
 
 /** What is known here of a pod; what its processes do is known to the cluster. */
@@ -95,6 +97,7 @@ export function serviceView(rows: ServicesRows, name: string): ServiceView | und
     state: stateOf(rows, service, spec, plan?.status),
     pods: Object.fromEntries(pods),
     plan: plan === undefined ? null : { name: plan.name, status: plan.status },
+    ...(spec.package !== undefined && { package: { name: spec.package.name, version: spec.package.version } }),
   };
 }
 

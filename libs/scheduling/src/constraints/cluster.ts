@@ -1,19 +1,18 @@
-import { lacking, nameOf, type Constraint, type Peer, type Rule } from './constraint.js';
+import { lacking, nameOf, type Constraint, type Peer, type FieldRule } from './constraint.js';
 import { Groups } from './groups.js';
 import { is } from './is.js';
 
 /** All pods of the set on nodes of one value: the given one, else that of the first pod. */
-export function cluster(rule: Rule, peers: readonly Peer[]): Constraint {
+export function cluster(rule: FieldRule, peers: readonly Peer[]): Constraint {
   return rule.value === undefined ? clusterOfPeers(rule, peers) : is(rule);
 }
 
-function clusterOfPeers(rule: Rule, peers: readonly Peer[]): Constraint {
+function clusterOfPeers(rule: FieldRule, peers: readonly Peer[]): Constraint {
   const groups = new Groups(rule.field, peers);
   const found = () => [...groups.values].sort().join(', ');
   return {
     name: nameOf(rule),
     effect: 'narrowing',
-    field: rule.field,
     placed: (node) => groups.placed(node),
     passes(node) {
       const value = groups.valueOf(node);

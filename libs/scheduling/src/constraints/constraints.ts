@@ -1,44 +1,65 @@
 import { unreachable } from '@orrery/kernel';
 import type { Node } from '../node.js';
 import { cluster } from './cluster.js';
-import type { Constraint, Effect, Peer, Rule } from './constraint.js';
+import { allOf, anyOf, noneOf } from './combination.js';
+import {
+  isFieldRule,
+  type Balancing,
+  type Constraint,
+  type FieldRule,
+  type NeighbourNodes,
+  type Peer,
+  type Rule,
+} from './constraint.js';
 import { GroupBy } from './group-by.js';
 import { is } from './is.js';
 import { like, unlike } from './like.js';
 import { maxPer } from './max-per.js';
+import { avoid, colocate } from './neighbours.js';
+import { effectOf, flattened } from './rules.js';
 import { unique } from './unique.js';
 
 /** The constraints of a set: balancing ones see the nodes that the fixed ones leave. */
 export interface Constraints {
   readonly fixed: readonly Constraint[];
+  /** Those that close nodes as pods are placed, and those that the pods of others decide. */
   readonly narrowing: readonly Constraint[];
   /** Needs the nodes that are left by avoid and the fixed constraints. */
-  balancing(nodes: () => Iterable<Node>): readonly GroupBy[];
+  balancing(nodes: () => Iterable<Node>): readonly Balancing[];
 }
 
-export function constraintsOf(rules: readonly Rule[], peers: readonly Peer[]): Constraints {
-  const others = rules.filter(({ operator }) => operator !== 'GROUP_BY').map((rule) => constraintOf(rule, peers));
-  const groupBys = rules.filter(({ operator }) => operator === 'GROUP_BY');
+export function constraintsOf(rules: readonly Rule[], around: Around): Constraints {
+  const apart = flattened(rules).map((rule) => ({ rule, effect: effectOf([rule]) }));
+  const made = (...effects: readonly Constraint['effect'][]) =>
+    apart.filter(({ effect }) => effects.includes(effect)).map(({ rule }) => constraintOf(rule, around, () => []));
   return {
-    fixed: others.filter(({ effect }) => effect === 'fixed'),
-    narrowing: others.filter(({ effect }) => effect === 'narrowing'),
-    balancing: (nodes) => groupBys.map((rule) => new GroupBy(rule, peers, nodes())),
+    fixed: made('fixed'),
+    narrowing: made('settled', 'narrowing'),
+    balancing: (nodes) =>
+      apart
+        .filter(({ effect }) => effect === 'balancing')
+        .map(({ rule }) => constraintOf(rule, around, nodes) as Balancing),
   };
 }
 
-/** The strongest effect of any of the rules: whether, and which way, what is placed elsewhere can decide about a node. */
-export function effectOf(rules: readonly Rule[]): Effect {
-  const effects = rules.map(({ operator, value }) => {
-    if (operator === 'GROUP_BY') return 'balancing';
-    return narrowingOperators.has(operator) || (operator === 'CLUSTER' && value === undefined) ? 'narrowing' : 'fixed';
-  });
-  if (effects.includes('balancing')) return 'balancing';
-  return effects.includes('narrowing') ? 'narrowing' : 'fixed';
+/** What runs already: pods of the set, and pods that its rules name. */
+export interface Around {
+  readonly peers: readonly Peer[];
+  readonly neighbours: NeighbourNodes;
 }
 
-const narrowingOperators: ReadonlySet<Rule['operator']> = new Set<Rule['operator']>(['UNIQUE', 'MAX_PER']);
+export const NOBODY: Around = { peers: [], neighbours: () => [] };
 
-function constraintOf(rule: Rule, peers: readonly Peer[]): Constraint {
+function constraintOf(rule: Rule, around: Around, nodes: () => Iterable<Node>): Constraint {
+  const below = (part: Rule) => constraintOf(part, around, nodes);
+  if (isFieldRule(rule)) return fieldConstraintOf(rule, around.peers, nodes);
+  if ('and' in rule) return allOf(rule.and.map(below));
+  if ('or' in rule) return anyOf(rule.or.map(below));
+  if ('not' in rule) return noneOf(below(rule.not));
+  return 'avoid' in rule ? avoid(rule.avoid, around.neighbours) : colocate(rule.colocate, around.neighbours);
+}
+
+function fieldConstraintOf(rule: FieldRule, peers: readonly Peer[], nodes: () => Iterable<Node>): Constraint {
   switch (rule.operator) {
     case 'UNIQUE':
       return unique(rule, peers);
@@ -53,7 +74,7 @@ function constraintOf(rule: Rule, peers: readonly Peer[]): Constraint {
     case 'IS':
       return is(rule);
     case 'GROUP_BY':
-      return new GroupBy(rule, peers, []);
+      return new GroupBy(rule, peers, nodes());
     default:
       return unreachable(rule.operator);
   }

@@ -1,5 +1,8 @@
 import type { Node } from '../node.js';
 
+/** Every node has another one: for rules that speak of the node itself. */
+export const NODE_FIELD = '@node';
+
 /** How many devices the machine has. */
 export const GPUS_FIELD = '@gpus';
 
@@ -22,6 +25,8 @@ export function fieldOf(field: string, node: Node): string | undefined {
       return node.faultDomain.zone;
     case GPUS_FIELD:
       return String(node.capacity.gpuIds.length);
+    case NODE_FIELD:
+      return node.id;
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import { lacking, nameOf, type Constraint, type Peer, type Rule } from './constraint.js';
+import { lacking, nameOf, type Balancing, type Peer, type FieldRule } from './constraint.js';
 import { Groups } from './groups.js';
 import type { Node } from '../node.js';
 
@@ -7,11 +7,11 @@ import type { Node } from '../node.js';
  * fixed constraints leave, full ones included: the spread is kept even when one group has no room (Marathon waits, too). A
  * number says how many groups there must be at least: as long as there are fewer, no group gets a second pod.
  */
-export class GroupBy implements Constraint {
+export class GroupBy implements Balancing {
   readonly name: string;
   readonly effect = 'balancing';
-  readonly field: string;
-  readonly #rule: Rule;
+  readonly #field: string;
+  readonly #rule: FieldRule;
   readonly #groups: Groups;
   readonly #values: readonly string[];
   readonly #groupsMin: number;
@@ -19,9 +19,9 @@ export class GroupBy implements Constraint {
   /** Groups with the fewest. */
   #lowest = 0;
 
-  constructor(rule: Rule, peers: readonly Peer[], nodes: Iterable<Node>) {
+  constructor(rule: FieldRule, peers: readonly Peer[], nodes: Iterable<Node>) {
     this.name = nameOf(rule);
-    this.field = rule.field;
+    this.#field = rule.field;
     this.#rule = rule;
     this.#groups = new Groups(rule.field, peers);
     this.#groupsMin = /^\d+$/.test(rule.value ?? '') ? Number(rule.value) : 0;
@@ -34,13 +34,9 @@ export class GroupBy implements Constraint {
     this.#fewest = this.#count();
   }
 
-  /** Rises when the last of the groups with the fewest got its pod. */
-  get fewest(): number {
+  /** Of the groups with the fewest: rises when the last of them got its pod. */
+  get openings(): number {
     return this.#fewest;
-  }
-
-  valueOf(node: Node): string | undefined {
-    return this.#groups.valueOf(node);
   }
 
   passes(node: Node): boolean {
@@ -62,16 +58,16 @@ export class GroupBy implements Constraint {
     if (value === undefined) return lacking(this.#rule);
     const count = this.#groups.count(value);
     if (this.#tooFewGroups())
-      return `${this.field} ${value} has ${count} and there are ${this.#values.length} of ${this.#groupsMin} groups`;
+      return `${this.#field} ${value} has ${count} and there are ${this.#values.length} of ${this.#groupsMin} groups`;
     const behind = this.#values.filter((other) => this.#groups.count(other) === this.#fewest).sort();
-    return `${this.field} ${value} has ${count}, ${behind.slice(0, 3).join(', ')} ${this.#fewest}: the spread would be uneven`;
+    return `${this.#field} ${value} has ${count}, ${behind.slice(0, 3).join(', ')} ${this.#fewest}: the spread would be uneven`;
   }
 
   remedy(): string {
     if (this.#tooFewGroups())
-      return `add agents in ${this.#groupsMin - this.#values.length} more values of ${this.field}, or lower the number of GROUP_BY`;
+      return `add agents in ${this.#groupsMin - this.#values.length} more values of ${this.#field}, or lower the number of GROUP_BY`;
     const behind = this.#values.filter((value) => this.#groups.count(value) === this.#fewest).sort();
-    return `make room on the agents with ${this.field} ${behind.slice(0, 3).join(', ')}: the spread over ${this.field} is kept even`;
+    return `make room on the agents with ${this.#field} ${behind.slice(0, 3).join(', ')}: the spread over ${this.#field} is kept even`;
   }
 
   #tooFewGroups(): boolean {

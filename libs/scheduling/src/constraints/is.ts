@@ -1,13 +1,12 @@
-import { lacking, nameOf, noEffect, type Constraint, type Rule } from './constraint.js';
+import { lacking, nameOf, noEffect, type Constraint, type FieldRule } from './constraint.js';
 import { fieldOf, GPUS_FIELD } from './field.js';
 
 /** Only nodes with this value: the same text, or the same number to three decimals (Marathon's scalars). */
-export function is(rule: Rule): Constraint {
+export function is(rule: FieldRule): Constraint {
   const wanted = rule.value ?? '';
   return {
     name: nameOf(rule),
     effect: 'fixed',
-    field: rule.field,
     placed: noEffect,
     passes(node) {
       const value = fieldOf(rule.field, node);
@@ -25,6 +24,10 @@ export function is(rule: Rule): Constraint {
 }
 
 const SCALAR = /^-?\d{1,12}(\.\d+)?$/;
+
+export function isScalar(value: string): boolean {
+  return SCALAR.test(value);
+}
 
 export function sameValue(left: string, right: string): boolean {
   if (left === right) return true;

@@ -1,18 +1,18 @@
-import { lacking, nameOf, noEffect, type Constraint, type Rule } from './constraint.js';
+import { lacking, nameOf, noEffect, type Constraint, type FieldRule } from './constraint.js';
 import { fieldOf } from './field.js';
 import { compilePattern } from './pattern.js';
 
 /** Only nodes whose value matches the pattern as a whole. */
-export function like(rule: Rule): Constraint {
+export function like(rule: FieldRule): Constraint {
   return matching(rule, true);
 }
 
 /** Only nodes whose value does not match, those without one included. */
-export function unlike(rule: Rule): Constraint {
+export function unlike(rule: FieldRule): Constraint {
   return matching(rule, false);
 }
 
-function matching(rule: Rule, wanted: boolean): Constraint {
+function matching(rule: FieldRule, wanted: boolean): Constraint {
   const source = rule.value ?? '';
   const pattern = compilePattern(source);
   const known = new Map<string, boolean>();
@@ -25,7 +25,6 @@ function matching(rule: Rule, wanted: boolean): Constraint {
   return {
     name: nameOf(rule),
     effect: 'fixed',
-    field: rule.field,
     placed: noEffect,
     passes(node) {
       const value = fieldOf(rule.field, node);

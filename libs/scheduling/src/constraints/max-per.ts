@@ -1,14 +1,13 @@
-import { lacking, nameOf, type Constraint, type Peer, type Rule } from './constraint.js';
+import { lacking, nameOf, type Constraint, type Peer, type FieldRule } from './constraint.js';
 import { Groups } from './groups.js';
 
 /** At most so many pods of the set on the nodes of one value. */
-export function maxPer(rule: Rule, peers: readonly Peer[]): Constraint {
+export function maxPer(rule: FieldRule, peers: readonly Peer[]): Constraint {
   const groups = new Groups(rule.field, peers);
   const most = /^\d+$/.test(rule.value ?? '') ? Number(rule.value) : 0;
   return {
     name: nameOf(rule),
     effect: 'narrowing',
-    field: rule.field,
     placed: (node) => groups.placed(node),
     passes(node) {
       const value = groups.valueOf(node);

@@ -1,13 +1,12 @@
-import { lacking, nameOf, type Constraint, type Peer, type Rule } from './constraint.js';
+import { lacking, nameOf, type Constraint, type Peer, type FieldRule } from './constraint.js';
 import { Groups } from './groups.js';
 
 /** No two pods of the set on nodes of the same value: MAX_PER 1. */
-export function unique(rule: Rule, peers: readonly Peer[]): Constraint {
+export function unique(rule: FieldRule, peers: readonly Peer[]): Constraint {
   const groups = new Groups(rule.field, peers);
   return {
     name: nameOf(rule),
     effect: 'narrowing',
-    field: rule.field,
     placed: (node) => groups.placed(node),
     passes(node) {
       const value = groups.valueOf(node);

@@ -1,5 +1,4 @@
 import { chooseDisks, type Disk, type DiskNeed } from '../disk-set.js';
-import type { Node } from '../node.js';
 import type { Filter } from './filter.js';
 
 /** Volumes that need disks of their own: parts of PATH disks, whole MOUNT disks. */

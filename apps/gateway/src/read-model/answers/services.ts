@@ -77,8 +77,8 @@ function serviceJson(
   { cell, services }: { readonly cell: number; readonly services: ServicesState },
   name: string,
 ): object {
-  const { version, role, state, pods, plan, generation } = serviceView(services, name)!;
-  return { name, version, role, state, pods, plan, generation, cell };
+  const { version, role, state, pods, plan, generation, package: from } = serviceView(services, name)!;
+  return { name, version, role, state, pods, plan, generation, cell, ...(from !== undefined && { package: from }) };
 }
 
 /** Sorts versions as numbers. */

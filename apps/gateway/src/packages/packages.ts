@@ -1,0 +1,145 @@
+import {
+  compareVersions,
+  readPackage,
+  refusalOfMove,
+  renderService,
+  type Options,
+  type PackageDefinition,
+} from '@orrery/catalog';
+import type { ServiceSpec } from '@orrery/contracts';
+import { Injectable } from '@nestjs/common';
+import { isDeepStrictEqual } from 'node:util';
+import { Problem } from '../problem.js';
+import { Repositories } from './repositories.js';
+import type { PackageEntry } from './repository.js';
+
+/** A package as a list shows it. */
+export interface PackageLine {
+  readonly name: string;
+  /** The newest. */
+  readonly version: string;
+  readonly versions: readonly string[];
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly repository: string;
+}
+
+/** What is asked of a package. */
+export interface PackageRequest {
+  /** Of the service; absent: the option service.name, else its default. */
+  readonly name?: string;
+  /** Absent: the newest; for an update the installed one. */
+  readonly version?: string;
+  readonly options: Options;
+  /** Of an update: what was stored before is left out. */
+  readonly replace?: boolean;
+}
+
+/** Finds packages, and makes services of them. */
+@Injectable()
+export class Packages {
+  constructor(private readonly repositories: Repositories) {}
+
+  /** Those with all words of the query in name, description or tags. */
+  async search(query: string): Promise<readonly PackageLine[]> {
+    const words = query
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
+    const lines = new Map<string, PackageLine>();
+    for (const place of this.repositories.list()) {
+      for (const entries of byName(await this.repositories.open(place).packages()).values()) {
+        const { name, version, description, tags } = entries[0]!;
+        const text = [name, description, ...tags].join(' ').toLowerCase();
+        if (lines.has(name) || !words.every((word) => text.includes(word))) continue;
+        const versions = entries.map((entry) => entry.version);
+        lines.set(name, { name, version, versions, description, tags, repository: place.name });
+      }
+    }
+    return [...lines.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  }
+
+  async describe(name: string, version: string | undefined) {
+    const { entries, repository } = await this.#find(name);
+    const { manifest, config, resource, files } = await open(chosen(entries, version));
+    const versions = entries.map((entry) => entry.version);
+    return { ...manifest, repository, versions, config, resource, template: files['service.yaml.mustache'] };
+  }
+
+  /** The service that comes of it. */
+  async render(name: string, { version, options, name: service }: PackageRequest): Promise<ServiceSpec> {
+    const { entries } = await this.#find(name);
+    return rendered(await open(chosen(entries, version)), {
+      given: options,
+      ...(service !== undefined && { name: service }),
+    });
+  }
+
+  /** As `render`; refused when another service has its name. The same once more is no other. */
+  async install(
+    name: string,
+    request: PackageRequest,
+    find: (service: string) => Promise<ServiceSpec | undefined>,
+  ): Promise<ServiceSpec> {
+    const spec = await this.render(name, request);
+    const there = await find(spec.name);
+    if (there === undefined || isDeepStrictEqual(there.package, spec.package)) return spec;
+    const what = there.package === undefined ? 'was not installed from a package' : `is ${there.package.name}`;
+    throw Problem.of('package-already-installed', `there is a service ${spec.name}, and it ${what}`, {
+      field: '/name',
+      remedy: `orrery package update ${name}, or another --name`,
+    });
+  }
+
+  /** The next version of an installed service: its stored options, and what is given. */
+  async update(name: string, request: PackageRequest, installed: ServiceSpec): Promise<ServiceSpec> {
+    const { entries } = await this.#find(name);
+    const from = installed.package!;
+    const before = entries.find(({ version }) => version === from.version);
+    const to = await open(chosen(entries, request.version ?? before?.version));
+    const refusal = refusalOfMove(from.version, to, before && (await open(before)));
+    if (refusal !== undefined) throw Problem.refused(refusal);
+    const stored = request.replace === true ? {} : from.options;
+    return rendered(to, { name: installed.name, stored, given: request.options });
+  }
+
+  /** All versions of a package, the newest first, from the first repository that has any. */
+  async #find(name: string): Promise<{ entries: readonly PackageEntry[]; repository: string }> {
+    for (const place of this.repositories.list()) {
+      const entries = byName(await this.repositories.open(place).packages()).get(name);
+      if (entries !== undefined) return { entries, repository: place.name };
+    }
+    throw Problem.of('unknown-package', `no repository has a package ${name}`, {
+      remedy: 'orrery package search, orrery repo list',
+    });
+  }
+}
+
+function byName(entries: readonly PackageEntry[]): Map<string, PackageEntry[]> {
+  const named = new Map<string, PackageEntry[]>();
+  for (const entry of entries) named.set(entry.name, [...(named.get(entry.name) ?? []), entry]);
+  for (const each of named.values()) each.sort((left, right) => compareVersions(right.version, left.version));
+  return named;
+}
+
+function chosen(entries: readonly PackageEntry[], version: string | undefined): PackageEntry {
+  const found = version === undefined ? entries[0] : entries.find((entry) => entry.version === version);
+  if (found !== undefined) return found;
+  const { name } = entries[0]!;
+  throw Problem.of('unknown-package-version', `there is no ${name} ${version}`, {
+    field: '/version',
+    remedy: `versions: ${entries.map((entry) => entry.version).join(', ')}`,
+  });
+}
+
+async function open(entry: PackageEntry): Promise<PackageDefinition> {
+  const read = readPackage(await entry.files());
+  if (!read.ok) throw Problem.refused(read.refusal);
+  return read.value;
+}
+
+function rendered(definition: PackageDefinition, request: Parameters<typeof renderService>[1]): ServiceSpec {
+  const result = renderService(definition, request);
+  if (!result.ok) throw Problem.refused(result.refusal);
+  return result.value;
+}

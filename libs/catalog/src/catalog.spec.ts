@@ -1,0 +1,160 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServiceSpec } from '@orrery/contracts';
+import { mergeOptions } from './options.js';
+import { readPackage, type PackageDefinition, type PackageFiles } from './package-definition.js';
+import { packagesFolder } from './packages-folder.js';
+import { renderService, type RenderRequest } from './render.js';
+import { compareVersions, refusalOfMove } from './versions.js';
+
+const files: PackageFiles = {
+  'package.json': '{"name":"sums","version":"1.2.0","description":"for specs","upgradesFrom":["1.1.0"]}',
+  'config.json': JSON.stringify({
+    properties: {
+      service: { properties: { name: { type: 'string', default: 'sums' } } },
+      node: {
+        properties: {
+          count: { type: 'integer', minimum: 1, default: 3, description: 'number of nodes' },
+          words: { type: 'object', default: {} },
+        },
+      },
+    },
+  }),
+  'resource.json': '{}',
+  'service.yaml.mustache':
+    'name: {{service.name}}\npods: { node: { count: {{node.count}}, tasks: { a: { cmd-file: run.sh, env: {{node.words}} } } } }\n',
+  'run.sh': 'echo <%node.count%> {{ORRERY_POD}}\n',
+};
+
+const definitionOf = (given: PackageFiles): PackageDefinition => {
+  const read = readPackage(given);
+  if (!read.ok) throw new Error(read.refusal.message);
+  return read.value;
+};
+const sums = definitionOf(files);
+const render = (request: Partial<RenderRequest>, definition = sums) =>
+  renderService(definition, { given: {}, ...request });
+const refusalOf = (request: Partial<RenderRequest>) => {
+  const rendered = render(request);
+  if (rendered.ok) throw new Error('was not refused');
+  return rendered.refusal;
+};
+
+describe('a package becomes a service', () => {
+  it('with its defaults, what was stored before, and what is given, the later the stronger', () => {
+    const rendered = render({
+      stored: { node: { count: 5, words: { A: 'x' } } },
+      given: { node: { words: { B: 'y' } } },
+    });
+    expect(rendered).toMatchObject({
+      ok: true,
+      value: { name: 'sums', pods: { node: { count: 5, tasks: { a: { env: { A: 'x', B: 'y' } } } } } },
+    });
+  });
+
+  it('that carries the options that were chosen, without the defaults', () => {
+    const rendered = render({ name: 'more', given: { node: { count: 4 } } });
+    const options = { service: { name: 'more' }, node: { count: 4 } };
+    expect(rendered).toMatchObject({ value: { name: 'more', package: { name: 'sums', version: '1.2.0', options } } });
+  });
+
+  it('with options in its files, whose other braces are left to the agent', () => {
+    const { value } = render({}) as { value: ServiceSpec };
+    expect(value.pods['node']!.tasks['a']!.cmd).toBe('echo 3 {{ORRERY_POD}}\n');
+  });
+
+  it('whose options stay in their place, whatever characters they have', () => {
+    const words = { A: '"}, cmd: "rm' };
+    const { value } = render({ given: { node: { words } } }) as { value: ServiceSpec };
+    expect(value.pods['node']!.tasks['a']!.env).toEqual(words);
+  });
+});
+
+describe('options are refused', () => {
+  it('by their path, with what was expected, when they do not fit', () => {
+    expect(refusalOf({ given: { node: { count: 0 } } })).toMatchObject({
+      code: 'invalid-option',
+      field: '/node/count',
+    });
+    expect(refusalOf({ given: { node: { count: 0 } } }).message).toBe('option node.count must be >= 1, found 0');
+    expect(refusalOf({ given: { node: { count: 0 } } }).remedy).toContain('number of nodes');
+  });
+
+  it('when nobody knows them', () => {
+    expect(refusalOf({ given: { node: { cuont: 4 } } })).toMatchObject({
+      code: 'unknown-option',
+      message: 'option node.cuont is not an option',
+      remedy: 'remove it; known options here: count, words',
+    });
+  });
+
+  it('when the service that comes of them is none', () => {
+    expect(refusalOf({ name: 'Not A Name' })).toMatchObject({ code: 'not-renderable', field: '/name' });
+  });
+});
+
+it('takes an option back where null is given', () => {
+  expect(mergeOptions({ a: 1, b: { c: 2, d: 3 } }, { a: null, b: { c: null } })).toEqual({ b: { d: 3 } });
+});
+
+describe('versions', () => {
+  it('are compared part by part', () => {
+    const sorted = ['1.0.0', '1.10.0', '1.9.1', '1.0.0-rc1', '1.0', '2.0'].sort(compareVersions);
+    expect(sorted).toEqual(['1.0', '1.0.0-rc1', '1.0.0', '1.9.1', '1.10.0', '2.0']);
+  });
+
+  it('follow each other only where the package says so', () => {
+    const older = definitionOf({
+      ...files,
+      'package.json': '{"name":"sums","version":"1.1.0","description":"","downgradesTo":["1.0.0"]}',
+    });
+    const oldest = definitionOf({ ...files, 'package.json': '{"name":"sums","version":"1.0.0","description":""}' });
+    expect(refusalOfMove('1.1.0', sums, older)).toBeUndefined();
+    expect(refusalOfMove('1.1.0', oldest, older)).toBeUndefined();
+    expect(refusalOfMove('1.0.0', sums, oldest)).toMatchObject({ code: 'no-upgrade-path' });
+    expect(refusalOfMove('1.2.0', older, sums)).toMatchObject({ code: 'no-upgrade-path' });
+  });
+});
+
+describe('a broken package', () => {
+  it.each([
+    ['/config.json', { ...files, 'config.json': '{' }],
+    ['/package.json/version', { ...files, 'package.json': '{"name":"sums","description":""}' }],
+    [
+      '/service.yaml.mustache',
+      Object.fromEntries(Object.entries(files).filter(([name]) => !name.startsWith('service'))),
+    ],
+  ])('is refused with what is wrong: %s', (field, given) => {
+    expect(readPackage(given)).toMatchObject({ ok: false, refusal: { code: 'broken-package', field } });
+  });
+});
+
+describe('each package that comes along', () => {
+  const folders = readdirSync(packagesFolder).flatMap((name): string[][] => {
+    const inside = readdirSync(join(packagesFolder, name)).filter((each) =>
+      statSync(join(packagesFolder, name, each)).isDirectory(),
+    );
+    return inside.length === 0 ? [[name]] : inside.map((version) => [name, version]);
+  });
+  it.each(folders)('%s %s renders with its defaults, and every option says what it means', (...path) => {
+    const texts = path.flatMap((_, depth) => {
+      const folder = join(packagesFolder, ...path.slice(0, depth + 1));
+      const names = readdirSync(folder).filter((each) => statSync(join(folder, each)).isFile());
+      return names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]);
+    });
+    const definition = definitionOf(Object.fromEntries(texts) as PackageFiles);
+    expect(definition.manifest.name).toBe(path[0]);
+    const rendered = render({}, definition);
+    expect(rendered).toMatchObject({ ok: true });
+    expect(undescribed(definition.config)).toEqual([]);
+  });
+});
+
+function undescribed(schema: object, path = ''): string[] {
+  return Object.entries((schema as { properties?: Record<string, object> }).properties ?? {}).flatMap(
+    ([name, property]) => {
+      if ('properties' in property) return undescribed(property, `${path}${name}.`);
+      return 'description' in property ? [] : [`${path}${name}`];
+    },
+  );
+}

@@ -1,0 +1,11 @@
+export { packagesFolder } from './packages-folder.js';
+export {
+  packageFiles,
+  readPackage,
+  type PackageDefinition,
+  type PackageFiles,
+  type PackageResult,
+} from './package-definition.js';
+export { mergeOptions, optionsOf, type Options } from './options.js';
+export { renderService, type RenderRequest } from './render.js';
+export { compareVersions, refusalOfMove } from './versions.js';

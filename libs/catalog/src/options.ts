@@ -1,0 +1,75 @@
+import { checkShape } from '@orrery/contracts';
+import type { TSchema } from 'typebox';
+import type { PackageDefinition, PackageResult } from './package-definition.js';
+
+/** Options of a package, as its config.json describes them. */
+export type Options = Readonly<Record<string, unknown>>;
+
+/** What is given outweighs what was stored; objects are merged, everything else is replaced; null takes an option back. */
+export function mergeOptions(stored: Options, given: Options): Options {
+  const merged: Record<string, unknown> = { ...stored };
+  for (const [name, value] of Object.entries(given)) {
+    const before = merged[name];
+    if (value === null) delete merged[name];
+    else merged[name] = isObject(before) && isObject(value) ? mergeOptions(before, value) : value;
+  }
+  return merged;
+}
+
+/** All options with their defaults; refused with the path of the option, such as `brokers.count`. Unknown ones are refused. */
+export function optionsOf({ config, manifest }: PackageDefinition, options: Options): PackageResult<Options> {
+  const all = mergeOptions(defaultsOf(config as Schema), options);
+  const checked = checkShape(closed(config as Schema) as TSchema, all);
+  if (checked.ok) return { ok: true, value: all };
+  const { code, message, remedy, field = '/' } = checked.refusal;
+  const path = field.slice(1).replaceAll('/', '.');
+  const said = (text: string) => text.replaceAll(field, path === '' ? 'the options' : path);
+  const known = `orrery package describe ${manifest.name} shows all options`;
+  return {
+    ok: false,
+    refusal: {
+      code: code === 'unknown-field' ? 'unknown-option' : 'invalid-option',
+      message: `option ${said(message).replace(' is not a field', ' is not an option')}`,
+      field,
+      remedy: remedy === undefined ? known : said(remedy).replace('known fields here', 'known options here'),
+    },
+  };
+}
+
+/** The part of JSON Schema that this looks into; the check itself knows all of it. */
+interface Schema {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: unknown;
+}
+
+function defaultsOf(schema: Schema): Options {
+  const defaults = Object.entries(schema.properties ?? {}).flatMap(([name, property]): [string, unknown][] => {
+    if (property.properties !== undefined) {
+      return [[name, mergeOptions(defaultsOf(property), isObject(property.default) ? property.default : {})]];
+    }
+    return property.default === undefined ? [] : [[name, property.default]];
+  });
+  return Object.fromEntries(defaults);
+}
+
+const closedSchemas = new WeakMap<Schema, Schema>();
+
+/** A mistyped option must not silently mean nothing, so objects take no more than they describe unless they say so. */
+function closed(schema: Schema): Schema {
+  let found = closedSchemas.get(schema);
+  if (found === undefined) {
+    const { properties } = schema;
+    const inside = Object.entries(properties ?? {}).map(([name, property]) => [name, closed(property)]);
+    found =
+      properties === undefined
+        ? schema
+        : { additionalProperties: false, ...schema, properties: Object.fromEntries(inside) };
+    closedSchemas.set(schema, found);
+  }
+  return found;
+}
+
+function isObject(value: unknown): value is Options {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
