@@ -90,6 +90,7 @@ function sharedFor(state: AllocationState, row: PlacementRequest): (Adoption & {
     found.agent = volume.agent;
     add(found, id, volume, need);
   }
+  if (row.gang === true && !isThere) return { ...found, ...NOBODY_AHEAD, isThere: true };
   return { ...found, isThere };
 }
 
@@ -119,12 +120,14 @@ function gathering(agent: number): Gathered {
   return { agent, volumes: new Map(), heldMib: 0, mounted: new Set() };
 }
 
-function add(found: Gathered, id: VolumeId, volume: VolumeRow, { name, sizeMib, shared }: VolumeNeed): void {
+function add(found: Gathered, id: VolumeId, volume: VolumeRow, { name, type, sizeMib, shared }: VolumeNeed): void {
   found.volumes.set(name, id);
-  if (volume.type === 'ROOT') found.heldMib += shared === true ? sizeMib : Math.min(sizeMib, volume.sizeMib);
+  // A shared one is of the type that its owner gave it, whatever this pod would have asked for.
+  if (type === 'ROOT') found.heldMib += shared === true ? sizeMib : Math.min(sizeMib, volume.sizeMib);
   if (shared === true && volume.users! > 0) found.mounted.add(name);
 }
 
+const NOBODY_AHEAD = { agent: 0, missing: 'a gang has no pod that goes ahead to make its shared volume' };
 const SCATTERED = { agent: 0, missing: 'its volumes are on several agents' };
 
 function both(own: Adoption, shared: Adoption): Adoption {

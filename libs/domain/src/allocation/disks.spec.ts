@@ -195,6 +195,29 @@ describe('a shared volume', () => {
       });
   });
 
+  it('is found where it is by a pod that would have asked for another type', () => {
+    ledger
+      .given(opened(a))
+      .when(asked(request('w.1', { ...shared, sizeMib: 90 })))
+      .when(
+        asked(
+          request(
+            'x.1',
+            { ...shared, of: 'web', type: 'PATH', sizeMib: 90 },
+            {
+              service: 'api' as ServiceName,
+              needs: {
+                ...{ cpusMilli: 0, memoryMib: 0, diskMib: 50, gpus: 0, ports: [] },
+                volumes: [data({ ...shared, of: 'web', type: 'PATH', sizeMib: 90 })],
+              },
+            },
+          ),
+        ),
+      )
+      .thenEvents((events) => expect(typesOf(events)).toEqual(['RequestQueued', 'PlacementPending']))
+      .thenState(sound);
+  });
+
   it('waits for room where it is', () => {
     ledger
       .given(opened(a), opened(b))

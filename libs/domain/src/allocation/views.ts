@@ -16,10 +16,11 @@ import {
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
 import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
@@ -126,20 +127,44 @@ export function explainPending(
   const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
   return withSession(state, row.role, (session) => {
+    if (row.gang === true) return explainGang(state, session, first, examplesMax);
+    const gangs = afterGangs(state, session);
     const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return reasonsOf(state, [...own, ...filters], examplesMax);
+    return reasonsOf(state, gangs.explaining([...own, ...filters], placeNeedsOf(first)), examplesMax);
   });
 }
 
-function quotaAfter(
+function explainGang(
   state: AllocationState,
-  row: Pick<AdoptingRow, 'role' | 'needs' | 'adoption'>,
-  pods: number,
-): QuotaObstacle | undefined {
-  const { role } = row;
+  session: Session,
+  request: PlacementRequest,
+  examplesMax: number,
+): PendingReasons {
+  const size = countIn(request.indexes);
+  const { picks, filters } = lookFor(state, session, request, size);
+  const reasons = reasonsOf(state, filters(), examplesMax);
+  return gangReasons(reasons, size, picks.count, gangFittingEmpty(state, wishFor(state, request)));
+}
+
+/** As a round leaves the fleet to those who come after the gangs that wait. */
+function afterGangs(state: AllocationState, session: Session): GangTurns {
+  const gangs = new GangTurns(state);
+  for (const id of state.requests.keysBy('gang', 'yes')) {
+    const row = state.requests.get(id)!;
+    const size = countIn(row.indexes);
+    if (!gangs.mayKeep) break;
+    if (gangFittingEmpty(state, wishFor(state, row)) >= size)
+      gangs.keep(row, [lookFor(state, session, row, size).picks]);
+  }
+  return gangs;
+}
+
+function quotaAfter(state: AllocationState, row: Wishing, pods: number): QuotaObstacle | undefined {
+  const { role, indexes, gang } = row;
   const needs = chargedNeedsOf(row);
   const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
+  if (gang === true) return quotas.roomForAll(role, needs, countIn(indexes)).obstacle;
   quotas.give(role, times(needs, pods));
   return quotas.room(role, needs, 1).obstacle;
 }
@@ -159,6 +184,14 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   );
   return withSession(state, request.role, (session) => {
     const found = lookFor(state, session, request, pods);
+    if (request.gang === true && found.picks.count < wanted) {
+      session.close();
+      const obstacle = quotaAfter(state, request, 0);
+      const { size } = state.agents;
+      const why =
+        obstacle === undefined ? explainGang(state, session, request, examplesMax) : quotaReasons(size, obstacle);
+      return { places: [], reasons: why };
+    }
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
     const places = numbers.flatMap((number, run) =>
@@ -190,16 +223,17 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
   return value;
 }
 
-function lookFor(
-  state: AllocationState,
-  session: Session,
-  request: PlacementRequest & Pick<AdoptingRow, 'adoption'>,
-  count: number,
-): Found {
+type Wishing = PlacementRequest & Pick<AdoptingRow, 'adoption'>;
+
+function lookFor(state: AllocationState, session: Session, request: Wishing, count: number): Found {
+  return session.place(wishFor(state, request), count);
+}
+
+function wishFor(state: AllocationState, request: Wishing): Wish {
   const { policy, avoid } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return session.place({ needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours }, count);
+  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours };
 }
