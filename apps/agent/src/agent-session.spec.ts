@@ -92,13 +92,26 @@ describe('a report', () => {
     let pace = paceAfter(unreported, 1_000_000);
     for (let report = 0; report < 5; report += 1) pace = paceAfter(pace, reportDueAt(pace));
     expect(reportDueAt(pace) - pace.at).toBe(1000);
-    expect(reportDueAt(pace, { complete: true }) - pace.at).toBe(50);
-    pace = paceAfter(pace, reportDueAt(pace, { complete: true }), { complete: true });
+    expect(reportDueAt(pace, 0) - pace.at).toBe(50);
+    pace = paceAfter(pace, reportDueAt(pace, 0), 0);
     const gaps = [];
     for (let report = 0; report < 4; report += 1) {
       gaps.push(reportDueAt(pace) - pace.at);
       pace = paceAfter(pace, reportDueAt(pace));
     }
     expect(gaps).toEqual([50, 100, 300, 600]);
+  });
+
+  it('waits shorter for longer where only a few are about to begin', () => {
+    let pace = paceAfter(unreported, 1_000_000, 8);
+    const gaps = [];
+    for (let report = 0; report < 8; report += 1) {
+      gaps.push(reportDueAt(pace, 8) - pace.at);
+      pace = paceAfter(pace, reportDueAt(pace, 8), 8);
+    }
+    expect(gaps).toEqual([50, 75, 100, 150, 300, 600, 1000, 1000]);
+    expect(reportDueAt(pace, 200) - pace.at).toBe(1000);
+    const many = paceAfter(paceAfter(unreported, 1_000_000, 200), 1_000_100, 200);
+    expect([reportDueAt(many, 200), reportDueAt(many, 3)]).toEqual([1_000_400, 1_000_175]);
   });
 });

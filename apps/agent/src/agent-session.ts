@@ -61,12 +61,17 @@ export function ownPart(order: LaneOrder, { journalId, number }: Registration): 
 // --- Reports --------------------------------------------------------------------------------------------------------
 
 /** From one report to the next while there is always something to tell. */
-const REPORT_GAPS_MS = [50, 100, 300, 600, 1000] as const;
+const REPORT_GAPS_MS = {
+  /** Of an order for a handful of tasks somebody waits for each. */
+  few: [50, 50, 75, 100, 150, 300, 600, 1000],
+  many: [50, 100, 300, 600, 1000],
+} as const;
 const GAP_AFTER_COMPLETE = 0;
 const GAP_AFTER_PAUSE = 1;
-const GAP_MAX = REPORT_GAPS_MS.length - 1;
 /** After so much longer than that without a report, the next one is a first one. */
 const PAUSE_MS = 1000;
+/** So many tasks about to begin are a handful. */
+const FEW_MAX = 16;
 
 /** When the last report was made, and which of the gaps follows it. */
 export interface ReportPace {
@@ -77,26 +82,21 @@ export interface ReportPace {
 export const unreported: ReportPace = { at: 0, gap: GAP_AFTER_PAUSE };
 
 /**
- * `complete`: all that was ordered has begun, so nothing is about to come that could share a report. Who waits for a few
- * tasks waits for the last of them too, and the next ones are others.
+ * The pace after one more report; `beginning`: tasks that are ordered and have not begun. The first report goes at once, those
+ * that follow it wait longer and longer, up to a second: of a steady stream to thousands of agents each report costs every
+ * reader of the journal more than what it tells. Where only a few begin the waits grow later, which costs three reports a
+ * stream. A pause ends a stream, and so does a report after which nothing is about to begin: who waits for a few tasks waits
+ * for the last of them too, and the next ones are others.
  */
-interface Completeness {
-  readonly complete?: boolean;
-}
-
-/**
- * The pace after one more report. The first goes at once, those that follow it wait longer and longer, up to a second: of a
- * steady stream to thousands of agents each report costs every reader of the journal more than what it tells. A pause ends
- * that, and so does a report after which nothing is missing.
- */
-export function paceAfter(last: ReportPace, at: EpochMs, { complete = false }: Completeness = {}): ReportPace {
-  if (complete) return { at, gap: GAP_AFTER_COMPLETE };
+export function paceAfter(last: ReportPace, at: EpochMs, beginning = Infinity): ReportPace {
+  if (beginning === 0) return { at, gap: GAP_AFTER_COMPLETE };
   const steady = last.at > 0 && at <= reportDueAt(last) + PAUSE_MS;
-  return { at, gap: steady ? Math.min(last.gap + 1, GAP_MAX) : GAP_AFTER_PAUSE };
+  return { at, gap: steady ? Math.min(last.gap + 1, REPORT_GAPS_MS.few.length - 1) : GAP_AFTER_PAUSE };
 }
 
-export function reportDueAt({ at, gap }: ReportPace, { complete = false }: Completeness = {}): EpochMs {
-  return at + REPORT_GAPS_MS[complete ? GAP_AFTER_COMPLETE : gap]!;
+export function reportDueAt({ at, gap }: ReportPace, beginning = Infinity): EpochMs {
+  const gapsMs = REPORT_GAPS_MS[beginning <= FEW_MAX ? 'few' : 'many'];
+  return at + gapsMs[beginning === 0 ? GAP_AFTER_COMPLETE : Math.min(gap, gapsMs.length - 1)]!;
 }
 
 /** An end as it is told: launches that ended alike are told together. */

@@ -43,7 +43,7 @@ export interface GatewayParts {
   readonly outcomes: Outcomes;
   readonly sender: CommandSender;
   readonly history: History;
-  readonly log: Pick<Log, 'follow' | 'bounds' | 'append'>;
+  readonly log: Pick<Log, 'follow' | 'bounds' | 'publish'>;
   readonly registry: Registry;
 }
 

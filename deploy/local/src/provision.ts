@@ -1,14 +1,25 @@
 import { CassandraRegistry, ensureKeyspace } from '@orrery/cassandra';
-import { domainNames, topicLayout } from '@orrery/contracts';
+import { agentLogsTopic, domainNames, quotasOf, topicLayout } from '@orrery/contracts';
 import { provisionJournal, systemClock, systemRandom } from '@orrery/control-loop';
-import { KafkajsLog, KafkajsTopics } from '@orrery/kafka';
+import { KafkajsLog, KafkajsQuotas, KafkajsTopics } from '@orrery/kafka';
 import type { Settings } from './settings.js';
 
 const clientId = 'orrery-launcher';
 
-/** Makes the topics that are missing and checks those that are there. Safe to do at every start. */
-export async function provisionKafka({ cells, lanes }: Settings, brokers: readonly string[]): Promise<void> {
-  await new KafkajsTopics({ brokers, clientId }).ensureTopics(topicLayout({ cells, lanes }));
+/**
+ * Makes the topics and client quotas that are missing and checks those that are there. Safe to do at every start. `say`: a
+ * quota that can't be set, which costs nobody his data, only the assurance that logs never slow commits.
+ */
+export async function provisionKafka(
+  { cells, lanes }: Settings,
+  brokers: readonly string[],
+  say: (line: string) => void,
+): Promise<void> {
+  const layout = topicLayout({ cells, lanes });
+  await new KafkajsTopics({ brokers, clientId }).ensureTopics(layout);
+  const quotas = new KafkajsQuotas({ brokers, clientId });
+  const { missing } = await quotas.ensureQuotas(quotasOf(layout), agentLogsTopic);
+  for (const { clientId: id, why } of missing) say(`no producer quota for client id ${id}: ${why}`);
 }
 
 /** Makes the keyspace and the tables that are missing. Safe to do at every start. */

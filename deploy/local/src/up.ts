@@ -78,7 +78,7 @@ async function startCluster(launch: Launch): Promise<void> {
   launch.infrastructure = await startInfrastructure(
     { ...launch, deletableTopics: false },
     {
-      kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers)),
+      kafka: (brokers) => progress.during('topics', () => provisionKafka(settings, brokers, progress.say)),
       cassandra: (nodes) => progress.during('keyspace', () => provisionCassandra(settings, nodes)),
     },
   );

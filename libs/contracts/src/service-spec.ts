@@ -107,6 +107,9 @@ export const PodSpec = Type.Object(
         description: 'fill agents up, or keep load even (default)',
       }),
     ),
+    gang: Type.Optional(
+      Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
+    ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },

@@ -11,6 +11,14 @@ export interface TopicDeclaration {
   readonly timestamps: 'LogAppendTime' | 'CreateTime';
   /** Who may write it: the owner of the partition, relays of accepted commits, agents, or anyone allowed. */
   readonly writers: 'owner' | 'relays' | 'agents' | 'gateway' | 'anyone';
+  /** Its writers use this client id, and each broker takes no more than this from all of them together. */
+  readonly quota?: ClientQuota;
+}
+
+/** A producer quota of Kafka. */
+export interface ClientQuota {
+  readonly clientId: string;
+  readonly bytesPerSecond: number;
 }
 
 export interface TopicSizes {
@@ -44,6 +52,13 @@ export const agentLogsTopic = 'orrery.agents.logs';
 export const quarantineTopic = 'orrery.quarantine';
 export const checkpointsTopic = 'orrery.audit.checkpoints';
 
+/**
+ * What tasks write and people type may be any amount, and must not slow what the cluster decides. Agents and gateways hold
+ * themselves back, each by itself; this holds back all of them together.
+ */
+const logsQuota: ClientQuota = { clientId: 'orrery-logs', bytesPerSecond: 8 * MIB };
+const inputQuota: ClientQuota = { clientId: 'orrery-input', bytesPerSecond: 4 * MIB };
+
 /** Every topic of an installation of this size. */
 export function topicLayout({ cells, lanes }: TopicSizes): TopicDeclaration[] {
   const kept = { retentionMs: FOR_EVER_MS, maxMessageBytes: 4 * MIB, timestamps: 'LogAppendTime' } as const;
@@ -63,12 +78,23 @@ export function topicLayout({ cells, lanes }: TopicSizes): TopicDeclaration[] {
       writers: 'owner' as const,
     })),
     { ...kept, name: agentCommandsTopic, partitions: cells * lanes, writers: 'relays' },
-    { ...passing, name: agentInputTopic, partitions: cells * lanes, writers: 'gateway' },
+    { ...passing, name: agentInputTopic, partitions: cells * lanes, writers: 'gateway', quota: inputQuota },
     { ...kept, name: agentReportsTopic, partitions: cells * lanes, writers: 'agents' },
     { ...passing, name: agentHeartbeatsTopic, partitions: cells * lanes, writers: 'agents' },
     { ...passing, name: agentMetricsTopic, partitions: cells * lanes, writers: 'agents' },
-    { ...passing, name: agentLogsTopic, partitions: cells * lanes, writers: 'agents' },
+    { ...passing, name: agentLogsTopic, partitions: cells * lanes, writers: 'agents', quota: logsQuota },
     { ...kept, name: quarantineTopic, partitions: 1, writers: 'relays' },
     { ...kept, name: checkpointsTopic, partitions: 1, writers: 'relays' },
   ];
 }
+
+/** The quotas that a layout asks for. */
+export function quotasOf(layout: readonly TopicDeclaration[]): ClientQuota[] {
+  return layout.flatMap(({ quota }) => (quota === undefined ? [] : [quota]));
+}
+
+/** Topic → the client id that its quota is for. */
+export const quotaClientIds: Readonly<Record<string, string>> = {
+  [agentInputTopic]: inputQuota.clientId,
+  [agentLogsTopic]: logsQuota.clientId,
+};

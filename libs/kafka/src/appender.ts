@@ -43,8 +43,8 @@ export class Appender {
       const leader = await this.#session.leaderOf(target);
       const batch = encodeBatch([message], Date.now());
       const exchange = produceExchange([{ ...target, batch }], ACK_TIMEOUT_MS);
-      const [answer] = await this.#session.send(leader, 1, exchange, () => (sent = true));
-      return judge(answer!);
+      const { partitions } = await this.#session.send(leader, 1, exchange, () => (sent = true));
+      return judge(partitions[0]!);
     } catch (error) {
       return { sent, error };
     }

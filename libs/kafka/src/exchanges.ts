@@ -1,8 +1,12 @@
+import type { ClientQuota } from '@orrery/contracts';
 import type { TopicPartition } from '@orrery/control-loop';
 import { encoded, type WireExchange } from './kafkajs-internals.js';
 import { WireReader, WireWriter } from './wire.js';
 
-/** The three requests of a log in the versions that every broker since Kafka 2.3 speaks: Produce 7, Fetch 11, ListOffsets 3. */
+/**
+ * The requests of a log in the versions that every broker since Kafka 2.3 speaks (Produce 7, Fetch 11, ListOffsets 3), and those
+ * for client quotas, which came with 2.6 (DescribeClientQuotas 0, AlterClientQuotas 0).
+ */
 
 export interface FetchWish extends TopicPartition {
   readonly offset: number;
@@ -18,6 +22,12 @@ export interface FetchedPartition extends TopicPartition {
 export interface ProducedPartition extends TopicPartition {
   readonly errorCode: number;
   readonly baseOffset: number;
+}
+
+export interface Produced {
+  readonly partitions: readonly ProducedPartition[];
+  /** The client is above its quota: for so long the broker reads nothing more from this connection. */
+  readonly throttleMs: number;
 }
 
 const ISOLATION_READ_UNCOMMITTED = 0;
@@ -52,7 +62,7 @@ export function fetchExchange(
 export function produceExchange(
   batches: readonly (TopicPartition & { readonly batch: Buffer })[],
   timeoutMs: number,
-): WireExchange<ProducedPartition[]> {
+): WireExchange<Produced> {
   const body = new WireWriter()
     .int16(-1)
     .int16(ACKS_ALL)
@@ -87,6 +97,57 @@ export function listOffsetExchange(
   });
 }
 
+const CLIENT_ID = 'client-id';
+const PRODUCER_BYTE_RATE = 'producer_byte_rate';
+const MATCH_EXACT = 0;
+
+export interface QuotaAnswer {
+  readonly errorCode: number;
+  readonly message: string;
+}
+
+/** What a client id may write a second, if anything limits it by its name. */
+export function describeQuotaExchange(
+  clientId: string,
+): WireExchange<QuotaAnswer & { readonly bytesPerSecond: number | undefined }> {
+  const body = new WireWriter()
+    .array([clientId], (writer, name) => writer.string(CLIENT_ID).int8(MATCH_EXACT).string(name))
+    .int8(1);
+  return exchange('DescribeClientQuotas', 48, 0, body, (reader) => {
+    reader.int32();
+    const [errorCode, message] = [reader.int16(), reader.string()];
+    const values = reader.array((entry) => {
+      readQuotaEntity(entry);
+      return entry.array((value) => ({ key: value.string(), rate: value.float64() }));
+    });
+    const found = values.flat().find(({ key }) => key === PRODUCER_BYTE_RATE);
+    return { errorCode, message, bytesPerSecond: found?.rate };
+  });
+}
+
+export function setQuotaExchange({ clientId, bytesPerSecond }: ClientQuota): WireExchange<QuotaAnswer> {
+  const body = new WireWriter()
+    .array([clientId], (entry, name) =>
+      entry
+        .array([name], (writer) => writer.string(CLIENT_ID).string(name))
+        .array([bytesPerSecond], (writer, rate) => writer.string(PRODUCER_BYTE_RATE).float64(rate).int8(0)),
+    )
+    .int8(0);
+  return exchange('AlterClientQuotas', 49, 0, body, (reader) => {
+    reader.int32();
+    const [answer] = reader.array((entry) => {
+      const said = { errorCode: entry.int16(), message: entry.string() };
+      readQuotaEntity(entry);
+      return said;
+    });
+    return answer!;
+  });
+}
+
+function readQuotaEntity(reader: WireReader): void {
+  reader.array((part) => [part.string(), part.string()]);
+}
+
 function readFetched(reader: WireReader): FetchedPartition[] {
   reader.int32();
   reader.int16();
@@ -102,14 +163,15 @@ function readFetched(reader: WireReader): FetchedPartition[] {
   });
 }
 
-function readProduced(reader: WireReader): ProducedPartition[] {
-  return readPerPartition(reader, (fields) => {
+function readProduced(reader: WireReader): Produced {
+  const partitions = readPerPartition(reader, (fields) => {
     const errorCode = fields.int16();
     const baseOffset = fields.int64();
     fields.int64();
     fields.int64();
     return { errorCode, baseOffset };
   });
+  return { partitions, throttleMs: reader.int32() };
 }
 
 function readPerPartition<T>(reader: WireReader, read: (fields: WireReader) => T): (TopicPartition & T)[] {

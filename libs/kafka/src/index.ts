@@ -4,4 +4,5 @@ export type { KafkaLogger, KafkaOptions } from './kafka-options.js';
 export { KafkajsLog } from './kafkajs-log.js';
 export { kafkaOfOwner, type KafkaOfOwner } from './owner-ports.js';
 export { KafkajsOwnershipHint, type OwnershipGroup } from './ownership-hint.js';
+export { KafkajsQuotas, type EnsuredQuotas, type QuotaMissing } from './quotas.js';
 export { KafkajsTopics, TopicMisconfigured } from './topics.js';

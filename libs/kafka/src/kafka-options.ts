@@ -8,6 +8,8 @@ export interface KafkaOptions {
   /** `host:port`. */
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** Client ids, by topic, under which these topics are published: what a quota holds back is then nothing else. */
+  readonly clientIds?: Readonly<Record<string, string>>;
   readonly ssl?: NonNullable<KafkaConfig['ssl']>;
   readonly sasl?: NonNullable<KafkaConfig['sasl']>;
   /** Takes what the client has to say; nothing is printed without it. */

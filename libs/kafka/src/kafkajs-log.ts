@@ -1,3 +1,4 @@
+import { quotaClientIds } from '@orrery/contracts';
 import type { Log, LogMessage, LogReader, MessageBatch, OutgoingMessage, TopicPartition } from '@orrery/control-loop';
 import { Appender } from './appender.js';
 import { Backoff } from './backoff.js';
@@ -14,13 +15,15 @@ const MIB = 1024 * 1024;
 const ASK_FOR_MS = 15_000;
 const READ_BYTES = 8 * MIB;
 
-/** The log on a real broker. One per process: writing and reading have connections of their own. */
+/** The log on a real broker. One per process: reading, writing, and publishing under a quota have connections of their own. */
 export class KafkajsLog implements Log {
   readonly #reading: ClusterSession;
   readonly #writing: ClusterSession;
   readonly #fetcher: PartitionFetcher;
   readonly #appender: Appender;
   readonly #publisher: Publisher;
+  /** By topic: what a quota may hold back goes over connections of its own. */
+  readonly #heldBack: ReadonlyMap<string, { readonly session: ClusterSession; readonly publisher: Publisher }>;
   readonly #closing = new AbortController();
 
   constructor(options: KafkaOptions) {
@@ -32,6 +35,12 @@ export class KafkajsLog implements Log {
     this.#fetcher = new PartitionFetcher(this.#reading, note, options.restMs);
     this.#appender = new Appender(this.#writing, signal);
     this.#publisher = new Publisher(this.#writing, signal, note);
+    this.#heldBack = new Map(
+      Object.entries(options.clientIds ?? quotaClientIds).map(([topic, clientId]) => {
+        const session = new ClusterSession({ ...options, clientId });
+        return [topic, { session, publisher: new Publisher(session, signal, note) }];
+      }),
+    );
   }
 
   append(target: TopicPartition, message: OutgoingMessage): Promise<number> {
@@ -39,7 +48,8 @@ export class KafkajsLog implements Log {
   }
 
   publish(topic: string, messages: readonly (OutgoingMessage & { readonly partition: number })[]): Promise<void> {
-    return this.#publisher.publish(topic, messages);
+    const { publisher = this.#publisher } = this.#heldBack.get(topic) ?? {};
+    return publisher.publish(topic, messages);
   }
 
   follow(
@@ -79,7 +89,8 @@ export class KafkajsLog implements Log {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#fetcher.close();
-    await Promise.all([this.#reading.close(), this.#writing.close()]);
+    const sessions = [this.#reading, this.#writing, ...Array.from(this.#heldBack.values(), ({ session }) => session)];
+    await Promise.all(sessions.map((session) => session.close()));
   }
 
   #offset(source: TopicPartition, which: 'earliest' | 'latest'): Promise<number> {

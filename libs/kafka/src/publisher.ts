@@ -1,5 +1,5 @@
 import type { OutgoingMessage, TopicPartition } from '@orrery/control-loop';
-import { Backoff } from './backoff.js';
+import { Backoff, pause } from './backoff.js';
 import { errorName, isRefusal, LogRefusal } from './broker-errors.js';
 import { BrokerAway, type ClusterSession } from './cluster-session.js';
 import { produceExchange, type ProducedPartition } from './exchanges.js';
@@ -104,7 +104,9 @@ export class Publisher {
     for (;;) {
       const parts = this.#nextParts(nodeId);
       if (parts.length === 0) break;
-      await this.#request(nodeId, parts);
+      const throttleMs = await this.#request(nodeId, parts);
+      // The broker reads nothing from us for so long: a request sent meanwhile would only run out of its time.
+      if (throttleMs > 0) await pause(throttleMs, this.#closing);
     }
     this.#sending.delete(nodeId);
   }
@@ -125,17 +127,20 @@ export class Publisher {
     return parts;
   }
 
-  async #request(nodeId: number, parts: readonly Part[]): Promise<void> {
+  /** For how long the broker wants nothing more, if it is above a quota. */
+  async #request(nodeId: number, parts: readonly Part[]): Promise<number> {
     const now = Date.now();
     const batches = parts.map(({ queue, entries }) => ({
       ...queue.target,
       batch: encodeBatch(entries.length === 1 ? entries[0]!.messages : entries.flatMap((entry) => entry.messages), now),
     }));
     try {
-      const answers = await this.#session.send(nodeId, 0, produceExchange(batches, ACK_TIMEOUT_MS));
-      for (const part of parts) this.#settle(part, answers);
+      const { partitions, throttleMs } = await this.#session.send(nodeId, 0, produceExchange(batches, ACK_TIMEOUT_MS));
+      for (const part of parts) this.#settle(part, partitions);
+      return throttleMs;
     } catch (error) {
       for (const { queue } of parts) this.#moved(queue, error);
+      return 0;
     }
   }
 

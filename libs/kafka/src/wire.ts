@@ -31,6 +31,12 @@ export class WireReader {
     return value;
   }
 
+  float64(): number {
+    const value = this.bytes.readDoubleBE(this.#at);
+    this.#at += 8;
+    return value;
+  }
+
   string(): string {
     const length = this.int16();
     return length < 0 ? '' : this.take(length).toString('utf8');
@@ -107,6 +113,10 @@ export class WireWriter {
 
   int64(value: number): this {
     return this.#add(8, (part) => part.writeBigInt64BE(BigInt(value)));
+  }
+
+  float64(value: number): this {
+    return this.#add(8, (part) => part.writeDoubleBE(value));
   }
 
   string(value: string): this {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentReportsTopic, idsIn, type AgentReport, type LaunchId } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
@@ -6,15 +6,35 @@ import type { KafkajsLog } from '@orrery/kafka';
 /** Lanes of a local cluster with one cell. */
 const LANES = 4;
 
-/** When each agent had the order for a launch, by its own checkpoint: launch → ms. */
-export function ordersReceived(home: string): ReadonlyMap<string, number> {
-  const facts = agentFolders(home).flatMap((agent) =>
-    readFileSync(join(agent, 'checkpoint.log'), 'utf8')
-      .split('\n')
-      .filter((line) => line.includes('"LaunchOrdered"'))
-      .map((line) => (JSON.parse(line) as [number, { at: number; launch: { launch: string } }])[1]),
-  );
-  return new Map(facts.map(({ at, launch }) => [launch.launch, at]));
+/** What an agent wrote down of one launch, in its checkpoint and on its disk. */
+export interface OrderRecord {
+  readonly agent: string;
+  /** It had the order. */
+  readonly receivedMs: number;
+  /** It began to make the process: by then the order is on its disk. */
+  readonly begunMs: number;
+}
+
+/** What each agent wrote down of its launches, by its own checkpoint and the folders it made: launch → record. */
+export function orderRecords(home: string, launches: readonly string[]): ReadonlyMap<string, OrderRecord> {
+  const wanted = new Set(launches);
+  const records = new Map<string, OrderRecord>();
+  for (const agent of agentFolders(home)) {
+    for (const [launch, receivedMs] of ordersOf(agent)) {
+      if (!wanted.has(launch)) continue;
+      const begunMs = statSync(join(agent, 'launches', launch)).birthtimeMs;
+      records.set(launch, { agent, receivedMs, begunMs: Math.max(receivedMs, begunMs) });
+    }
+  }
+  return records;
+}
+
+function ordersOf(agent: string): [launch: string, atMs: number][] {
+  return readFileSync(join(agent, 'checkpoint.log'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"LaunchOrdered"'))
+    .map((line) => (JSON.parse(line) as [number, { at: number; launch: { launch: string } }])[1])
+    .map(({ at, launch }) => [launch.launch, at]);
 }
 
 function agentFolders(home: string): string[] {

@@ -80,6 +80,7 @@ function stages(starts: readonly StartSample[]): Record<string, number> {
     command_to_launch: p99(({ accepted }) => accepted),
     launch_to_agent: p99(({ accepted, received }) => received - accepted),
     agent_to_process: p99(({ received, exists }) => exists - received),
+    of_it_making_processes: p99(({ making }) => making),
     process_to_report: p99(({ exists, reported }) => reported - exists),
     report_to_running: p99(({ reported, running }) => running - reported),
   };

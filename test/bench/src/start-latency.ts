@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { idsIn, valueAt, type ClusterEventOf, type LaunchId, type TasksRun } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
 import { eventually, type RealCluster } from '@orrery/testing';
-import { ordersReceived, reportsTaken } from './agent-records.js';
+import { orderRecords, reportsTaken, type OrderRecord } from './agent-records.js';
 import { JournalTail } from './journal-tail.js';
 
 /**
@@ -20,11 +20,16 @@ export interface StartSample {
   readonly reported: number;
   /** The cluster journal says RUNNING. */
   readonly running: number;
+  /** Between order and process, for so long the agent's machine was making processes: this one, or others of the same order. */
+  readonly making: number;
 }
 
-/** What the plane took of it: everything but the agent's machine making the process. */
-export function planeMs({ running, received, exists }: StartSample): number {
-  return running - (exists - received);
+/**
+ * What the plane took of it: everything but the agent's machine making processes. The agent's own way from the order to the
+ * first process (its checkpoint) and between two of them counts, as does a process that exists and nobody has told of yet.
+ */
+export function planeMs({ running, making }: StartSample): number {
+  return running - making;
 }
 
 /** Scales a service of `sleep` tasks from three to `count` and takes the time of each new one. */
@@ -47,7 +52,7 @@ export async function startLatencies(cluster: RealCluster, log: KafkajsLog, coun
     what: 'every report is read',
   });
   await Promise.all([watch.stop(), reports.stop()]);
-  const samples = watch.samples(ordersReceived(cluster.home), reports.taken);
+  const samples = watch.samples(orderRecords(cluster.home, watch.launches), reports.taken);
   await wanted(cluster, 'DELETE', `/v1/services/${name}`);
   await eventually(async () => (await cluster.request('GET', `/v1/services/${name}`)).status === 404, {
     withinMs: 60_000,
@@ -101,14 +106,23 @@ class StartWatch {
     return [...this.#launches.keys()];
   }
 
-  samples(received: ReadonlyMap<string, number>, reported: ReadonlyMap<string, number>): StartSample[] {
-    return [...this.#launches].map(([launch, { acceptedMs, existsMs, runningMs }]) => ({
-      accepted: acceptedMs - this.#scaledMs,
-      received: received.get(launch)! - this.#scaledMs,
-      exists: existsMs! - this.#scaledMs,
-      reported: reported.get(launch)! - this.#scaledMs,
-      running: runningMs! - this.#scaledMs,
+  samples(orders: ReadonlyMap<string, OrderRecord>, reported: ReadonlyMap<string, number>): StartSample[] {
+    const made = [...this.#launches].map(([launch, { existsMs }]) => ({
+      ...orders.get(launch)!,
+      existsMs: existsMs!,
     }));
+    return [...this.#launches].map(([launch, { acceptedMs, existsMs, runningMs }]) => {
+      const { agent, receivedMs } = orders.get(launch)!;
+      const making = made.filter((each) => each.agent === agent);
+      return {
+        accepted: acceptedMs - this.#scaledMs,
+        received: receivedMs - this.#scaledMs,
+        exists: existsMs! - this.#scaledMs,
+        reported: reported.get(launch)! - this.#scaledMs,
+        running: runningMs! - this.#scaledMs,
+        making: coveredMs(receivedMs, existsMs!, making),
+      };
+    });
   }
 
   async stop(): Promise<void> {
@@ -128,6 +142,23 @@ class StartWatch {
       if (known !== undefined) Object.assign(known, { existsMs, runningMs });
     }
   }
+}
+
+/** How much of the time from `fromMs` to `toMs` lies in any of the spans. */
+function coveredMs(
+  fromMs: number,
+  toMs: number,
+  spans: readonly { readonly begunMs: number; readonly existsMs: number }[],
+): number {
+  let covered = 0;
+  let at = fromMs;
+  for (const { begunMs, existsMs } of [...spans].sort((left, right) => left.begunMs - right.begunMs)) {
+    const [begin, end] = [Math.max(at, begunMs), Math.min(toMs, existsMs)];
+    if (end <= begin) continue;
+    covered += end - begin;
+    at = end;
+  }
+  return covered;
 }
 
 type LaunchAccepted = ClusterEventOf<'LaunchAccepted'>['data'];

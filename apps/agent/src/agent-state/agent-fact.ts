@@ -189,7 +189,7 @@ function makeReport(state: AgentState, fact: FactOf<'ReportMade'>): void {
   const volumes = state.pendingVolumes.splice(0, fact.volumes);
   const report: OutgoingReport = { ...head, tasks, volumes };
   state.outgoing.push(report);
-  state.pace = paceAfter(state.pace, fact.at, { complete: state.untoldStarts.size === 0 });
+  state.pace = paceAfter(state.pace, fact.at, state.untoldStarts.size);
   for (const { launch } of tasks.filter(isEnd)) {
     const row = state.launches.get(launch);
     if (row?.end !== undefined) change(state, launch, { end: { ...row.end, toldIn: { epoch, m: head.m } } });

@@ -24,7 +24,7 @@ export function makeReports(turn: Turn, at: EpochMs): void {
 export function nextReportAt(state: AgentState): EpochMs | undefined {
   const nothing = state.pendingTasks.length === 0 && state.pendingVolumes.length === 0;
   if (nothing || state.epoch === 0 || state.outgoing.length > 0 || state.standDown !== undefined) return undefined;
-  return reportDueAt(state.pace, { complete: state.untoldStarts.size === 0 });
+  return reportDueAt(state.pace, state.untoldStarts.size);
 }
 
 /** Everything that is told to nobody yet goes under the numbers of the epoch that ends with this process. */

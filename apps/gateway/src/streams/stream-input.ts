@@ -15,7 +15,7 @@ export class StreamInput {
   #freeAt = 0;
 
   constructor(
-    private readonly log: Pick<Log, 'append'>,
+    private readonly log: Pick<Log, 'publish'>,
     private readonly clock: Clock,
   ) {}
 
@@ -26,21 +26,21 @@ export class StreamInput {
   ): Promise<void> {
     await this.keepPace(bytes.byteLength);
     const headers = { [streamHeaders.offset]: `${offset}`, ...(end ? { [streamHeaders.end]: 'true' } : {}) };
-    await this.append(target, bytes, headers);
+    await this.publish(target, bytes, headers);
   }
 
   async resize(target: InputTarget, { rows, columns }: TerminalSize): Promise<void> {
-    await this.append(target, new Uint8Array(), { [streamHeaders.size]: `${rows}x${columns}` });
+    await this.publish(target, new Uint8Array(), { [streamHeaders.size]: `${rows}x${columns}` });
   }
 
   /** Somebody reads what it writes. */
   async listen(target: InputTarget): Promise<void> {
-    await this.append(target, new Uint8Array(), {});
+    await this.publish(target, new Uint8Array(), {});
   }
 
   /** Nobody waits for the command any more. */
   async cancel(target: InputTarget): Promise<void> {
-    await this.append(target, new Uint8Array(), { [streamHeaders.error]: 'cancelled' });
+    await this.publish(target, new Uint8Array(), { [streamHeaders.error]: 'cancelled' });
   }
 
   private async keepPace(bytes: number): Promise<void> {
@@ -50,12 +50,12 @@ export class StreamInput {
     if (aheadMs > 0) await new Promise<void>((resolve) => void this.clock.after(aheadMs, resolve));
   }
 
-  private async append(
+  private async publish(
     { stream, partition }: InputTarget,
     value: Uint8Array,
     more: Readonly<Record<string, string>>,
   ): Promise<void> {
     const headers = { [streamHeaders.stream]: stream, [streamHeaders.offset]: '0', ...more };
-    await this.log.append({ topic: agentInputTopic, partition }, { key: stream, headers, value });
+    await this.log.publish(agentInputTopic, [{ key: stream, headers, value, partition }]);
   }
 }

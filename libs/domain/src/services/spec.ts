@@ -1,6 +1,14 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import {
+  gangSizeMax,
+  type CheckSpec,
+  type PodSpec,
+  type PortSpec,
+  type ServiceSpec,
+  type TaskSpec,
+} from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
+import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -67,6 +75,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
+      refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
@@ -93,6 +102,23 @@ function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
       );
     }
   }
+  return undefined;
+}
+
+/** Its pods get their places in one event, so all of them are asked for at once. */
+function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
+  if (pod.gang !== true) return undefined;
+  const most = gangSizeMax(recipeOf(spec, name)!.needs);
+  if (pod.count! > most)
+    return invalid(
+      `/pods/${name}/count`,
+      `is ${pod.count}, and ${most} such pods can be placed all at once`,
+      'fewer pods, or no gang',
+    );
+  for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
+    for (const [phase, { pod: of, strategy }] of Object.entries(phases))
+      if (of === name && strategy !== undefined && strategy !== 'parallel')
+        return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
   return undefined;
 }
 

@@ -11,7 +11,8 @@ import { join } from 'node:path';
  * - `exit 137` and SIGKILL give a shell the same status; it writes a notice ("Killed") to its stderr only for a signal. dash
  *   and busybox write none for SIGINT and SIGPIPE, bash none for SIGTERM either: 130 and 141 without a notice are told as signals.
  * - The time of the end is the uptime of the machine (its boot stands in `pid`) and that of the file: no process for a date.
- * - A byte on descriptor 3 tells the agent that the task is on record; nobody has to be there to read it.
+ * - A byte on descriptor 3 tells the agent that the task is on record; nobody has to be there to read it. It is told before the
+ *   child joins its groups: each takes the kernel some milliseconds, and the command begins in all of them anyway.
  */
 const shimText = `#!/bin/sh
 # usage: shim.sh LAUNCH_FOLDER COMMAND OOM_COUNTER [CGROUP_PROCS_FILE...]
@@ -33,13 +34,13 @@ exec 2>"$_orrery_folder/notice"
   exec </dev/null >>stdout 2>>stderr
   read -r _orrery_stat </proc/self/stat
   printf 'task %s %s\\n' "$_orrery_boot" "$_orrery_stat" >>"$_orrery_folder/pid" || exit 126
-  for _orrery_procs; do
-    echo 0 >"$_orrery_procs" || exit 126
-  done
   trap '' PIPE
   printf . 2>/dev/null >&3
   trap - PIPE
   exec 3>&-
+  for _orrery_procs; do
+    echo 0 >"$_orrery_procs" || exit 126
+  done
   exec setsid /bin/sh -c "$_orrery_command"
 )
 _orrery_status=$?
