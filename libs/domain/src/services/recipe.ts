@@ -150,7 +150,7 @@ function needsOf(pod: PodSpec): PodNeeds {
 
 function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
   const ports = Object.entries(task.ports ?? {});
-  const template = taskTemplateOf(task, pod.image);
+  const template = taskTemplateOf(task, pod);
   return {
     name,
     goal: template.goal,

@@ -1,11 +1,13 @@
 import { reject, type Decision } from '@orrery/kernel';
 import {
   gangSizeMax,
+  placeOf,
   type CheckSpec,
   type PodSpec,
   type PortSpec,
   type ServiceSpec,
   type TaskSpec,
+  type UriSpec,
 } from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
 import { recipeOf } from './recipe.js';
@@ -129,6 +131,8 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     ...Object.entries(pod.volumes ?? {}).map(
       ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
     ),
+    ...urisOf(pod.uris, `${path}/uris`),
+    ...Object.entries(pod.tasks).flatMap(([task, { uris }]) => urisOf(uris, `${path}/tasks/${task}/uris`)),
     ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
       Object.entries(configs ?? {}).map(
         ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
@@ -167,6 +171,10 @@ function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefin
       );
   }
   return undefined;
+}
+
+function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [field: string, place: string])[] {
+  return (uris ?? []).map(({ dest, uri }, at) => [`${path}/${at}/dest`, dest ?? placeOf(uri)]);
 }
 
 /** Tasks of a pod share the agent's address, so a fixed port can be had once. */

@@ -15,15 +15,21 @@ export class OutsideSandbox extends RangeError {
 /** Disks of their own for volumes: name → folder. */
 export type DiskFolders = Readonly<Record<string, string>>;
 
-/** Makes the working directory of a task: links to its volumes, its configuration files, empty output files. */
+/** Makes the working directory of a task: links to its volumes and to what was fetched, its configuration files, empty output files. */
 export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string, disks: DiskFolders = {}): void {
   mkdirSync(sandbox, { recursive: true });
   for (const { volume, path, disk } of task.volumes) {
     const link = placeIn(sandbox, path);
     mkdirSync(dirname(link), { recursive: true });
     const folder = volumeFolder(volumes, volume);
-    if (disk !== undefined) linkToDisk(folder, join(diskFolder(disks, disk), basename(folder)));
+    if (disk === undefined) mkdirSync(folder, { recursive: true });
+    else linkToDisk(folder, join(diskFolder(disks, disk), basename(folder)));
     linkTo(folder, link);
+  }
+  for (const { place, path } of task.links ?? []) {
+    const link = placeIn(sandbox, path);
+    mkdirSync(dirname(link), { recursive: true });
+    linkTo(place, link);
   }
   for (const { template, dest } of task.configs) {
     const file = placeIn(sandbox, dest);
@@ -50,8 +56,10 @@ function diskFolder(disks: DiskFolders, disk: string): string {
 
 /** A volume on a disk of its own is a folder there, and a link among the volumes. */
 function linkToDisk(folder: string, place: string): void {
-  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) linkTo(place, folder);
-  else if (statSync(folder, { throwIfNoEntry: false }) === undefined)
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(place, { recursive: true });
+    linkTo(place, folder);
+  } else if (statSync(folder, { throwIfNoEntry: false }) === undefined)
     throw new RangeError(`the data of volume ${basename(folder)} is not at ${place} any more`);
 }
 
@@ -85,7 +93,6 @@ function isWithin(folder: string, place: string): boolean {
 }
 
 function linkTo(target: string, link: string): void {
-  mkdirSync(target, { recursive: true });
   try {
     symlinkSync(target, link);
   } catch (error) {
