@@ -43,6 +43,16 @@ export interface PendingReasons {
   readonly preemption?: PreemptionReasons;
   /** It had a place and made way for these. */
   readonly preemptedBy?: Preemptor;
+  /** Of pods that are placed all at once or not at all: how many could be. */
+  readonly gang?: GangReasons;
+}
+
+export interface GangReasons {
+  readonly size: number;
+  /** Fit now. The others are what it waits for. */
+  readonly fitting: number;
+  /** At most as many would fit if nothing else ran. */
+  readonly fittingEmpty: number;
 }
 
 /** What keeps a role from another pod, whatever room there is. */
@@ -53,8 +63,10 @@ export interface QuotaObstacle {
   readonly role: RoleName;
   readonly limit: SomeResources;
   readonly used: SomeResources;
-  /** A pod needs, in the resources that are short. */
+  /** A pod needs, or all pods of a gang, in the resources that are short. */
   readonly needs: SomeResources;
+  /** Pods of the gang. */
+  readonly gang?: number;
 }
 
 export type AllocationEvent =
@@ -160,6 +172,8 @@ export interface PlacementRequest extends Ranked {
   readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
   /** The pods had places and made way for these. */
   readonly preemptedBy?: Preemptor;
+  /** All that wait are placed at once, or none of them. */
+  readonly gang?: true;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

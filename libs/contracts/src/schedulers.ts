@@ -52,6 +52,7 @@ export const placementCommandSchemas = {
       priority: Type.Optional(Priority),
       /** Best effort: beyond quota and share, and the first to go. */
       revocable: Type.Optional(Type.Boolean()),
+      gang: Type.Optional(Type.Boolean({ description: 'all places at once, or none' })),
     },
     strict,
   ),

@@ -59,6 +59,7 @@ export type {
   VolumeRow,
 } from './allocation/state.js';
 export {
+  disksFreeOn,
   explainPending,
   grantOf,
   grantsOnAgent,

@@ -1,6 +1,6 @@
 import type { EpochMs } from '@orrery/kernel';
 import { rankedAs, type AllocationEventOf, type RequestId } from '@orrery/contracts';
-import { grow, lookAgain } from './growth.js';
+import { grow, lookAgain } from './look-again.js';
 import { setKey } from './keys.js';
 import { preemptionOrdered } from './preemptions.js';
 import { ledgerOf, type AllocationState } from './state.js';

@@ -9,6 +9,11 @@ export function setKey(of: {
   return `${of.service}/${of.generation}/${of.pod}`;
 }
 
+/** Shared volumes of one service in one role, of this name. */
+export function sharedKey(of: { readonly role: RoleName; readonly service: string; readonly name: string }): string {
+  return `${of.role}/${of.service}/${of.name}`;
+}
+
 /** Sorts by role, then the more important first, then by position. */
 export function queueKey(role: RoleName, of: Ranked, position: number): string {
   return `${queuePrefix(role, of.revocable === true)}${String(100 - priorityOf(of)).padStart(3, '0')} ${padded(position)}`;

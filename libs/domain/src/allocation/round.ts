@@ -1,55 +1,48 @@
 import type { DecisionContext } from '@orrery/kernel';
 import {
-  columnOf,
   countIn,
-  idOf,
-  idRunsOf,
-  isIn,
-  priorityOf,
-  rankedAs,
+  memberBytes,
+  RUN_BYTES,
   type AllocationEvent,
-  type AllocationEventOf,
   type IdRuns,
-  type Members,
   type PendingReasons,
   type PlacementRequest,
   type QuotaObstacle,
   type Ranges,
   type RequestId,
   type RoleName,
-  type Volume,
-  type VolumeId,
 } from '@orrery/contracts';
 import {
   effectOf,
   hierarchicalDominantShares,
+  NOTHING,
   Picks,
   plus,
-  runsOf,
   Session,
   times,
   type Amounts,
   type FairShare,
   type Filter,
   type Found,
+  type Peer,
   type Wish,
 } from '@orrery/scheduling';
-import { DeadEnds, type DeadEnd } from './dead-ends.js';
-import { superseded } from './grants.js';
+import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
+import { DeadEnds, isByQuota, knownBefore, type DeadEnd } from './dead-ends.js';
+import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
-import { avoidedBy, servicesNear } from './neighbours.js';
+import { servicesNear } from './neighbours.js';
 import { RoundNominations } from './nominations.js';
-import { memberBytes, RUN_BYTES, SET_BYTES } from './placement-bytes.js';
+import { placedEvents, supersededBy } from './placed-events.js';
 import { Preempting, type Waiting } from './preempting.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
-import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
+import { filtersThatReject, reasonsOf } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
-import { ledgerOf, needsOf, type AllocationState, type LedgerRow } from './state.js';
+import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -61,7 +54,8 @@ const REASON_COST = 10;
 
 /**
  * One decision's worth of placing: roles in the order of their shares, the more important requests of a role first,
- * equal ones in the order of their arrival, until nobody is left or the decision is full; what is left over stays fresh for the next `continue`.
+ * equal ones in the order of their arrival, until nobody is left or the decision is full; what is left over stays fresh for
+ * the next `continue`.
  */
 export class Round {
   readonly #state: AllocationState;
@@ -79,8 +73,11 @@ export class Round {
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
+  readonly #gangs: GangTurns;
   #bytes = 0;
   #looked = 0;
+  /** A gang came for whose places this decision has no room left. */
+  #isEnding = false;
 
   constructor(
     state: AllocationState,
@@ -98,20 +95,17 @@ export class Round {
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
     this.#reserved = new RoundReservations(state);
+    this.#gangs = new GangTurns(state);
   }
 
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
     const full = this.#takeTurns(false, arriving) || this.#takeTurns(true, arriving);
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
-    const old = this.#superseded();
-    const events = [...this.#placed(), ...this.#waiting(!full), ...old];
-    events.push(
-      ...this.#makeWay(
-        full,
-        old.flatMap(({ data }) => data.grants),
-      ),
-    );
+    const old = supersededBy(this.#state, this.#served);
+    const givenUp = old.flatMap(({ data }) => data.grants);
+    const placed = placedEvents(this.#state, this.#context, this.#served);
+    const events = [...placed, ...this.#waiting(!full), ...old, ...this.#makeWay(full, givenUp)];
     this.#session.close();
     this.#reserved.close();
     this.#nominations.close();
@@ -133,8 +127,9 @@ export class Round {
       for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
         this.#turns.add(role, waitingOf(this.#state, role, this.#ledger, revocable));
     } else if (revocable === (arriving.revocable === true)) {
-      const position = this.#ledger.nextPosition;
-      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position }));
+      const row: RequestRow = { ...arriving, position: this.#ledger.nextPosition };
+      const rows: Iterable<AdoptingRow> = row.gang === true ? [row] : withAdoptions(this.#state, row);
+      this.#turns.add(row.role, rows[Symbol.iterator]());
     }
   }
 
@@ -147,13 +142,12 @@ export class Round {
   /** For those that found no room, whatever their quotas say: who could make way. */
   #makeWay(full: boolean, givenUp: IdRuns): Iterable<AllocationEvent> {
     const waiting = this.#blocked.flatMap(({ row, left, turns, placedAround }): Waiting[] => {
-      if (turns === undefined || row.adoption !== undefined) return [];
+      if (turns === undefined || row.adoption !== undefined || row.gang === true) return [];
       if (this.#placedAround(row) !== placedAround) return [];
       const pods = () =>
-        turns.roomFor(row.role, needsOf(row.needs), this.#nominations.podsOf(row.request), countIn(left));
+        turns.roomFor(row.role, chargedNeedsOf(row), this.#nominations.podsOf(row.request), countIn(left));
       return [{ row, left, isFixed: this.#isFixed(row), pods, look: (see) => this.#lookAs(row, see) }];
     });
-    if (waiting.length === 0) return [];
     return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, full);
   }
 
@@ -166,7 +160,7 @@ export class Round {
   }
 
   #isFull(): boolean {
-    return this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
+    return this.#isEnding || this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
   }
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
@@ -181,6 +175,7 @@ export class Round {
 
   #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
+    if (row.gang === true) return this.#serveGang(row, left);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
     return this.#isNominated(row) ? this.#serveNominated(row, left, pods) : this.#serveAnywhere(row, left, pods);
   }
@@ -222,7 +217,8 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || this.#isNominated(row)) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || row.gang === true) return false;
+    if (this.#isNominated(row)) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -263,11 +259,72 @@ export class Round {
     return { count, blocked };
   }
 
+  /** All that wait, or none; then it keeps its turn. */
+  #serveGang(row: AdoptingRow, left: Ranges): Answered {
+    const size = countIn(left);
+    const isNews = mayBeTried(row, this.#ledger);
+    if (!isNews && !this.#gangs.mayKeep) return { count: 0, blocked: true };
+    const bytes = SET_BYTES + size * (RUN_BYTES + memberBytes(row.needs));
+    if (this.#bytes > 0 && this.#bytes + bytes > DECISION_BYTES_MAX) {
+      this.#isEnding = true;
+      return { count: 0, blocked: false };
+    }
+    const { moment } = this.#session;
+    if (this.#reserved.any) this.#reserved.lend(row.role);
+    const { parts, found, wish } = this.#placeGang({ ...row, indexes: left });
+    const fitting = parts.reduce((sum, { picks }) => sum + picks.count, 0);
+    if (fitting === size) for (const { part, picks } of parts) this.#grant(part, picks);
+    else this.#gangWaits(row, { size, fitting, wish, found, isNews });
+    const keeps = fitting < size && this.#gangs.mayKeep && gangFittingEmpty(this.#state, wish) >= size;
+    if (keeps)
+      this.#gangs.keep(
+        row,
+        parts.map(({ picks }) => picks),
+      );
+    else if (fitting < size) this.#session.backTo(moment);
+    this.#reserved.settle();
+    return { count: fitting === size ? size : 0, blocked: fitting < size };
+  }
+
+  /** Its pods that adopt volumes go where those are, the others anywhere; up to the first that finds no place. */
+  #placeGang(row: AdoptingRow) {
+    const parts: { readonly part: AdoptingRow; readonly picks: Picks }[] = [];
+    const peers: Peer[] = [];
+    for (const part of withAdoptions(this.#state, row)) {
+      const own = this.#wishOf(part);
+      const wish = { ...own, peers: [...own.peers, ...peers] };
+      const wanted = countIn(part.indexes);
+      const among = part.adoption === undefined ? undefined : [part.adoption.agent];
+      const found = this.#withVolumes(part, this.#look(this.#session, part, wish, wanted, among));
+      parts.push({ part, picks: found.picks });
+      for (const [at, number] of found.picks.numbers.entries())
+        peers.push({ node: this.#state.agents.fleet.nodes[number]!, count: found.picks.counts[at]! });
+      if (found.picks.count < wanted) return { parts, found, wish };
+    }
+    return { parts, found: NOTHING_FOUND, wish: this.#wishOf(row) };
+  }
+
+  #gangWaits(
+    row: AdoptingRow,
+    {
+      size,
+      fitting,
+      wish,
+      found,
+      isNews,
+    }: { size: number; fitting: number; wish: Wish; found: Found; isNews: boolean },
+  ): void {
+    // Nothing grew since its reasons were told.
+    if (!isNews) return;
+    const { reasons } = this.#deadEnd(-1, found, wish);
+    const all = gangReasons(reasons(), size, fitting, gangFittingEmpty(this.#state, wish));
+    this.#block(row, row.indexes, { since: -1, filters: filtersThatReject(all), reasons: () => all });
+  }
+
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
   #since({ triedAt, constraints, adoption }: AdoptingRow): number {
-    return adoption !== undefined || triedAt === undefined || effectOf(constraints) === 'balancing'
-      ? -1
-      : Math.max(triedAt, this.#ledger.settled);
+    const looksAtAll = adoption !== undefined || effectOf(constraints) === 'balancing' || this.#gangs.any;
+    return looksAtAll || triedAt === undefined ? -1 : Math.max(triedAt, this.#ledger.settled);
   }
 
   #grownSince(since: number): readonly number[] {
@@ -288,9 +345,8 @@ export class Round {
   }
 
   #wishOf(row: AdoptingRow): Wish {
-    const needs = needsOf(row.needs);
     return {
-      needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
+      needs: placeNeedsOf(row),
       rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
@@ -311,12 +367,12 @@ export class Round {
   }
 
   #roomFor(row: AdoptingRow): number {
-    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row))));
+    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row.needs))));
   }
 
   #grant(row: AdoptingRow, picks: Picks): void {
     if (picks.count === 0) return;
-    const needs = needsOf(row.needs);
+    const needs = this.#reserved.any ? placeNeedsOf(row) : NOTHING;
     for (const [at, number] of picks.numbers.entries())
       if (this.#reserved.any) this.#reserved.took(number, times(needs, picks.counts[at]!));
     let served = this.#served.get(row);
@@ -328,7 +384,7 @@ export class Round {
     served.addAll(picks);
     this.#peers.counted(picks);
     if (looksAtItself(row)) this.#peers.placed(row, picks);
-    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
+    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row.needs) * picks.count;
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
@@ -337,7 +393,7 @@ export class Round {
       if (made !== undefined) return made;
       const { filters } = since < 0 ? found : this.#session.place(wish, 0);
       this.#looked += REASON_COST * this.#state.agents.size;
-      return (made = reasonsOf(this.#state, filters()));
+      return (made = reasonsOf(this.#state, this.#gangs.explaining(filters(), wish.needs)));
     };
     return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
   }
@@ -360,65 +416,13 @@ export class Round {
   #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
     const placedAround = this.#placedAround(row);
     // What a quota forbids nobody can make way for.
-    const turns = deadEnd.filters.includes('quota') ? {} : { turns: this.#turns };
-    if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
-      this.#blocked.push({ row, left: indexes, placedAround, ...turns });
-      return;
-    }
+    const blocked = { row, left: indexes, placedAround, ...(isByQuota(deadEnd) ? {} : { turns: this.#turns }) };
+    if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) return void this.#blocked.push(blocked);
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
-    this.#blocked.push({ row, left: indexes, placedAround, ...turns, event: { type: 'PlacementPending', data } });
+    this.#blocked.push({ ...blocked, event: { type: 'PlacementPending', data } });
     this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
-  }
-
-  *#placed(): IterableIterator<AllocationEvent> {
-    for (const [row, picks] of this.#served) {
-      const { request, service, generation, role, pod, needs } = row;
-      const first = this.#context.nextIds(picks.count);
-      const grants = [[this.#context.seq, first, first + picks.count - 1]];
-      const members = this.#membersOf(row, picks);
-      const avoided = avoidedBy(row);
-      const avoids = avoided.length === 0 ? {} : { avoids: avoided };
-      const ranked = rankedAs(priorityOf(row), row.revocable === true);
-      const data = { request, service, generation, role, pod, needs, ...ranked, grants, ...avoids, ...members };
-      yield { type: 'Placed', data };
-    }
-  }
-
-  /** The first of the indexes, agent by agent. */
-  #membersOf({ indexes, needs, adoption }: AdoptingRow, picks: Picks): Members {
-    const { numbers, counts, ports, gpuIds } = runsOf(picks, needs.ports.length);
-    const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
-    return {
-      indexes: firstOf(indexes, picks.count),
-      agents: numbers.map((number, at) => [number, this.#state.agents.numbered(number)!.epoch, counts[at]!]),
-      ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
-      ...(gpuIds.length === 0 ? {} : { gpuIds }),
-      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count, adoption) }),
-    };
-  }
-
-  #volumesFor({ volumes }: AdoptingRow['needs'], count: number, adoption: Adoption | undefined): Volume[][] {
-    let ordinal = this.#context.nextIds(count * volumes.length);
-    return Array.from({ length: count }, () =>
-      volumes.map(({ name, path, sizeMib }) => {
-        const made = idOf<VolumeId>(this.#context.seq, ordinal++);
-        return { volume: adoption?.volumes.get(name) ?? made, name, path, sizeMib };
-      }),
-    );
-  }
-
-  /** Grants that others were placed for. */
-  #superseded(): AllocationEventOf<'GrantSuperseded'>[] {
-    const events: AllocationEventOf<'GrantSuperseded'>[] = [];
-    for (const [row, picks] of this.#served) {
-      if (row.replaces.length === 0) continue;
-      const placed = firstOf(row.indexes, picks.count);
-      const old = row.replaces.filter(({ index }) => isIn(placed, index)).map(({ grant }) => grant);
-      events.push(...superseded(this.#state.lots.live(idRunsOf(old))));
-    }
-    return events;
   }
 
   /** What is told of those that found no place. `all`: everything that waits was tried. */
@@ -435,12 +439,6 @@ export class Round {
     if (listed.length > 0) yield { type: 'RequestsTried', data: { requests: listed } };
     if (settles) yield { type: 'RequestsTried', data: {} };
   }
-}
-
-/** Counts move all the time; what matters is whether something else stands in the way than was told. */
-function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
-  const names = filtersThatReject(told);
-  return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
 }
 
 /** How a wish of a request is placed: by the session, or by somebody who watches it. */
@@ -476,4 +474,7 @@ interface Blocked {
   readonly event?: AllocationEvent;
 }
 
-const NOTHING_FOUND = { picks: new Picks() };
+const NOTHING_FOUND: Found = { picks: new Picks(), filters: () => [] };
+
+/** About what a set takes as JSON, beside its agents and members. */
+const SET_BYTES = 400;

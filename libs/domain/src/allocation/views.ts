@@ -18,9 +18,11 @@ import {
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, plus, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, plus, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
+import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { RoundNominations } from './nominations.js';
 import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
 import { quotaReasons, Quotas } from './quotas.js';
@@ -28,8 +30,7 @@ import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
 import { SetPeers } from './set-peers.js';
-import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
+import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -103,6 +104,13 @@ export function usedOnAgent(state: AllocationState, agent: AgentId): Resources |
     : minus(amountsOf(row.capacity), amountsOf(state.agents.fleet.free(row.number)));
 }
 
+/** MiB that are free of the disks of their own, by name: of a MOUNT disk all or nothing. */
+export function disksFreeOn(state: AllocationState, agent: AgentId): ReadonlyMap<string, number> {
+  const row = state.agents.get(agent);
+  const free = row === undefined ? [] : (state.agents.fleet.free(row.number).disks ?? []);
+  return new Map(free.map(({ name, sizeMib }) => [name, sizeMib]));
+}
+
 /** Every role that was ever named, with its weight and what is charged to it. */
 export function* rolesInUse(
   state: AllocationState,
@@ -127,17 +135,46 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
+  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const { adoption } = first;
   const made = row.preemptedBy === undefined ? {} : { preemptedBy: row.preemptedBy };
-  const obstacle = quotaAfter(state, row, 0);
+  const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return { ...quotaReasons(state.agents.size, obstacle), ...made };
-  const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
   return withSession(state, row, (session) => {
-    const filters = lookFor(state, session, row, 0).filters();
+    if (row.gang === true) return { ...explainGang(state, session, first, examplesMax), ...made };
+    const gangs = afterGangs(state, session);
+    const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
     const preemption = adoption === undefined ? preemptionReasons(state, row, filters) : undefined;
     const others = preemption === undefined ? {} : { preemption };
-    return { ...reasonsOf(state, [...own, ...filters], examplesMax), ...others, ...made };
+    const all = gangs.explaining([...own, ...filters], placeNeedsOf(first));
+    return { ...reasonsOf(state, all, examplesMax), ...others, ...made };
   });
+}
+
+function explainGang(
+  state: AllocationState,
+  session: Session,
+  request: PlacementRequest,
+  examplesMax: number,
+): PendingReasons {
+  const size = countIn(request.indexes);
+  const { picks, filters } = lookFor(state, session, request, size);
+  const reasons = reasonsOf(state, filters(), examplesMax);
+  return gangReasons(reasons, size, picks.count, gangFittingEmpty(state, wishFor(state, request)));
+}
+
+/** As a round leaves the fleet to those who come after the gangs that wait. */
+function afterGangs(state: AllocationState, session: Session): GangTurns {
+  const gangs = new GangTurns(state);
+  for (const id of state.requests.keysBy('gang', 'yes')) {
+    const row = state.requests.get(id)!;
+    const size = countIn(row.indexes);
+    if (!gangs.mayKeep) break;
+    if (gangFittingEmpty(state, wishFor(state, row)) >= size)
+      gangs.keep(row, [lookFor(state, session, row, size).picks]);
+  }
+  return gangs;
 }
 
 /** What may be taken back any time is free to them. */
@@ -145,15 +182,14 @@ function quotasOf({ agents, roles }: AllocationState): Quotas {
   return new Quotas(roles.tree, () => plus(agents.fleet.freeOnOpen(), roles.tree.revocableBelow('')));
 }
 
-function quotaAfter(
-  state: AllocationState,
-  { role, needs, revocable }: PlacementRequest,
-  pods: number,
-): QuotaObstacle | undefined {
+function quotaAfter(state: AllocationState, row: Wishing, pods: number): QuotaObstacle | undefined {
+  const { role, indexes, gang, revocable } = row;
   if (revocable === true) return undefined;
+  const needs = chargedNeedsOf(row);
   const quotas = quotasOf(state);
-  quotas.give(role, times(needsOf(needs), pods));
-  return quotas.room(role, needsOf(needs), 1).obstacle;
+  if (gang === true) return quotas.roomForAll(role, needs, countIn(indexes)).obstacle;
+  quotas.give(role, times(needs, pods));
+  return quotas.room(role, needs, 1).obstacle;
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -164,10 +200,18 @@ export interface Prediction {
 
 export function predictPlacement(state: AllocationState, request: PlacementRequest, examplesMax = 50): Prediction {
   const wanted = countIn(request.indexes);
-  const { role, needs, revocable } = request;
-  const pods = revocable === true ? wanted : quotasOf(state).room(role, needsOf(needs), wanted).pods;
+  const { role, revocable } = request;
+  const pods = revocable === true ? wanted : quotasOf(state).room(role, chargedNeedsOf(request), wanted).pods;
   return withSession(state, request, (session) => {
     const found = lookFor(state, session, request, pods);
+    if (request.gang === true && found.picks.count < wanted) {
+      session.close();
+      const obstacle = quotaAfter(state, request, 0);
+      const { size } = state.agents;
+      const why =
+        obstacle === undefined ? explainGang(state, session, request, examplesMax) : quotaReasons(size, obstacle);
+      return { places: [], reasons: why };
+    }
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
     const places = numbers.flatMap((number, run) =>
@@ -206,11 +250,17 @@ function withSession<Value>(
   return value;
 }
 
-function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
-  const { needs, policy, avoid } = request;
+type Wishing = PlacementRequest & Pick<AdoptingRow, 'adoption'>;
+
+function lookFor(state: AllocationState, session: Session, request: Wishing, count: number): Found {
+  return session.place(wishFor(state, request), count);
+}
+
+function wishFor(state: AllocationState, request: Wishing): Wish {
+  const { policy, avoid } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return session.place({ needs: needsOf(needs), rules, policy, avoid, peers, neighbours }, count);
+  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours };
 }

@@ -59,7 +59,7 @@ function requestAlike(
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
-  const { needs, constraints, policy, ranked } = recipe;
+  const { needs, constraints, policy, gang, ranked } = recipe;
   const made = wish.preemptedBy === undefined ? {} : { preemptedBy: wish.preemptedBy };
   proposal.emit({
     type: 'PlacementRequested',
@@ -78,6 +78,7 @@ function requestAlike(
       attempt: wish.attempt + 1,
       avoid,
       replaces,
+      ...(gang ? { gang } : {}),
     },
   });
 }
