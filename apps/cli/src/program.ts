@@ -197,6 +197,19 @@ function addTasks(task: Command, add: Add): void {
     options: [limit(), output()],
   });
   add(task, {
+    usage: 'top',
+    says: 'Show which tasks use most, against what they asked for',
+    load: verb('top'),
+    options: [
+      new Option('--service <name>', 'of one service'),
+      new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
+      new Option('--sort <figure>', 'what is looked at').choices(['cpu', 'memory']).default('cpu'),
+      limit(),
+      watch(),
+      output(),
+    ],
+  });
+  add(task, {
     usage: 'logs <task>',
     says: 'Print what a task wrote',
     load: verb('logs'),
@@ -350,7 +363,8 @@ const at = () => new Option('--at <time>', 'as it was then: a time (RFC 3339), a
 const limit = () => new Option('--limit <n>', 'at most so many').argParser(countFromOne);
 const yes = () => new Option('-y, --yes', 'do not ask');
 const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
-const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
+const watch = () => new Option('-w, --watch', 'show it again whenever it changes');
+const reading = () => [at(), watch(), output()];
 const listing = () => [limit(), ...reading()];
 const scores = () =>
   new Option('--scores <count>', 'of one that was placed: so many agents with their scores').argParser(integer);

@@ -14,9 +14,6 @@ export interface TaskFigures {
   /** Bytes a second. Only of a task that has a network of its own. */
   readonly receivedPerS: number;
   readonly sentPerS: number;
-  /** Busy on average, in thousandths of a device; left out by tasks that hold none. */
-  readonly gpusMilli: number;
-  readonly gpuMemoryMib: number;
 }
 
 export const figureNames = [
@@ -25,8 +22,6 @@ export const figureNames = [
   'diskMib',
   'receivedPerS',
   'sentPerS',
-  'gpusMilli',
-  'gpuMemoryMib',
 ] as const satisfies readonly (keyof TaskFigures)[];
 export type FigureName = (typeof figureNames)[number];
 
@@ -36,8 +31,6 @@ export const noFigures: TaskFigures = {
   diskMib: -1,
   receivedPerS: -1,
   sentPerS: -1,
-  gpusMilli: -1,
-  gpuMemoryMib: -1,
 };
 
 /** Of one message; an agent with more tasks sends several a round. */

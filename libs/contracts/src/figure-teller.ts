@@ -26,8 +26,6 @@ const noticeable: Readonly<Record<keyof TaskFigures, { readonly least: number; r
   diskMib: { least: 1, share: 0.02 },
   receivedPerS: { least: 1024, share: 0.1 },
   sentPerS: { least: 1024, share: 0.1 },
-  gpusMilli: { least: 10, share: 0.05 },
-  gpuMemoryMib: { least: 1, share: 0.02 },
 };
 
 /**
