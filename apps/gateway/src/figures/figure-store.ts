@@ -26,7 +26,7 @@ export const figureLimits: FigureLimits = {
   messageBytesMax: 32 * 1024 * 1024,
   messagesForMs: 5 * 60_000,
   servicesMax: 100_000,
-  silentMs: 60_000,
+  silentMs: 120_000,
 };
 
 export interface Sample {
