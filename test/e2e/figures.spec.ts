@@ -45,9 +45,10 @@ describe('what tasks use', () => {
     const [busiest] = await eventually(
       async () => {
         const tasks = await top('cpu');
-        return (tasks[0]?.usage?.cpus ?? 0) >= 0.2 ? tasks : undefined;
+        // However busy the machine is, it gets more than those that sleep.
+        return tasks[0]?.id === 'guests.busy-0.burn' && (tasks[0].usage?.cpus ?? 0) >= 0.02 ? tasks : undefined;
       },
-      { withinMs: 40_000, everyMs: 500, what: 'a task uses a fifth of a core' },
+      { withinMs: 60_000, everyMs: 500, what: 'the task that burns the processor comes first' },
     );
     expect(busiest).toMatchObject({ id: 'guests.busy-0.burn', state: 'RUNNING', asked: { cpus: 0.4, memory: 32 } });
     const [largest] = await eventually(
@@ -55,7 +56,7 @@ describe('what tasks use', () => {
         const tasks = await top('memory');
         return (tasks[0]?.usage?.memory ?? 0) >= 100 ? tasks : undefined;
       },
-      { withinMs: 40_000, everyMs: 500, what: 'a task holds 100 MiB' },
+      { withinMs: 60_000, everyMs: 500, what: 'a task holds 100 MiB' },
     );
     expect(largest).toMatchObject({ id: 'guests.large-0.hold', asked: { memory: 400 } });
     expect(largest!.usage!.memory).toBeLessThan(400);

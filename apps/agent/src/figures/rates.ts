@@ -20,7 +20,7 @@ export function figuresOf(before: Reading | undefined, now: Reading): TaskFigure
   return {
     ...noFigures,
     cpusMilli: rate(before?.usage.cpuMs, cpuMs, 1000),
-    memoryMib: memoryBytes === undefined ? noFigures.memoryMib : Math.round(memoryBytes / MIB),
+    memoryMib: memoryBytes === undefined ? noFigures.memoryMib : Math.ceil(memoryBytes / MIB),
     diskMib: diskBytes === undefined ? noFigures.diskMib : Math.round(diskBytes / MIB),
     receivedPerS: rate(before?.usage.network?.receivedBytes, network?.receivedBytes, 1000),
     sentPerS: rate(before?.usage.network?.sentBytes, network?.sentBytes, 1000),
