@@ -3,6 +3,7 @@ import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
+import { addGuests } from './guest-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -40,6 +41,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
   addCatalog(program, add, { listing, output, changing, yes });
+  addGuests(program, add, { output, yes });
   addPast(program, add);
   addTools(program, add);
   return program;
@@ -197,19 +199,6 @@ function addTasks(task: Command, add: Add): void {
     options: [limit(), output()],
   });
   add(task, {
-    usage: 'top',
-    says: 'Show which tasks use most, against what they asked for',
-    load: verb('top'),
-    options: [
-      new Option('--service <name>', 'of one service'),
-      new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
-      new Option('--sort <figure>', 'what is looked at').choices(['cpu', 'memory']).default('cpu'),
-      limit(),
-      watch(),
-      output(),
-    ],
-  });
-  add(task, {
     usage: 'logs <task>',
     says: 'Print what a task wrote',
     load: verb('logs'),
@@ -241,6 +230,25 @@ function addTasks(task: Command, add: Add): void {
       new Option('--from <byte>', 'with --cat: begin at this byte; negative: so many before the end')
         .argParser(integer)
         .implies({ cat: true }),
+      output(),
+    ],
+  });
+  addJudgements(task, add);
+}
+
+/** What uses most, why it is where it is, and how to be rid of it. */
+function addJudgements(task: Command, add: Add): void {
+  const verb = (name: 'top' | 'kill' | 'why') => async () => (await import('./verbs/task.js'))[name];
+  add(task, {
+    usage: 'top',
+    says: 'Show which tasks use most, against what they asked for',
+    load: verb('top'),
+    options: [
+      new Option('--service <name>', 'of one service'),
+      new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
+      new Option('--sort <figure>', 'what is looked at').choices(['cpu', 'memory']).default('cpu'),
+      limit(),
+      watch(),
       output(),
     ],
   });

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { Gauge, Histogram, Registry } from 'prom-client';
 import { EventRing } from './events/event-ring.js';
 import { FigureStore } from './figures/figure-store.js';
-import { FigureTail } from './figures/figure-tail.js';
 import { serviceFigures } from './figures/service-figures.js';
 import { EventStreams } from './http/event-streams.js';
 import { ReadModel } from './read-model/read-model.js';
@@ -20,7 +19,6 @@ export class GatewayMetrics {
     ring: EventRing,
     streams: EventStreams,
     figures: FigureStore,
-    tail: FigureTail,
   ) {
     this.#requests = new Histogram({
       name: 'orrery_gateway_request_seconds',
@@ -50,7 +48,7 @@ export class GatewayMetrics {
       this.set(figures.turnedAway);
     });
     gauge('orrery_gateway_unreadable_figures', 'Messages on the metrics topic that are none', [], function () {
-      this.set(tail.unreadable);
+      this.set(figures.unreadable);
     });
     serviceFigures(registry, figures, model);
   }

@@ -39,7 +39,7 @@ export async function show(call: Call): Promise<void> {
   await showObject<Agent>(call, path`/v1/agents/${id}`, { name: agents.name, people: agentText });
 }
 
-function agentText({ resources, used, ports, machine, ...agent }: Agent): string {
+function agentText({ resources, used, ports, disks, machine, ...agent }: Agent): string {
   const amounts = Object.fromEntries(
     (['cpus', 'memory', 'disk', 'gpus'] as const).map((name) => {
       const unit = name === 'memory' || name === 'disk' ? ' MiB' : '';
@@ -54,7 +54,16 @@ function agentText({ resources, used, ports, machine, ...agent }: Agent): string
     load: machine.load,
     at: machine.at,
   };
-  return fields({ ...agent, resources: amounts, ports: ranges, machine: now });
+  const shownDisks = disks?.map(
+    ({ name, type, path: place, size, free }) => `${name} ${type} ${place}: ${free} of ${size} MiB free`,
+  );
+  return fields({
+    ...agent,
+    resources: amounts,
+    ports: ranges,
+    ...(shownDisks === undefined ? {} : { disks: shownDisks.join('; ') }),
+    machine: now,
+  });
 }
 
 export async function drain(call: Call): Promise<void> {

@@ -124,7 +124,11 @@ export const volume = Type.Object({
   agent: Type.Union([text, Type.Null()]),
   state: oneOf('held', 'destroying', 'detached', 'lost'),
   name: text,
+  type: oneOf('ROOT', 'PATH', 'MOUNT'),
+  disk: Type.Union([text, Type.Null()], { description: 'the disk of its own that it is on' }),
   size: count,
+  shared: optional(Type.Boolean()),
+  users: optional(Type.Integer({ description: 'pods that mount a shared one now' })),
   service: text,
   generation: count,
   role: text,
@@ -148,6 +152,9 @@ export const agent = Type.Object({
       { at: time, cpus: share, memory: share, disk: share, load: Type.Number() },
       { description: 'what of it is used, by whomever; only of now' },
     ),
+  ),
+  disks: optional(
+    Type.Array(Type.Object({ name: text, type: oneOf('PATH', 'MOUNT'), path: text, size: count, free: count })),
   ),
 });
 

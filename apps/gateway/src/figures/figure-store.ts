@@ -76,6 +76,8 @@ export class FigureStore {
   #tasks = 0;
   /** Tasks that there was no room for since the start. */
   turnedAway = 0;
+  /** Messages that were none. */
+  unreadable = 0;
 
   constructor(private readonly limits: FigureLimits = figureLimits) {}
 

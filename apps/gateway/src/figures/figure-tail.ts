@@ -11,8 +11,6 @@ const FORGET_EVERY_MS = 10_000;
 /** Follows the metrics topic into the store. Figures are soft: what can't be read is left out, and told by a counter. */
 export class FigureTail implements OnModuleInit, OnModuleDestroy {
   readonly #readers = new Map<number, LogReader>();
-  /** Messages that are none. */
-  unreadable = 0;
   #closed = false;
 
   constructor(
@@ -53,7 +51,7 @@ export class FigureTail implements OnModuleInit, OnModuleDestroy {
     const bytes = Uint8Array.from(value);
     const decoded = decodeAgentMetrics(parsed(bytes));
     if (decoded.ok) this.store.take(decoded.metrics, bytes, this.clock.nowMs());
-    else this.unreadable += 1;
+    else this.store.unreadable += 1;
   };
 
   #forget(): void {

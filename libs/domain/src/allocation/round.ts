@@ -5,6 +5,8 @@ import {
   idOf,
   idRunsOf,
   isIn,
+  memberBytes,
+  RUN_BYTES,
   type AllocationEvent,
   type Members,
   type PendingReasons,
@@ -19,15 +21,19 @@ import {
 import {
   effectOf,
   hierarchicalDominantShares,
+  NOTHING,
   Picks,
   runsOf,
   Session,
   times,
   type FairShare,
   type Found,
+  type Peer,
   type Wish,
 } from '@orrery/scheduling';
+import { placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
+import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
 import { avoidedBy, servicesNear } from './neighbours.js';
@@ -37,9 +43,8 @@ import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
-import { ledgerOf, needsOf, type AllocationState, type LedgerRow } from './state.js';
+import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -66,8 +71,11 @@ export class Round {
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
+  readonly #gangs: GangTurns;
   #bytes = 0;
   #looked = 0;
+  /** A gang came for whose places this decision has no room left. */
+  #isEnding = false;
 
   constructor(
     state: AllocationState,
@@ -83,13 +91,13 @@ export class Round {
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
     this.#reserved = new RoundReservations(state);
+    this.#gangs = new GangTurns(state);
   }
 
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
     if (arriving === undefined) this.#queueAll();
-    else
-      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position: this.#ledger.nextPosition }));
+    else this.#queueAlone({ ...arriving, position: this.#ledger.nextPosition });
     let full = false;
     for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
       this.#take(turn);
@@ -100,13 +108,18 @@ export class Round {
     return events;
   }
 
+  #queueAlone(row: RequestRow): void {
+    const rows: Iterable<AdoptingRow> = row.gang === true ? [row] : withAdoptions(this.#state, row);
+    this.#turns.add(row.role, rows[Symbol.iterator]());
+  }
+
   #queueAll(): void {
     for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
       this.#turns.add(role, waitingOf(this.#state, role, this.#ledger));
   }
 
   #isFull(): boolean {
-    return this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
+    return this.#isEnding || this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
   }
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
@@ -121,6 +134,7 @@ export class Round {
 
   #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
+    if (row.gang === true) return this.#serveGang(row, left);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
     return this.#reserved.any ? this.#serveReserved(row, left, pods) : this.#serve(row, left, pods);
   }
@@ -136,7 +150,7 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || row.gang === true) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -177,11 +191,72 @@ export class Round {
     return { count, blocked };
   }
 
+  /** All that wait, or none; then it keeps its turn. */
+  #serveGang(row: AdoptingRow, left: Ranges): Answered {
+    const size = countIn(left);
+    const isNews = mayBeTried(row, this.#ledger);
+    if (!isNews && !this.#gangs.mayKeep) return { count: 0, blocked: true };
+    const bytes = SET_BYTES + size * (RUN_BYTES + memberBytes(row.needs));
+    if (this.#bytes > 0 && this.#bytes + bytes > DECISION_BYTES_MAX) {
+      this.#isEnding = true;
+      return { count: 0, blocked: false };
+    }
+    const { moment } = this.#session;
+    if (this.#reserved.any) this.#reserved.lend(row.role);
+    const { parts, found, wish } = this.#placeGang({ ...row, indexes: left });
+    const fitting = parts.reduce((sum, { picks }) => sum + picks.count, 0);
+    if (fitting === size) for (const { part, picks } of parts) this.#grant(part, picks);
+    else this.#gangWaits(row, { size, fitting, wish, found, isNews });
+    const keeps = fitting < size && this.#gangs.mayKeep && gangFittingEmpty(this.#state, wish) >= size;
+    if (keeps)
+      this.#gangs.keep(
+        row,
+        parts.map(({ picks }) => picks),
+      );
+    else if (fitting < size) this.#session.backTo(moment);
+    this.#reserved.settle();
+    return { count: fitting === size ? size : 0, blocked: fitting < size };
+  }
+
+  /** Its pods that adopt volumes go where those are, the others anywhere; up to the first that finds no place. */
+  #placeGang(row: AdoptingRow) {
+    const parts: { readonly part: AdoptingRow; readonly picks: Picks }[] = [];
+    const peers: Peer[] = [];
+    for (const part of withAdoptions(this.#state, row)) {
+      const own = this.#wishOf(part);
+      const wish = { ...own, peers: [...own.peers, ...peers] };
+      const wanted = countIn(part.indexes);
+      const among = part.adoption === undefined ? undefined : [part.adoption.agent];
+      const found = this.#withVolumes(part, this.#look(this.#session, part, wish, wanted, among));
+      parts.push({ part, picks: found.picks });
+      for (const [at, number] of found.picks.numbers.entries())
+        peers.push({ node: this.#state.agents.fleet.nodes[number]!, count: found.picks.counts[at]! });
+      if (found.picks.count < wanted) return { parts, found, wish };
+    }
+    return { parts, found: NOTHING_FOUND, wish: this.#wishOf(row) };
+  }
+
+  #gangWaits(
+    row: AdoptingRow,
+    {
+      size,
+      fitting,
+      wish,
+      found,
+      isNews,
+    }: { size: number; fitting: number; wish: Wish; found: Found; isNews: boolean },
+  ): void {
+    // Nothing grew since its reasons were told.
+    if (!isNews) return;
+    const { reasons } = this.#deadEnd(-1, found, wish);
+    const all = gangReasons(reasons(), size, fitting, gangFittingEmpty(this.#state, wish));
+    this.#block(row, row.indexes, { since: -1, filters: filtersThatReject(all), reasons: () => all });
+  }
+
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
   #since({ triedAt, constraints, adoption }: AdoptingRow): number {
-    return adoption !== undefined || triedAt === undefined || effectOf(constraints) === 'balancing'
-      ? -1
-      : Math.max(triedAt, this.#ledger.settled);
+    const looksAtAll = adoption !== undefined || effectOf(constraints) === 'balancing' || this.#gangs.any;
+    return looksAtAll || triedAt === undefined ? -1 : Math.max(triedAt, this.#ledger.settled);
   }
 
   #grownSince(since: number): readonly number[] {
@@ -202,9 +277,8 @@ export class Round {
   }
 
   #wishOf(row: AdoptingRow): Wish {
-    const needs = needsOf(row.needs);
     return {
-      needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
+      needs: placeNeedsOf(row),
       rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
@@ -225,12 +299,12 @@ export class Round {
   }
 
   #roomFor(row: AdoptingRow): number {
-    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row))));
+    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row.needs))));
   }
 
   #grant(row: AdoptingRow, picks: Picks): void {
     if (picks.count === 0) return;
-    const needs = needsOf(row.needs);
+    const needs = this.#reserved.any ? placeNeedsOf(row) : NOTHING;
     for (const [at, number] of picks.numbers.entries())
       if (this.#reserved.any) this.#reserved.took(number, times(needs, picks.counts[at]!));
     let served = this.#served.get(row);
@@ -242,7 +316,7 @@ export class Round {
     served.addAll(picks);
     this.#peers.counted(picks);
     if (looksAtItself(row)) this.#peers.placed(row, picks);
-    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
+    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row.needs) * picks.count;
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
@@ -251,7 +325,7 @@ export class Round {
       if (made !== undefined) return made;
       const { filters } = since < 0 ? found : this.#session.place(wish, 0);
       this.#looked += REASON_COST * this.#state.agents.size;
-      return (made = reasonsOf(this.#state, filters()));
+      return (made = reasonsOf(this.#state, this.#gangs.explaining(filters(), wish.needs)));
     };
     return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
   }
@@ -298,26 +372,36 @@ export class Round {
   }
 
   /** The first of the indexes, agent by agent. */
-  #membersOf({ indexes, needs, adoption }: AdoptingRow, picks: Picks): Members {
-    const { numbers, counts, ports, gpuIds } = runsOf(picks, needs.ports.length);
+  #membersOf(row: AdoptingRow, picks: Picks): Members {
+    const { indexes, needs } = row;
+    const { numbers, counts, ports, gpuIds, disks } = runsOf(picks, needs.ports.length);
     const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
     return {
       indexes: firstOf(indexes, picks.count),
       agents: numbers.map((number, at) => [number, this.#state.agents.numbered(number)!.epoch, counts[at]!]),
       ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
       ...(gpuIds.length === 0 ? {} : { gpuIds }),
-      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count, adoption) }),
+      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(row, picks.count, disks) }),
     };
   }
 
-  #volumesFor({ volumes }: AdoptingRow['needs'], count: number, adoption: Adoption | undefined): Volume[][] {
+  /** `disks`: of each pod those that were taken, in the order of the needs that take one. */
+  #volumesFor(
+    { needs: { volumes }, adoption }: AdoptingRow,
+    count: number,
+    disks: readonly (readonly string[])[],
+  ): Volume[][] {
     let ordinal = this.#context.nextIds(count * volumes.length);
-    return Array.from({ length: count }, () =>
-      volumes.map(({ name, path, sizeMib }) => {
+    return Array.from({ length: count }, (_, pod) => {
+      let taken = 0;
+      return volumes.map(({ name, path, sizeMib, type }) => {
         const made = idOf<VolumeId>(this.#context.seq, ordinal++);
-        return { volume: adoption?.volumes.get(name) ?? made, name, path, sizeMib };
-      }),
-    );
+        const known = adoption?.volumes.get(name);
+        const onDisk = known === undefined && type !== 'ROOT' ? disks[pod]![taken++] : undefined;
+        const disk = known === undefined ? onDisk : this.#state.volumes.get(known)!.disk;
+        return { volume: known ?? made, name, path, sizeMib, ...(disk === undefined ? {} : { disk }) };
+      });
+    });
   }
 
   /** Grants that others were placed for. */
@@ -382,14 +466,7 @@ interface Blocked {
   readonly event?: AllocationEvent;
 }
 
-const NOTHING_FOUND = { picks: new Picks() };
+const NOTHING_FOUND: Found = { picks: new Picks(), filters: () => [] };
 
-/** About what a set, an agent of it, and a member of it take as JSON. */
+/** About what a set takes as JSON, beside its agents and members. */
 const SET_BYTES = 400;
-const RUN_BYTES = 13;
-
-function memberBytes({ needs }: PlacementRequest): number {
-  let bytes = needs.ports.length * 6 + needs.gpus * 48;
-  for (const { name, path } of needs.volumes) bytes += name.length + path.length + 80;
-  return bytes;
-}

@@ -16,16 +16,17 @@ import {
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
+import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
 import { SetPeers } from './set-peers.js';
-import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
+import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -90,6 +91,13 @@ export function usedOnAgent(state: AllocationState, agent: AgentId): Resources |
     : minus(amountsOf(row.capacity), amountsOf(state.agents.fleet.free(row.number)));
 }
 
+/** MiB that are free of the disks of their own, by name: of a MOUNT disk all or nothing. */
+export function disksFreeOn(state: AllocationState, agent: AgentId): ReadonlyMap<string, number> {
+  const row = state.agents.get(agent);
+  const free = row === undefined ? [] : (state.agents.fleet.free(row.number).disks ?? []);
+  return new Map(free.map(({ name, sizeMib }) => [name, sizeMib]));
+}
+
 /** Every role that was ever named, with its weight and what is charged to it. */
 export function* rolesInUse(
   state: AllocationState,
@@ -114,24 +122,51 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const obstacle = quotaAfter(state, row, 0);
+  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const { adoption } = first;
+  const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
-  const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
   return withSession(state, row.role, (session) => {
-    const filters = lookFor(state, session, row, 0).filters();
+    if (row.gang === true) return explainGang(state, session, first, examplesMax);
+    const gangs = afterGangs(state, session);
+    const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return reasonsOf(state, [...own, ...filters], examplesMax);
+    return reasonsOf(state, gangs.explaining([...own, ...filters], placeNeedsOf(first)), examplesMax);
   });
 }
 
-function quotaAfter(
+function explainGang(
   state: AllocationState,
-  { role, needs }: PlacementRequest,
-  pods: number,
-): QuotaObstacle | undefined {
+  session: Session,
+  request: PlacementRequest,
+  examplesMax: number,
+): PendingReasons {
+  const size = countIn(request.indexes);
+  const { picks, filters } = lookFor(state, session, request, size);
+  const reasons = reasonsOf(state, filters(), examplesMax);
+  return gangReasons(reasons, size, picks.count, gangFittingEmpty(state, wishFor(state, request)));
+}
+
+/** As a round leaves the fleet to those who come after the gangs that wait. */
+function afterGangs(state: AllocationState, session: Session): GangTurns {
+  const gangs = new GangTurns(state);
+  for (const id of state.requests.keysBy('gang', 'yes')) {
+    const row = state.requests.get(id)!;
+    const size = countIn(row.indexes);
+    if (!gangs.mayKeep) break;
+    if (gangFittingEmpty(state, wishFor(state, row)) >= size)
+      gangs.keep(row, [lookFor(state, session, row, size).picks]);
+  }
+  return gangs;
+}
+
+function quotaAfter(state: AllocationState, row: Wishing, pods: number): QuotaObstacle | undefined {
+  const { role, indexes, gang } = row;
+  const needs = chargedNeedsOf(row);
   const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
-  quotas.give(role, times(needsOf(needs), pods));
-  return quotas.room(role, needsOf(needs), 1).obstacle;
+  if (gang === true) return quotas.roomForAll(role, needs, countIn(indexes)).obstacle;
+  quotas.give(role, times(needs, pods));
+  return quotas.room(role, needs, 1).obstacle;
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -144,11 +179,19 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   const wanted = countIn(request.indexes);
   const { pods } = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen()).room(
     request.role,
-    needsOf(request.needs),
+    chargedNeedsOf(request),
     wanted,
   );
   return withSession(state, request.role, (session) => {
     const found = lookFor(state, session, request, pods);
+    if (request.gang === true && found.picks.count < wanted) {
+      session.close();
+      const obstacle = quotaAfter(state, request, 0);
+      const { size } = state.agents;
+      const why =
+        obstacle === undefined ? explainGang(state, session, request, examplesMax) : quotaReasons(size, obstacle);
+      return { places: [], reasons: why };
+    }
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
     const places = numbers.flatMap((number, run) =>
@@ -180,11 +223,17 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
   return value;
 }
 
-function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
-  const { needs, policy, avoid } = request;
+type Wishing = PlacementRequest & Pick<AdoptingRow, 'adoption'>;
+
+function lookFor(state: AllocationState, session: Session, request: Wishing, count: number): Found {
+  return session.place(wishFor(state, request), count);
+}
+
+function wishFor(state: AllocationState, request: Wishing): Wish {
+  const { policy, avoid } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return session.place({ needs: needsOf(needs), rules, policy, avoid, peers, neighbours }, count);
+  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours };
 }

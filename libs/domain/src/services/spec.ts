@@ -1,6 +1,17 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import {
+  gangSizeMax,
+  placeOf,
+  type CheckSpec,
+  type PodSpec,
+  type PortSpec,
+  type ServiceSpec,
+  type TaskSpec,
+  type UriSpec,
+} from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
+import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -8,7 +19,6 @@ const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10,
 const TASKS_LENGTH_MAX = 128 * 1024;
 /** Files that the runtime itself writes into a sandbox. */
 const RESERVED_PATHS = new Set(['stdout', 'stderr']);
-const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
 
 /** The spec with every default written out: what versions keep and what differences are made of. */
 export function withDefaults(spec: ServiceSpec): ServiceSpec {
@@ -38,9 +48,7 @@ function taskWithDefaults(task: TaskSpec): TaskSpec {
   return {
     goal: 'RUNNING',
     essential: true,
-    cpus: 0.1,
-    memory: 64,
-    disk: 0,
+    ...(task['resource-set'] === undefined ? { cpus: 0.1, memory: 64, disk: 0 } : {}),
     gpus: 0,
     env: {},
     configs: {},
@@ -67,7 +75,9 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
+      refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
+      refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
@@ -76,23 +86,28 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec);
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec);
 }
 
-function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
-  for (const [name, plan] of Object.entries(spec.plans ?? {})) {
-    if (RESERVED_PLANS.has(name))
-      return invalid(`/plans/${name}`, 'is a plan that every service has', 'choose another name');
-    for (const [phase, { pod }] of Object.entries(plan.phases)) {
-      if (Object.hasOwn(spec.pods, pod)) continue;
-      const known = Object.keys(spec.pods).join(', ');
-      return invalid(
-        `/plans/${name}/phases/${phase}/pod`,
-        `names no pod of this service, found ${pod}`,
-        `one of ${known}`,
-      );
-    }
-  }
+/** Its pods get their places in one event, so all of them are asked for at once. */
+function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
+  if (pod.gang !== true) return undefined;
+  const most = gangSizeMax(recipeOf(spec, name)!.needs);
+  if (pod.count! > most)
+    return invalid(
+      `/pods/${name}/count`,
+      `is ${pod.count}, and ${most} such pods can be placed all at once`,
+      'fewer pods, or no gang',
+    );
+  for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
+    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
+      if (
+        of === name &&
+        (plan === 'deploy' || steps === undefined) &&
+        strategy !== undefined &&
+        strategy !== 'parallel'
+      )
+        return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
   return undefined;
 }
 
@@ -102,6 +117,8 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     ...Object.entries(pod.volumes ?? {}).map(
       ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
     ),
+    ...urisOf(pod.uris, `${path}/uris`),
+    ...Object.entries(pod.tasks).flatMap(([task, { uris }]) => urisOf(uris, `${path}/tasks/${task}/uris`)),
     ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
       Object.entries(configs ?? {}).map(
         ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
@@ -123,6 +140,27 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     taken.set(field, place);
   }
   return undefined;
+}
+
+function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefined {
+  for (const [name, { type, disk, shared, of }] of Object.entries(pod.volumes ?? {})) {
+    const field = `${path}/volumes/${name}`;
+    if (disk !== undefined && type === 'ROOT')
+      return invalid(`${field}/disk`, `names disk ${disk}, but a ROOT volume is on none`, 'type PATH or MOUNT');
+    if (of !== undefined && shared !== true)
+      return invalid(`${field}/of`, `is the volume of ${of}, which can only be shared`, 'shared: true');
+    if (shared === true && of === undefined && pod.gang === true)
+      return invalid(
+        `${field}/shared`,
+        'needs a pod that goes ahead, and a gang has none',
+        'gang: false, or no shared volume',
+      );
+  }
+  return undefined;
+}
+
+function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [field: string, place: string])[] {
+  return (uris ?? []).map(({ dest, uri }, at) => [`${path}/${at}/dest`, dest ?? placeOf(uri)]);
 }
 
 /** Tasks of a pod share the agent's address, so a fixed port can be had once. */
