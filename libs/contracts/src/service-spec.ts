@@ -174,13 +174,17 @@ export const PlanStrategy = Type.Union([
   Type.Literal('parallel-canary'),
 ]);
 
-export const StepSpec = Type.Tuple(
-  [
-    Type.Union([Type.Literal('default'), Type.Integer({ minimum: 0, maximum: 999_999 })]),
-    Type.Array(name('task name'), { minItems: 1, maxItems: 64 }),
-  ],
-  { description: '[index of a pod or default, [task, ...]]: tasks of one entry one after the other, entries likewise' },
-);
+const stepPods = Type.Union([Type.Literal('default'), Type.Integer({ minimum: 0, maximum: 999_999 })]);
+const stepTasks = Type.Array(name('task name'), { minItems: 1, maxItems: 64 });
+
+// JSON Schema 2020-12 calls the places of a tuple `prefixItems`.
+export const StepSpec = Type.Unsafe<[Static<typeof stepPods>, Static<typeof stepTasks>]>({
+  type: 'array',
+  prefixItems: [stepPods, stepTasks],
+  minItems: 2,
+  maxItems: 2,
+  description: '[index of a pod or default, [task, ...]]: tasks of one entry one after the other, entries likewise',
+});
 
 export const ParameterSpec = Type.Object(
   {

@@ -1,4 +1,4 @@
-import { rangesOf, type Ranges } from '@orrery/contracts';
+import { rangesOf } from '@orrery/contracts';
 import { backoffMs } from './backoff.js';
 import { stepRef } from './completion.js';
 import { orderLaunches, type Start } from './launch.js';
@@ -96,7 +96,7 @@ function visitsToStart(proposal: Proposal, name: string, key: string): Start[] {
   const fits = held !== undefined && held.needsDigest === recipe?.needsDigest;
   if (fits && task !== undefined) return [{ row, seat: row.seat!, recipe, tasks: [task], plan }];
   const reason = `${row.pod}-${row.index} was changed since version ${plan.version}: start the plan again`;
-  failStep(proposal, service, plan, visit.phase, [[row.index, row.index]], reason);
+  failStep(proposal, service, plan, { phase: visit.phase, index: row.index, reason });
   return [];
 }
 
@@ -125,7 +125,8 @@ export function visitFailed(
   const phase = plan.phases.find(({ name }) => name === visit.phase);
   const failures = visit.failures + 1;
   if (failures >= (phase?.attemptsMax ?? ATTEMPTS_MAX_DEFAULT)) {
-    return failStep(proposal, service, plan, visit.phase, [[index, index]], `${task} of ${pod}-${index}: ${reason}`);
+    const why = `${task} of ${pod}-${index}: ${reason}`;
+    return failStep(proposal, service, plan, { phase: visit.phase, index, reason: why });
   }
   const until = proposal.context.at + backoffMs(targetSpec(proposal.state, service), failures + 1);
   const { name, generation } = service;
@@ -163,15 +164,14 @@ export function visitedBy(rows: ServicesRows, { service, run, phases }: PlanRow)
   );
 }
 
-function failStep(
-  proposal: Proposal,
-  service: ServiceRow,
-  plan: PlanRow,
-  phase: string,
-  indexes: Ranges,
-  reason: string,
-): void {
-  proposal.emit({ type: 'StepFailed', data: { ...stepRef(service, plan, phase, indexes), reason } });
+function failStep(proposal: Proposal, service: ServiceRow, plan: PlanRow, { phase, index, reason }: FailedStep): void {
+  proposal.emit({ type: 'StepFailed', data: { ...stepRef(service, plan, phase, [[index, index]]), reason } });
+}
+
+interface FailedStep {
+  readonly phase: string;
+  readonly index: number;
+  readonly reason: string;
 }
 
 /** Begins steps that run tasks: those on pods that do not exist have nothing to do. */
