@@ -58,8 +58,15 @@ export const VolumeSpec = Type.Object(
       maxLength: 255,
       description: 'below the sandbox',
     }),
-    type: Type.Optional(Type.Union([Type.Literal('ROOT'), Type.Literal('PATH'), Type.Literal('MOUNT')])),
-    size: mebibytes('size'),
+    type: Type.Optional(
+      Type.Union([Type.Literal('ROOT'), Type.Literal('PATH'), Type.Literal('MOUNT')], {
+        description: 'a part of the disk of the agent (default), a part of a disk of its own, or all of one',
+      }),
+    ),
+    size: mebibytes('size; MOUNT: at least'),
+    disk: Type.Optional(name('PATH, MOUNT: name of the disk; absent: any that fits')),
+    shared: Type.Optional(Type.Boolean({ description: 'one volume, mounted by all pods of the service that name it' })),
+    of: Type.Optional(name('service of the same role whose shared volume of this name it is')),
   },
   strict,
 );

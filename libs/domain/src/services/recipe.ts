@@ -193,11 +193,11 @@ function needsOf(pod: PodSpec): PodNeeds {
     ports: tasks.flatMap(([task, { ports }]) =>
       Object.entries(ports ?? {}).map(([name, { port }]) => ({ name: `${task}.${name}`, port: port ?? 0 })),
     ),
-    volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size }]) => ({
-      name,
-      path,
-      type: type ?? 'ROOT',
-      sizeMib: size,
+    volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size, disk, shared, of }]) => ({
+      ...{ name, path, type: type ?? 'ROOT', sizeMib: size },
+      ...(disk === undefined ? {} : { disk }),
+      ...(shared === true ? { shared } : {}),
+      ...(of === undefined ? {} : { of }),
     })),
   };
 }

@@ -77,6 +77,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfPlacement(spec, name, pod) ??
       refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
+      refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
@@ -132,6 +133,23 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
         return invalid(field, `lies in the place of ${other}, found ${place}`, 'give each volume a folder of its own');
     }
     taken.set(field, place);
+  }
+  return undefined;
+}
+
+function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefined {
+  for (const [name, { type, disk, shared, of }] of Object.entries(pod.volumes ?? {})) {
+    const field = `${path}/volumes/${name}`;
+    if (disk !== undefined && type === 'ROOT')
+      return invalid(`${field}/disk`, `names disk ${disk}, but a ROOT volume is on none`, 'type PATH or MOUNT');
+    if (of !== undefined && shared !== true)
+      return invalid(`${field}/of`, `is the volume of ${of}, which can only be shared`, 'shared: true');
+    if (shared === true && of === undefined && pod.gang === true)
+      return invalid(
+        `${field}/shared`,
+        'needs a pod that goes ahead, and a gang has none',
+        'gang: false, or no shared volume',
+      );
   }
   return undefined;
 }
