@@ -41,6 +41,8 @@ export default {
     kind('local'),
     // The whole cluster, as `npm start` runs it.
     kind('e2e'),
+    // Services of the catalog with their real programs: `npm test -- packages`, not part of `npm test`.
+    kind('packages'),
     // What takes minutes by its nature: `npm test -- long`, not part of `npm test`.
     kind('long'),
   ],

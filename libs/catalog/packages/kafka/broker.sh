@@ -33,10 +33,12 @@ in_sync=$replicas
   cat server.properties
 } >broker.properties
 
-jvm="-Dlog4j2.configurationFile=log4j2.properties -cp lib/*"
+# Java itself takes the asterisk for all jars of the folder.
+export CLASSPATH='lib/*'
+logging=-Dlog4j2.configurationFile=log4j2.properties
 if [ ! -e data/log/meta.properties ]; then
   # 22 characters of base64 are the 16 bytes of an id: every broker of a service finds the same one.
   cluster=$(printf %s "orrery $ORRERY_SERVICE" | sha256sum | cut -c1-22)
-  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $jvm kafka.tools.StorageTool format -t "$cluster" -c broker.properties
+  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $logging kafka.tools.StorageTool format -t "$cluster" -c broker.properties
 fi
-exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> $jvm kafka.Kafka broker.properties
+exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> $logging kafka.Kafka broker.properties
