@@ -71,6 +71,21 @@ export const VolumeSpec = Type.Object(
   strict,
 );
 
+export const ResourceSetSpec = Type.Object(
+  { cpus: Type.Optional(cpus), memory: Type.Optional(mebibytes('memory')), disk: Type.Optional(mebibytes('disk')) },
+  { ...strict, description: 'reserved with each pod, for one task of a plan step at a time' },
+);
+
+export const DiscoverySpec = Type.Object(
+  {
+    prefix: Type.Optional(name('discovery prefix')),
+    visibility: Type.Optional(
+      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')]),
+    ),
+  },
+  { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
+);
+
 export const UriSpec = Type.Object(
   {
     uri: Type.String({
@@ -96,20 +111,6 @@ export const UriSpec = Type.Object(
   { ...strict, description: 'fetched before the start, once a machine, and linked read-only into the sandbox' },
 );
 const uris = Type.Optional(Type.Array(UriSpec, { maxItems: 256 }));
-export const ResourceSetSpec = Type.Object(
-  { cpus: Type.Optional(cpus), memory: Type.Optional(mebibytes('memory')), disk: Type.Optional(mebibytes('disk')) },
-  { ...strict, description: 'reserved with each pod, for one task of a plan step at a time' },
-);
-
-export const DiscoverySpec = Type.Object(
-  {
-    prefix: Type.Optional(name('discovery prefix')),
-    visibility: Type.Optional(
-      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')]),
-    ),
-  },
-  { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
-);
 
 export const TaskSpec = Type.Object(
   {
@@ -161,7 +162,6 @@ export const PodSpec = Type.Object(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
-    uris,
     'resource-sets': Type.Optional(Type.Record(name('resource set'), ResourceSetSpec)),
     peers: Type.Optional(
       Type.Record(name('pod type'), Type.Union([Type.Literal('placed'), Type.Literal('all')]), {
@@ -169,6 +169,7 @@ export const PodSpec = Type.Object(
           'pods of this service whose addresses and ports the tasks are told; all: the first start waits until each of them has its place',
       }),
     ),
+    uris,
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
   strict,

@@ -7,8 +7,8 @@ export function taskTemplateOf(
   task: TaskSpec,
   { image, uris = [], 'resource-sets': sets }: Partial<PodSpec> = {},
 ): TaskTemplate {
-  const artifacts = [...uris, ...(task.uris ?? [])].map(artifactOf);
   const set = task['resource-set'] === undefined ? undefined : sets?.[task['resource-set']];
+  const artifacts = [...uris, ...(task.uris ?? [])].map(artifactOf);
   const readiness = task['readiness-check'];
   const health = task['health-check'];
   return {

@@ -157,8 +157,7 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
   const left = complete ? Object.keys(spec.pods).filter((pod) => !placed.has(pod)) : [];
   const rest = left.map((pod): Layout['phases'][number] => {
     const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
-    const strategy = oneByOne ? ('serial' as const) : ('parallel' as const);
-    return { name: freeName(pod, names), pod, strategy };
+    return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
   return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
 }

@@ -96,8 +96,8 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   return recipe;
 }
 
-function recipeLike(pod: PodSpec, waves: ReturnType<typeof wavesOf>): Recipe {
-  const key = JSON.stringify([pod, [...(waves ?? [])]]);
+function recipeLike(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined): Recipe {
+  const key = JSON.stringify(waves === undefined ? [pod] : [pod, ...waves]);
   const known = alike.get(key);
   if (known !== undefined) return known;
   const recipe = makeRecipe(pod, waves);

@@ -10,8 +10,8 @@ import {
   type UriSpec,
 } from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
-import { recipeOf } from './recipe.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
+import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -100,8 +100,13 @@ function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<
       'fewer pods, or no gang',
     );
   for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
-    for (const [phase, { pod: of, strategy }] of Object.entries(phases))
-      if (of === name && strategy !== undefined && strategy !== 'parallel')
+    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
+      if (
+        of === name &&
+        (plan === 'deploy' || steps === undefined) &&
+        strategy !== undefined &&
+        strategy !== 'parallel'
+      )
         return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
   return undefined;
 }
