@@ -9,6 +9,8 @@ const everywhere = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  // Packages of the catalog have a package.json that is none of npm's.
+  modulePathIgnorePatterns: ['<rootDir>/libs/catalog/packages/'],
 };
 
 const kind = (name, settings = {}) => ({
