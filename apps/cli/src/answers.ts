@@ -34,6 +34,9 @@ export interface Plan {
   readonly name: string;
   readonly status: string;
   readonly strategy?: string;
+  /** ERROR: why. */
+  readonly message?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
   readonly phases?: readonly Phase[];
 }
 
