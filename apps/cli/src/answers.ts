@@ -108,6 +108,11 @@ export interface Agent {
   }[];
 }
 
+export interface Fairness {
+  readonly scarce: readonly string[];
+  readonly cells: readonly { readonly cell: number; readonly capacity: Amounts }[];
+}
+
 export interface Role {
   readonly role: string;
   readonly weight: number;
