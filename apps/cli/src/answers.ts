@@ -133,6 +133,11 @@ export interface Share {
   readonly of: number;
 }
 
+export interface Fairness {
+  readonly scarce: readonly string[];
+  readonly cells: readonly { readonly cell: number; readonly capacity: Amounts }[];
+}
+
 export interface Role {
   readonly role: string;
   readonly weight: number;
