@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { systemClock, systemRandom } from '@orrery/control-loop';
 import { KafkajsLog } from '@orrery/kafka';
-import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
+import { ArtifactCache, detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
 import { agentFacts } from './agent-facts.js';
@@ -70,6 +70,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log: this.#log,
       clock: systemClock,
       runtime: this.#runtime,
+      artifacts: new ArtifactCache({
+        folder: settings.artifactsFolder,
+        say: (message) => this.#telemetry.log.info(message),
+      }),
       say: (level, message) => this.#telemetry.log[level](message),
       onFailure: (error) => this.#die(error),
       onRejoin: () => this.#die(new Error('the old id is gone for ever: the next start joins under a new one')),

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkShape } from '@orrery/contracts';
 import { Type } from 'typebox';
@@ -10,6 +10,8 @@ export interface Settings {
   /** Of the installation on this machine. */
   readonly home: string;
   readonly folder: string;
+  /** Where what tasks need is fetched to; shared by the agents of this machine. */
+  readonly artifactsFolder: string;
   /** Where tasks of this agent can be reached. */
   readonly address: string;
   readonly cells: number;
@@ -62,6 +64,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     name,
     home,
     folder: given('ORRERY_AGENT_DIR') ?? join(home, 'agents', name),
+    artifactsFolder: join(given('ORRERY_CACHE') ?? join(homedir(), '.cache', 'orrery'), 'artifacts'),
     address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
     cells,
     lanes: whole('ORRERY_AGENT_LANES', LANES_DEFAULT)!,

@@ -61,6 +61,7 @@ function writeConfig({ folder, port, storagePort }: CassandraProcessOptions, jvm
   renderTemplate('cassandra-jvm.options', jvmOptions, { dataFolder, configFile, logConfigFile });
   renderTemplate('cassandra.yaml', configFile, {
     host: loopback,
+    listenHost: loopback,
     port,
     storagePort,
     dataFolder,

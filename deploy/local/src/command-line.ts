@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { KeptContainer } from './container-keeper.js';
 import { runDetached } from './detached.js';
 import { runDown } from './down.js';
 import { runInForeground } from './foreground.js';
@@ -26,6 +27,7 @@ const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
   status [-o json|yaml]  what runs
   infra [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
                          only Kafka and Cassandra, in the foreground; their addresses are one line of JSON on stdout
+  container SPEC         one container of the launcher, as long as this process lives; SPEC is JSON
   sweep                  stops what a launcher that was killed has left
 `;
 
@@ -84,9 +86,18 @@ async function dispatch(args: readonly string[]): Promise<number> {
     case 'sweep':
       await new Home(settings.home).sweep();
       return 0;
+    case 'container':
+      return runContainer(positionals[1]);
     default:
       throw new WrongSetting(`there is no verb ${JSON.stringify(positionals[0] ?? '')}`);
   }
+}
+
+async function runContainer(spec: string | undefined): Promise<number> {
+  if (spec === undefined) throw new WrongSetting('container needs its specification');
+  // A heavy library that hardly anybody needs.
+  const { keepContainer } = await import('./container-keeper.js');
+  return keepContainer(JSON.parse(spec) as KeptContainer);
 }
 
 interface Flags {

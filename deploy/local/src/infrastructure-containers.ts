@@ -1,94 +1,150 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
+import { cassandraClusterName } from './cassandra-process.js';
+import { pullImage, type KeptContainer } from './container-keeper.js';
+import { readTextIfThere, writeWhole } from './files.js';
 import type { InfrastructureProvider, InfrastructureSurroundings, Served } from './infrastructure.js';
 import { loopback } from './ports.js';
-import { cassandraReady, kafkaReady } from './readiness.js';
+import { expecting, kafkaReady, cassandraReady, type Waiting } from './readiness.js';
+import { checkout } from './settings.js';
+import type { ProcessSpec } from './supervisor.js';
+import { renderTemplate } from './templates.js';
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.1';
 const CASSANDRA_IMAGE = 'cassandra:5.0.6';
-const READY_WITHIN_MS = 180_000;
+const READY_WITHIN_MS = 240_000;
+const STOP_GRACE_MS = 30_000;
+/** Of a broker's controller and of a node's gossip: nobody outside their containers needs them. */
+const KAFKA_CONTROLLER_PORT = 29_093;
+const CASSANDRA_STORAGE_PORT = 7000;
 
-/** Kafka and Cassandra as containers of the official images; their data is in ORRERY_HOME all the same. */
-export function containerInfrastructure({
-  settings,
-  ports,
-  progress,
-  signal,
-  deletableTopics,
-}: InfrastructureSurroundings): InfrastructureProvider {
+/**
+ * Kafka and Cassandra as containers of the official images, with the same settings as the child processes, and with
+ * their data in ORRERY_HOME all the same. Each container has a keeper, which is the child process that is supervised.
+ */
+export function containerInfrastructure(surroundings: InfrastructureSurroundings): InfrastructureProvider {
+  const { settings, supervisor, ports, remembered, progress, signal, deletableTopics } = surroundings;
+  const home = settings.home;
+  const waiting = { withinMs: READY_WITHIN_MS, signal, stillWorthIt: () => supervisor.assertStarting() };
+  const choose = async (name: 'kafka' | 'cassandra', preferred: number) => {
+    const port = await ports.choose(remembered.get(name) ?? preferred);
+    remembered.put(name, port);
+    return port;
+  };
+  const serve = async (
+    { name, image, port }: Pick<KeptContainer, 'name' | 'image' | 'port'>,
+    container: () => KeptContainer,
+    ready: (addresses: readonly string[], waiting: Waiting) => Promise<void>,
+    cluster: string,
+  ): Promise<Served> => {
+    await progress.during(`image ${image}`, () => pullImage(image));
+    await supervisor.start(keeper(name, container));
+    const addresses = [`${loopback}:${port}`];
+    await progress.during(`container of ${image} at ${addresses[0]}`, () =>
+      ready(addresses, { ...waiting, whoAnswers: expecting(() => cluster, addresses) }),
+    );
+    return { addresses, stop: async () => undefined };
+  };
   return {
     kafka: async () => {
-      const port = await ports.choose(9092);
-      const container = await progress.during(`starting a container of ${KAFKA_IMAGE}`, () =>
-        kafkaContainer(port, dataFolder(settings.home, 'kafka'), deletableTopics).start(),
-      );
-      const served = servedBy(container, port);
-      await kafkaReady(served.addresses, { withinMs: READY_WITHIN_MS, signal });
-      return served;
+      const of = { name: 'kafka', image: KAFKA_IMAGE, home, port: await choose('kafka', 9092) };
+      const folder = join(home, 'kafka-container');
+      const cluster = kafkaClusterId(folder);
+      return serve(of, () => kafkaContainer(of, folder, cluster, deletableTopics), kafkaReady, cluster);
     },
     cassandra: async () => {
-      const port = await ports.choose(9042);
-      const container = await progress.during(`starting a container of ${CASSANDRA_IMAGE}`, () =>
-        cassandraContainer(port, settings.datacenter, dataFolder(settings.home, 'cassandra')).start(),
-      );
-      const served = servedBy(container, port);
-      await cassandraReady(served.addresses, settings.datacenter, { withinMs: READY_WITHIN_MS, signal });
-      return served;
+      const of = { name: 'cassandra', image: CASSANDRA_IMAGE, home, port: await choose('cassandra', 9042) };
+      const folder = join(home, 'cassandra-container');
+      mkdirSync(folder, { recursive: true });
+      const cluster = cassandraClusterName(folder);
+      const ready = (addresses: readonly string[], patience: Waiting) =>
+        cassandraReady(addresses, settings.datacenter, patience);
+      return serve(of, () => cassandraContainer(of, folder, cluster), ready, cluster);
     },
   };
 }
 
-function kafkaContainer(port: number, data: string, deletableTopics: boolean): GenericContainer {
-  return new GenericContainer(KAFKA_IMAGE)
-    .withExposedPorts({ container: port, host: port })
-    .withUser('0')
-    .withBindMounts([{ source: data, target: '/data' }])
-    .withEnvironment({
-      KAFKA_PROCESS_ROLES: 'broker,controller',
-      KAFKA_NODE_ID: '1',
-      KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:29093',
-      KAFKA_LISTENERS: `PLAINTEXT://0.0.0.0:${port},CONTROLLER://localhost:29093`,
-      KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${loopback}:${port}`,
-      KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
-      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-      KAFKA_LOG_DIRS: '/data',
-      KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
-      KAFKA_DELETE_TOPIC_ENABLE: String(deletableTopics),
-      KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
-      KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: '500',
-      KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
-      KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS: '4',
-      KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
-      KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
-    })
-    .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
-    .withStartupTimeout(READY_WITHIN_MS);
+type Identity = Pick<KeptContainer, 'name' | 'image' | 'home' | 'port'>;
+
+/** The image takes server.properties from /mnt/shared/config, and formats an empty folder with CLUSTER_ID. */
+function kafkaContainer(of: Identity, folder: string, clusterId: string, deletableTopics: boolean): KeptContainer {
+  const config = join(folder, 'config');
+  const data = join(folder, 'data');
+  for (const made of [config, data]) mkdirSync(made, { recursive: true });
+  renderTemplate('server.properties', join(config, 'server.properties'), {
+    host: loopback,
+    listenHost: '0.0.0.0',
+    port: of.port,
+    controllerPort: KAFKA_CONTROLLER_PORT,
+    deletableTopics,
+    dataFolder: '/data',
+  });
+  return {
+    ...of,
+    // The folder of the data belongs to whoever made the home.
+    user: '0',
+    environment: { CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: '-Xmx512m -Xms256m' },
+    mounts: [
+      { source: config, target: '/mnt/shared/config' },
+      { source: data, target: '/data' },
+    ],
+  };
 }
 
-function cassandraContainer(port: number, datacenter: string, data: string): GenericContainer {
-  return new GenericContainer(CASSANDRA_IMAGE)
-    .withExposedPorts({ container: 9042, host: port })
-    .withBindMounts([{ source: data, target: '/var/lib/cassandra' }])
-    .withEnvironment({
-      CASSANDRA_CLUSTER_NAME: 'orrery-local',
-      CASSANDRA_DC: datacenter,
-      CASSANDRA_ENDPOINT_SNITCH: 'GossipingPropertyFileSnitch',
-      CASSANDRA_NUM_TOKENS: '1',
+/** The image's start script writes these addresses into the cassandra.yaml that it finds. */
+function cassandraContainer(of: Identity, folder: string, clusterName: string): KeptContainer {
+  const data = join(folder, 'data');
+  const config = join(folder, 'cassandra.yaml');
+  mkdirSync(data, { recursive: true });
+  renderTemplate('cassandra.yaml', config, {
+    host: loopback,
+    listenHost: '0.0.0.0',
+    port: of.port,
+    storagePort: CASSANDRA_STORAGE_PORT,
+    dataFolder: '/var/lib/cassandra',
+    clusterName,
+  });
+  return {
+    ...of,
+    environment: {
+      CASSANDRA_LISTEN_ADDRESS: loopback,
+      CASSANDRA_SEEDS: `${loopback}:${CASSANDRA_STORAGE_PORT}`,
       MAX_HEAP_SIZE: '768M',
       HEAP_NEWSIZE: '192M',
-      JVM_EXTRA_OPTS: '-Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100',
-    })
-    .withWaitStrategy(Wait.forLogMessage(/Starting listening for CQL clients/))
-    .withStartupTimeout(READY_WITHIN_MS);
+      JVM_EXTRA_OPTS: [
+        '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+        '-Dcassandra.ring_delay_ms=100',
+        '-Dcassandra.superuser_setup_delay_ms=0',
+        '-Dcassandra.initial_token=0',
+      ].join(' '),
+    },
+    mounts: [
+      { source: config, target: '/etc/cassandra/cassandra.yaml' },
+      { source: data, target: '/var/lib/cassandra' },
+    ],
+  };
 }
 
-function dataFolder(home: string, name: string): string {
-  const folder = join(home, `${name}-container`);
+function keeper(name: string, container: () => KeptContainer): ProcessSpec {
+  return {
+    name,
+    stage: 0,
+    stopGraceMs: STOP_GRACE_MS,
+    command: () => ({
+      file: process.execPath,
+      args: [join(checkout, 'deploy', 'local', 'dist', 'main.js'), 'container', JSON.stringify(container())],
+    }),
+  };
+}
+
+/** Every cluster has an id of its own, where all clusters of the image have the same. */
+function kafkaClusterId(folder: string): string {
   mkdirSync(folder, { recursive: true });
-  return folder;
-}
-
-function servedBy(container: StartedTestContainer, port: number): Served {
-  return { addresses: [`${loopback}:${port}`], stop: async () => void (await container.stop({ timeout: 30_000 })) };
+  const file = join(folder, 'cluster-id');
+  const before = readTextIfThere(file);
+  if (before !== undefined) return before;
+  const id = randomBytes(16).toString('base64url');
+  writeWhole(file, id);
+  return id;
 }

@@ -4,7 +4,7 @@ import { cassandraClusterName, cassandraJars, cassandraProcess } from './cassand
 import type { InfrastructureProvider, InfrastructureSurroundings } from './infrastructure.js';
 import { kafkaClusterId, kafkaJars, kafkaProcess } from './kafka-process.js';
 import { loopback, type Ports } from './ports.js';
-import { cassandraReady, kafkaReady, SomebodyElse } from './readiness.js';
+import { cassandraReady, expecting, kafkaReady } from './readiness.js';
 import type { RememberedPorts } from './remembered-ports.js';
 
 const READY_WITHIN_MS = 240_000;
@@ -68,14 +68,4 @@ async function choosePorts(remembered: RememberedPorts, ports: Ports): Promise<R
     remembered.put(name, chosen[name]);
   }
   return chosen;
-}
-
-/** Somebody else's process may have been quicker to listen on a port that was free a moment ago. */
-function expecting(own: () => string | undefined, addresses: readonly string[]): (cluster: string) => void {
-  return (cluster) => {
-    if (cluster === own()) return;
-    throw new SomebodyElse(
-      `cluster ${cluster}, which was not started here, answers at ${addresses.join(', ')}: start again`,
-    );
-  };
 }

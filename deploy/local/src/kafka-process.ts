@@ -85,6 +85,7 @@ function writeConfig(options: KafkaProcessOptions, config: string, logConfig: st
   renderTemplate('kafka-log4j2.properties', logConfig);
   renderTemplate('server.properties', config, {
     host: loopback,
+    listenHost: loopback,
     port,
     controllerPort,
     deletableTopics,

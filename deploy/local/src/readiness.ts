@@ -11,6 +11,16 @@ export interface Waiting extends Omit<Patience, 'what'> {
 /** Another cluster than the one that was started answers at its address. */
 export class SomebodyElse extends Error {}
 
+/** Somebody else's process may have been quicker to listen on a port that was free a moment ago. */
+export function expecting(own: () => string | undefined, addresses: readonly string[]): (cluster: string) => void {
+  return (cluster) => {
+    if (cluster === own()) return;
+    throw new SomebodyElse(
+      `cluster ${cluster}, which was not started here, answers at ${addresses.join(', ')}: start again`,
+    );
+  };
+}
+
 /** Waits until a broker answers a metadata request. */
 export async function kafkaReady(brokers: readonly string[], waiting: Waiting): Promise<void> {
   const patience = { ...waiting, what: `an answer of Kafka at ${brokers.join(', ')}` };

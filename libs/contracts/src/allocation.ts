@@ -27,6 +27,16 @@ export interface PendingReasons {
   readonly remedy: string;
   /** Where the quota of a role stands in the way. */
   readonly quota?: QuotaObstacle;
+  /** Of pods that are placed all at once or not at all: how many could be. */
+  readonly gang?: GangReasons;
+}
+
+export interface GangReasons {
+  readonly size: number;
+  /** Fit now. The others are what it waits for. */
+  readonly fitting: number;
+  /** At most as many would fit if nothing else ran. */
+  readonly fittingEmpty: number;
 }
 
 /** What keeps a role from another pod, whatever room there is. */
@@ -37,8 +47,10 @@ export interface QuotaObstacle {
   readonly role: RoleName;
   readonly limit: SomeResources;
   readonly used: SomeResources;
-  /** A pod needs, in the resources that are short. */
+  /** A pod needs, or all pods of a gang, in the resources that are short. */
   readonly needs: SomeResources;
+  /** Pods of the gang. */
+  readonly gang?: number;
 }
 
 export type AllocationEvent =
@@ -140,6 +152,8 @@ export interface PlacementRequest {
   readonly avoid: readonly AgentId[];
   /** Old grants that the new ones stand in for, by index. */
   readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
+  /** All that wait are placed at once, or none of them. */
+  readonly gang?: true;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

@@ -45,6 +45,7 @@ export const placementCommandSchemas = {
       ),
       constraints: Type.Optional(Type.Array(Constraint, { maxItems: 64 })),
       policy: Type.Optional(Type.Union([Type.Literal('pack'), Type.Literal('spread')])),
+      gang: Type.Optional(Type.Boolean({ description: 'all places at once, or none' })),
     },
     strict,
   ),

@@ -12,5 +12,6 @@ export { funnelOf } from './funnel.js';
 export { amountsOf, stockOf, type Machine, type Needs, type Node, type Stock } from './node.js';
 export { Picks, runsOf, type Runs } from './picks.js';
 export { hasPort } from './ports.js';
+export { fittingOnEmpty } from './potential.js';
 export { scoredNodes, type ScoredNode } from './scored-nodes.js';
 export { Session, type Found, type Wish } from './session.js';

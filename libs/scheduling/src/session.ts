@@ -69,9 +69,19 @@ export class Session {
     return { picks: search.picks, filters: () => filtersOf(wish.needs, fixed, constraints, balancing) };
   }
 
+  /** A moment that it can go back to. */
+  get moment(): number {
+    return this.#searches.length;
+  }
+
+  /** Gives back what was taken since. */
+  backTo(moment: number): void {
+    while (this.#searches.length > moment) this.#searches.pop()!.giveBack();
+  }
+
   /** The fleet is as it was before the session. */
   close(): void {
-    for (let search = this.#searches.pop(); search !== undefined; search = this.#searches.pop()) search.giveBack();
+    this.backTo(0);
   }
 }
 

@@ -229,6 +229,8 @@ function serve(state: AllocationState, request: RequestId, indexes: Ranges): voi
   const left = without(row.indexes, indexes);
   if (left.length === 0) state.requests.delete(request);
   else state.requests.put(request, { ...row, indexes: left });
+  // What it kept is free for others, and a gang of fewer may fit.
+  if (row.gang === true && row.triedAt !== undefined) lookAgain(state, [...state.requests.keys()]);
 }
 
 /** Something may fit now that did not before. Nobody waits: nothing to remember. */

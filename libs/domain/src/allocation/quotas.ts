@@ -69,6 +69,19 @@ export class Quotas {
     return { pods: enough };
   }
 
+  /** As `room`, of pods that come all at once or not at all. */
+  roomForAll(role: RoleName, needs: Amounts, count: number): QuotaRoom {
+    if (!this.#tree.hasQuotas) return { pods: count };
+    const all = times(needs, count);
+    for (const path of pathsOf(role)) {
+      const limit = this.#partOf(path, 'limit');
+      if (limit !== undefined && this.#podsWithin(path, limit, all) === 0)
+        return { pods: 0, obstacle: { ...this.#limitOf(path, limit, all), gang: count } };
+    }
+    if (!this.#tree.hasGuarantees || this.#leavesEnough(role, needs, count)) return { pods: count };
+    return { pods: 0, obstacle: { ...this.#keptOf(role, all), gang: count } };
+  }
+
   #used(path: RoleName): Resources {
     const given = this.#given.get(path);
     const used = this.#tree.usedBelow(path);
@@ -171,12 +184,13 @@ export function quotaReasons(agents: number, quota: QuotaObstacle): PendingReaso
   };
 }
 
-function quotaRemedy({ kind, role, limit, used, needs }: QuotaObstacle): string {
+function quotaRemedy({ kind, role, limit, used, needs, gang }: QuotaObstacle): string {
+  const who = gang === undefined ? 'a pod needs' : `the ${gang} pods of the gang need`;
   const told = (resource: keyof Resources) => {
     const tell = (amount: number | undefined) => shownAmount(resource, amount ?? 0);
     return kind === 'limit'
-      ? `${tell(used[resource])} of ${tell(limit[resource])} ${unitOf[resource]} used, a pod needs ${tell(needs[resource])}`
-      : `${tell(limit[resource])} ${unitOf[resource]} free, ${tell(used[resource])} of it kept, a pod needs ${tell(needs[resource])}`;
+      ? `${tell(used[resource])} of ${tell(limit[resource])} ${unitOf[resource]} used, ${who} ${tell(needs[resource])}`
+      : `${tell(limit[resource])} ${unitOf[resource]} free, ${tell(used[resource])} of it kept, ${who} ${tell(needs[resource])}`;
   };
   const numbers = RESOURCES.filter((resource) => needs[resource] !== undefined).map(told);
   return kind === 'limit'

@@ -12,7 +12,8 @@ export function placementRequested(
 ): AllocationEvent[] {
   if (state.requests.has(request.request) || request.indexes.length === 0) return [];
   const queued: AllocationEvent = { type: 'RequestQueued', data: request };
-  return workWaits(state) ? [queued] : [queued, ...new Round(state, context).run(request)];
+  const others = workWaits(state) || state.requests.countBy('gang', 'yes') > 0;
+  return others ? [queued] : [queued, ...new Round(state, context).run(request)];
 }
 
 /** Of the indexes those that still wait. The others were placed: their service returns the grants (race 2). */

@@ -5,6 +5,8 @@ import {
   idOf,
   idRunsOf,
   isIn,
+  memberBytes,
+  RUN_BYTES,
   type AllocationEvent,
   type Members,
   type PendingReasons,
@@ -25,9 +27,11 @@ import {
   times,
   type FairShare,
   type Found,
+  type Peer,
   type Wish,
 } from '@orrery/scheduling';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
+import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
 import { avoidedBy, servicesNear } from './neighbours.js';
@@ -37,7 +41,7 @@ import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers } from './set-peers.js';
-import { ledgerOf, needsOf, type AllocationState, type LedgerRow } from './state.js';
+import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
 import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
 
@@ -66,8 +70,11 @@ export class Round {
   readonly #blocked: Blocked[] = [];
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
+  readonly #gangs: GangTurns;
   #bytes = 0;
   #looked = 0;
+  /** A gang came for whose places this decision has no room left. */
+  #isEnding = false;
 
   constructor(
     state: AllocationState,
@@ -83,6 +90,7 @@ export class Round {
     this.#session = new Session(state.agents.fleet);
     this.#peers = new SetPeers(state);
     this.#reserved = new RoundReservations(state);
+    this.#gangs = new GangTurns(state);
   }
 
   /** `arriving` is placed alone: nothing else has a claim. */
@@ -106,7 +114,7 @@ export class Round {
   }
 
   #isFull(): boolean {
-    return this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
+    return this.#isEnding || this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
   }
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
@@ -121,6 +129,7 @@ export class Round {
 
   #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
+    if (row.gang === true) return this.#serveGang(row, left);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
     return this.#reserved.any ? this.#serveReserved(row, left, pods) : this.#serve(row, left, pods);
   }
@@ -136,7 +145,7 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || row.gang === true) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
     this.#looked += DEAD_END_COST;
@@ -177,11 +186,72 @@ export class Round {
     return { count, blocked };
   }
 
+  /** All that wait, or none; then it keeps its turn. */
+  #serveGang(row: AdoptingRow, left: Ranges): Answered {
+    const size = countIn(left);
+    const isNews = mayBeTried(row, this.#ledger);
+    if (!isNews && !this.#gangs.mayKeep) return { count: 0, blocked: true };
+    const bytes = SET_BYTES + size * (RUN_BYTES + memberBytes(row.needs));
+    if (this.#bytes > 0 && this.#bytes + bytes > DECISION_BYTES_MAX) {
+      this.#isEnding = true;
+      return { count: 0, blocked: false };
+    }
+    const { moment } = this.#session;
+    if (this.#reserved.any) this.#reserved.lend(row.role);
+    const { parts, found, wish } = this.#placeGang({ ...row, indexes: left });
+    const fitting = parts.reduce((sum, { picks }) => sum + picks.count, 0);
+    if (fitting === size) for (const { part, picks } of parts) this.#grant(part, picks);
+    else this.#gangWaits(row, { size, fitting, wish, found, isNews });
+    const keeps = fitting < size && this.#gangs.mayKeep && gangFittingEmpty(this.#state, wish) >= size;
+    if (keeps)
+      this.#gangs.keep(
+        row,
+        parts.map(({ picks }) => picks),
+      );
+    else if (fitting < size) this.#session.backTo(moment);
+    this.#reserved.settle();
+    return { count: fitting === size ? size : 0, blocked: fitting < size };
+  }
+
+  /** Its pods that adopt volumes go where those are, the others anywhere; up to the first that finds no place. */
+  #placeGang(row: AdoptingRow) {
+    const parts: { readonly part: AdoptingRow; readonly picks: Picks }[] = [];
+    const peers: Peer[] = [];
+    for (const part of withAdoptions(this.#state, row)) {
+      const own = this.#wishOf(part);
+      const wish = { ...own, peers: [...own.peers, ...peers] };
+      const wanted = countIn(part.indexes);
+      const among = part.adoption === undefined ? undefined : [part.adoption.agent];
+      const found = this.#withVolumes(part, this.#look(this.#session, part, wish, wanted, among));
+      parts.push({ part, picks: found.picks });
+      for (const [at, number] of found.picks.numbers.entries())
+        peers.push({ node: this.#state.agents.fleet.nodes[number]!, count: found.picks.counts[at]! });
+      if (found.picks.count < wanted) return { parts, found, wish };
+    }
+    return { parts, found: NOTHING_FOUND, wish: this.#wishOf(row) };
+  }
+
+  #gangWaits(
+    row: AdoptingRow,
+    {
+      size,
+      fitting,
+      wish,
+      found,
+      isNews,
+    }: { size: number; fitting: number; wish: Wish; found: Found; isNews: boolean },
+  ): void {
+    // Nothing grew since its reasons were told.
+    if (!isNews) return;
+    const { reasons } = this.#deadEnd(-1, found, wish);
+    const all = gangReasons(reasons(), size, fitting, gangFittingEmpty(this.#state, wish));
+    this.#block(row, row.indexes, { since: -1, filters: filtersThatReject(all), reasons: () => all });
+  }
+
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */
   #since({ triedAt, constraints, adoption }: AdoptingRow): number {
-    return adoption !== undefined || triedAt === undefined || effectOf(constraints) === 'balancing'
-      ? -1
-      : Math.max(triedAt, this.#ledger.settled);
+    const looksAtAll = adoption !== undefined || effectOf(constraints) === 'balancing' || this.#gangs.any;
+    return looksAtAll || triedAt === undefined ? -1 : Math.max(triedAt, this.#ledger.settled);
   }
 
   #grownSince(since: number): readonly number[] {
@@ -225,7 +295,7 @@ export class Round {
   }
 
   #roomFor(row: AdoptingRow): number {
-    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row))));
+    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row.needs))));
   }
 
   #grant(row: AdoptingRow, picks: Picks): void {
@@ -242,7 +312,7 @@ export class Round {
     served.addAll(picks);
     this.#peers.counted(picks);
     if (looksAtItself(row)) this.#peers.placed(row, picks);
-    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row) * picks.count;
+    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row.needs) * picks.count;
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
@@ -251,7 +321,7 @@ export class Round {
       if (made !== undefined) return made;
       const { filters } = since < 0 ? found : this.#session.place(wish, 0);
       this.#looked += REASON_COST * this.#state.agents.size;
-      return (made = reasonsOf(this.#state, filters()));
+      return (made = reasonsOf(this.#state, this.#gangs.explaining(filters(), wish.needs)));
     };
     return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
   }
@@ -382,14 +452,7 @@ interface Blocked {
   readonly event?: AllocationEvent;
 }
 
-const NOTHING_FOUND = { picks: new Picks() };
+const NOTHING_FOUND: Found = { picks: new Picks(), filters: () => [] };
 
-/** About what a set, an agent of it, and a member of it take as JSON. */
+/** About what a set takes as JSON, beside its agents and members. */
 const SET_BYTES = 400;
-const RUN_BYTES = 13;
-
-function memberBytes({ needs }: PlacementRequest): number {
-  let bytes = needs.ports.length * 6 + needs.gpus * 48;
-  for (const { name, path } of needs.volumes) bytes += name.length + path.length + 80;
-  return bytes;
-}

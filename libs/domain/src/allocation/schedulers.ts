@@ -1,5 +1,6 @@
 import { accept, reject, unreachable, type Decision, type DecisionContext } from '@orrery/kernel';
 import {
+  gangSizeMax,
   idOf,
   idRunsOf,
   isOfScheduler,
@@ -15,6 +16,7 @@ import {
   type GrantId,
   type PlacementCommand,
   type PlacementRequest,
+  type PodNeeds,
   type RequestId,
 } from '@orrery/contracts';
 import { contradictionOf, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
@@ -36,7 +38,9 @@ export function decideForScheduler(
   switch (command.type) {
     case 'RequestPlacement':
       return (
-        refusalOfRules(command.body) ?? accept(...placementRequested(requestOf(command.body, context), state, context))
+        refusalOfRules(command.body) ??
+        refusalOfGang(command.body) ??
+        accept(...placementRequested(requestOf(command.body, context), state, context))
       );
     case 'WithdrawPlacement':
       return withdraw(command.body, state);
@@ -78,10 +82,17 @@ function refusalOfRules({
   );
 }
 
+function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const most = gangSizeMax(needsIn(body));
+  if (body.gang !== true || body.count <= most) return undefined;
+  return reject('invalid-placement', `/count is ${body.count}, and ${most} such pods can be placed all at once`, {
+    field: '/count',
+    remedy: 'ask for fewer, or without gang',
+  });
+}
+
 function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
-  const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
   const first = body.first ?? 0;
-  const ports = Object.entries(body.ports ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
   return {
     request: idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1)),
     service: serviceOfScheduler(body.scheduler),
@@ -89,17 +100,20 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
     role: body.role,
     pod: body.pod,
     indexes: [[first, first + body.count - 1]],
-    needs: {
-      ...{ cpusMilli, memoryMib, diskMib, gpus },
-      ports: ports.map(([name, port]) => ({ name, port })),
-      volumes: [],
-    },
+    needs: needsIn(body),
     constraints: body.constraints ?? [],
     policy: body.policy ?? 'spread',
+    ...(body.gang === true ? { gang: true } : {}),
     attempt: 1,
     avoid: [],
     replaces: [],
   };
+}
+
+function needsIn(body: Body<'RequestPlacement'>): PodNeeds {
+  const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
+  const ports = Object.entries(body.ports ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+  return { cpusMilli, memoryMib, diskMib, gpus, ports: ports.map(([name, port]) => ({ name, port })), volumes: [] };
 }
 
 function withdraw(

@@ -144,6 +144,7 @@ export function initialState(): AllocationState {
       set: (row) => setKey(row),
       effect: (row) => effectOf(row.constraints),
       near: (row) => servicesNear(row),
+      gang: (row) => (row.gang === true ? 'yes' : undefined),
       quota: (row) => quotaInTheWay(row),
     }),
     roles: new RoleTable(),

@@ -1,6 +1,7 @@
 import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
 import { minus, NOTHING, times, type Amounts, type FairShare, type Needs, type Shares } from '@orrery/scheduling';
 import { chargeOf } from './charge.js';
+import { podsAtOnce } from './gangs.js';
 import { queueKey } from './keys.js';
 import { chargedIn } from './lots.js';
 import { Quotas } from './quotas.js';
@@ -48,7 +49,7 @@ export class Turns {
       const queue = this.#queues.get(turn.role as RoleName)!;
       const { needs } = queue;
       const owed = turn.owed ? this.#quotas.owedPods(queue.role, needs) : Number.POSITIVE_INFINITY;
-      if (owed > 0) return this.#turnOf(queue, Math.min(turn.pods, owed));
+      if (owed >= podsAtOnce(queue.head!, queue.left)) return this.#turnOf(queue, Math.min(turn.pods, owed));
       // What was guaranteed went to another role below the same one.
       this.#shares.wait(queue.role, needs, false);
     }
@@ -72,11 +73,12 @@ export class Turns {
       return this.#shares.rest(queue.role);
     }
     const { role, needs } = queue;
-    this.#shares.wait(role, needs, this.#quotas.owedPods(role, needs) > 0);
+    this.#shares.wait(role, needs, this.#quotas.owedPods(role, needs) >= podsAtOnce(queue.head, queue.left));
   }
 
   #turnOf(queue: RoleQueue, pods: number): RoleTurn {
     const { role, left, needs } = queue;
+    if (queue.head!.gang === true) return this.#turnOfGang(queue);
     const wanted = Math.min(pods, countIn(left));
     if (!this.#state.roles.tree.hasQuotas) return { queue, pods: wanted };
     // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
@@ -84,6 +86,16 @@ export class Turns {
     if (replaced.length === 0) return { queue, ...this.#quotas.room(role, needs, wanted) };
     for (const { role: of, charge } of replaced) this.#quotas.give(of, minus(NOTHING, charge));
     const room = this.#quotas.room(role, needs, 1);
+    for (const { role: of, charge } of replaced) this.#quotas.give(of, charge);
+    return { queue, ...room };
+  }
+
+  /** A gang takes its turn as a whole, however long that is. */
+  #turnOfGang(queue: RoleQueue): RoleTurn {
+    const { role, left, needs } = queue;
+    const replaced = this.#replacedBy(queue.head!, left);
+    for (const { role: of, charge } of replaced) this.#quotas.give(of, minus(NOTHING, charge));
+    const room = this.#quotas.roomForAll(role, needs, countIn(left));
     for (const { role: of, charge } of replaced) this.#quotas.give(of, charge);
     return { queue, ...room };
   }
@@ -137,13 +149,14 @@ export class RoleQueue {
   }
 }
 
-/** Requests of a role that have something to look at, in the order in which they came. */
+/** Requests of a role that have something to look at, and gangs, which keep their turns, in the order in which they came. */
 export function* waitingOf(state: AllocationState, role: RoleName, ledger: LedgerRow): IterableIterator<AdoptingRow> {
   const prefix = queueKey(role, 0).slice(0, role.length + 1);
   for (const key of state.requests.valuesOf('queue', prefix)) {
     if (!key.startsWith(prefix)) return;
     const [request] = state.requests.keysBy('queue', key);
     const row = state.requests.get(request!)!;
-    if (mayBeTried(row, ledger)) yield* withAdoptions(state, row);
+    if (row.gang === true) yield row;
+    else if (mayBeTried(row, ledger)) yield* withAdoptions(state, row);
   }
 }

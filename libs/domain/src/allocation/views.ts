@@ -16,9 +16,10 @@ import {
   type ServiceName,
   type VolumeId,
 } from '@orrery/contracts';
-import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found } from '@orrery/scheduling';
+import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
@@ -118,18 +119,43 @@ export function explainPending(
   if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
   const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
   return withSession(state, row.role, (session) => {
+    if (row.gang === true) return explainGang(state, session, row, examplesMax);
+    const gangs = afterGangs(state, session);
     const filters = lookFor(state, session, row, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return reasonsOf(state, [...own, ...filters], examplesMax);
+    return reasonsOf(state, gangs.explaining([...own, ...filters], needsOf(row.needs)), examplesMax);
   });
 }
 
-function quotaAfter(
+function explainGang(
   state: AllocationState,
-  { role, needs }: PlacementRequest,
-  pods: number,
-): QuotaObstacle | undefined {
+  session: Session,
+  request: PlacementRequest,
+  examplesMax: number,
+): PendingReasons {
+  const size = countIn(request.indexes);
+  const { picks, filters } = lookFor(state, session, request, size);
+  const reasons = reasonsOf(state, filters(), examplesMax);
+  return gangReasons(reasons, size, picks.count, gangFittingEmpty(state, wishFor(state, request)));
+}
+
+/** As a round leaves the fleet to those who come after the gangs that wait. */
+function afterGangs(state: AllocationState, session: Session): GangTurns {
+  const gangs = new GangTurns(state);
+  for (const id of state.requests.keysBy('gang', 'yes')) {
+    const row = state.requests.get(id)!;
+    const size = countIn(row.indexes);
+    if (!gangs.mayKeep) break;
+    if (gangFittingEmpty(state, wishFor(state, row)) >= size)
+      gangs.keep(row, [lookFor(state, session, row, size).picks]);
+  }
+  return gangs;
+}
+
+function quotaAfter(state: AllocationState, request: PlacementRequest, pods: number): QuotaObstacle | undefined {
+  const { role, needs, indexes, gang } = request;
   const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
+  if (gang === true) return quotas.roomForAll(role, needsOf(needs), countIn(indexes)).obstacle;
   quotas.give(role, times(needsOf(needs), pods));
   return quotas.room(role, needsOf(needs), 1).obstacle;
 }
@@ -149,6 +175,14 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   );
   return withSession(state, request.role, (session) => {
     const found = lookFor(state, session, request, pods);
+    if (request.gang === true && found.picks.count < wanted) {
+      session.close();
+      const obstacle = quotaAfter(state, request, 0);
+      const { size } = state.agents;
+      const why =
+        obstacle === undefined ? explainGang(state, session, request, examplesMax) : quotaReasons(size, obstacle);
+      return { places: [], reasons: why };
+    }
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
     const { numbers, counts } = runsOf(found.picks, request.needs.ports.length);
     const places = numbers.flatMap((number, run) =>
@@ -181,10 +215,14 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
 }
 
 function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
+  return session.place(wishFor(state, request), count);
+}
+
+function wishFor(state: AllocationState, request: PlacementRequest): Wish {
   const { needs, policy, avoid } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return session.place({ needs: needsOf(needs), rules, policy, avoid, peers, neighbours }, count);
+  return { needs: needsOf(needs), rules, policy, avoid, peers, neighbours };
 }

@@ -59,7 +59,7 @@ function requestAlike(
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
-  const { needs, constraints, policy } = recipe;
+  const { needs, constraints, policy, gang } = recipe;
   proposal.emit({
     type: 'PlacementRequested',
     data: {
@@ -75,6 +75,7 @@ function requestAlike(
       attempt: wish.attempt + 1,
       avoid,
       replaces,
+      ...(gang ? { gang } : {}),
     },
   });
 }

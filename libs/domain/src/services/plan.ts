@@ -109,20 +109,20 @@ function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): P
 
 /**
  * The first of these plans that the spec has, else one phase a pod type; pod types that it leaves out come last. Without a
- * word in the spec, pods with volumes start one by one, others all at once.
+ * word in the spec, pods with volumes start one by one, others and gangs all at once.
  */
 function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true): Layout {
   const given = plans.map((plan) => spec.plans?.[plan]).find((plan) => plan !== undefined);
   const phases = Object.entries(given?.phases ?? {}).map(([name, { pod, strategy }]) => ({
     name,
     pod,
-    strategy: strategy ?? ('serial' as const),
+    strategy: strategy ?? (spec.pods[pod]?.gang === true ? ('parallel' as const) : ('serial' as const)),
   }));
   const names = new Set(phases.map(({ name }) => name));
   const left = complete ? Object.keys(spec.pods).filter((pod) => !phases.some((phase) => phase.pod === pod)) : [];
   const rest = left.map((pod) => {
-    const strategy = hasVolumes(spec.pods[pod]) ? ('serial' as const) : ('parallel' as const);
-    return { name: freeName(pod, names), pod, strategy };
+    const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
+    return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
   return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
 }

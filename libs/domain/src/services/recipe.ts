@@ -20,6 +20,8 @@ export interface Recipe {
   readonly needs: PodNeeds;
   readonly constraints: readonly Constraint[];
   readonly policy: 'pack' | 'spread';
+  /** Pods that are asked for together are placed all at once, or none of them. */
+  readonly gang: boolean;
   /** A port number that only one pod an agent can have. */
   readonly fixedPorts: boolean;
   /** Equal: the same in everything. */
@@ -109,13 +111,15 @@ function makeRecipe(pod: PodSpec): Recipe {
   const policy = pod.policy ?? 'spread';
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
-  const placeDigest = digestOf([needsDigest, constraints, policy]);
+  const gang = pod.gang ?? false;
+  const placeDigest = digestOf([needsDigest, constraints, policy, ...(gang ? ['gang'] : [])]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
     needs,
     constraints,
     policy,
+    gang,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
     digest: digestOf([runDigest, placeDigest, essentials]),
     runDigest,
@@ -146,7 +150,7 @@ function needsOf(pod: PodSpec): PodNeeds {
 
 function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
   const ports = Object.entries(task.ports ?? {});
-  const template = taskTemplateOf(task, pod.image);
+  const template = taskTemplateOf(task, pod);
   return {
     name,
     goal: template.goal,

@@ -1,6 +1,16 @@
 import { reject, type Decision } from '@orrery/kernel';
-import type { CheckSpec, PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import {
+  gangSizeMax,
+  placeOf,
+  type CheckSpec,
+  type PodSpec,
+  type PortSpec,
+  type ServiceSpec,
+  type TaskSpec,
+  type UriSpec,
+} from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
+import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -67,6 +77,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
+      refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
@@ -96,12 +107,31 @@ function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
   return undefined;
 }
 
+/** Its pods get their places in one event, so all of them are asked for at once. */
+function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
+  if (pod.gang !== true) return undefined;
+  const most = gangSizeMax(recipeOf(spec, name)!.needs);
+  if (pod.count! > most)
+    return invalid(
+      `/pods/${name}/count`,
+      `is ${pod.count}, and ${most} such pods can be placed all at once`,
+      'fewer pods, or no gang',
+    );
+  for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
+    for (const [phase, { pod: of, strategy }] of Object.entries(phases))
+      if (of === name && strategy !== undefined && strategy !== 'parallel')
+        return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
+  return undefined;
+}
+
 function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined {
   const taken = new Map<string, string>();
   const places = [
     ...Object.entries(pod.volumes ?? {}).map(
       ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
     ),
+    ...urisOf(pod.uris, `${path}/uris`),
+    ...Object.entries(pod.tasks).flatMap(([task, { uris }]) => urisOf(uris, `${path}/tasks/${task}/uris`)),
     ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
       Object.entries(configs ?? {}).map(
         ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
@@ -123,6 +153,10 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     taken.set(field, place);
   }
   return undefined;
+}
+
+function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [field: string, place: string])[] {
+  return (uris ?? []).map(({ dest, uri }, at) => [`${path}/${at}/dest`, dest ?? placeOf(uri)]);
 }
 
 /** Tasks of a pod share the agent's address, so a fixed port can be had once. */

@@ -12,13 +12,20 @@ export class OutsideSandbox extends RangeError {
   }
 }
 
-/** Makes the working directory of a task: links to its volumes, its configuration files, empty output files. */
+/** Makes the working directory of a task: links to its volumes and to what was fetched, its configuration files, empty output files. */
 export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string): void {
   mkdirSync(sandbox, { recursive: true });
   for (const { volume, path } of task.volumes) {
     const link = placeIn(sandbox, path);
     mkdirSync(dirname(link), { recursive: true });
-    linkTo(volumeFolder(volumes, volume), link);
+    const folder = volumeFolder(volumes, volume);
+    mkdirSync(folder, { recursive: true });
+    linkTo(folder, link);
+  }
+  for (const { place, path } of task.links ?? []) {
+    const link = placeIn(sandbox, path);
+    mkdirSync(dirname(link), { recursive: true });
+    linkTo(place, link);
   }
   for (const { template, dest } of task.configs) {
     const file = placeIn(sandbox, dest);
@@ -64,7 +71,6 @@ function isWithin(folder: string, place: string): boolean {
 }
 
 function linkTo(target: string, link: string): void {
-  mkdirSync(target, { recursive: true });
   try {
     symlinkSync(target, link);
   } catch (error) {

@@ -1,0 +1,18 @@
+import type { PodNeeds } from './resources.js';
+
+/** Bytes that the places of one gang may take as JSON: they stand in one event, whose journal takes 256 KiB. */
+const GANG_BYTES_MAX = 160 * 1024;
+/** An agent and its registration. */
+export const RUN_BYTES = 13;
+
+/** About what a member of a set takes as JSON, beside its agent. */
+export function memberBytes({ ports, gpus, volumes }: PodNeeds): number {
+  let bytes = ports.length * 6 + gpus * 48;
+  for (const { name, path } of volumes) bytes += name.length + path.length + 80;
+  return bytes;
+}
+
+/** So many pods can be placed all at once, or not at all. */
+export function gangSizeMax(needs: PodNeeds): number {
+  return Math.floor(GANG_BYTES_MAX / (RUN_BYTES + memberBytes(needs)));
+}
