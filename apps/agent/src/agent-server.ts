@@ -103,16 +103,17 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   }
 
   #openRuntime(): ExecRuntime {
-    const { folder, cgroupParent, limits } = this.#settings;
+    const { folder, cgroupParent, limits, resources } = this.#settings;
     const onTrouble = (error: unknown) => this.#telemetry.log.warn({ err: error }, 'a task could not be looked after');
-    if (limits === 'none') return new ExecRuntime({ folder, cgroups: undefined, onTrouble });
+    const disks = Object.fromEntries((resources.disks ?? []).map(({ name, path }) => [name, path]));
+    if (limits === 'none') return new ExecRuntime({ folder, disks, cgroups: undefined, onTrouble });
     const found = detectCgroups(cgroupName(this.#settings), cgroupParent);
     if (found.cgroups !== undefined)
-      return new ExecRuntime({ folder, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
+      return new ExecRuntime({ folder, disks, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
     this.#telemetry.log.warn(
       `cpu and memory of tasks are NOT limited, and descendants that begin sessions of their own are not ended with them: ${found.why}`,
     );
-    return new ExecRuntime({ folder, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
+    return new ExecRuntime({ folder, disks, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
   }
 
   /** Only what is on disk can be trusted after a failure, and it is enough: whoever supervises this process starts it again. */

@@ -34,6 +34,9 @@ export interface Plan {
   readonly name: string;
   readonly status: string;
   readonly strategy?: string;
+  /** ERROR: why. */
+  readonly message?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
   readonly phases?: readonly Phase[];
 }
 
@@ -96,6 +99,18 @@ export interface Agent {
   /** Ranges, first and last. */
   readonly ports?: readonly (readonly [number, number])[];
   readonly tasks?: number;
+  readonly disks?: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly path: string;
+    readonly size: number;
+    readonly free: number;
+  }[];
+}
+
+export interface Fairness {
+  readonly scarce: readonly string[];
+  readonly cells: readonly { readonly cell: number; readonly capacity: Amounts }[];
 }
 
 export interface Role {
@@ -137,7 +152,11 @@ export interface Volume {
   readonly agent: string | null;
   readonly state: string;
   readonly name: string;
+  readonly type: string;
+  readonly disk: string | null;
   readonly size: number;
+  readonly shared?: boolean;
+  readonly users?: number;
   readonly service: string;
   readonly generation: number;
   readonly role: string;

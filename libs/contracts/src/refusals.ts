@@ -17,6 +17,8 @@ export const refusalStatus = {
   // A body that does not fit its schema.
   'invalid-field': 400,
   'unknown-field': 400,
+  // A plan is started with values that it does not take, or without those that it needs.
+  'invalid-parameter': 422,
   // Services.
   'unknown-service': 404,
   'unknown-pod': 404,
@@ -58,6 +60,7 @@ export const refusalStatus = {
   'reservation-overlaps': 422,
   'reservation-in-use': 409,
   'volume-in-use': 409,
+  'volume-is-shared': 409,
 } as const;
 
 export type RefusalCode = keyof typeof refusalStatus;

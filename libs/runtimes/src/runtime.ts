@@ -57,12 +57,13 @@ export interface TaskLaunch {
   readonly cpusMilli: number;
   /** 0: no limit. */
   readonly memoryMib: number;
-  /** Folders that outlive the launch, linked into the sandbox at `path`. */
-  readonly volumes: readonly { readonly volume: string; readonly path: string }[];
+  /** Folders that outlive the launch, linked into the sandbox at `path`; `disk`: on that disk of its own. */
+  readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
   /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */
   readonly links?: readonly { readonly place: string; readonly path: string }[];
-  /** Files written before the start: mustache over the environment. */
+  /** Files written before the start: mustache over the environment, and over `view`, which outweighs it. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
+  readonly view?: Readonly<Record<string, unknown>>;
 }
 
 export type Observation =

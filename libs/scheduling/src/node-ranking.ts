@@ -3,6 +3,7 @@ import { isFieldRule, type Rule } from './constraints/constraint.js';
 import { fieldOf } from './constraints/field.js';
 import { effectOf, fieldsOf, flattened } from './constraints/rules.js';
 import type { Filter } from './filters/filter.js';
+import type { DiskNeed } from './disk-set.js';
 import type { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
 import { pack } from './scores/pack.js';
@@ -30,6 +31,7 @@ export class Suitability {
   readonly #memoryMin: number;
   readonly #diskMin: number;
   readonly #hasFixedPorts: boolean;
+  readonly #disks: readonly DiskNeed[];
 
   constructor(fleet: Fleet, { needs, policy }: Kind) {
     this.#fleet = fleet;
@@ -40,6 +42,7 @@ export class Suitability {
     this.#memoryMin = needs.memoryMib === 0 ? NO_FIT : needs.memoryMib;
     this.#diskMin = needs.diskMib === 0 ? NO_FIT : needs.diskMib;
     this.#hasFixedPorts = needs.ports.some(({ port }) => port !== 0);
+    this.#disks = needs.disks ?? [];
   }
 
   /** The score of a node on which one pod fits, all resources at once (Kubernetes' NodeResourcesFit); else `NO_FIT`. */
@@ -52,6 +55,7 @@ export class Suitability {
     const needs = this.#needs;
     if (fleet.gpus[number]! < needs.gpus || fleet.ports[number]! < needs.ports.length) return NO_FIT;
     if (this.#hasFixedPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
+    if (this.#disks.length > 0 && fleet.diskSets[number]?.fits(this.#disks) !== true) return NO_FIT;
     return this.score.of(
       useAfter(
         cpusMilli - needs.cpusMilli,
@@ -64,7 +68,7 @@ export class Suitability {
 
   /** How many such pods fit on a node where one does, up to `countMax`. */
   count(number: number, countMax: number): number {
-    if (this.#hasFixedPorts) return 1;
+    if (this.#hasFixedPorts || this.#disks.length > 0) return 1;
     const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
     const fleet = this.#fleet;
     let count = countMax;
@@ -311,9 +315,10 @@ export class NodeRankings {
 const RANKINGS_MAX = 32;
 
 function keyOf({ needs, rules, policy }: Kind): string {
-  const { cpusMilli, memoryMib, diskMib, gpus, ports } = needs;
+  const { cpusMilli, memoryMib, diskMib, gpus, ports, disks } = needs;
   let key = `${policy} ${cpusMilli} ${memoryMib} ${diskMib} ${gpus} ${ports.length}`;
   for (const { port } of ports) if (port !== 0) key += ` ${port}`;
+  if (disks !== undefined && disks.length > 0) key += JSON.stringify(disks);
   for (const rule of flattened(rules)) {
     const effect = effectOf([rule]);
     if (effect === 'fixed' || effect === 'balancing') key += JSON.stringify(rule);

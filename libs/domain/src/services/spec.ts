@@ -10,6 +10,7 @@ import {
   type UriSpec,
 } from '@orrery/contracts';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
@@ -18,7 +19,6 @@ const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10,
 const TASKS_LENGTH_MAX = 128 * 1024;
 /** Files that the runtime itself writes into a sandbox. */
 const RESERVED_PATHS = new Set(['stdout', 'stderr']);
-const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
 
 /** The spec with every default written out: what versions keep and what differences are made of. */
 export function withDefaults(spec: ServiceSpec): ServiceSpec {
@@ -48,9 +48,7 @@ function taskWithDefaults(task: TaskSpec): TaskSpec {
   return {
     goal: 'RUNNING',
     essential: true,
-    cpus: 0.1,
-    memory: 64,
-    disk: 0,
+    ...(task['resource-set'] === undefined ? { cpus: 0.1, memory: 64, disk: 0 } : {}),
     gpus: 0,
     env: {},
     configs: {},
@@ -79,6 +77,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfPlacement(spec, name, pod) ??
       refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
+      refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
@@ -87,24 +86,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec);
-}
-
-function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
-  for (const [name, plan] of Object.entries(spec.plans ?? {})) {
-    if (RESERVED_PLANS.has(name))
-      return invalid(`/plans/${name}`, 'is a plan that every service has', 'choose another name');
-    for (const [phase, { pod }] of Object.entries(plan.phases)) {
-      if (Object.hasOwn(spec.pods, pod)) continue;
-      const known = Object.keys(spec.pods).join(', ');
-      return invalid(
-        `/plans/${name}/phases/${phase}/pod`,
-        `names no pod of this service, found ${pod}`,
-        `one of ${known}`,
-      );
-    }
-  }
-  return undefined;
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec);
 }
 
 /** Its pods get their places in one event, so all of them are asked for at once. */
@@ -118,8 +100,13 @@ function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<
       'fewer pods, or no gang',
     );
   for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
-    for (const [phase, { pod: of, strategy }] of Object.entries(phases))
-      if (of === name && strategy !== undefined && strategy !== 'parallel')
+    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
+      if (
+        of === name &&
+        (plan === 'deploy' || steps === undefined) &&
+        strategy !== undefined &&
+        strategy !== 'parallel'
+      )
         return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
   return undefined;
 }
@@ -151,6 +138,23 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
         return invalid(field, `lies in the place of ${other}, found ${place}`, 'give each volume a folder of its own');
     }
     taken.set(field, place);
+  }
+  return undefined;
+}
+
+function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefined {
+  for (const [name, { type, disk, shared, of }] of Object.entries(pod.volumes ?? {})) {
+    const field = `${path}/volumes/${name}`;
+    if (disk !== undefined && type === 'ROOT')
+      return invalid(`${field}/disk`, `names disk ${disk}, but a ROOT volume is on none`, 'type PATH or MOUNT');
+    if (of !== undefined && shared !== true)
+      return invalid(`${field}/of`, `is the volume of ${of}, which can only be shared`, 'shared: true');
+    if (shared === true && of === undefined && pod.gang === true)
+      return invalid(
+        `${field}/shared`,
+        'needs a pod that goes ahead, and a gang has none',
+        'gang: false, or no shared volume',
+      );
   }
   return undefined;
 }
