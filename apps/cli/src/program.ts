@@ -329,6 +329,7 @@ function addPast(program: Command, add: Add): void {
       new Option('--from <position>', 'begin here: a position or a time (RFC 3339)'),
       new Option('-f, --follow', 'go on with what happens next'),
       new Option('--service <name>', 'of one service'),
+      new Option('--task <task>', 'of one task, such as hello.web-0.server: also what happened to many at once'),
       new Option('--type <type>', 'of one type, such as TasksRunning'),
       output(),
     ],

@@ -7,6 +7,7 @@ export * from './command.js';
 export * from './decode-command.js';
 export * from './decode-report.js';
 export * from './figure-teller.js';
+export * from './exit-status.js';
 export * from './gangs.js';
 export * from './ids.js';
 export * from './journal.js';

@@ -486,6 +486,7 @@ describe('the gateway', () => {
     expect(await problem('GET', '/v1/commands/none')).toEqual([404, 'unknown-command']);
     expect(await problem('GET', '/v1/nothing')).toEqual([404, 'unknown-address']);
     expect(await problem('GET', '/v1/tasks?limit=0')).toEqual([400, 'invalid-parameter']);
+    expect(await problem('GET', '/v1/tasks?state=GONE')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?colour=red')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?at=soon')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?at=2001-01-01')).toEqual([404, 'before-the-beginning']);

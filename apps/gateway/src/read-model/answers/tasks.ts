@@ -1,4 +1,4 @@
-import { podName, type AgentId } from '@orrery/contracts';
+import { exitMessage, podName, type AgentId } from '@orrery/contracts';
 import {
   currentLaunch,
   launchesOnAgent,
@@ -62,7 +62,8 @@ export function findTask({ cells }: World, id: string): Found | undefined {
 export function taskJson({ cluster }: Cell, row: LaunchRow): object {
   const { id, service, pod, index, task, agent, state, incarnation, pid, address, ports, ready, since, ...rest } =
     taskViewOf(cluster, row);
-  const { launch, version, hostname, exit, reason, message } = rest;
+  const { launch, version, hostname, exit, reason } = rest;
+  const message = rest.message ?? (exit && exitMessage(exit));
   return {
     id,
     service,
