@@ -9,7 +9,7 @@ import {
   type ServicesEventOf,
   type ServicesEventType,
 } from '@orrery/contracts';
-import { agentNamed as agentOfNumber } from './agents.js';
+import { addressOf, agentNamed as agentOfNumber } from './agents.js';
 import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod, rowsIn } from './pods.js';
 import { askForRuns, observeMembers, releaseMembers, returnMembers, stopMembers, withdrawRuns } from './run-members.js';
 import { visitDelayed, visitEnded, visitLaunched, visitsCutOff } from './evolve-visits.js';
@@ -27,7 +27,8 @@ import {
   type TaskRow,
   type TaskStatus,
 } from './state.js';
-import { tallyOf } from './tallies.js';
+import { isUp, tallyOf } from './tallies.js';
+import { holdsData } from './wanted.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
@@ -196,8 +197,10 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
     const vouched = data.cause === 'operator';
     if (row.seat !== undefined) rows.leaving.put(row.seat.grant, { ...leavingOf(rows, row, row.seat), vouched });
     const later = data.from === undefined ? {} : { until: data.from };
+    const left = row.seat === undefined || !holdsData(row) ? undefined : addressOf(rows, row.seat.number);
+    const replaces = left === undefined ? {} : { replaces: left };
     const made = data.by === undefined ? {} : { preemptedBy: data.by };
-    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later, ...made });
+    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later, ...replaces, ...made });
   }
   const service = rows.services.get(data.service);
   if (data.from === undefined || service === undefined) return;
@@ -259,7 +262,7 @@ function observePod(
   const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
   const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
   const done = finished && row.status === 'live' && after.visit !== true;
-  const seen: PodRow = { ...told, ...used, tasks, ...(done ? { status: 'finished' } : {}) };
+  const seen = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);
 }
@@ -276,6 +279,13 @@ function versionOfVisit(rows: ServicesRows, { service, visits }: PodRow): number
   const visit = visits?.find(({ launched }) => launched);
   const plan = visit === undefined ? undefined : rows.plans.get(planKey(service, visit.plan));
   return plan?.run === visit?.run ? plan?.version : undefined;
+}
+
+/** Once it is up its former place means nothing any more. */
+function upAgain(row: PodRow): PodRow {
+  if (row.replaces === undefined || !isUp(row)) return row;
+  const { replaces: _, ...rest } = row;
+  return rest;
 }
 
 function observed(task: TaskRow, state: DataOf<'TasksObserved'>['state'], at: number): TaskRow {

@@ -50,7 +50,7 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
   for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
       const incarnation = nextIncarnation(proposal, start, task);
-      const key = `${kindOf(start, task)}/${incarnation}`;
+      const key = `${kindOf(start, task)}/${incarnation}/${start.row.replaces ?? ''}`;
       const filed = alike.get(key);
       if (filed === undefined) alike.set(key, { task, incarnation, starts: [start] });
       else filed.starts.push(start);
@@ -58,10 +58,11 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
   }
   const told = new Map<Recipe, readonly Peer[]>();
   for (const { task, incarnation, starts: group } of alike.values()) {
-    const { recipe, plan } = group[0]!;
+    const { recipe, plan, row } = group[0]!;
     const peers = told.get(recipe) ?? peersOf(proposal.state, service, recipe);
     told.set(recipe, peers);
-    const launched = taskWith(task, peers, plan?.parameters);
+    const replaces = row.replaces === undefined ? {} : { ORRERY_REPLACES_ADDRESS: row.replaces };
+    const launched = taskWith(task, peers, { ...plan?.parameters, ...replaces });
     for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, launched, incarnation));
   }
 }

@@ -160,6 +160,8 @@ export interface PodRow {
   readonly tasks: Readonly<Record<string, TaskRow>>;
   /** What steps of plans run here beside its own tasks, one after the other. */
   readonly visits?: readonly VisitRow[];
+  /** Address of the machine where it left its data, until it is up elsewhere. */
+  readonly replaces?: string;
   /** It has a place and was never launched there: its peers have to be placed first. */
   readonly waits?: true;
   readonly stopReason?: StopReason;
