@@ -247,9 +247,7 @@ function addJudgements(task: Command, add: Add): void {
       new Option('--service <name>', 'of one service'),
       new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
       new Option('--sort <figure>', 'what is looked at').choices(['cpu', 'memory']).default('cpu'),
-      limit(),
-      watch(),
-      output(),
+      ...[limit(), watch(), output()],
     ],
   });
   add(task, {
