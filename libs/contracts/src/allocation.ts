@@ -1,6 +1,6 @@
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, FaultDomain, PodNeeds } from './resources.js';
-import type { Constraint, Neighbour } from './rules.js';
+import type { Constraint, Neighbour, Preferences } from './rules.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
 import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
@@ -154,6 +154,8 @@ export interface PlacementRequest {
   readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
   /** All that wait are placed at once, or none of them. */
   readonly gang?: true;
+  /** What they would rather have, and can do without. */
+  readonly preferences?: Preferences;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

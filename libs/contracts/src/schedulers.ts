@@ -1,7 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
 import type { PodNeeds } from './resources.js';
-import { Constraint } from './rules.js';
+import { Affinity, Constraint, Spread } from './rules.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
 import type { IdRuns, Members } from './sets.js';
@@ -45,6 +45,8 @@ export const placementCommandSchemas = {
       ),
       constraints: Type.Optional(Type.Array(Constraint, { maxItems: 64 })),
       policy: Type.Optional(Type.Union([Type.Literal('pack'), Type.Literal('spread')])),
+      affinities: Type.Optional(Type.Array(Affinity, { maxItems: 16 })),
+      spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
       gang: Type.Optional(Type.Boolean({ description: 'all places at once, or none' })),
     },
     strict,

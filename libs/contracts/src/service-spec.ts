@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { PlacementSpec } from './rules.js';
+import { Affinity, PlacementSpec, Spread } from './rules.js';
 
 /**
  * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
@@ -107,6 +107,8 @@ export const PodSpec = Type.Object(
         description: 'fill agents up, or keep load even (default)',
       }),
     ),
+    affinities: Type.Optional(Type.Array(Affinity, { maxItems: 16 })),
+    spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
     gang: Type.Optional(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),

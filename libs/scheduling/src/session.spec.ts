@@ -74,6 +74,27 @@ const ruleBelow = (parts: fc.Arbitrary<Rule>): fc.Arbitrary<Rule> =>
   );
 const rule = ruleBelow(ruleBelow(leaf));
 
+const preferences = fc.record({
+  affinities: fc.array(
+    fc.record({
+      field: fc.constantFrom('rack', '@zone', 'hostname'),
+      operator: fc.constantFrom('IS' as const, 'LIKE' as const, 'UNLIKE' as const),
+      value: fc.constantFrom('1', 'z1', 'host-[0-5]'),
+      weight: fc.constantFrom(-100, -30, 10, 100),
+    }),
+    { maxLength: 2 },
+  ),
+  spreads: fc.array(
+    fc
+      .tuple(fc.constantFrom('rack', '@zone', 'hostname'), fc.constantFrom(10, 50, 100), fc.nat(2))
+      .map(([field, weight, of]) => ({
+        ...{ field, weight },
+        ...(of === 0 ? {} : { targets: of === 1 ? { '1': 60, z1: 40 } : { z2: 50, '2': 20 } }),
+      })),
+    { maxLength: 2 },
+  ),
+});
+
 const wishOf = (peerNodes: readonly Node[]) =>
   fc
     .record({
@@ -86,9 +107,10 @@ const wishOf = (peerNodes: readonly Node[]) =>
       avoid: fc.subarray(['n000', 'n003']),
       peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
       others: fc.subarray(peerNodes as Node[]),
+      preferences: fc.option(preferences, { nil: undefined }),
       count: fc.integer({ min: 0, max: 12 }),
     })
-    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, others, count }) => {
+    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, others, preferences: preferred, count }) => {
       const needs: Needs = {
         cpusMilli: cpus * 500,
         memoryMib: memory * 500,
@@ -103,6 +125,7 @@ const wishOf = (peerNodes: readonly Node[]) =>
         policy,
         avoid,
         peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
+        ...(preferred === undefined ? {} : { preferences: preferred, size: count + 3 }),
         // What is to stay is a part of what is there.
         neighbours: ({ field }, by) => others.slice(field === undefined ? 0 : 1, by === 'avoid' ? 4 : 2),
       };
@@ -169,6 +192,36 @@ describe('placing a set', () => {
     const session = new Session(fleetOf(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 }))));
     const { picks } = session.place(wishFor({ cpusMilli: 1000 }), 3, [2, 1, 99]);
     expect(picks.numbers).toEqual([1, 2]);
+  });
+
+  it('would rather be where it likes it, and by shares where it is to be spread', () => {
+    const rows = ['a', 'b', 'c'].map((rack) => ({
+      ...example({ id: rack, cpusMilli: 100_000 }),
+      attributes: { rack },
+    }));
+    const perRack = (preferred: Wish['preferences'], policy: Wish['policy'] = 'spread') => {
+      const fleet = fleetOf(rows);
+      const wish = {
+        ...wishFor({ cpusMilli: 1000 }),
+        policy,
+        ...(preferred === undefined ? {} : { preferences: preferred }),
+      };
+      const { numbers, counts } = runsOf(new Session(fleet).place(wish, 10).picks, 0);
+      return rows.map((_, number) => counts[numbers.indexOf(number)] ?? 0);
+    };
+    const likes = (weight: number) => [{ field: 'rack', operator: 'IS' as const, value: 'b', weight }];
+    expect(perRack({ affinities: likes(100), spreads: [] })).toEqual([0, 10, 0]);
+    expect(perRack({ affinities: likes(-100), spreads: [] })).toEqual([5, 0, 5]);
+    expect(perRack({ affinities: likes(100), spreads: [] }, 'pack')).toEqual([0, 10, 0]);
+    const spreadBy = (targets: Record<string, number>) => ({
+      affinities: [],
+      spreads: [{ field: 'rack', weight: 100, targets }],
+    });
+    expect(perRack(spreadBy({ a: 70, b: 20, c: 10 }), 'pack')).toEqual([7, 2, 1]);
+    expect(perRack(spreadBy({ a: 60 }), 'pack')).toEqual([6, 2, 2]);
+    expect(perRack({ affinities: [], spreads: [{ field: 'rack', weight: 100 }] }, 'pack').toSorted()).toEqual([
+      3, 3, 4,
+    ]);
   });
 
   it('gives whole devices by their ids', () => {
@@ -246,8 +299,9 @@ describe('placing on a fleet that lives on', () => {
         const numbers: number[] = [];
         for (let pod = 0; pod < count; pod += 1) {
           // Each sees the pods before it as peers, as the allocator tells it.
+          const looksAtSet = (wish.preferences?.spreads.length ?? 0) > 0;
           const added =
-            effectOf(wish.rules) === 'fixed' || effectOf(wish.rules) === 'settled'
+            !looksAtSet && ['fixed', 'settled'].includes(effectOf(wish.rules))
               ? []
               : numbers.map((number) => ({ node: oneByOne.nodes[number]!, count: 1 }));
           const one = session.place({ ...wish, peers: [...wish.peers, ...added] }, 1);

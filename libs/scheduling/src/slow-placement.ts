@@ -34,10 +34,11 @@ export function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): 
       (node) => rules.every((rule) => holds(rule, node, around)) && hasRoom(node, wish.needs),
     );
     const best = able
-      .map((node) => ({ node, use: useOf(node, wish.needs) }))
-      .sort(
-        (left, right) => (wish.policy === 'pack' ? right.use - left.use : left.use - right.use) || order(left, right),
-      )
+      .map((node) => {
+        const own = (wish.policy === 'pack' ? 1 : -1) * useOf(node, wish.needs) + likedOf(wish, node);
+        return { node, own, score: own + behindOf(wish, node, count, counts, eligible) };
+      })
+      .sort((left, right) => right.score - left.score || right.own - left.own || order(left, right))
       .at(0)?.node;
     if (best === undefined) break;
     const taken = takenFrom(best, wish.needs);
@@ -50,6 +51,38 @@ export function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): 
 function useOf({ capacity, free }: Node, needs: Needs): number {
   const memoryLeft = free.memoryMib - needs.memoryMib;
   return useAfter(free.cpusMilli - needs.cpusMilli, capacity.cpusMilli, memoryLeft, capacity.memoryMib);
+}
+
+function likedOf({ preferences }: Wish, node: Node): number {
+  let liked = 0;
+  for (const { weight, ...rule } of preferences?.affinities ?? [])
+    if (holdsOfField(rule, node, { placed: [], eligible: [], neighbours: () => [] })) liked += weight / 100;
+  return liked;
+}
+
+/** How far its groups are behind their shares of the set. */
+function behindOf(
+  { preferences, peers, size }: Wish,
+  node: Node,
+  count: number,
+  placed: readonly Node[],
+  eligible: readonly Node[],
+): number {
+  const inAll = size ?? peers.reduce((sum, peer) => sum + peer.count, count);
+  let score = 0;
+  for (const { field, weight, targets = {} } of preferences?.spreads ?? []) {
+    const part = weight / 100;
+    const value = fieldValue(field, node);
+    const pods = placed.filter((other) => value !== undefined && fieldValue(field, other) === value).length;
+    const values = new Set(eligible.map((other) => fieldValue(field, other)));
+    const unnamed = [...values].filter((other) => other !== undefined && targets[other] === undefined);
+    const left = Math.max(0, 100 - Object.values(targets).reduce((sum, percent) => sum + percent, 0));
+    const percent = targets[value ?? ''] ?? left / Math.max(1, unnamed.length);
+    if (value === undefined) score += -part;
+    else if (percent <= 0) score += -part * (1 + pods);
+    else score += part * (1 - pods / Math.max(1, (inAll * percent) / 100));
+  }
+  return score;
 }
 
 function takenFrom({ free }: Node, needs: Needs): Omit<Place, 'nodeId'> {

@@ -40,7 +40,7 @@ import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
-import { SetPeers } from './set-peers.js';
+import { SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
 import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
@@ -273,14 +273,23 @@ export class Round {
 
   #wishOf(row: AdoptingRow): Wish {
     const needs = needsOf(row.needs);
+    const peers = looksAtItself(row) ? this.#peers.of(row) : [];
     return {
       needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
       rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
-      peers: looksAtItself(row) ? this.#peers.of(row) : [],
+      peers,
+      ...this.#preferencesOf(row, peers),
       neighbours: this.#peers.neighboursOf(row),
     };
+  }
+
+  #preferencesOf(row: AdoptingRow, peers: readonly Peer[]): Pick<Wish, 'preferences' | 'size'> {
+    const { preferences, indexes } = row;
+    if (preferences === undefined) return {};
+    const waiting = countIn(indexes) - (this.#served.get(row)?.count ?? 0);
+    return { preferences, size: sizeOfSet(peers, waiting) };
   }
 
   /** Whether nothing that was placed can decide about its nodes. */
@@ -433,7 +442,8 @@ export type Look = (
 
 const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
 
-function looksAtItself({ constraints }: PlacementRequest): boolean {
+function looksAtItself({ constraints, preferences }: PlacementRequest): boolean {
+  if (preferences !== undefined && preferences.spreads.length > 0) return true;
   const effect = effectOf(constraints);
   return effect === 'narrowing' || effect === 'balancing';
 }

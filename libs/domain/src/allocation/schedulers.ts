@@ -6,6 +6,7 @@ import {
   isOfScheduler,
   ordinalOf,
   placementCommandSchemas,
+  preferencesOf,
   OWN_SEQ_FROM,
   resourcesOf,
   seqOf,
@@ -19,7 +20,14 @@ import {
   type PodNeeds,
   type RequestId,
 } from '@orrery/contracts';
-import { contradictionOf, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
+import {
+  contradictionOf,
+  leavesOf,
+  neighbourIn,
+  NO_PREFERENCES,
+  preferenceProblem,
+  ruleProblem,
+} from '@orrery/scheduling';
 import { grantsReturned } from './grants.js';
 import { placementRequested } from './requests.js';
 import type { AllocationState } from './state.js';
@@ -39,6 +47,7 @@ export function decideForScheduler(
     case 'RequestPlacement':
       return (
         refusalOfRules(command.body) ??
+        refusalOfPreferences(command.body) ??
         refusalOfGang(command.body) ??
         accept(...placementRequested(requestOf(command.body, context), state, context))
       );
@@ -82,6 +91,13 @@ function refusalOfRules({
   );
 }
 
+function refusalOfPreferences({ affinities, spreads }: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const problem = preferenceProblem(preferencesOf(affinities, spreads) ?? NO_PREFERENCES);
+  if (problem === undefined) return undefined;
+  const { path: field, message, remedy } = problem;
+  return reject('invalid-placement', `${field} ${message}`, { field, remedy });
+}
+
 function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefined {
   const most = gangSizeMax(needsIn(body));
   if (body.gang !== true || body.count <= most) return undefined;
@@ -93,6 +109,7 @@ function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefi
 
 function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
   const first = body.first ?? 0;
+  const preferences = preferencesOf(body.affinities, body.spreads);
   return {
     request: idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1)),
     service: serviceOfScheduler(body.scheduler),
@@ -104,6 +121,7 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
     constraints: body.constraints ?? [],
     policy: body.policy ?? 'spread',
     ...(body.gang === true ? { gang: true } : {}),
+    ...(preferences === undefined ? {} : { preferences }),
     attempt: 1,
     avoid: [],
     replaces: [],

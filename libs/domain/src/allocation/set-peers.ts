@@ -136,3 +136,8 @@ function countCharged(lot: LotRow, counts: Map<number, number>): void {
 function add(counts: Map<number, number>, agent: number, count: number): void {
   counts.set(agent, (counts.get(agent) ?? 0) + count);
 }
+
+/** Pods that a set has and those that wait. */
+export function sizeOfSet(peers: readonly Peer[], waiting: number): number {
+  return peers.reduce((sum, { count }) => sum + count, waiting);
+}

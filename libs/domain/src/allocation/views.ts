@@ -24,7 +24,7 @@ import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
-import { SetPeers } from './set-peers.js';
+import { SetPeers, sizeOfSet } from './set-peers.js';
 import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
 
@@ -219,10 +219,11 @@ function lookFor(state: AllocationState, session: Session, request: PlacementReq
 }
 
 function wishFor(state: AllocationState, request: PlacementRequest): Wish {
-  const { needs, policy, avoid } = request;
+  const { needs, policy, avoid, indexes, preferences } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return { needs: needsOf(needs), rules, policy, avoid, peers, neighbours };
+  const soft = preferences === undefined ? {} : { preferences, size: sizeOfSet(peers, countIn(indexes)) };
+  return { needs: needsOf(needs), rules, policy, avoid, peers, neighbours, ...soft };
 }

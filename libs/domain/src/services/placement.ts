@@ -59,7 +59,7 @@ function requestAlike(
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
-  const { needs, constraints, policy, gang } = recipe;
+  const { needs, constraints, policy, gang, preferences } = recipe;
   proposal.emit({
     type: 'PlacementRequested',
     data: {
@@ -76,6 +76,7 @@ function requestAlike(
       avoid,
       replaces,
       ...(gang ? { gang } : {}),
+      ...(preferences === undefined ? {} : { preferences }),
     },
   });
 }

@@ -1,11 +1,13 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import {
   milli,
+  preferencesOf,
   taskTemplateOf,
   templateDigestOf,
   type Constraint,
   type PodNeeds,
   type PodSpec,
+  type Preferences,
   type ServiceSpec,
   type TaskSpec,
   type TaskTemplate,
@@ -22,6 +24,8 @@ export interface Recipe {
   readonly policy: 'pack' | 'spread';
   /** Pods that are asked for together are placed all at once, or none of them. */
   readonly gang: boolean;
+  /** What pods would rather have. */
+  readonly preferences: Preferences | undefined;
   /** A port number that only one pod an agent can have. */
   readonly fixedPorts: boolean;
   /** Equal: the same in everything. */
@@ -112,7 +116,14 @@ function makeRecipe(pod: PodSpec): Recipe {
   const needsDigest = digestOf(needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
   const gang = pod.gang ?? false;
-  const placeDigest = digestOf([needsDigest, constraints, policy, ...(gang ? ['gang'] : [])]);
+  const preferences = preferencesOf(pod.affinities, pod.spreads);
+  const placeDigest = digestOf([
+    needsDigest,
+    constraints,
+    policy,
+    ...(gang ? ['gang'] : []),
+    ...(preferences === undefined ? [] : [preferences]),
+  ]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
@@ -120,6 +131,7 @@ function makeRecipe(pod: PodSpec): Recipe {
     constraints,
     policy,
     gang,
+    preferences,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
     digest: digestOf([runDigest, placeDigest, essentials]),
     runDigest,

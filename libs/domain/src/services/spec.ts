@@ -1,12 +1,14 @@
 import { reject, type Decision } from '@orrery/kernel';
 import {
   gangSizeMax,
+  preferencesOf,
   type CheckSpec,
   type PodSpec,
   type PortSpec,
   type ServiceSpec,
   type TaskSpec,
 } from '@orrery/contracts';
+import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
 import { recipeOf } from './recipe.js';
 
@@ -75,6 +77,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const path = `/pods/${name}`;
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
+      refusalOfPreferences(pod, path) ??
       refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfPorts(pod, path) ??
@@ -103,6 +106,11 @@ function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
     }
   }
   return undefined;
+}
+
+function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
+  const problem = preferenceProblem(preferencesOf(affinities, spreads) ?? NO_PREFERENCES);
+  return problem === undefined ? undefined : invalid(`${path}${problem.path}`, problem.message, problem.remedy);
 }
 
 /** Its pods get their places in one event, so all of them are asked for at once. */
