@@ -9,6 +9,7 @@ export * from './gangs.js';
 export * from './ids.js';
 export * from './journal.js';
 export * from './outcomes.js';
+export * from './ports.js';
 export * from './refusals.js';
 export * from './resources.js';
 export * from './rules.js';

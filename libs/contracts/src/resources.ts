@@ -11,13 +11,15 @@ export const Resources = Type.Object({
 });
 export type Resources = Static<typeof Resources>;
 
+const PortRange = Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }));
+
 /** What an agent has. Ports are inclusive ranges; gpus are device ids. */
 export const Capacity = Type.Object({
   cpusMilli: Type.Integer(),
   memoryMib: Type.Integer(),
   diskMib: Type.Integer(),
   gpuIds: Type.Array(Type.String()),
-  ports: Type.Array(Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }))),
+  ports: Type.Array(PortRange),
 });
 export type Capacity = Static<typeof Capacity>;
 
@@ -38,8 +40,15 @@ export const PodNeeds = Type.Object({
   memoryMib: Type.Integer(),
   diskMib: Type.Integer(),
   gpus: Type.Integer(),
-  /** Named `<task>.<port>`. */
-  ports: Type.Array(Type.Object({ name: Type.String(), port: Type.Integer() })),
+  /** Named `<task>.<port>`. `ranges`: inclusive, where it has to be; `next`: the number after that of the port before it. */
+  ports: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      port: Type.Integer(),
+      ranges: Type.Optional(Type.Array(PortRange)),
+      next: Type.Optional(Type.Literal(true)),
+    }),
+  ),
   volumes: Type.Array(VolumeNeed),
 });
 export type PodNeeds = Static<typeof PodNeeds>;

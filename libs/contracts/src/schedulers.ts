@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import type { GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
 import type { PodNeeds } from './resources.js';
+import { PortWish } from './ports.js';
 import { Affinity, Constraint, Spread } from './rules.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
@@ -40,7 +41,11 @@ export const placementCommandSchemas = {
       ports: Type.Optional(
         Type.Record(
           Type.String({ pattern: '^[a-z0-9-]+\\.[a-z0-9-]+$' }),
-          Type.Integer({ minimum: 0, maximum: 65_535 }),
+          Type.Unsafe<number | PortWish>({
+            ...PortWish,
+            type: ['integer', 'object'],
+            ...{ minimum: 0, maximum: 65_535, description: '0: any free one; or ranges, count, consecutive' },
+          }),
         ),
       ),
       constraints: Type.Optional(Type.Array(Constraint, { maxItems: 64 })),

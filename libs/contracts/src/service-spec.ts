@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { portFields } from './ports.js';
 import { Affinity, PlacementSpec, Spread } from './rules.js';
 
 /**
@@ -41,7 +42,7 @@ export const CheckSpec = Type.Object(
 
 export const PortSpec = Type.Object(
   {
-    port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port of the agent' })),
+    ...portFields,
     'env-key': Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' })),
     advertise: Type.Optional(Type.Boolean()),
     vip: Type.Optional(

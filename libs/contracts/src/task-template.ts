@@ -1,5 +1,6 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import type { TaskCheck, TaskTemplate } from './cluster.js';
+import { portNumbersOf } from './ports.js';
 import type { CheckSpec, TaskSpec } from './service-spec.js';
 
 /** How a task of a spec runs, in the form that launches carry. */
@@ -16,7 +17,9 @@ export function taskTemplateOf(task: TaskSpec, image?: string): TaskTemplate {
     diskMib: task.disk ?? 0,
     killGraceMs: millis(task['kill-grace-period'] ?? 0),
     portEnv: Object.fromEntries(
-      Object.entries(task.ports ?? {}).map(([port, spec]) => [port, spec['env-key'] ?? port]),
+      Object.entries(task.ports ?? {}).flatMap(([port, spec]) =>
+        portNumbersOf(port, spec).map(({ name, suffix }) => [name, `${spec['env-key'] ?? port}${suffix}`]),
+      ),
     ),
     ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
     ...(health === undefined ? {} : { healthCheck: checkOf(health) }),

@@ -5,6 +5,7 @@ import { effectOf, fieldsOf, flattened } from './constraints/rules.js';
 import type { Filter } from './filters/filter.js';
 import type { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
+import { areSpecial } from './ports.js';
 import { pack } from './scores/pack.js';
 import { likingOf, NO_PREFERENCES, type Preferences, type SpreadOver } from './scores/preference.js';
 import { useAfter, type Policy, type Score } from './scores/score.js';
@@ -32,7 +33,7 @@ export class Suitability {
   readonly #cpusMin: number;
   readonly #memoryMin: number;
   readonly #diskMin: number;
-  readonly #hasFixedPorts: boolean;
+  readonly #hasSpecialPorts: boolean;
   readonly #liking: ((node: Node) => number) | undefined;
   /** By number; made anew when nodes change. */
   #liked: Float64Array | undefined;
@@ -46,7 +47,7 @@ export class Suitability {
     this.#cpusMin = needs.cpusMilli === 0 ? NO_FIT : needs.cpusMilli;
     this.#memoryMin = needs.memoryMib === 0 ? NO_FIT : needs.memoryMib;
     this.#diskMin = needs.diskMib === 0 ? NO_FIT : needs.diskMib;
-    this.#hasFixedPorts = needs.ports.some(({ port }) => port !== 0);
+    this.#hasSpecialPorts = areSpecial(needs.ports);
     const { affinities } = preferences ?? NO_PREFERENCES;
     this.#liking = affinities.length === 0 ? undefined : likingOf(affinities);
   }
@@ -60,7 +61,7 @@ export class Suitability {
       return NO_FIT;
     const needs = this.#needs;
     if (fleet.gpus[number]! < needs.gpus || fleet.ports[number]! < needs.ports.length) return NO_FIT;
-    if (this.#hasFixedPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
+    if (this.#hasSpecialPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
     const score = this.score.of(
       useAfter(
         cpusMilli - needs.cpusMilli,
@@ -83,7 +84,7 @@ export class Suitability {
 
   /** How many such pods fit on a node where one does, up to `countMax`. */
   count(number: number, countMax: number): number {
-    if (this.#hasFixedPorts) return 1;
+    if (this.#hasSpecialPorts) return 1;
     const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
     const fleet = this.#fleet;
     let count = countMax;
@@ -337,7 +338,7 @@ const RANKINGS_MAX = 32;
 function keyOf({ needs, rules, policy, preferences }: Kind): string {
   const { cpusMilli, memoryMib, diskMib, gpus, ports } = needs;
   let key = `${policy} ${cpusMilli} ${memoryMib} ${diskMib} ${gpus} ${ports.length}`;
-  for (const { port } of ports) if (port !== 0) key += ` ${port}`;
+  if (areSpecial(ports)) for (const { port, ranges, next } of ports) key += JSON.stringify([port, ranges, next]);
   for (const rule of flattened(rules)) {
     const effect = effectOf([rule]);
     if (effect === 'fixed' || effect === 'balancing') key += JSON.stringify(rule);

@@ -5,7 +5,7 @@ import type { Fleet } from './fleet.js';
 import { funnelOf } from './funnel.js';
 import type { Needs, Node } from './node.js';
 import { runsOf, type Picks } from './picks.js';
-import { countPorts } from './ports.js';
+import { countPorts, type PortNeed } from './ports.js';
 import { Session, type Wish } from './session.js';
 import { example, fleetOf, placesOf, placeSlowly, wishFor } from './slow-placement.js';
 
@@ -95,13 +95,31 @@ const preferences = fc.record({
   ),
 });
 
+const portNeed = fc.constantFrom<Omit<PortNeed, 'name'>[]>(
+  [{ port: 0 }],
+  [{ port: 0 }],
+  [{ port: 8001 }],
+  [{ port: 0, ranges: [[8001, 8003]] }],
+  [{ port: 0 }, { port: 0, next: true }],
+  [
+    {
+      port: 0,
+      ranges: [
+        [8000, 8001],
+        [8003, 8004],
+      ],
+    },
+    { port: 0, next: true },
+  ],
+);
+
 const wishOf = (peerNodes: readonly Node[]) =>
   fc
     .record({
       cpus: fc.nat(2),
       memory: fc.nat(2),
       gpus: fc.constantFrom(0, 0, 1),
-      ports: fc.array(fc.constantFrom(0, 0, 8001), { maxLength: 2 }),
+      ports: fc.array(portNeed, { maxLength: 2 }).map((ports) => ports.flat()),
       rules: fc.array(rule, { maxLength: 3 }),
       policy: fc.constantFrom('pack' as const, 'spread' as const),
       avoid: fc.subarray(['n000', 'n003']),
@@ -116,7 +134,7 @@ const wishOf = (peerNodes: readonly Node[]) =>
         memoryMib: memory * 500,
         diskMib: 0,
         gpus,
-        ports: ports.map((port, at) => ({ name: `p${at}`, port })),
+        ports: ports.map((port, at) => ({ name: `p${at}`, ...port })),
       };
       const known = new Map(peers.filter(([at]) => at < peerNodes.length));
       const wish: Wish = {

@@ -86,10 +86,34 @@ function behindOf(
 }
 
 function takenFrom({ free }: Node, needs: Needs): Omit<Place, 'nodeId'> {
-  const fixed = needs.ports.map(({ port }) => port).filter((port) => port !== 0);
-  const others = portsIn(free).filter((port) => !fixed.includes(port));
-  const ports = needs.ports.map(({ port }) => (port === 0 ? others.shift()! : port));
-  return { ports, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+  return { ports: portsFor(free, needs)!, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+}
+
+/** Fixed ones first, then those bound to ranges by where these end, then the longest rows: each the lowest that is left. */
+function portsFor(free: Node['free'], { ports }: Needs): number[] | undefined {
+  const left = new Set(portsIn(free));
+  const numbers: number[] = ports.map(({ port }) => port);
+  for (const number of numbers) if (number !== 0 && !left.delete(number)) return undefined;
+  const heads = ports.flatMap(({ port, next }, at) => (port === 0 && next !== true ? [at] : []));
+  const lengthOf = (at: number) => {
+    const after = ports.slice(at + 1).findIndex(({ next }) => next !== true);
+    return 1 + (after === -1 ? ports.length - at - 1 : after);
+  };
+  const allowed = (at: number, port: number) =>
+    ports[at]!.ranges?.some(([from, to]) => from <= port && port <= to) ?? true;
+  const endOf = (at: number) => Math.max(...(ports[at]!.ranges?.map(([, to]) => to) ?? [99_999]));
+  for (const at of heads.sort(
+    (one, other) => endOf(one) - endOf(other) || lengthOf(other) - lengthOf(one) || one - other,
+  )) {
+    const row = Array.from({ length: lengthOf(at) }, (_, step) => step);
+    const first = [...left].find((from) => row.every((step) => left.has(from + step) && allowed(at, from + step)));
+    if (first === undefined) return undefined;
+    for (const step of row) {
+      numbers[at + step] = first + step;
+      left.delete(first + step);
+    }
+  }
+  return numbers;
 }
 
 function freeAfter({ free }: Node, needs: Needs, { ports, gpuIds }: Omit<Place, 'nodeId'>): Node['free'] {
@@ -172,16 +196,13 @@ function holdsOfField({ field, operator, value }: FieldRule, node: Node, { place
 }
 
 function hasRoom({ free }: Node, needs: Needs): boolean {
-  const ports = new Set<number>();
-  for (const [from, to] of free.ports) for (let port = from; port <= to; port += 1) ports.add(port);
-  for (const { port } of needs.ports) if (port !== 0 && !ports.delete(port)) return false;
   const enough = (needed: number, available: number) => needed === 0 || needed <= available;
   return (
     enough(needs.cpusMilli, free.cpusMilli) &&
     enough(needs.memoryMib, free.memoryMib) &&
     enough(needs.diskMib, free.diskMib) &&
     enough(needs.gpus, free.gpuIds.length) &&
-    enough(needs.ports.filter(({ port }) => port === 0).length, ports.size)
+    portsFor(free, needs) !== undefined
   );
 }
 

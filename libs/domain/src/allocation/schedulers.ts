@@ -6,6 +6,8 @@ import {
   isOfScheduler,
   ordinalOf,
   placementCommandSchemas,
+  portNumbersOf,
+  portProblem,
   preferencesOf,
   OWN_SEQ_FROM,
   resourcesOf,
@@ -48,6 +50,7 @@ export function decideForScheduler(
       return (
         refusalOfRules(command.body) ??
         refusalOfPreferences(command.body) ??
+        refusalOfPorts(command.body) ??
         refusalOfGang(command.body) ??
         accept(...placementRequested(requestOf(command.body, context), state, context))
       );
@@ -98,6 +101,22 @@ function refusalOfPreferences({ affinities, spreads }: Body<'RequestPlacement'>)
   return reject('invalid-placement', `${field} ${message}`, { field, remedy });
 }
 
+function refusalOfPorts({ ports = {} }: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const names = new Set<string>();
+  for (const [name, wish] of Object.entries(ports)) {
+    const port = typeof wish === 'number' ? { port: wish } : wish;
+    const problem = portProblem(port);
+    const twin = portNumbersOf(name, port).find((number) => names.has(number.name));
+    const field = `/ports/${name}${problem === undefined ? '' : `/${problem.field}`}`;
+    if (problem !== undefined)
+      return reject('invalid-placement', `${field} ${problem.message}`, { field, remedy: problem.remedy });
+    if (twin !== undefined)
+      return reject('invalid-placement', `${field} names ${twin.name} twice`, { field, remedy: 'another name' });
+    for (const number of portNumbersOf(name, port)) names.add(number.name);
+  }
+  return undefined;
+}
+
 function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefined {
   const most = gangSizeMax(needsIn(body));
   if (body.gang !== true || body.count <= most) return undefined;
@@ -130,8 +149,11 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
 
 function needsIn(body: Body<'RequestPlacement'>): PodNeeds {
   const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
-  const ports = Object.entries(body.ports ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
-  return { cpusMilli, memoryMib, diskMib, gpus, ports: ports.map(([name, port]) => ({ name, port })), volumes: [] };
+  const ports = Object.entries(body.ports ?? {})
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([name, port]) => portNumbersOf(name, typeof port === 'number' ? { port } : port))
+    .map(({ suffix: _, ...need }) => need);
+  return { cpusMilli, memoryMib, diskMib, gpus, ports, volumes: [] };
 }
 
 function withdraw(

@@ -1,6 +1,7 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import {
   milli,
+  portNumbersOf,
   preferencesOf,
   taskTemplateOf,
   templateDigestOf,
@@ -149,7 +150,9 @@ function needsOf(pod: PodSpec): PodNeeds {
     diskMib: sum(({ disk }) => disk ?? 0),
     gpus: sum(({ gpus }) => gpus ?? 0),
     ports: tasks.flatMap(([task, { ports }]) =>
-      Object.entries(ports ?? {}).map(([name, { port }]) => ({ name: `${task}.${name}`, port: port ?? 0 })),
+      Object.entries(ports ?? {}).flatMap(([port, spec]) =>
+        portNumbersOf(port, spec).map(({ name, suffix: _, ...need }) => ({ ...need, name: `${task}.${name}` })),
+      ),
     ),
     volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size }]) => ({
       name,
@@ -168,7 +171,7 @@ function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
     goal: template.goal,
     essential: task.essential ?? true,
     gpus: task.gpus ?? 0,
-    ports: ports.map(([port]) => port),
+    ports: ports.flatMap(([port, spec]) => portNumbersOf(port, spec).map(({ name: number }) => number)),
     template,
     templateDigest: templateDigestOf(template),
     templateLength: JSON.stringify(template).length,

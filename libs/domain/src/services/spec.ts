@@ -1,6 +1,8 @@
 import { reject, type Decision } from '@orrery/kernel';
 import {
   gangSizeMax,
+  portNumbersOf,
+  portProblem,
   preferencesOf,
   type CheckSpec,
   type PodSpec,
@@ -163,7 +165,20 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
 function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined {
   const taken = new Map<number, string>();
   for (const [task, { ports }] of Object.entries(pod.tasks)) {
-    for (const [name, { port }] of Object.entries(ports ?? {}) as [string, PortSpec][]) {
+    for (const [name, spec] of Object.entries(ports ?? {}) as [string, PortSpec][]) {
+      const { port } = spec;
+      const problem = portProblem(spec);
+      if (problem !== undefined)
+        return invalid(`${path}/tasks/${task}/ports/${name}/${problem.field}`, problem.message, problem.remedy);
+      const twin = portNumbersOf(name, spec).find(
+        (other) => other.name !== name && Object.hasOwn(ports ?? {}, other.name),
+      );
+      if (twin !== undefined)
+        return invalid(
+          `${path}/tasks/${task}/ports/${name}/count`,
+          `names a port ${twin.name}, as does the task`,
+          'another name',
+        );
       if (port === undefined || port === 0) continue;
       const field = `${path}/tasks/${task}/ports/${name}/port`;
       const other = taken.get(port);
@@ -192,12 +207,14 @@ function refusalOfTask(task: TaskSpec, path: string): Decision<never> | undefine
   }
   for (const [name, port] of Object.entries(task.ports ?? {})) {
     const field = `${path}/ports/${name}/env-key`;
-    const key = port['env-key']!;
-    const other = keys.get(key);
-    if (other !== undefined) return invalid(field, `is ${key}, as is ${other}`, 'another env-key');
-    if (key.startsWith('ORRERY_'))
-      return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
-    keys.set(key, field);
+    for (const { suffix } of portNumbersOf(name, port)) {
+      const key = `${port['env-key']!}${suffix}`;
+      const other = keys.get(key);
+      if (other !== undefined) return invalid(field, `is ${key}, as is ${other}`, 'another env-key');
+      if (key.startsWith('ORRERY_'))
+        return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
+      keys.set(key, field);
+    }
   }
   return refusalOfCheck(task, 'readiness-check', path) ?? refusalOfCheck(task, 'health-check', path);
 }
