@@ -93,7 +93,7 @@ describe('a stream', () => {
       [];
     const streams = new Streams({
       clock: systemClock,
-      placeOf: (_, path) => realPlaceIn(join(folder, 'sandbox'), path, join(folder, 'volumes')),
+      placeOf: (_, path) => realPlaceIn(join(folder, 'sandbox'), path, [join(folder, 'volumes')]),
       send: async (_, headers, value) => {
         const text = Buffer.from(value).toString();
         const end = headers['orrery-end'] === 'true';

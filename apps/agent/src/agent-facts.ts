@@ -1,7 +1,7 @@
-import { readdirSync, statfsSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
-import type { AgentFacts } from '@orrery/contracts';
-import type { Settings } from './settings.js';
+import type { AgentFacts, Disk } from '@orrery/contracts';
+import type { GivenDisk, Settings } from './settings.js';
 
 const MIB = 1024 * 1024;
 /** Left to the machine itself, where nothing else was said. */
@@ -10,7 +10,7 @@ const PORTS_DEFAULT: readonly (readonly [number, number])[] = [[31_000, 32_000]]
 
 /** What this machine offers: as given, else as found. */
 export function agentFacts({ resources, address, folder }: Settings, isolation: string): AgentFacts {
-  const { cpus, memory, disk, ports = PORTS_DEFAULT, gpus, attributes, region, zone } = resources;
+  const { cpus, memory, disk, ports = PORTS_DEFAULT, gpus, disks, attributes, region, zone } = resources;
   return {
     hostname: resources.hostname ?? hostname(),
     address,
@@ -20,10 +20,24 @@ export function agentFacts({ resources, address, folder }: Settings, isolation: 
       diskMib: Math.floor(disk ?? freeDiskMib(folder) * OFFERED_SHARE),
       gpuIds: [...(gpus ?? foundGpus())],
       ports: ports.map(([first, last]) => [first, last]),
+      ...(disks === undefined ? {} : { disks: disks.map(diskOf) }),
     },
     attributes: { isolation: isolation.split(/[: ]/)[0]!, ...attributes },
     faultDomain: { region: region ?? 'default', zone: zone ?? 'default' },
   };
+}
+
+/** The folder has to be there: a disk that is not mounted must not be taken for an empty one. */
+function diskOf({ name, path, size, type }: GivenDisk): Disk {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`disk ${name} is to be the folder ${path}, which is not there`);
+  return { name, path, type, sizeMib: size ?? sizeOfDiskMib(path) };
+}
+
+/** All of it, not what is free: what is free shrinks with what volumes hold. */
+function sizeOfDiskMib(folder: string): number {
+  const { blocks, bsize } = statfsSync(folder);
+  return Math.floor((blocks * bsize) / MIB);
 }
 
 function freeDiskMib(folder: string): number {

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { systemClock, systemRandom } from '@orrery/control-loop';
 import { KafkajsLog } from '@orrery/kafka';
-import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
+import { ArtifactCache, detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
 import { agentFacts } from './agent-facts.js';
@@ -70,6 +70,10 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log: this.#log,
       clock: systemClock,
       runtime: this.#runtime,
+      artifacts: new ArtifactCache({
+        folder: settings.artifactsFolder,
+        say: (message) => this.#telemetry.log.info(message),
+      }),
       say: (level, message) => this.#telemetry.log[level](message),
       onFailure: (error) => this.#die(error),
       onRejoin: () => this.#die(new Error('the old id is gone for ever: the next start joins under a new one')),
@@ -99,16 +103,17 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   }
 
   #openRuntime(): ExecRuntime {
-    const { folder, cgroupParent, limits } = this.#settings;
+    const { folder, cgroupParent, limits, resources } = this.#settings;
     const onTrouble = (error: unknown) => this.#telemetry.log.warn({ err: error }, 'a task could not be looked after');
-    if (limits === 'none') return new ExecRuntime({ folder, cgroups: undefined, onTrouble });
+    const disks = Object.fromEntries((resources.disks ?? []).map(({ name, path }) => [name, path]));
+    if (limits === 'none') return new ExecRuntime({ folder, disks, cgroups: undefined, onTrouble });
     const found = detectCgroups(cgroupName(this.#settings), cgroupParent);
     if (found.cgroups !== undefined)
-      return new ExecRuntime({ folder, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
+      return new ExecRuntime({ folder, disks, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
     this.#telemetry.log.warn(
       `cpu and memory of tasks are NOT limited, and descendants that begin sessions of their own are not ended with them: ${found.why}`,
     );
-    return new ExecRuntime({ folder, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
+    return new ExecRuntime({ folder, disks, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
   }
 
   /** Only what is on disk can be trusted after a failure, and it is enough: whoever supervises this process starts it again. */

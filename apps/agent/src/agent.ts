@@ -4,10 +4,19 @@ import {
   type AgentFacts,
   type LaunchId,
   type StreamOrder,
+  type TaskTemplate,
   type TopicSizes,
 } from '@orrery/contracts';
 import type { Clock, Log, Random } from '@orrery/control-loop';
-import type { Observation, RunningCommand, Runtime, TaskCommand } from '@orrery/runtimes';
+import type {
+  ArtifactCache,
+  Ended,
+  Observation,
+  RunningCommand,
+  Runtime,
+  TaskCommand,
+  TaskLaunch,
+} from '@orrery/runtimes';
 import { AgentLoop } from './agent-loop.js';
 import { isLive, type AgentState } from './agent-state/agent-state.js';
 import type { Effect } from './agent-state/turn.js';
@@ -25,6 +34,8 @@ export interface AgentParts {
   readonly facts: AgentFacts;
   readonly checkpoint: Checkpoint;
   readonly runtime: Runtime;
+  /** Where what tasks need is fetched to; without it a task that needs anything can't start. */
+  readonly artifacts?: Pick<ArtifactCache, 'fetch'>;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -161,7 +172,8 @@ export class Agent {
   }
 
   get #identity() {
-    return { id: this.state.agent, address: this.#parts.facts.address };
+    const { address, faultDomain } = this.#parts.facts;
+    return { id: this.state.agent, address, ...faultDomain };
   }
 
   #act(effect: Effect): void {
@@ -206,19 +218,29 @@ export class Agent {
 
   async #start({ row, template }: Extract<Effect, { type: 'start' }>): Promise<void> {
     const { launch } = row.launch;
-    const { runtime, clock } = this.#parts;
-    if (template.image !== undefined) {
-      const message = `no runtime for images here: ${template.image}`;
-      const observation = { state: 'ended', how: 'start-failed', at: clock.nowMs(), message } as const;
-      return this.#loop.submit({ type: 'observed', launch, observation });
-    }
-    const task = taskLaunchOf(row, template, this.#identity);
+    const { runtime } = this.#parts;
+    const fail = (how: Ended['how'], message: string) => {
+      const observation = { state: 'ended', how, at: this.#parts.clock.nowMs(), message } as const;
+      this.#loop.submit({ type: 'observed', launch, observation });
+    };
+    if (template.image !== undefined) return fail('start-failed', `no runtime for images here: ${template.image}`);
+    const links = await this.#fetch(template).catch((error: Error) => error);
+    if (links instanceof Error) return fail('fetch-failed', links.message);
+    const task = taskLaunchOf(row, template, this.#identity, links);
     const observation = await this.#starts.run(async () => {
       // To make a process holds up all others of this one for a while: what is known of the tasks before it goes first.
       await this.#loop.settled();
       return runtime.start(task);
     });
     this.#loop.submit({ type: 'observed', launch, observation });
+  }
+
+  async #fetch({ artifacts = [] }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
+    const cache = this.#parts.artifacts;
+    if (artifacts.length > 0 && cache === undefined) throw new Error('this agent fetches nothing');
+    return Promise.all(
+      artifacts.map(async (artifact) => ({ place: await cache!.fetch(artifact), path: artifact.dest })),
+    );
   }
 
   async #beginCommand(order: StreamOrder, onOutput: TaskCommand['onOutput']): Promise<RunningCommand> {

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { checkShape } from '@orrery/contracts';
 import { Type } from 'typebox';
@@ -10,6 +10,8 @@ export interface Settings {
   /** Of the installation on this machine. */
   readonly home: string;
   readonly folder: string;
+  /** Where what tasks need is fetched to; shared by the agents of this machine. */
+  readonly artifactsFolder: string;
   /** Where tasks of this agent can be reached. */
   readonly address: string;
   readonly cells: number;
@@ -30,10 +32,19 @@ interface GivenResources {
   readonly disk?: number;
   readonly ports?: readonly (readonly [number, number])[];
   readonly gpus?: readonly string[];
+  /** Disks of their own for volumes; a size that is not given is that of the disk. */
+  readonly disks?: readonly GivenDisk[];
   readonly attributes?: Readonly<Record<string, string>>;
   readonly region?: string;
   readonly zone?: string;
   readonly hostname?: string;
+}
+
+export interface GivenDisk {
+  readonly name: string;
+  readonly path: string;
+  readonly size?: number;
+  readonly type: 'PATH' | 'MOUNT';
 }
 
 const LANES_DEFAULT = 4;
@@ -62,6 +73,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     name,
     home,
     folder: given('ORRERY_AGENT_DIR') ?? join(home, 'agents', name),
+    artifactsFolder: join(given('ORRERY_CACHE') ?? join(homedir(), '.cache', 'orrery'), 'artifacts'),
     address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
     cells,
     lanes: whole('ORRERY_AGENT_LANES', LANES_DEFAULT)!,
@@ -76,6 +88,15 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
 const amount = Type.Optional(Type.Number({ minimum: 0 }));
 const word = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const diskSchema = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+    path: Type.String({ pattern: '^/', description: 'an absolute path' }),
+    size: Type.Optional(Type.Integer({ minimum: 1, description: 'MiB' })),
+    type: Type.Union([Type.Literal('PATH'), Type.Literal('MOUNT')]),
+  },
+  { additionalProperties: false },
+);
 const resourcesSchema = Type.Object(
   {
     cpus: amount,
@@ -85,6 +106,7 @@ const resourcesSchema = Type.Object(
       Type.Array(Type.Unsafe<readonly [number, number]>(Type.Array(port, { minItems: 2, maxItems: 2 }))),
     ),
     gpus: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+    disks: Type.Optional(Type.Array(diskSchema, { maxItems: 64 })),
     attributes: Type.Optional(Type.Record(Type.String(), Type.String())),
     region: word,
     zone: word,
@@ -101,6 +123,10 @@ function parseResources(text: string | undefined): GivenResources {
   const given = checked.value;
   const turned = given.ports?.find(([first, last]) => first > last);
   if (turned !== undefined) throw wrong(`has ports from ${turned[0]} to ${turned[1]}`);
+  for (const key of ['name', 'path'] as const) {
+    const twice = given.disks?.find((disk, at) => given.disks!.findIndex((other) => other[key] === disk[key]) < at);
+    if (twice !== undefined) throw wrong(`has two disks of the ${key} ${twice[key]}`);
+  }
   return given;
 }
 

@@ -2,11 +2,20 @@ import { taskId, type AgentId, type TaskTemplate } from '@orrery/contracts';
 import type { TaskLaunch } from '@orrery/runtimes';
 import type { LaunchRow } from './agent-state/agent-state.js';
 
+/** The agent, as its tasks see it. */
+export interface TaskPlace {
+  readonly id: AgentId;
+  readonly address: string;
+  readonly region?: string;
+  readonly zone?: string;
+}
+
 /** What a row of the checkpoint means to a runtime. */
 export function taskLaunchOf(
   row: LaunchRow,
   template: TaskTemplate,
-  agent: { readonly id: AgentId; readonly address: string },
+  agent: TaskPlace,
+  links: NonNullable<TaskLaunch['links']>,
 ): TaskLaunch {
   return {
     launch: row.launch.launch,
@@ -15,6 +24,7 @@ export function taskLaunchOf(
     cpusMilli: template.cpusMilli,
     memoryMib: template.memoryMib,
     volumes: row.launch.volumes,
+    links,
     configs: template.configs,
   };
 }
@@ -23,7 +33,7 @@ export function taskLaunchOf(
 export function taskEnvironment(
   { launch, kind }: LaunchRow,
   template: TaskTemplate,
-  agent: { readonly id: AgentId; readonly address: string },
+  agent: TaskPlace,
 ): Record<string, string> {
   const ports = Object.entries(launch.ports).flatMap(([name, port]) => [
     [portVariable(name), `${port}`],
@@ -42,6 +52,8 @@ export function taskEnvironment(
     ORRERY_INCARNATION: `${launch.incarnation}`,
     ORRERY_AGENT: agent.id,
     ORRERY_ADDRESS: agent.address,
+    ...(agent.region !== undefined && { ORRERY_REGION: agent.region }),
+    ...(agent.zone !== undefined && { ORRERY_ZONE: agent.zone }),
   };
 }
 

@@ -96,6 +96,13 @@ export interface Agent {
   /** Ranges, first and last. */
   readonly ports?: readonly (readonly [number, number])[];
   readonly tasks?: number;
+  readonly disks?: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly path: string;
+    readonly size: number;
+    readonly free: number;
+  }[];
 }
 
 export interface Role {
@@ -137,7 +144,11 @@ export interface Volume {
   readonly agent: string | null;
   readonly state: string;
   readonly name: string;
+  readonly type: string;
+  readonly disk: string | null;
   readonly size: number;
+  readonly shared?: boolean;
+  readonly users?: number;
   readonly service: string;
   readonly generation: number;
   readonly role: string;

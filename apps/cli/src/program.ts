@@ -3,6 +3,7 @@ import { callOf, type Surroundings, type Verb } from './call.js';
 import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
+import { addGuests } from './guest-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -40,6 +41,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
   addCatalog(program, add, { listing, output, changing, yes });
+  addGuests(program, add, { output, yes });
   addPast(program, add);
   addTools(program, add);
   return program;

@@ -11,6 +11,8 @@ import { HistoryStores } from './history-stores.js';
 import { HistoryWriter, PROJECTOR } from './history-writer.js';
 
 const STATUS_EVERY_MS = 2_000;
+/** Rows are gathered for longer than that anyway. */
+const READS_EVERY_MS = 50;
 
 /** The historian is its transport: there is nothing to inject. */
 @Module({})
@@ -21,7 +23,12 @@ const telemetry = new Telemetry(settings, process.env);
 telemetry.endOnBugs();
 const metrics = new HistorianMetrics(telemetry.registry);
 const { cells, cassandra: contactPoints, datacenter, keyspace } = settings;
-const log = new KafkajsLog({ brokers: settings.kafka, clientId: settings.instance, logger: telemetry.lines('kafka') });
+const log = new KafkajsLog({
+  brokers: settings.kafka,
+  clientId: settings.instance,
+  logger: telemetry.lines('kafka'),
+  restMs: READS_EVERY_MS,
+});
 const cassandra = cassandraOfOwner(settings, telemetry.lines('cassandra'));
 const history = new CassandraHistory({ contactPoints, datacenter, keyspace, logger: telemetry.lines('cassandra') });
 

@@ -110,11 +110,20 @@ function node(
     stopGraceMs: STOP_GRACE_MS,
     command: () => ({
       file: process.execPath,
-      args: ['--enable-source-maps', entryPoint(root, app), ...args],
+      args: [...nodeFlags(), entryPoint(root, app), ...args],
       cwd: root,
       env: { ...common, ...own },
     }),
   };
+}
+
+/**
+ * Young objects get 24 MiB in all instead of 48: what a process holds beyond its state is mostly that, and it is no faster with
+ * more. Source maps take 13 MiB a process and are for those who work on it.
+ */
+function nodeFlags(): readonly string[] {
+  const maps = process.env['ORRERY_SOURCE_MAPS'] === '1' ? ['--enable-source-maps'] : [];
+  return ['--max-semi-space-size=8', ...maps];
 }
 
 function range(count: number): number[] {

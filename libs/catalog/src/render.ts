@@ -30,7 +30,8 @@ export function renderService(definition: PackageDefinition, request: RenderRequ
   }
   const all = optionsOf(definition, options);
   if (!all.ok) return all;
-  const context = { ...all.value, resource, package: { name: manifest.name, version: manifest.version } };
+  const about = { resource, package: { name: manifest.name, version: manifest.version } };
+  const context = { ...withEntries(all.value), ...about };
   const parsed = parsedService(files['service.yaml.mustache']!, context);
   if (!parsed.ok) return parsed;
   const filled = withFiles(parsed.value, definition, context);
@@ -49,6 +50,19 @@ export function renderService(definition: PackageDefinition, request: RenderRequ
       remedy: remedy ?? 'other options',
     },
   };
+}
+
+/** Beside each object its entries, since mustache goes through lists only: `kafka` and `kafka@entries`, each with key and value. */
+function withEntries(options: Options): Options {
+  const both = Object.entries(options).flatMap(([name, value]): [string, unknown][] => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]];
+    const entries = Object.entries(value).map(([key, inner]) => ({ key, value: inner as unknown }));
+    return [
+      [name, withEntries(value as Options)],
+      [`${name}@entries`, entries],
+    ];
+  });
+  return Object.fromEntries(both);
 }
 
 /** Values are written as JSON, which is YAML: no option can break out of its place. */

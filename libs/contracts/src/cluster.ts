@@ -92,8 +92,19 @@ export interface TaskTemplate {
   readonly portEnv: Readonly<Record<string, string>>;
   readonly readinessCheck?: TaskCheck;
   readonly healthCheck?: TaskCheck;
+  /** Fetched before the start. */
+  readonly artifacts?: readonly TaskArtifact[];
   /** Files written before the start, below the sandbox; mustache over the environment. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
+}
+
+/** A file, an archive or a set of jars that a task needs, by its content; `dest` is below the sandbox. */
+export interface TaskArtifact {
+  readonly uri: string;
+  readonly sha256: string;
+  readonly dest: string;
+  readonly extract?: boolean;
+  readonly executable?: boolean;
 }
 
 export interface TaskCheck {

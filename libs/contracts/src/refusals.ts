@@ -58,6 +58,7 @@ export const refusalStatus = {
   'reservation-overlaps': 422,
   'reservation-in-use': 409,
   'volume-in-use': 409,
+  'volume-is-shared': 409,
 } as const;
 
 export type RefusalCode = keyof typeof refusalStatus;

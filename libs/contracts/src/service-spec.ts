@@ -59,11 +59,44 @@ export const VolumeSpec = Type.Object(
       maxLength: 255,
       description: 'below the sandbox',
     }),
-    type: Type.Optional(Type.Union([Type.Literal('ROOT'), Type.Literal('PATH'), Type.Literal('MOUNT')])),
-    size: mebibytes('size'),
+    type: Type.Optional(
+      Type.Union([Type.Literal('ROOT'), Type.Literal('PATH'), Type.Literal('MOUNT')], {
+        description: 'a part of the disk of the agent (default), a part of a disk of its own, or all of one',
+      }),
+    ),
+    size: mebibytes('size; MOUNT: at least'),
+    disk: Type.Optional(name('PATH, MOUNT: name of the disk; absent: any that fits')),
+    shared: Type.Optional(Type.Boolean({ description: 'one volume, mounted by all pods of the service that name it' })),
+    of: Type.Optional(name('service of the same role whose shared volume of this name it is')),
   },
   strict,
 );
+
+export const UriSpec = Type.Object(
+  {
+    uri: Type.String({
+      pattern: '^(https?://|file:///|mvn:[^:+/]+:[^:+/]+:[^:+/]+(\\+[^:+/]+:[^:+/]+:[^:+/]+)*$)',
+      maxLength: 2048,
+      description:
+        'http, https, file, or mvn:group:artifact:version with all that it needs at run time, several joined by +',
+    }),
+    sha256: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'of the file; with mvn: of what sha256sum * says of the jars',
+    }),
+    dest: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+        maxLength: 255,
+        description: 'below the sandbox; default: the last part of the uri, with mvn: lib',
+      }),
+    ),
+    extract: Type.Optional(Type.Boolean({ description: 'an archive: dest is a folder with what is in it' })),
+    executable: Type.Optional(Type.Boolean()),
+  },
+  { ...strict, description: 'fetched before the start, once a machine, and linked read-only into the sandbox' },
+);
+const uris = Type.Optional(Type.Array(UriSpec, { maxItems: 256 }));
 
 export const TaskSpec = Type.Object(
   {
@@ -90,6 +123,7 @@ export const TaskSpec = Type.Object(
         ),
       ),
     ),
+    uris,
     'readiness-check': Type.Optional(CheckSpec),
     'health-check': Type.Optional(CheckSpec),
     'kill-grace-period': Type.Optional(seconds(0, 86_400, 'from SIGTERM to SIGKILL')),
@@ -114,6 +148,7 @@ export const PodSpec = Type.Object(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
+    uris,
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
   strict,
@@ -193,6 +228,7 @@ export type PodSpec = Static<typeof PodSpec>;
 export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
+export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
 export type PackageRef = Static<typeof PackageRef>;
 export type PlanSpec = Static<typeof PlanSpec>;

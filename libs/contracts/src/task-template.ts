@@ -1,10 +1,11 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
-import type { TaskCheck, TaskTemplate } from './cluster.js';
+import type { TaskArtifact, TaskCheck, TaskTemplate } from './cluster.js';
 import { portNumbersOf } from './ports.js';
-import type { CheckSpec, TaskSpec } from './service-spec.js';
+import type { CheckSpec, PodSpec, TaskSpec, UriSpec } from './service-spec.js';
 
 /** How a task of a spec runs, in the form that launches carry. */
-export function taskTemplateOf(task: TaskSpec, image?: string): TaskTemplate {
+export function taskTemplateOf(task: TaskSpec, { image, uris = [] }: Partial<PodSpec> = {}): TaskTemplate {
+  const artifacts = [...uris, ...(task.uris ?? [])].map(artifactOf);
   const readiness = task['readiness-check'];
   const health = task['health-check'];
   return {
@@ -23,6 +24,7 @@ export function taskTemplateOf(task: TaskSpec, image?: string): TaskTemplate {
     ),
     ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
     ...(health === undefined ? {} : { healthCheck: checkOf(health) }),
+    ...(artifacts.length === 0 ? {} : { artifacts }),
     configs: Object.values(task.configs ?? {}).map(({ template, dest }) => ({ template, dest })),
   };
 }
@@ -30,6 +32,17 @@ export function taskTemplateOf(task: TaskSpec, image?: string): TaskTemplate {
 /** sha256 of the canonical template: first 16 hex digits. */
 export function templateDigestOf(template: TaskTemplate): string {
   return sha256(encodePlain(template as unknown as Plain)).slice(0, 16);
+}
+
+function artifactOf({ dest, ...artifact }: UriSpec): TaskArtifact {
+  return { ...artifact, dest: dest ?? placeOf(artifact.uri) };
+}
+
+/** Where it lies below the sandbox when nobody says. */
+export function placeOf(uri: string): string {
+  if (uri.startsWith('mvn:')) return 'lib';
+  const last = uri.replace(/[?#].*$/, '').replace(/\/+$/, '');
+  return last.slice(last.lastIndexOf('/') + 1);
 }
 
 function checkOf(check: CheckSpec): TaskCheck {

@@ -57,6 +57,7 @@ export type {
   VolumeRow,
 } from './allocation/state.js';
 export {
+  disksFreeOn,
   explainPending,
   grantOf,
   grantsOnAgent,

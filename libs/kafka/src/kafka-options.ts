@@ -14,6 +14,11 @@ export interface KafkaOptions {
   readonly sasl?: NonNullable<KafkaConfig['sasl']>;
   /** Takes what the client has to say; nothing is printed without it. */
   readonly logger?: KafkaLogger;
+  /**
+   * What is read at the end of a log is followed by so long a rest: for who is in no hurry, and has thousands of commits a minute
+   * come to it in fewer and larger answers.
+   */
+  readonly restMs?: number;
   /** Told when the brokers stop answering and when they answer again. */
   readonly onReachable?: (reachable: boolean, reason?: Error) => void;
 }

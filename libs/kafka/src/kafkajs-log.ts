@@ -32,7 +32,7 @@ export class KafkajsLog implements Log {
     const { signal } = this.#closing;
     this.#reading = new ClusterSession({ ...options, clientId: `${options.clientId}-reader` });
     this.#writing = new ClusterSession({ ...options, clientId: `${options.clientId}-writer` });
-    this.#fetcher = new PartitionFetcher(this.#reading, note);
+    this.#fetcher = new PartitionFetcher(this.#reading, note, options.restMs);
     this.#appender = new Appender(this.#writing, signal);
     this.#publisher = new Publisher(this.#writing, signal, note);
     this.#heldBack = new Map(

@@ -29,11 +29,13 @@ export class PartitionFetcher {
   readonly #polls = new Map<string, { wake: () => void }>();
   readonly #closing = new AbortController();
   readonly #note: (message: string, error: unknown) => void;
+  readonly #restMs: number;
   readonly #running = new Set<Promise<void>>();
 
-  constructor(session: ClusterSession, note: (message: string, error: unknown) => void) {
+  constructor(session: ClusterSession, note: (message: string, error: unknown) => void, restMs = 0) {
     this.#session = session;
     this.#note = note;
+    this.#restMs = restMs;
   }
 
   follow(
@@ -112,12 +114,17 @@ export class PartitionFetcher {
         const answers = await this.#fetch(nodeId, name, wanted);
         this.#handOut(wanted, answers);
         backoff.succeeded();
+        if (name === 'live' && answers.some(({ records }) => records.length > 0)) await this.#rest();
       } catch (error) {
         this.#note(`fetching from broker ${nodeId} failed`, error);
         this.#moved(wanted);
         await backoff.wait();
       }
     }
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#restMs > 0) await pause(this.#restMs, this.#closing.signal);
   }
 
   /** The order turns with every request: what is named first is served first when there is more than fits. */

@@ -40,6 +40,13 @@ function readStat(pid: number): ProcessStat | undefined {
   }
 }
 
+/** Of a process that lives. */
+export function identityOf(pid: number): ProcessIdentity {
+  const stat = readStat(pid);
+  if (stat === undefined) throw new Error(`process ${pid} has ended`);
+  return { pid, startTicks: stat.startTicks, bootId: bootId() };
+}
+
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }

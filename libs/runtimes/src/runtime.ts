@@ -57,8 +57,10 @@ export interface TaskLaunch {
   readonly cpusMilli: number;
   /** 0: no limit. */
   readonly memoryMib: number;
-  /** Folders that outlive the launch, linked into the sandbox at `path`. */
-  readonly volumes: readonly { readonly volume: string; readonly path: string }[];
+  /** Folders that outlive the launch, linked into the sandbox at `path`; `disk`: on that disk of its own. */
+  readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
+  /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */
+  readonly links?: readonly { readonly place: string; readonly path: string }[];
   /** Files written before the start: mustache over the environment. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
 }
@@ -76,8 +78,9 @@ export interface Running {
 
 export interface Ended {
   readonly state: 'ended';
-  /** `never-begun`: stopped before its process was made; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
-  readonly how: 'exited' | 'never-begun' | 'start-failed' | 'unknown';
+  /** `never-begun`: stopped before its process was made; `fetch-failed`: what it needs did not
+   * come; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
+  readonly how: 'exited' | 'never-begun' | 'fetch-failed' | 'start-failed' | 'unknown';
   readonly at: number;
   readonly pid?: number;
   readonly since?: number;

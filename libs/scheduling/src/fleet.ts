@@ -1,4 +1,5 @@
 import type { Amounts } from './amounts.js';
+import { DiskSet, type Disk } from './disk-set.js';
 import type { Machine, Node, Stock } from './node.js';
 import { NodeRankings } from './node-ranking.js';
 import { PortSet } from './port-set.js';
@@ -31,6 +32,8 @@ export class Fleet {
   pods = new Uint32Array(FIRST_SIZE);
   readonly portSets: PortSet[] = [];
   readonly gpuIds: (readonly string[])[] = [];
+  /** Disks of their own, by number, where a machine has some. */
+  readonly diskSets: (DiskSet | undefined)[] = [];
   /** Known machines, by number. */
   readonly nodes: (FleetNode | undefined)[] = [];
   /** Rises when other machines are open, or a machine is another one than before. */
@@ -126,6 +129,20 @@ export class Fleet {
     this.#note(number);
   }
 
+  /** A volume holds a part of a disk of its own, or all of it; or it does no longer. */
+  holdOnDisk(number: number, disk: string, sizeMib: number, isHeld: boolean): void {
+    this.#reach(number);
+    const disks = (this.diskSets[number] ??= new DiskSet());
+    if (isHeld) disks.hold(disk, sizeMib);
+    else disks.release(disk, sizeMib);
+    this.#note(number);
+  }
+
+  /** Somebody took from the disks, or gave back. */
+  disksChanged(number: number): void {
+    this.#note(number);
+  }
+
   /** So much of what is free there stays free for somebody else; below zero: no longer. */
   keep(number: number, { cpusMilli, memoryMib, diskMib, gpus }: Amounts): void {
     this.#reach(number);
@@ -189,6 +206,7 @@ export class Fleet {
       diskMib: this.diskMib[number] ?? 0,
       gpuIds: this.#gpusFree(number),
       ports: this.portSets[number]?.ranges ?? [],
+      ...(this.diskSets[number] === undefined ? {} : { disks: this.diskSets[number].free }),
     };
   }
 
@@ -216,18 +234,20 @@ export class Fleet {
       memoryMib += this.memoryMib[number]!;
       diskMib += this.diskMib[number]!;
       gpus += this.gpus[number]!;
+      for (const disk of this.diskSets[number]?.free ?? []) diskMib += disk.sizeMib;
     }
     return { cpusMilli, memoryMib, diskMib, gpus };
   }
 
   /** Holds more than it has. */
   isShort(number: number): boolean {
-    return this.cpusMilli[number]! < 0 || this.memoryMib[number]! < 0 || this.diskMib[number]! < 0;
+    if (this.cpusMilli[number]! < 0 || this.memoryMib[number]! < 0 || this.diskMib[number]! < 0) return true;
+    return this.diskSets[number]?.isShort ?? false;
   }
 
   clear(): void {
     for (const column of this.#columns()) column.fill(0);
-    for (const list of [this.portSets, this.gpuIds, this.nodes, this.#isOpen]) list.length = 0;
+    for (const list of [this.portSets, this.gpuIds, this.diskSets, this.nodes, this.#isOpen]) list.length = 0;
     this.#numbers.clear();
     this.rankings.clear();
     this.version += 1;
@@ -253,6 +273,7 @@ export class Fleet {
     this.diskMib[number]! += after.diskMib - before.diskMib;
     this.cpusInAll[number] = after.cpusMilli;
     this.memoryInAll[number] = after.memoryMib;
+    if (before.disks !== after.disks) (this.diskSets[number] ??= new DiskSet()).declare(after.disks ?? []);
     if (this.portSets[number] !== undefined && sameThings(before, after)) return;
     let { gpuIds } = after;
     this.portSets[number] = new PortSet(after.ports);
@@ -334,6 +355,10 @@ class FreeStock implements Stock {
 
   get gpuIds(): readonly string[] {
     return this.#fleet.gpuIds[this.#number]!;
+  }
+
+  get disks(): readonly Disk[] {
+    return this.#fleet.diskSets[this.#number]?.free ?? [];
   }
 
   get ports(): PortRanges {

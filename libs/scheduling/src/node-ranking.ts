@@ -3,6 +3,7 @@ import { isFieldRule, type Rule } from './constraints/constraint.js';
 import { fieldOf } from './constraints/field.js';
 import { effectOf, fieldsOf, flattened } from './constraints/rules.js';
 import type { Filter } from './filters/filter.js';
+import type { DiskNeed } from './disk-set.js';
 import type { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
 import { areSpecial } from './ports.js';
@@ -38,6 +39,7 @@ export class Suitability {
   /** By number; made anew when nodes change. */
   #liked: Float64Array | undefined;
   #likedAt = -1;
+  readonly #disks: readonly DiskNeed[];
 
   constructor(fleet: Fleet, { needs, policy, preferences }: Kind) {
     this.#fleet = fleet;
@@ -50,6 +52,7 @@ export class Suitability {
     this.#hasSpecialPorts = areSpecial(needs.ports);
     const { affinities } = preferences ?? NO_PREFERENCES;
     this.#liking = affinities.length === 0 ? undefined : likingOf(affinities);
+    this.#disks = needs.disks ?? [];
   }
 
   /** The score of a node on which one pod fits, all resources at once (Kubernetes' NodeResourcesFit); else `NO_FIT`. */
@@ -62,6 +65,7 @@ export class Suitability {
     const needs = this.#needs;
     if (fleet.gpus[number]! < needs.gpus || fleet.ports[number]! < needs.ports.length) return NO_FIT;
     if (this.#hasSpecialPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
+    if (this.#disks.length > 0 && fleet.diskSets[number]?.fits(this.#disks) !== true) return NO_FIT;
     const score = this.score.of(
       useAfter(
         cpusMilli - needs.cpusMilli,
@@ -84,7 +88,7 @@ export class Suitability {
 
   /** How many such pods fit on a node where one does, up to `countMax`. */
   count(number: number, countMax: number): number {
-    if (this.#hasSpecialPorts) return 1;
+    if (this.#hasSpecialPorts || this.#disks.length > 0) return 1;
     const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
     const fleet = this.#fleet;
     let count = countMax;
@@ -336,9 +340,10 @@ export class NodeRankings {
 const RANKINGS_MAX = 32;
 
 function keyOf({ needs, rules, policy, preferences }: Kind): string {
-  const { cpusMilli, memoryMib, diskMib, gpus, ports } = needs;
+  const { cpusMilli, memoryMib, diskMib, gpus, ports, disks } = needs;
   let key = `${policy} ${cpusMilli} ${memoryMib} ${diskMib} ${gpus} ${ports.length}`;
   if (areSpecial(ports)) for (const { port, ranges, next } of ports) key += JSON.stringify([port, ranges, next]);
+  if (disks !== undefined && disks.length > 0) key += JSON.stringify(disks);
   for (const rule of flattened(rules)) {
     const effect = effectOf([rule]);
     if (effect === 'fixed' || effect === 'balancing') key += JSON.stringify(rule);

@@ -1,4 +1,5 @@
 import type { Amounts } from './amounts.js';
+import type { Disk, DiskNeed } from './disk-set.js';
 import { normalisePorts, type PortNeed, type PortRanges } from './ports.js';
 
 /** What a machine has, or has left. Amounts left may be negative on a machine that came back smaller. */
@@ -9,6 +10,8 @@ export interface Stock {
   /** In code-unit order. */
   readonly gpuIds: readonly string[];
   readonly ports: PortRanges;
+  /** Disks of their own, beside the one that is counted in `diskMib`. */
+  readonly disks?: readonly Disk[];
 }
 
 /** What a machine is, whatever runs there. */
@@ -25,13 +28,15 @@ export interface Node extends Machine {
   readonly free: Stock;
 }
 
-/** What one pod needs of one node; disk includes its volumes. */
+/** What one pod needs of one node; `diskMib` includes its volumes that are not on disks of their own. */
 export interface Needs extends Amounts {
   readonly ports: readonly PortNeed[];
+  /** Volumes that take disks of their own. */
+  readonly disks?: readonly DiskNeed[];
 }
 
 /** A stock as declared by a machine, in the form that decisions use: ranges merged, devices in order, none twice. */
-export function stockOf(declared: Stock): Stock {
+export function stockOf(declared: Stock): Omit<Stock, 'disks'> {
   return {
     cpusMilli: declared.cpusMilli,
     memoryMib: declared.memoryMib,

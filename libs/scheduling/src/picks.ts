@@ -6,6 +6,8 @@ export class Picks {
   readonly ports: number[] = [];
   /** Pod by pod, where devices are asked for. */
   readonly gpuIds: (readonly string[])[] = [];
+  /** Pod by pod, names of the disks that were taken for its volumes, where some are asked for. */
+  readonly disks: (readonly string[])[] = [];
   /** Pods in all. */
   count = 0;
 
@@ -20,6 +22,7 @@ export class Picks {
     for (const count of other.counts) this.counts.push(count);
     for (const port of other.ports) this.ports.push(port);
     for (const ids of other.gpuIds) this.gpuIds.push(ids);
+    for (const names of other.disks) this.disks.push(names);
     this.count += other.count;
   }
 }
@@ -31,6 +34,7 @@ export interface Runs {
   /** One column a port of the needs. */
   readonly ports: readonly (readonly number[])[];
   readonly gpuIds: readonly (readonly string[])[];
+  readonly disks: readonly (readonly string[])[];
 }
 
 /** The same places, so that each node stands in one run and numbers ascend. */
@@ -41,6 +45,7 @@ export function runsOf(picks: Picks, portsEach: number): Runs {
   const counts: number[] = [];
   const ports: number[][] = Array.from({ length: portsEach }, () => []);
   const gpuIds: (readonly string[])[] = [];
+  const disks: (readonly string[])[] = [];
   for (const pick of order) {
     const number = picks.numbers[pick]!;
     const count = picks.counts[pick]!;
@@ -53,9 +58,10 @@ export function runsOf(picks: Picks, portsEach: number): Runs {
     for (let pod = from; pod < from + count; pod += 1) {
       for (let port = 0; port < portsEach; port += 1) ports[port]!.push(picks.ports[pod * portsEach + port]!);
       if (picks.gpuIds.length > 0) gpuIds.push(picks.gpuIds[pod]!);
+      if (picks.disks.length > 0) disks.push(picks.disks[pod]!);
     }
   }
-  return { numbers, counts, ports, gpuIds };
+  return { numbers, counts, ports, gpuIds, disks };
 }
 
 /** Positions of the numbers in ascending order, equal ones as they stand. */

@@ -264,6 +264,7 @@ describe('placing a set', () => {
         [81, 83, 85, 81, 83],
       ],
       gpuIds: [],
+      disks: [],
     });
   });
 });

@@ -3,6 +3,7 @@ import type { Balancing, Constraint } from './constraints/constraint.js';
 import { avoidFilter } from './filters/avoid.js';
 import { enoughCpus, enoughDisk, enoughGpus, enoughMemory } from './filters/amount.js';
 import type { Filter } from './filters/filter.js';
+import { freeDisks } from './filters/free-disks.js';
 import { freePorts } from './filters/free-ports.js';
 import type { Fleet } from './fleet.js';
 import { boostOf, Lanes } from './lanes.js';
@@ -125,6 +126,7 @@ function filtersOf(
   if (needs.cpusMilli > 0) filters.push(enoughCpus(needs.cpusMilli));
   if (needs.memoryMib > 0) filters.push(enoughMemory(needs.memoryMib));
   if (needs.diskMib > 0) filters.push(enoughDisk(needs.diskMib));
+  if (needs.disks !== undefined && needs.disks.length > 0) filters.push(freeDisks(needs.disks));
   if (needs.gpus > 0) filters.push(enoughGpus(needs.gpus));
   if (needs.ports.length > 0) filters.push(freePorts(needs.ports));
   return filters;
@@ -145,6 +147,7 @@ class Search {
   readonly #gpusBefore: (readonly string[])[] = [];
   readonly #fleet: Fleet;
   readonly #needs: Needs;
+  readonly #disks: NonNullable<Needs['disks']>;
   readonly #suitability: Suitability;
   readonly #bounds: Bounds;
   readonly #fillsUp: boolean;
@@ -152,6 +155,7 @@ class Search {
   constructor(fleet: Fleet, { needs }: Wish, suitability: Suitability, bounds: Bounds) {
     this.#fleet = fleet;
     this.#needs = needs;
+    this.#disks = needs.disks ?? [];
     this.#suitability = suitability;
     this.#bounds = bounds;
     this.#fillsUp =
@@ -210,6 +214,7 @@ class Search {
         fleet.portsChanged(number);
       }
       if (needs.gpus > 0) fleet.putGpus(number, this.#gpusBefore[pick]!);
+      if (this.#disks.length > 0) this.#releaseDisks(number, this.picks.disks[pick]!);
     }
   }
 
@@ -224,6 +229,7 @@ class Search {
       fleet.portsChanged(number);
     }
     if (needs.gpus > 0) this.#takeGpus(number, count);
+    if (this.#disks.length > 0) this.#takeDisks(number, count);
     const node = fleet.nodes[number]!;
     const { narrowing, balancing, spreading } = this.#bounds;
     for (const constraint of narrowing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
@@ -237,6 +243,19 @@ class Search {
     this.#gpusBefore.push(ids);
     for (let pod = 0; pod < count; pod += 1) this.picks.gpuIds.push(ids.slice(pod * gpus, (pod + 1) * gpus));
     this.#fleet.putGpus(number, ids.slice(count * gpus));
+  }
+
+  /** Pods whose volumes need disks of their own are placed one by one. */
+  #takeDisks(number: number, count: number): void {
+    const disks = this.#fleet.diskSets[number]!;
+    for (let pod = 0; pod < count; pod += 1) this.picks.disks.push(disks.take(this.#disks));
+    this.#fleet.disksChanged(number);
+  }
+
+  #releaseDisks(number: number, names: readonly string[]): void {
+    const disks = this.#fleet.diskSets[number]!;
+    for (const [at, name] of names.entries()) disks.release(name, this.#disks[at]!.sizeMib);
+    this.#fleet.disksChanged(number);
   }
 
   #excludes(number: number): boolean {

@@ -7,6 +7,7 @@ import { drawCurves } from './picture.js';
 import type { BenchmarkResult } from './report.js';
 import { SimulatedCluster } from './simulated-cluster.js';
 import { round } from './statistics.js';
+import { turnFigures } from './turns.js';
 
 const AGENTS = 2000;
 const TASKS = 200_000;
@@ -30,7 +31,7 @@ export async function churn(options: BenchmarkOptions): Promise<BenchmarkResult>
     await allRun(cluster, standing * TASKS_PER_SERVICE);
     const restingMib = cluster.resident();
     const marks = await markJournals(cluster.log);
-    const costs = cluster.costs();
+    const costs = await cluster.costs();
     const beganMs = Date.now();
     const wanted = await comeAndGo(clients, names, minutes, options);
     const sentMs = Date.now();
@@ -40,13 +41,14 @@ export async function churn(options: BenchmarkOptions): Promise<BenchmarkResult>
       what: 'everything is started and stopped',
     });
     const behindMs = Date.now() - sentMs;
-    const spent = costs.read();
+    const spent = await costs.read();
     const run = await readRun(cluster.log, marks);
     await clients.close();
     drawCurves(options.out, 'churn', `churn: ${PER_SECOND} starts and stops/s at ${tasks} running`, [
       { label: 'started', points: run.running.outline(beganMs) },
       { label: 'stopped', points: run.ended.outline(beganMs) },
     ]);
+    const turns = turnFigures(spent.turns);
     const lastsS = (sentMs - beganMs) / 1000;
     return {
       name: 'churn',
@@ -64,8 +66,10 @@ export async function churn(options: BenchmarkOptions): Promise<BenchmarkResult>
         ),
         rss_mib: Object.fromEntries(Object.entries(spent.processes).map(([name, { rssMib }]) => [name, rssMib])),
         resting_rss_mib: restingMib,
+        ...turns.metrics,
       },
       spread: {},
+      beyond: turns.beyond,
     };
   } finally {
     await cluster.stop();

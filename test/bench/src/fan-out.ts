@@ -39,7 +39,7 @@ export async function fanOut(options: BenchmarkOptions): Promise<BenchmarkResult
       );
     }
     const clients = await Clients.connect(cluster.brokers, 1);
-    const costs = cluster.costs();
+    const costs = await cluster.costs();
     const services = Math.max(1, Math.round(tasks / TASKS_PER_SERVICE));
     await clients.send(
       Array.from({ length: services }, (_, index) =>
@@ -54,7 +54,7 @@ export async function fanOut(options: BenchmarkOptions): Promise<BenchmarkResult
       const messages = await cluster.log.read(lane, marks[partition]!, high);
       written += messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     }
-    const spent = costs.read();
+    const spent = await costs.read();
     return {
       name: 'fan-out',
       durability,

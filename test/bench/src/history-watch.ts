@@ -1,15 +1,21 @@
+import { CassandraHistory } from '@orrery/cassandra';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
 const EVERY_MS = 100;
+/** Under which the historian keeps how far it has written. */
+const PROJECTOR = 'historian';
 
-/** Looks ten times a second up to which commit of the cluster journal the history in Cassandra is complete. */
+/** Asks Cassandra ten times a second up to which commit of the cluster journal the history is written. */
 export class HistoryWatch {
   readonly #seen: { readonly ms: number; readonly seq: number }[] = [];
+  readonly #history: CassandraHistory;
   readonly #running: Promise<void>;
   #stopped = false;
 
-  constructor(cluster: SimulatedCluster) {
-    this.#running = this.#run(cluster);
+  constructor({ cluster }: SimulatedCluster) {
+    const { cassandra, datacenter, keyspace } = cluster.endpoints;
+    this.#history = new CassandraHistory({ contactPoints: cassandra, datacenter, keyspace });
+    this.#running = this.#run();
   }
 
   get seq(): number {
@@ -26,12 +32,13 @@ export class HistoryWatch {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    await this.#history.close();
   }
 
-  async #run(cluster: SimulatedCluster): Promise<void> {
+  async #run(): Promise<void> {
     while (!this.#stopped) {
-      const metrics = await cluster.metrics('historian-0', 'orrery_historian_seq');
-      const seq = Object.entries(metrics).find(([labels]) => labels.includes('cluster'))?.[1] ?? 0;
+      const positions = await this.#history.positions(PROJECTOR);
+      const seq = positions.find(({ journal }) => journal === 'cluster/0')?.seq ?? 0;
       if (seq !== this.seq) this.#seen.push({ ms: Date.now(), seq });
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }

@@ -6,6 +6,7 @@ import { profilesOf, type BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
 import { SimulatedCluster, threadSeconds } from './simulated-cluster.js';
 import { percentile, round } from './statistics.js';
+import { turnFigures } from './turns.js';
 
 const AGENTS = 1000;
 const CLIENTS = 16;
@@ -24,14 +25,15 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
     const clients = await Clients.connect(cluster.brokers, CLIENTS);
     if (!options.cold) await burst(cluster, clients, 'warm', WARM_UP, options);
     const rates: Record<string, number> = {};
-    const costs = cluster.costs();
+    const costs = await cluster.costs();
     for (const count of bursts) {
       const tookMs = await burst(cluster, clients, `burst${count}`, count, options);
       rates[`services_per_s_${count}`] = round((count / tookMs) * 1000);
     }
     const starts = await steady(cluster, clients, options);
     await clients.close();
-    const spent = costs.read();
+    const spent = await costs.read();
+    const turns = turnFigures(spent.turns);
     return {
       name: 'jobs',
       durability,
@@ -54,8 +56,10 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
           Object.entries(spent.processes).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds)]),
         ),
         ...threadSeconds(spent.threads),
+        ...turns.metrics,
       },
       spread: {},
+      beyond: turns.beyond,
     };
   } finally {
     await cluster.stop();

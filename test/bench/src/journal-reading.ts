@@ -69,6 +69,14 @@ export async function markJournals(log: KafkajsLog): Promise<Marks> {
   return { cluster: await high('cluster'), allocation: await high('allocation'), services: await high('services') };
 }
 
+/** Of the last record that a journal has now. */
+export async function lastSeqOf(log: KafkajsLog, domain: DomainName): Promise<number> {
+  const source = { topic: journalTopic(domain), partition: 0 };
+  const { high } = await log.bounds(source);
+  const [last] = await log.read(source, high - 1, high);
+  return (JSON.parse(Buffer.from(last!.value!).toString('utf8')) as JournalRecord).seq;
+}
+
 export async function readRun(log: KafkajsLog, marks: Marks): Promise<Run> {
   const empty = (): JournalVolume => ({ commits: 0, events: 0, bytes: 0 });
   const volumes = { cluster: empty(), allocation: empty(), services: empty() };

@@ -2,13 +2,14 @@ import { journalTopic } from '@orrery/contracts';
 import { eventually } from '@orrery/testing';
 import { Clients, type OutgoingCommand } from './clients.js';
 import { HistoryWatch } from './history-watch.js';
-import { markJournals, readRun, type Run } from './journal-reading.js';
+import { lastSeqOf, markJournals, readRun, type Run } from './journal-reading.js';
 import { profilesOf, type BenchmarkOptions } from './options.js';
 import { drawCurves } from './picture.js';
-import type { Cost } from './process-costs.js';
+import { ProcessCosts, type Cost } from './process-costs.js';
 import type { BenchmarkResult } from './report.js';
 import { SimulatedCluster, threadSeconds, type Costs } from './simulated-cluster.js';
 import { round } from './statistics.js';
+import { turnFigures } from './turns.js';
 
 export interface ManyTasks {
   readonly name: string;
@@ -24,8 +25,10 @@ export interface ManyTasks {
 /** Small enough that the mix of machines is about half full. */
 const CPUS = 0.05;
 const MEMORY_MIB = 64;
-const WARM_UP_SERVICES = 20;
-const WARM_UP_SHARE = 0.02;
+const HISTORY = /^(historian|cassandra)/;
+const WARM_UP_SERVICES = 100;
+/** As much as it takes until compilers have seen what is hot. */
+const WARM_UP_SHARE = 0.1;
 const DEPLOYED_WITHIN_MS = 600_000;
 export const durability = 'one broker, acks=all, no fsync per write; Cassandra commit log periodic';
 
@@ -35,7 +38,7 @@ export const durability = 'one broker, acks=all, no fsync per write; Cassandra c
  */
 export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { agents, clients: clientCount, tasks } = plan;
-  const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.1), ...profilesOf(options) });
+  const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.2), ...profilesOf(options) });
   try {
     const clients = await Clients.connect(cluster.brokers, clientCount);
     const emptyMib = cluster.resident();
@@ -61,11 +64,12 @@ export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Pro
         roles: plan.roles,
         policy: options.policy,
         distinctPorts: String(options.distinctPorts),
-        warm: String(!options.cold),
+        warmUpTasks: options.cold ? 0 : warmUpTasks(plan) * WARM_UP_SERVICES,
         startDelays: '0.1-1 s, uniform, drawn a task',
       },
       metrics: { tasks, agents, ...figuresOf(measured, tasks), empty_rss_mib: emptyMib },
       spread: {},
+      beyond: turnFigures(measured.costs.turns).beyond,
     };
   } finally {
     await cluster.stop();
@@ -77,6 +81,8 @@ interface Measured {
   readonly run: Run;
   readonly historyMs: number;
   readonly costs: Costs;
+  /** Until the history was complete. */
+  readonly historyCosts: Readonly<Record<string, Cost>>;
   readonly reports: number;
   readonly reportBytes: number;
 }
@@ -91,7 +97,8 @@ async function deploy(
   const marks = await markJournals(cluster.log);
   const before = await cluster.fleet();
   const history = new HistoryWatch(cluster);
-  const costs = cluster.costs();
+  const writing = new ProcessCosts(cluster.processes.filter(({ name }) => HISTORY.test(name)));
+  const costs = await cluster.costs();
   const commands = Array.from({ length: plan.services }, (_, index) =>
     applyService(`${plan.name}-${index}`, tasksOf(index, plan), roleOf(index, plan), options),
   );
@@ -99,22 +106,22 @@ async function deploy(
   await clients.send(commands);
   progress(`${commands.length} commands are sent`);
   await allRun(cluster, before['begun']! + tasks);
-  const spent = costs.read();
-  progress('all run; reading the journals');
-  const { high } = await cluster.log.bounds({ topic: journalTopic('cluster'), partition: 0 });
+  const spent = await costs.read();
+  progress('all run; waiting for the history');
+  // The journals are read when the history is complete: to read them takes a processor, too.
+  const end = await lastSeqOf(cluster.log, 'cluster');
+  await eventually(() => history.seq >= end, { withinMs: DEPLOYED_WITHIN_MS, what: `the history has commit ${end}` });
+  const written = writing.read();
+  await history.stop();
   const run = await readRun(cluster.log, marks);
   const lastSeq = run.seqOfRunning(tasks);
-  await eventually(() => history.seq >= lastSeq, {
-    withinMs: DEPLOYED_WITHIN_MS,
-    what: `the history has the last RUNNING (commit ${lastSeq}, offsets up to ${high})`,
-  });
-  await history.stop();
   const after = await cluster.fleet();
   return {
     beganMs,
     run,
     historyMs: history.completeAt(lastSeq),
     costs: spent,
+    historyCosts: written,
     reports: after['reports']! - before['reports']!,
     reportBytes: after['report_bytes']! - before['report_bytes']!,
   };
@@ -146,7 +153,7 @@ async function warmUp(
   plan: ManyTasks,
   options: BenchmarkOptions,
 ): Promise<void> {
-  const share = Math.ceil((plan.tasks * WARM_UP_SHARE) / WARM_UP_SERVICES);
+  const share = warmUpTasks(plan);
   const names = Array.from({ length: WARM_UP_SERVICES }, (_, index) => `warm-${index}`);
   await clients.send(names.map((name) => applyService(name, share, '*', options)));
   await allRun(cluster, WARM_UP_SERVICES * share);
@@ -156,6 +163,11 @@ async function warmUp(
     everyMs: 250,
     what: 'the services of the warm-up are removed',
   });
+}
+
+/** Of each of its services. */
+function warmUpTasks({ tasks }: ManyTasks): number {
+  return Math.ceil((tasks * WARM_UP_SHARE) / WARM_UP_SERVICES);
 }
 
 /** What takes minutes says where it is. */
@@ -217,8 +229,12 @@ function figuresOf(measured: Measured, tasks: number): BenchmarkResult['metrics'
     report_bytes_per_task: round(measured.reportBytes / tasks),
     ...(Object.fromEntries(journals) as Record<string, number>),
     cpu_s: byProcess(({ cpuSeconds }) => cpuSeconds),
+    history_cpu_s: Object.fromEntries(
+      Object.entries(measured.historyCosts).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds)]),
+    ),
     ...threadSeconds(costs.threads),
     rss_mib: byProcess(({ rssMib }) => rssMib),
+    ...turnFigures(costs.turns).metrics,
     rss_owners_and_readers_mib: Object.entries(costs.processes)
       .filter(([name]) => /^(master|allocator|service-manager|historian|gateway)-/.test(name))
       .reduce((sum, [, { rssMib }]) => sum + rssMib, 0),

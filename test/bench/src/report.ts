@@ -13,6 +13,8 @@ export interface BenchmarkResult {
   readonly metrics: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
   /** Of the runs that the medians were taken from. */
   readonly spread: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  /** Limits that hold whatever is measured, and did not. */
+  readonly beyond?: readonly string[];
   /** What the figures were taken from, where single ones are worth a look. */
   readonly samples?: readonly object[];
 }
@@ -25,7 +27,7 @@ export function writeReport(result: BenchmarkResult, folder: string): string {
   return file;
 }
 
-export function printReport({ name, durability, settings, metrics, spread }: BenchmarkResult): void {
+export function printReport({ name, durability, settings, metrics, spread, beyond = [] }: BenchmarkResult): void {
   const rows = Object.entries(metrics).flatMap(([metric, value]) =>
     typeof value === 'number'
       ? [[metric, String(value), spread[metric] === undefined ? '' : `${spread[metric].min} … ${spread[metric].max}`]]
@@ -41,6 +43,7 @@ export function printReport({ name, durability, settings, metrics, spread }: Ben
   for (const [metric, value, range] of rows) {
     console.log(`  ${metric!.padEnd(widths[0]!)}  ${value!.padStart(widths[1]!)}  ${range!}`.trimEnd());
   }
+  for (const each of beyond) console.log(`  BEYOND THE LIMIT  ${each}`);
 }
 
 function commit(): string {

@@ -5,6 +5,7 @@ import { KafkajsLog } from '@orrery/kafka';
 import { eventually, RealCluster } from '@orrery/testing';
 import { ProcessCosts, residentMib, type Cost } from './process-costs.js';
 import { round } from './statistics.js';
+import { TURN_BUCKETS, turnsBetween, type TurnCounts, type Turns } from './turns.js';
 
 export interface SimulatedClusterOptions {
   readonly agents: number;
@@ -19,11 +20,13 @@ export interface SimulatedClusterOptions {
 const REGISTERED_WITHIN_MS = 120_000;
 
 const JVMS = /^(kafka|cassandra)/;
+const OWNERS = /^(master|allocator|service-manager)-/;
 
 export interface Costs {
   readonly processes: Readonly<Record<string, Cost>>;
-  /** Seconds by kind of thread when profiles are taken. */
+  /** Seconds by kind of thread, when profiles are taken. */
   readonly threads: Readonly<Record<string, number>>;
+  readonly turns: Turns;
 }
 
 /** The whole product with a simulated fleet, and what a benchmark asks of it. */
@@ -79,16 +82,23 @@ export class SimulatedCluster {
   }
 
   /** Counts, and takes profiles where they are wanted, until `read`. */
-  costs(): { read(): Costs } {
+  async costs(): Promise<{ read(): Promise<Costs> }> {
+    const turns = await this.#turnsOfOwners();
     const costs = new ProcessCosts(this.processes);
     this.#turnProfilers();
     return {
-      read: () => {
+      read: async () => {
         const spent = { processes: costs.read(), threads: this.#profiled ? costs.readThreads() : {} };
         this.#turnProfilers();
-        return spent;
+        return { ...spent, turns: turnsBetween(turns, await this.#turnsOfOwners()) };
       },
     };
+  }
+
+  async #turnsOfOwners(): Promise<TurnCounts> {
+    const owners = this.#cluster.endpoints.processes.filter(({ name }) => OWNERS.test(name));
+    const counts = owners.map(async ({ name }) => [name, await this.metrics(name, TURN_BUCKETS)] as const);
+    return Object.fromEntries(await Promise.all(counts));
   }
 
   #turnProfilers(): void {

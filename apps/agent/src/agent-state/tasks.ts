@@ -66,6 +66,7 @@ function verdict(row: LaunchRow, seen: Ended): { readonly state: TerminalState; 
   });
   if (kill?.cause === 'health-check') return say('FAILED', 'health-check');
   if (kill !== undefined) return say('KILLED', seen.how === 'never-begun' ? 'never-started' : kill.cause);
+  if (seen.how === 'fetch-failed') return say('ERROR', 'fetch-failed');
   if (seen.how === 'never-begun' || seen.how === 'start-failed') return say('ERROR', 'start-failed');
   if (seen.how === 'unknown') return say('FAILED', 'exit-unknown');
   if (seen.code === 0) return say('FINISHED', 'exit-code');

@@ -36,7 +36,7 @@ export async function show(call: Call): Promise<void> {
   await showObject<Agent>(call, path`/v1/agents/${id}`, { name: agents.name, people: agentText });
 }
 
-function agentText({ resources, used, ports, ...agent }: Agent): string {
+function agentText({ resources, used, ports, disks, ...agent }: Agent): string {
   const amounts = Object.fromEntries(
     (['cpus', 'memory', 'disk', 'gpus'] as const).map((name) => {
       const unit = name === 'memory' || name === 'disk' ? ' MiB' : '';
@@ -44,7 +44,15 @@ function agentText({ resources, used, ports, ...agent }: Agent): string {
     }),
   );
   const ranges = ports?.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
-  return fields({ ...agent, resources: amounts, ports: ranges });
+  const shownDisks = disks?.map(
+    ({ name, type, path: place, size, free }) => `${name} ${type} ${place}: ${free} of ${size} MiB free`,
+  );
+  return fields({
+    ...agent,
+    resources: amounts,
+    ports: ranges,
+    ...(shownDisks === undefined ? {} : { disks: shownDisks.join('; ') }),
+  });
 }
 
 export async function drain(call: Call): Promise<void> {

@@ -12,7 +12,10 @@ const volumes: Listing<Volume> = {
     { title: 'SERVICE', cell: (volume) => volume.service },
     { title: 'POD', cell: (volume) => volume.pod },
     { title: 'NAME', cell: (volume) => volume.name },
+    { title: 'TYPE', cell: (volume) => volume.type },
+    { title: 'DISK', cell: (volume) => volume.disk, unlessNone: (volume) => volume.disk !== null },
     { title: 'SIZE', cell: (volume) => volume.size, right: true },
+    { title: 'USERS', cell: ({ users }) => users, right: true, unlessNone: ({ shared }) => shared === true },
     {
       title: 'ADOPTER',
       cell: ({ adopter }) => (adopter === undefined ? undefined : `${adopter.service} ${adopter.pod}`),

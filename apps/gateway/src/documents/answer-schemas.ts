@@ -110,7 +110,11 @@ export const volume = Type.Object({
   agent: Type.Union([text, Type.Null()]),
   state: oneOf('held', 'destroying', 'detached', 'lost'),
   name: text,
+  type: oneOf('ROOT', 'PATH', 'MOUNT'),
+  disk: Type.Union([text, Type.Null()], { description: 'the disk of its own that it is on' }),
   size: count,
+  shared: optional(Type.Boolean()),
+  users: optional(Type.Integer({ description: 'pods that mount a shared one now' })),
   service: text,
   generation: count,
   role: text,
@@ -128,6 +132,9 @@ export const agent = Type.Object({
   used: amounts,
   attributes: Type.Record(text, text),
   domain: Type.Object({ region: text, zone: text }),
+  disks: optional(
+    Type.Array(Type.Object({ name: text, type: oneOf('PATH', 'MOUNT'), path: text, size: count, free: count })),
+  ),
 });
 
 export const service = Type.Object({

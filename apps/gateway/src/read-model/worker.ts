@@ -22,11 +22,13 @@ export interface WorkerTask {
 }
 
 const STATUS_EVERY_MS = 500;
+/** Who waits to read what he wrote waits so much longer, and each commit is no request of its own. */
+const READS_EVERY_MS = 10;
 
 const { role, process: settings } = workerData as WorkerTask;
 const cassandra = { contactPoints: settings.cassandra, datacenter: settings.datacenter, keyspace: settings.keyspace };
 const ports = {
-  log: new KafkajsLog({ brokers: settings.kafka, clientId: `${settings.instance}-${role}` }),
+  log: new KafkajsLog({ brokers: settings.kafka, clientId: `${settings.instance}-${role}`, restMs: READS_EVERY_MS }),
   snapshots: new CassandraSnapshots(cassandra),
   registry: new CassandraRegistry(cassandra),
   clock: systemClock,

@@ -69,6 +69,7 @@ function reopened({ id, number, epoch, hostname, capacity, attributes, faultDoma
     diskMib: capacity.diskMib,
     gpuIds: [...capacity.gpuIds],
     ports: capacity.ports.map(([from, to]) => [from, to]),
+    ...(capacity.disks === undefined ? {} : { disks: [...capacity.disks] }),
   };
   return {
     type: 'AgentOpened',

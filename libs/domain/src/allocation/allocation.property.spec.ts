@@ -11,6 +11,7 @@ import {
   type AllocationEvent,
   type ClusterEvent,
   type Constraint,
+  type Disk,
   type GrantId,
   type PlacementRequest,
   type RequestId,
@@ -18,6 +19,7 @@ import {
   type ServiceName,
   type ServicesEvent,
   type VolumeId,
+  type VolumeNeed,
 } from '@orrery/contracts';
 import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -203,10 +205,19 @@ class World {
         diskMib: 1000 * random.below(9),
         gpuIds: ['g0', 'g1', 'g2'].slice(random.below(4)),
         ports,
+        ...(random.chance(0.7) ? { disks: this.#disks() } : {}),
       },
       attributes: random.chance(0.7) ? { rack: random.pick(['1', '2', '3']) } : {},
       faultDomain: { region: 'r', zone: random.pick(['z1', 'z2']) },
     };
+  }
+
+  #disks(): Disk[] {
+    const random = this.#random;
+    return ['d1', 'd2', 'd3'].slice(random.below(3)).map((name) => ({
+      ...{ name, path: `/${name}`, sizeMib: 500 * (1 + random.below(4)) },
+      type: random.pick(['PATH', 'MOUNT'] as const),
+    }));
   }
 
   #asked(): ServicesEvent {
@@ -227,7 +238,7 @@ class World {
         diskMib: 500 * random.below(3),
         gpus: random.chance(0.2) ? 1 : 0,
         ports: random.chance(0.3) ? [{ name: 't.p', port: random.pick([0, 0, 8001]) }] : [],
-        volumes: random.chance(0.3) ? [{ name: 'v', path: 'v', type: 'ROOT', sizeMib: 700 }] : [],
+        volumes: random.chance(0.4) ? this.#volumes() : [],
       },
       constraints: random.chance(0.4) ? [random.pick(constraints)] : [],
       policy: random.pick(['pack', 'spread']),
@@ -237,6 +248,17 @@ class World {
       ...(random.chance(0.2) ? { gang: true } : {}),
     };
     return { type: 'PlacementRequested', data };
+  }
+
+  #volumes(): VolumeNeed[] {
+    const random = this.#random;
+    const own = { name: 'v', path: 'v', type: random.pick(['ROOT', 'ROOT', 'PATH', 'MOUNT'] as const), sizeMib: 700 };
+    const named = own.type !== 'ROOT' && random.chance(0.3) ? { disk: random.pick(['d1', 'd2', 'd3']) } : {};
+    const shared: VolumeNeed = {
+      ...{ name: 's', path: 's', type: random.pick(['ROOT', 'PATH'] as const), sizeMib: 300, shared: true },
+      ...(random.chance(0.3) ? { of: random.pick(['x', 'y']) } : {}),
+    };
+    return random.pick([[{ ...own, ...named }], [shared], [{ ...own, ...named }, shared]]);
   }
 
   #some<Key extends string>(keys: Iterable<Key>): Key[] {

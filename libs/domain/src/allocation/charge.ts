@@ -4,11 +4,14 @@ import type { LotPart } from './lots.js';
 import { positionsOf } from './ranges.js';
 import type { AllocationState } from './state.js';
 
-/** What the role is charged for these grants: their needs and the volumes that are still there. */
+/** What the role is charged for these grants: their needs and the volumes of their own that are still there. */
 export function chargeOf(state: AllocationState, part: LotPart): Amounts {
   const { cpusMilli, memoryMib, diskMib, gpus } = times(part.lot.needs, countIn(part.ordinals));
   let volumesMib = 0;
-  for (const id of volumesOf(part)) volumesMib += state.volumes.get(id)?.sizeMib ?? 0;
+  for (const id of volumesOf(part)) {
+    const volume = state.volumes.get(id);
+    if (volume?.users === undefined) volumesMib += volume?.sizeMib ?? 0;
+  }
   return { cpusMilli, memoryMib, diskMib: diskMib + volumesMib, gpus };
 }
 

@@ -23,12 +23,12 @@ import {
   type Found,
   type Wish,
 } from '@orrery/scheduling';
+import { whereItsVolumeIs, type AdoptingRow } from './adoption.js';
 import { evolve } from './evolve.js';
 import { isOpen } from './reasons.js';
 import { numbersAt } from './ranges.js';
 import { Round, type Look } from './round.js';
 import type { AllocationState } from './state.js';
-import { whereItsVolumeIs, type AdoptingRow } from './volumes.js';
 
 /** How the place of one pod was chosen, at the moment at which it was its turn. */
 export interface Choice {
@@ -152,7 +152,7 @@ class Watch {
     const earlier = isIt ? this.#podsBefore(wish, count, among) : undefined;
     if (earlier === undefined) return session.place(wish, count, among);
     const { picks } = session.place(wish, earlier, among);
-    const later = { ...wish, peers: [...wish.peers, ...peersOf(this.#state, picks)] };
+    const later = wishAfter(this.#state, wish, picks);
     this.choice = this.#choose(session, row, later, among);
     const rest = session.place(later, count - earlier, among);
     return { picks: together(picks, rest.picks), filters: rest.filters };
@@ -202,8 +202,10 @@ function lookedAt(among: readonly number[]): Filter<FleetNode> {
   };
 }
 
-function peersOf(state: AllocationState, { numbers, counts }: Picks): Wish['peers'] {
-  return numbers.map((number, at) => ({ node: state.agents.fleet.nodes[number]!, count: counts[at]! }));
+/** The same wish once some of its pods have their places. */
+function wishAfter(state: AllocationState, wish: Wish, { numbers, counts }: Picks): Wish {
+  const placed = numbers.map((number, at) => ({ node: state.agents.fleet.nodes[number]!, count: counts[at]! }));
+  return { ...wish, peers: [...wish.peers, ...placed] };
 }
 
 function together(first: Picks, second: Picks): Picks {

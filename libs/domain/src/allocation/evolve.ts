@@ -12,6 +12,7 @@ import {
   type ReservationId,
   type RoleName,
   type VolumeId,
+  type VolumeNeed,
 } from '@orrery/contracts';
 import {
   amountsOf,
@@ -26,28 +27,27 @@ import {
 } from '@orrery/scheduling';
 import { chargeOf, volumesOf } from './charge.js';
 import { setKey } from './keys.js';
+import { chargedIn, countOf, eachRun, lotOfPlaced, withoutGrants, withSuperseded, type LotPart } from './lots.js';
 import {
-  chargedIn,
-  countOf,
-  eachRun,
-  lotOfPlaced,
-  withoutGrants,
-  withSuperseded,
-  type LotPart,
-  type LotRow,
-} from './lots.js';
+  grow,
+  idsOf,
+  lookAgain,
+  lookAgainAround,
+  lookAgainAtSet,
+  lookAgainInService,
+  putLedger,
+} from './look-again.js';
 import { common, positionsOf, without } from './ranges.js';
 import { missingOn } from './reservations.js';
 import { pathsOf } from './role-tree.js';
 import {
-  KEPT_FOR_OTHERS,
   ledgerOf,
   needsOf,
   NEW_ROLE,
   type AgentRow,
+  type AgentStock,
   type AllocationState,
-  type LedgerRow,
-  type RequestRow,
+  type VolumeRow,
 } from './state.js';
 
 /** The only code that changes the ledger. Believes the journal: what it does not know, it passes over. */
@@ -105,7 +105,8 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   const { agent, number, epoch, hostname, attributes, faultDomain } = opening;
   const { agents } = state;
   const before = agents.get(agent);
-  const capacity = stockOf(opening.capacity);
+  const { disks } = opening.capacity;
+  const capacity = { ...stockOf(opening.capacity), ...(disks === undefined ? {} : { disks }) };
   countCapacity(state, before, undefined);
   const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
   countCapacity(state, undefined, row);
@@ -191,9 +192,15 @@ function freed(state: AllocationState, numbers: Iterable<number>): void {
 
 function countCapacity(state: AllocationState, before: AgentRow | undefined, after: AgentRow | undefined): void {
   let { capacity } = ledgerOf(state);
-  if (before !== undefined && before.closed === undefined) capacity = minus(capacity, amountsOf(before.capacity));
-  if (after !== undefined) capacity = plus(capacity, amountsOf(after.capacity));
+  if (before !== undefined && before.closed === undefined) capacity = minus(capacity, inAll(before.capacity));
+  if (after !== undefined) capacity = plus(capacity, inAll(after.capacity));
   putLedger(state, { capacity });
+}
+
+/** With its disks of their own: roles are charged for volumes wherever they are. */
+function inAll(capacity: Stock): Amounts {
+  const disksMib = (capacity.disks ?? []).reduce((sum, { sizeMib }) => sum + sizeMib, 0);
+  return plus(amountsOf(capacity), { ...NOTHING, diskMib: disksMib });
 }
 
 // --- Requests -------------------------------------------------------------------------------------------------------
@@ -233,53 +240,6 @@ function serve(state: AllocationState, request: RequestId, indexes: Ranges): voi
   if (row.gang === true && row.triedAt !== undefined) lookAgain(state, [...state.requests.keys()]);
 }
 
-/** Something may fit now that did not before. Nobody waits: nothing to remember. */
-function grow(state: AllocationState, numbers: Iterable<number>): void {
-  if (state.requests.size === 0) return;
-  const growth = ledgerOf(state).growth + 1;
-  putLedger(state, { growth });
-  lookAgain(state, idsOf(state, 'quota', KEPT_FOR_OTHERS));
-  for (const number of numbers) {
-    const row = state.agents.numbered(number);
-    if (row !== undefined && row.closed === undefined) state.agents.put(row.id, { ...row, grownAt: growth });
-  }
-}
-
-/** A pod of the set is gone: constraints that count its pods may let one in anywhere. */
-function lookAgainAtSet(state: AllocationState, lot: LotRow): void {
-  lookAgain(state, idsOf(state, 'set', setKey(lot)), (row) => effectOf(row.constraints) !== 'fixed');
-}
-
-/** Pods of it came or went: rules of others that speak of them may let one in anywhere, and so may those whom it avoided. */
-function lookAgainAround(state: AllocationState, lot: LotRow, cameOrWent: 'came' | 'went'): void {
-  lookAgain(state, idsOf(state, 'near', lot.service));
-  if (cameOrWent === 'went') for (const { service } of lot.avoids ?? []) lookAgainInService(state, service);
-}
-
-function lookAgainInService(state: AllocationState, service: string): void {
-  for (const set of [...state.requests.valuesOf('set', `${service}/`)]) {
-    if (!set.startsWith(`${service}/`)) return;
-    lookAgain(state, idsOf(state, 'set', set));
-  }
-}
-
-function lookAgain(state: AllocationState, ids: readonly RequestId[], which = (_row: RequestRow) => true): void {
-  for (const id of ids) {
-    const row = state.requests.get(id);
-    if (row?.triedAt === undefined || !which(row)) continue;
-    const { triedAt: _tried, ...fresh } = row;
-    state.requests.put(id, fresh);
-  }
-}
-
-function idsOf(state: AllocationState, index: 'set' | 'effect' | 'quota' | 'near', value: string): RequestId[] {
-  return [...state.requests.keysBy(index, value)];
-}
-
-function putLedger(state: AllocationState, change: Partial<LedgerRow>): void {
-  state.ledger.put('all', { ...ledgerOf(state), ...change });
-}
-
 // --- Grants ---------------------------------------------------------------------------------------------------------
 
 function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data']): void {
@@ -288,6 +248,7 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
   const { key, lot } = placed;
   state.lots.put(key, lot);
   if (data.volumes !== undefined) putVolumes(state, key, data);
+  // After its volumes: what a shared one costs is charged when the first pod mounts it.
   charge(state, lot.role, times(needsOf(lot.needs), countOf(lot)));
   serve(state, data.request, data.indexes);
   // Only where pods are spread evenly can one more make room elsewhere.
@@ -300,14 +261,35 @@ function placed(state: AllocationState, data: AllocationEventOf<'Placed'>['data'
 }
 
 function putVolumes(state: AllocationState, lot: GrantId, data: AllocationEventOf<'Placed'>['data']): void {
-  const { service, generation, role, pod } = data;
+  const { service, generation, role, pod, needs } = data;
   const seq = seqOf(lot);
   let ordinal = data.grants[0]![1]!;
   for (const { index, agent, volumes } of membersIn(data)) {
-    const owner = { service, generation, role, pod, index, grant: idOf<GrantId>(seq, ordinal++) };
-    for (const { volume, name, path, sizeMib } of volumes)
-      state.volumes.put(volume, { agent, name, path, sizeMib, ...owner, state: 'held' });
+    const owner = { service, generation, role, pod, index };
+    const grant = idOf<GrantId>(seq, ordinal++);
+    for (const { volume, ...made } of volumes) {
+      const { type, shared } = needs.volumes.find(({ name }) => name === made.name)!;
+      const row = { agent, ...made, type, ...owner, state: 'held' as const };
+      if (shared === true) mount(state, volume, { ...row, users: 0 });
+      else state.volumes.put(volume, { ...row, grant });
+    }
   }
+}
+
+/** One pod more; the first one makes it, and is followed by those that wait for it. */
+function mount(state: AllocationState, id: VolumeId, made: VolumeRow): void {
+  const known = state.volumes.get(id);
+  const row = known ?? made;
+  const users = (row.users ?? 0) + 1;
+  state.volumes.put(id, { ...row, users, state: 'held' });
+  if (users === 1) charge(state, row.role, { ...NOTHING, diskMib: row.sizeMib });
+  if (known !== undefined) return;
+  const isFor = (need: VolumeNeed) => need.shared === true && need.of === row.service && need.name === row.name;
+  lookAgain(
+    state,
+    [...state.requests.keysBy('role', row.role)],
+    ({ needs }) => needs.volumes.length > 0 && needs.volumes.some(isFor),
+  );
 }
 
 function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'GrantSuperseded'>['data']): void {
@@ -389,9 +371,22 @@ function reservationsEnded(state: AllocationState, ended: readonly ReservationId
 function detach(state: AllocationState, id: VolumeId): void {
   const volume = state.volumes.get(id);
   if (volume === undefined) return;
+  if (volume.users !== undefined) return unmount(state, id, volume);
   if (volume.state === 'lost') return state.volumes.delete(id);
   const { grant: _grant, ...rest } = volume;
   state.volumes.put(id, { ...rest, state: 'detached' });
+}
+
+/** One pod less; after the last one it waits for the next, unless it is on its way out or gone. */
+function unmount(state: AllocationState, id: VolumeId, volume: VolumeRow): void {
+  const users = volume.users! - 1;
+  if (users === 0) charge(state, volume.role, { ...NOTHING, diskMib: -volume.sizeMib });
+  if (users === 0 && volume.state === 'lost') return state.volumes.delete(id);
+  state.volumes.put(id, {
+    ...volume,
+    users,
+    state: users === 0 && volume.state === 'held' ? 'detached' : volume.state,
+  });
 }
 
 function volumeAdopted(state: AllocationState, adopted: AllocationEventOf<'VolumeAdopted'>['data']): void {
@@ -402,10 +397,13 @@ function volumeAdopted(state: AllocationState, adopted: AllocationEventOf<'Volum
   lookAgain(state, [...state.requests.keys()], (row) => row.service === service && row.pod === pod);
 }
 
-function volumeDestroying(state: AllocationState, { volumes }: AllocationEventOf<'VolumeDestroying'>['data']): void {
+function volumeDestroying(state: AllocationState, data: AllocationEventOf<'VolumeDestroying'>['data']): void {
+  const { volumes, grant } = data;
   for (const id of volumes) {
     const volume = state.volumes.get(id);
-    if (volume !== undefined) state.volumes.put(id, { ...volume, state: 'destroying' });
+    // A shared one is from now on that of the grant with which it goes.
+    const own = grant === undefined ? {} : { grant };
+    if (volume !== undefined) state.volumes.put(id, { ...volume, ...own, state: 'destroying' });
   }
 }
 
@@ -415,20 +413,21 @@ function volumeDestroyed(state: AllocationState, { volumes }: AllocationEventOf<
     const volume = state.volumes.get(id);
     if (volume === undefined) continue;
     const part = volume.grant === undefined ? undefined : state.lots.find(volume.grant);
-    if (part !== undefined) volumeTaken(state, part, id, volume.sizeMib);
+    if (part !== undefined) volumeTaken(state, part, id, volume);
     state.volumes.delete(id);
     agents.add(volume.agent);
   }
   if (agents.size > 0) freed(state, agents);
 }
 
-function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, sizeMib: number): void {
+function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, { sizeMib, users }: VolumeRow): void {
   const { key, lot, ordinals } = part;
-  if (common(chargedIn(lot), ordinals).length > 0) charge(state, lot.role, { ...NOTHING, diskMib: -sizeMib });
+  if (users !== undefined || common(chargedIn(lot), ordinals).length > 0)
+    charge(state, lot.role, { ...NOTHING, diskMib: -sizeMib });
   const [[position]] = positionsOf(lot.ordinals, ordinals) as [[number, number]];
   const volumes = [...(lot.volumes ?? [])];
   volumes[position] = volumes[position]!.filter((other) => other !== id);
   state.lots.put(key, { ...lot, volumes });
 }
 
-const NO_STOCK: Stock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };
+const NO_STOCK: AgentStock = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpuIds: [], ports: [] };

@@ -97,7 +97,7 @@ function difference(lot: LotRow, other: LotRow): Ranges {
   return positionsOf(lot.ordinals, without(lot.ordinals, other.ordinals));
 }
 
-/** The disk that volumes take: of their size, as long as their agent is not gone. */
+/** The disks that volumes take: of their size, as long as their agent is not gone. */
 export class HeldByVolumes implements TableFollower<VolumeId, VolumeRow> {
   readonly #fleet: Fleet;
 
@@ -106,8 +106,13 @@ export class HeldByVolumes implements TableFollower<VolumeId, VolumeRow> {
   }
 
   written(_key: VolumeId, before: VolumeRow | undefined, after: VolumeRow | undefined): void {
-    if (before !== undefined && before.state !== 'lost') this.#fleet.holdDisk(before.agent, -before.sizeMib);
-    if (after !== undefined && after.state !== 'lost') this.#fleet.holdDisk(after.agent, after.sizeMib);
+    if (before !== undefined && before.state !== 'lost') this.#hold(before, false);
+    if (after !== undefined && after.state !== 'lost') this.#hold(after, true);
+  }
+
+  #hold({ agent, disk, sizeMib }: VolumeRow, isHeld: boolean): void {
+    if (disk === undefined) this.#fleet.holdDisk(agent, isHeld ? sizeMib : -sizeMib);
+    else this.#fleet.holdOnDisk(agent, disk, sizeMib, isHeld);
   }
 
   cleared(): void {

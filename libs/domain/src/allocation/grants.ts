@@ -11,9 +11,9 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import { volumesOf } from './charge.js';
-import { chargedIn, type LotPart } from './lots.js';
+import { chargedIn, type LotPart, type LotRow } from './lots.js';
 import { common, without } from './ranges.js';
-import type { AllocationState } from './state.js';
+import type { AllocationState, VolumeRow } from './state.js';
 
 /**
  * The only end of a grant: its service says that nothing runs on it. With `destroyVolumes` the volumes are destroyed first
@@ -25,8 +25,10 @@ export function grantsReturned(
 ): AllocationEvent[] {
   const events: AllocationEvent[] = [];
   const released = new IdRunsBuilder();
+  const users = new UsersLeft(state);
   for (const part of state.lots.live(grants)) {
-    const kept = part.lot.volumes === undefined ? [] : grantsWithVolumes(part, destroyVolumes === true, events, state);
+    const kept =
+      part.lot.volumes === undefined ? [] : grantsWithVolumes(part, destroyVolumes === true, events, state, users);
     addAll(released, part.key, without(part.ordinals, kept));
   }
   if (released.count > 0) events.push({ type: 'GrantReleased', data: { grants: released.runs } });
@@ -39,21 +41,51 @@ function grantsWithVolumes(
   destroys: boolean,
   events: AllocationEvent[],
   state: AllocationState,
+  users: UsersLeft,
 ): Ranges {
   const kept: (readonly [number, number])[] = [];
   for (const [first, last] of ordinals)
     for (let ordinal = first; ordinal <= last; ordinal += 1) {
-      const own = [...volumesOf({ key, lot, ordinals: [[ordinal, ordinal]] })];
-      const volumes = own.filter((id) => state.volumes.get(id)?.state !== 'lost');
-      const isDestroying = own.some((id) => state.volumes.get(id)?.state === 'destroying');
+      const grant = idOf<GrantId>(seqOf(key), ordinal);
+      const mounted = [...volumesOf({ key, lot, ordinals: [[ordinal, ordinal]] })];
+      const isDestroying = mounted.some((id) => isDestroyingWith(state.volumes.get(id), grant));
+      const volumes = mounted.filter(
+        (id) => state.volumes.get(id)?.state !== 'lost' && users.isLast(id) && isOwn(state.volumes.get(id), lot),
+      );
       const agent = state.agents.numbered(state.volumes.get(volumes[0]!)?.agent ?? 0);
       if (!isDestroying && (!destroys || agent === undefined)) continue;
       kept.push([ordinal, ordinal]);
       if (isDestroying) continue;
-      const data = { agent: agent!.id, epoch: agent!.epoch, grant: idOf<GrantId>(seqOf(key), ordinal), volumes };
-      events.push({ type: 'VolumeDestroying', data });
+      events.push({ type: 'VolumeDestroying', data: { agent: agent!.id, epoch: agent!.epoch, grant, volumes } });
     }
   return kept;
+}
+
+function isDestroyingWith(volume: VolumeRow | undefined, grant: GrantId): boolean {
+  return volume?.state === 'destroying' && volume.grant === grant;
+}
+
+/** What another service shares is not destroyed with those that mount it. */
+function isOwn(volume: VolumeRow | undefined, { service, generation }: LotRow): boolean {
+  return volume?.users === undefined || (volume.service === service && volume.generation === generation);
+}
+
+/** Pods that mount shared volumes, less those whose grants came back in this decision. */
+class UsersLeft {
+  readonly #state: AllocationState;
+  readonly #left = new Map<VolumeId, number>();
+
+  constructor(state: AllocationState) {
+    this.#state = state;
+  }
+
+  /** One pod less mounts it: whether it was the last one; always of a volume that is not shared. */
+  isLast(id: VolumeId): boolean {
+    const users = this.#left.get(id) ?? this.#state.volumes.get(id)?.users;
+    if (users === undefined) return true;
+    this.#left.set(id, users - 1);
+    return users === 1;
+  }
 }
 
 function addAll(ids: IdRunsBuilder, lot: GrantId, ordinals: Ranges): void {
@@ -95,7 +127,8 @@ function destroyed(agent: AgentId, volumes: ReadonlySet<VolumeId>, state: Alloca
   for (const [grant, gone] of byGrant) {
     events.push({ type: 'VolumeDestroyed', data: { agent, grant, volumes: gone } });
     const part = state.lots.find(grant);
-    if (part !== undefined && [...volumesOf(part)].length === gone.length) released.addId(grant);
+    const waits = (id: VolumeId) => !gone.includes(id) && isDestroyingWith(state.volumes.get(id), grant);
+    if (part !== undefined && ![...volumesOf(part)].some(waits)) released.addId(grant);
   }
   if (released.count > 0) events.push({ type: 'GrantReleased', data: { grants: released.runs } });
   return events;

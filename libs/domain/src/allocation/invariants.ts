@@ -14,6 +14,7 @@ export function allocationViolations(state: AllocationState): string[] {
   return [
     ...overCommitments(state),
     ...doubleUse(state),
+    ...wrongVolumes(state),
     ...wrongSums(state),
     ...lostReservations(state),
     ...unwelcomeNeighbours(state),
@@ -25,14 +26,14 @@ export function allocationViolations(state: AllocationState): string[] {
 function* overCommitments(state: AllocationState): Iterable<string> {
   for (const [id, { number, closed, shrunk }] of state.agents.entries()) {
     if (closed === 'gone') continue;
-    const free = amountsOf(state.agents.fleet.free(number));
-    const least = Math.min(free.cpusMilli, free.memoryMib, free.diskMib);
-    if (least < 0 && shrunk !== true) yield `agent ${id} is over-committed: ${JSON.stringify(free)} free`;
-    if (least >= 0 && shrunk === true) yield `agent ${id} is marked as shrunk, but all it holds fits`;
+    const isShort = state.agents.fleet.isShort(number);
+    const free = state.agents.fleet.free(number);
+    if (isShort && shrunk !== true) yield `agent ${id} is over-committed: ${JSON.stringify(free)} free`;
+    if (!isShort && shrunk === true) yield `agent ${id} is marked as shrunk, but all it holds fits`;
   }
 }
 
-/** P5: no port, gpu or volume is held twice. */
+/** P5: no port or gpu is held twice. */
 function* doubleUse(state: AllocationState): Iterable<string> {
   const held = new Set<string>();
   for (const [key, lot] of state.lots.entries())
@@ -40,11 +41,30 @@ function* doubleUse(state: AllocationState): Iterable<string> {
       if (held.has(thing)) yield `${thing} is held twice, once by a grant of lot ${key}`;
       held.add(thing);
     }
-  for (const [id, volume] of state.volumes.entries()) {
-    if (volume.grant === undefined) continue;
-    const part = state.lots.find(volume.grant);
+}
+
+/** P5: no volume is held twice unless it is shared, and no disk holds more than it has. */
+function* wrongVolumes(state: AllocationState): Iterable<string> {
+  const mounts = new Map<string, number>();
+  for (const lot of state.lots.values())
+    for (const id of lot.volumes?.flat() ?? []) mounts.set(id, (mounts.get(id) ?? 0) + 1);
+  for (const [id, { grant, users }] of state.volumes.entries()) {
+    const mounted = mounts.get(id) ?? 0;
+    if (users === undefined && mounted > 1) yield `volume ${id} is held by ${mounted} grants`;
+    if (users !== undefined && users !== mounted) yield `volume ${id} is mounted by ${mounted} pods, not ${users}`;
+    const part = grant === undefined ? undefined : state.lots.find(grant);
     const holds = part?.lot.volumes?.some((volumes) => volumes.includes(id)) ?? false;
-    if (!holds) yield `volume ${id} names grant ${volume.grant}, which does not hold it`;
+    if (grant !== undefined && !holds) yield `volume ${id} names grant ${grant}, which does not hold it`;
+  }
+  for (const { id, number, capacity, shrunk } of state.agents.values()) {
+    if (shrunk === true) continue;
+    const there = [...state.volumes.by('agent', String(number))].map(([, volume]) => volume);
+    for (const { name, type, sizeMib } of capacity.disks ?? []) {
+      const on = there.filter(({ disk, state: standing }) => disk === name && standing !== 'lost');
+      const heldMib = on.reduce((sum, volume) => sum + volume.sizeMib, 0);
+      if (type === 'MOUNT' && on.length > 1) yield `disk ${name} of agent ${id} has ${on.length} volumes`;
+      if (type === 'PATH' && heldMib > sizeMib) yield `disk ${name} of agent ${id} holds ${heldMib} of ${sizeMib} MiB`;
+    }
   }
 }
 
@@ -66,11 +86,16 @@ function* wrongSums(state: AllocationState): Iterable<string> {
     const charge = chargeOf(state, { key, lot, ordinals: chargedIn(lot) });
     used.set(lot.role, plus(used.get(lot.role) ?? NOTHING, charge));
   }
+  for (const { users = 0, role, sizeMib } of state.volumes.values())
+    if (users > 0) used.set(role, plus(used.get(role) ?? NOTHING, { ...NOTHING, diskMib: sizeMib }));
   for (const [role, row] of state.roles.entries())
     if (!same(row.used, used.get(role) ?? NOTHING)) yield `role ${role} is charged ${JSON.stringify(row.used)}`;
   for (const role of used.keys()) if (!state.roles.has(role as never)) yield `role ${role} holds grants and is unknown`;
   let capacity = NOTHING;
-  for (const [, row] of state.agents.by('state', 'open')) capacity = plus(capacity, amountsOf(row.capacity));
+  for (const [, row] of state.agents.by('state', 'open')) {
+    capacity = plus(capacity, amountsOf(row.capacity));
+    for (const { sizeMib } of row.capacity.disks ?? []) capacity = plus(capacity, { ...NOTHING, diskMib: sizeMib });
+  }
   if (!same(ledgerOf(state).capacity, capacity)) yield `open agents have ${JSON.stringify(capacity)} in all`;
 }
 
@@ -99,8 +124,9 @@ function heldOnAgents(state: AllocationState): Map<number, HeldThere> {
       for (const port of portsAt(lot, first, last)) there.ports.add(port);
       for (const gpu of lot.gpuIds?.slice(first, last + 1).flat() ?? []) there.gpuIds.add(gpu);
     });
-  for (const { agent, sizeMib, state: standing } of state.volumes.values())
-    if (standing !== 'lost') on(agent).amounts = plus(on(agent).amounts, { ...NOTHING, diskMib: sizeMib });
+  for (const { agent, sizeMib, disk, state: standing } of state.volumes.values())
+    if (standing !== 'lost' && disk === undefined)
+      on(agent).amounts = plus(on(agent).amounts, { ...NOTHING, diskMib: sizeMib });
   return held;
 }
 

@@ -9,6 +9,11 @@ export function setKey(of: {
   return `${of.service}/${of.generation}/${of.pod}`;
 }
 
+/** Shared volumes of one service in one role, of this name. */
+export function sharedKey(of: { readonly role: RoleName; readonly service: string; readonly name: string }): string {
+  return `${of.role}/${of.service}/${of.name}`;
+}
+
 /** Sorts by role, then by position. */
 export function queueKey(role: RoleName, position: number): string {
   return `${role} ${padded(position)}`;

@@ -62,8 +62,8 @@ function heldByRole(state: AllocationState, agent: number): Map<RoleName, Amount
     const lot = state.lots.get(key)!;
     add(lot.role, times(lot.needs, countIn(positionsOn(lot, agent))));
   }
-  for (const [, { role, sizeMib, state: standing }] of state.volumes.by('agent', String(agent)))
-    if (standing !== 'lost') add(role, { ...NOTHING, diskMib: sizeMib });
+  for (const [, { role, sizeMib, disk, state: standing }] of state.volumes.by('agent', String(agent)))
+    if (standing !== 'lost' && disk === undefined) add(role, { ...NOTHING, diskMib: sizeMib });
   return held;
 }
 

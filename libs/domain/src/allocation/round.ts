@@ -21,6 +21,7 @@ import {
 import {
   effectOf,
   hierarchicalDominantShares,
+  NOTHING,
   Picks,
   runsOf,
   Session,
@@ -30,6 +31,7 @@ import {
   type Peer,
   type Wish,
 } from '@orrery/scheduling';
+import { placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { DeadEnds, type DeadEnd } from './dead-ends.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { superseded } from './grants.js';
@@ -41,9 +43,8 @@ import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { SetPeers, sizeOfSet } from './set-peers.js';
-import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow } from './state.js';
+import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow, type Adoption } from './volumes.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -96,8 +97,7 @@ export class Round {
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
     if (arriving === undefined) this.#queueAll();
-    else
-      this.#turns.add(arriving.role, withAdoptions(this.#state, { ...arriving, position: this.#ledger.nextPosition }));
+    else this.#queueAlone({ ...arriving, position: this.#ledger.nextPosition });
     let full = false;
     for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
       this.#take(turn);
@@ -106,6 +106,11 @@ export class Round {
     this.#session.close();
     this.#reserved.close();
     return events;
+  }
+
+  #queueAlone(row: RequestRow): void {
+    const rows: Iterable<AdoptingRow> = row.gang === true ? [row] : withAdoptions(this.#state, row);
+    this.#turns.add(row.role, rows[Symbol.iterator]());
   }
 
   #queueAll(): void {
@@ -272,10 +277,9 @@ export class Round {
   }
 
   #wishOf(row: AdoptingRow): Wish {
-    const needs = needsOf(row.needs);
     const peers = looksAtItself(row) ? this.#peers.of(row) : [];
     return {
-      needs: row.adoption === undefined ? needs : { ...needs, diskMib: needs.diskMib - row.adoption.heldMib },
+      needs: placeNeedsOf(row),
       rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
@@ -309,7 +313,7 @@ export class Round {
 
   #grant(row: AdoptingRow, picks: Picks): void {
     if (picks.count === 0) return;
-    const needs = needsOf(row.needs);
+    const needs = this.#reserved.any ? placeNeedsOf(row) : NOTHING;
     for (const [at, number] of picks.numbers.entries())
       if (this.#reserved.any) this.#reserved.took(number, times(needs, picks.counts[at]!));
     let served = this.#served.get(row);
@@ -377,26 +381,36 @@ export class Round {
   }
 
   /** The first of the indexes, agent by agent. */
-  #membersOf({ indexes, needs, adoption }: AdoptingRow, picks: Picks): Members {
-    const { numbers, counts, ports, gpuIds } = runsOf(picks, needs.ports.length);
+  #membersOf(row: AdoptingRow, picks: Picks): Members {
+    const { indexes, needs } = row;
+    const { numbers, counts, ports, gpuIds, disks } = runsOf(picks, needs.ports.length);
     const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
     return {
       indexes: firstOf(indexes, picks.count),
       agents: numbers.map((number, at) => [number, this.#state.agents.numbered(number)!.epoch, counts[at]!]),
       ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
       ...(gpuIds.length === 0 ? {} : { gpuIds }),
-      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(needs, picks.count, adoption) }),
+      ...(needs.volumes.length === 0 ? {} : { volumes: this.#volumesFor(row, picks.count, disks) }),
     };
   }
 
-  #volumesFor({ volumes }: AdoptingRow['needs'], count: number, adoption: Adoption | undefined): Volume[][] {
+  /** `disks`: of each pod those that were taken, in the order of the needs that take one. */
+  #volumesFor(
+    { needs: { volumes }, adoption }: AdoptingRow,
+    count: number,
+    disks: readonly (readonly string[])[],
+  ): Volume[][] {
     let ordinal = this.#context.nextIds(count * volumes.length);
-    return Array.from({ length: count }, () =>
-      volumes.map(({ name, path, sizeMib }) => {
+    return Array.from({ length: count }, (_, pod) => {
+      let taken = 0;
+      return volumes.map(({ name, path, sizeMib, type }) => {
         const made = idOf<VolumeId>(this.#context.seq, ordinal++);
-        return { volume: adoption?.volumes.get(name) ?? made, name, path, sizeMib };
-      }),
-    );
+        const known = adoption?.volumes.get(name);
+        const onDisk = known === undefined && type !== 'ROOT' ? disks[pod]![taken++] : undefined;
+        const disk = known === undefined ? onDisk : this.#state.volumes.get(known)!.disk;
+        return { volume: known ?? made, name, path, sizeMib, ...(disk === undefined ? {} : { disk }) };
+      });
+    });
   }
 
   /** Grants that others were placed for. */

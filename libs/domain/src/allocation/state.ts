@@ -1,6 +1,7 @@
 import { Table, type DomainState } from '@orrery/kernel';
 import type {
   AgentId,
+  Disk,
   FaultDomain,
   GrantId,
   PendingReasons,
@@ -14,10 +15,12 @@ import type {
   RoleName,
   ServiceName,
   VolumeId,
+  VolumeNeed,
+  VolumeType,
 } from '@orrery/contracts';
 import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
-import { padded, queueKey, setKey } from './keys.js';
+import { padded, queueKey, setKey, sharedKey } from './keys.js';
 import { LotTable } from './lots.js';
 import { servicesNear } from './neighbours.js';
 import type { ReservationRow } from './reservations.js';
@@ -59,7 +62,7 @@ export interface AgentRow {
   readonly attributes: Readonly<Record<string, string>>;
   readonly faultDomain: FaultDomain;
   /** The last that the agent declared; nothing once it is gone. */
-  readonly capacity: Stock;
+  readonly capacity: AgentStock;
   readonly closed?: 'unreachable' | 'draining' | 'gone';
   /** A drain outlives the loss of the agent: when it is back, it stays closed. */
   readonly draining?: true;
@@ -71,13 +74,20 @@ export interface AgentRow {
   readonly grownAt?: number;
 }
 
+export type AgentStock = Omit<Stock, 'disks'> & { readonly disks?: readonly Disk[] };
+
 /** `held` by a grant, `detached`: outlived its grant, kept for whoever adopts or destroys it; `lost` with its agent. */
 export interface VolumeRow {
   /** Its number. */
   readonly agent: number;
   readonly name: string;
   readonly path: string;
+  readonly type: VolumeType;
+  /** The disk of its own that it is on, or has all of. */
+  readonly disk?: string;
   readonly sizeMib: number;
+  /** Of a shared one: grants that mount it now. Its `service` owns it. */
+  readonly users?: number;
   readonly service: ServiceName;
   readonly generation: number;
   readonly role: RoleName;
@@ -128,6 +138,7 @@ export function initialState(): AllocationState {
   const volumes = new Table<VolumeId, VolumeRow>('volumes', {
     agent: (row) => String(row.agent),
     adopter: ({ adopter }) => (adopter === undefined ? undefined : `${adopter.service}/${adopter.pod}`),
+    shared: (row) => (row.users === undefined ? undefined : sharedKey(row)),
   });
   lots.follow(new HeldByLots(agents.fleet));
   volumes.follow(new HeldByVolumes(agents.fleet));
@@ -164,9 +175,9 @@ export function ledgerOf(state: AllocationState): LedgerRow {
   return state.ledger.get('all') ?? EMPTY_LEDGER;
 }
 
-/** What scheduling has to find: volumes count as disk. */
-export function needsOf(needs: PodNeeds): Needs {
-  const volumesMib = needs.volumes.reduce((sum, volume) => sum + volume.sizeMib, 0);
+/** What a role is charged for a pod: volumes count as disk, wherever they are; shared ones are charged by themselves. */
+export function needsOf(needs: PodNeeds, counts: (volume: VolumeNeed) => boolean = isOwn): Needs {
+  const volumesMib = needs.volumes.reduce((sum, volume) => sum + (counts(volume) ? volume.sizeMib : 0), 0);
   return {
     cpusMilli: needs.cpusMilli,
     memoryMib: needs.memoryMib,
@@ -174,6 +185,10 @@ export function needsOf(needs: PodNeeds): Needs {
     gpus: needs.gpus,
     ports: needs.ports,
   };
+}
+
+function isOwn({ shared }: VolumeNeed): boolean {
+  return shared !== true;
 }
 
 /** Whether a blocked request has something new to look at. */

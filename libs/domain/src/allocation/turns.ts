@@ -1,13 +1,13 @@
 import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type RoleName } from '@orrery/contracts';
 import { minus, NOTHING, times, type Amounts, type FairShare, type Needs, type Shares } from '@orrery/scheduling';
+import { chargedNeedsOf, withAdoptions, type AdoptingRow } from './adoption.js';
 import { chargeOf } from './charge.js';
 import { podsAtOnce } from './gangs.js';
 import { queueKey } from './keys.js';
 import { chargedIn } from './lots.js';
 import { Quotas } from './quotas.js';
 import { common, firstOf, without } from './ranges.js';
-import { ledgerOf, mayBeTried, needsOf, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
-import { withAdoptions, type AdoptingRow } from './volumes.js';
+import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 
 /** A role's turn: so many pods for the first of its requests, or why there can be none. */
 export interface RoleTurn {
@@ -126,7 +126,7 @@ const NO_NEEDS: Needs = { ...NOTHING, ports: [] };
 export class RoleQueue {
   readonly role: RoleName;
   readonly #requests: Iterator<AdoptingRow>;
-  head: RequestRow | undefined;
+  head: AdoptingRow | undefined;
   /** Indexes of the head that still wait, and what each of them needs. */
   left: Ranges = [];
   needs: Needs = NO_NEEDS;
@@ -140,7 +140,7 @@ export class RoleQueue {
   advance(): void {
     this.head = this.#requests.next().value as AdoptingRow | undefined;
     this.left = this.head?.indexes ?? [];
-    this.needs = this.head === undefined ? NO_NEEDS : needsOf(this.head.needs);
+    this.needs = this.head === undefined ? NO_NEEDS : chargedNeedsOf(this.head);
   }
 
   /** The first of what is left were served. */

@@ -17,6 +17,7 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import { amountsOf, minus, NOTHING, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
+import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
@@ -25,8 +26,7 @@ import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
 import { SetPeers, sizeOfSet } from './set-peers.js';
-import { needsOf, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
-import { whereItsVolumeIs, withAdoptions, type AdoptingRow } from './volumes.js';
+import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -91,6 +91,13 @@ export function usedOnAgent(state: AllocationState, agent: AgentId): Resources |
     : minus(amountsOf(row.capacity), amountsOf(state.agents.fleet.free(row.number)));
 }
 
+/** MiB that are free of the disks of their own, by name: of a MOUNT disk all or nothing. */
+export function disksFreeOn(state: AllocationState, agent: AgentId): ReadonlyMap<string, number> {
+  const row = state.agents.get(agent);
+  const free = row === undefined ? [] : (state.agents.fleet.free(row.number).disks ?? []);
+  return new Map(free.map(({ name, sizeMib }) => [name, sizeMib]));
+}
+
 /** Every role that was ever named, with its weight and what is charged to it. */
 export function* rolesInUse(
   state: AllocationState,
@@ -115,15 +122,16 @@ export function explainPending(
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const obstacle = quotaAfter(state, row, 0);
+  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const { adoption } = first;
+  const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return quotaReasons(state.agents.size, obstacle);
-  const [{ adoption }] = [...withAdoptions(state, row)] as [AdoptingRow];
   return withSession(state, row.role, (session) => {
-    if (row.gang === true) return explainGang(state, session, row, examplesMax);
+    if (row.gang === true) return explainGang(state, session, first, examplesMax);
     const gangs = afterGangs(state, session);
-    const filters = lookFor(state, session, row, 0).filters();
+    const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return reasonsOf(state, gangs.explaining([...own, ...filters], needsOf(row.needs)), examplesMax);
+    return reasonsOf(state, gangs.explaining([...own, ...filters], placeNeedsOf(first)), examplesMax);
   });
 }
 
@@ -152,12 +160,13 @@ function afterGangs(state: AllocationState, session: Session): GangTurns {
   return gangs;
 }
 
-function quotaAfter(state: AllocationState, request: PlacementRequest, pods: number): QuotaObstacle | undefined {
-  const { role, needs, indexes, gang } = request;
+function quotaAfter(state: AllocationState, row: Wishing, pods: number): QuotaObstacle | undefined {
+  const { role, indexes, gang } = row;
+  const needs = chargedNeedsOf(row);
   const quotas = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen());
-  if (gang === true) return quotas.roomForAll(role, needsOf(needs), countIn(indexes)).obstacle;
-  quotas.give(role, times(needsOf(needs), pods));
-  return quotas.room(role, needsOf(needs), 1).obstacle;
+  if (gang === true) return quotas.roomForAll(role, needs, countIn(indexes)).obstacle;
+  quotas.give(role, times(needs, pods));
+  return quotas.room(role, needs, 1).obstacle;
 }
 
 /** Where a request would be placed if it came now and had no rival; `reasons` when not all of it would be. */
@@ -170,7 +179,7 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   const wanted = countIn(request.indexes);
   const { pods } = new Quotas(state.roles.tree, () => state.agents.fleet.freeOnOpen()).room(
     request.role,
-    needsOf(request.needs),
+    chargedNeedsOf(request),
     wanted,
   );
   return withSession(state, request.role, (session) => {
@@ -214,16 +223,18 @@ function withSession<Value>(state: AllocationState, role: RoleName, look: (sessi
   return value;
 }
 
-function lookFor(state: AllocationState, session: Session, request: PlacementRequest, count: number): Found {
+type Wishing = PlacementRequest & Pick<AdoptingRow, 'adoption'>;
+
+function lookFor(state: AllocationState, session: Session, request: Wishing, count: number): Found {
   return session.place(wishFor(state, request), count);
 }
 
-function wishFor(state: AllocationState, request: PlacementRequest): Wish {
-  const { needs, policy, avoid, indexes, preferences } = request;
+function wishFor(state: AllocationState, request: Wishing): Wish {
+  const { policy, avoid, indexes, preferences } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
   const soft = preferences === undefined ? {} : { preferences, size: sizeOfSet(peers, countIn(indexes)) };
-  return { needs: needsOf(needs), rules, policy, avoid, peers, neighbours, ...soft };
+  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours, ...soft };
 }

@@ -122,7 +122,7 @@ export function launchForScheduler(
   state: ClusterState,
   context: DecisionContext,
 ): Decision<ClusterEvent> {
-  const template = taskTemplateOf(body.task, body.image);
+  const template = taskTemplateOf(body.task, body.image === undefined ? {} : { image: body.image });
   const gpus = body.task.gpus ?? 0;
   const rows: OpenGrantRow[] = [];
   for (const [at, grant] of body.grants.entries()) {

@@ -154,18 +154,18 @@ function needsOf(pod: PodSpec): PodNeeds {
         portNumbersOf(port, spec).map(({ name, suffix: _, ...need }) => ({ ...need, name: `${task}.${name}` })),
       ),
     ),
-    volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size }]) => ({
-      name,
-      path,
-      type: type ?? 'ROOT',
-      sizeMib: size,
+    volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size, disk, shared, of }]) => ({
+      ...{ name, path, type: type ?? 'ROOT', sizeMib: size },
+      ...(disk === undefined ? {} : { disk }),
+      ...(shared === true ? { shared } : {}),
+      ...(of === undefined ? {} : { of }),
     })),
   };
 }
 
 function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
   const ports = Object.entries(task.ports ?? {});
-  const template = taskTemplateOf(task, pod.image);
+  const template = taskTemplateOf(task, pod);
   return {
     name,
     goal: template.goal,

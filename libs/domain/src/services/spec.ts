@@ -1,6 +1,7 @@
 import { reject, type Decision } from '@orrery/kernel';
 import {
   gangSizeMax,
+  placeOf,
   portNumbersOf,
   portProblem,
   preferencesOf,
@@ -9,6 +10,7 @@ import {
   type PortSpec,
   type ServiceSpec,
   type TaskSpec,
+  type UriSpec,
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
@@ -82,6 +84,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfPreferences(pod, path) ??
       refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
+      refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
@@ -138,6 +141,8 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     ...Object.entries(pod.volumes ?? {}).map(
       ([name, volume]) => [`${path}/volumes/${name}/path`, volume.path] as const,
     ),
+    ...urisOf(pod.uris, `${path}/uris`),
+    ...Object.entries(pod.tasks).flatMap(([task, { uris }]) => urisOf(uris, `${path}/tasks/${task}/uris`)),
     ...Object.entries(pod.tasks).flatMap(([task, { configs }]) =>
       Object.entries(configs ?? {}).map(
         ([name, { dest }]) => [`${path}/tasks/${task}/configs/${name}/dest`, dest] as const,
@@ -159,6 +164,27 @@ function refusalOfPaths(pod: PodSpec, path: string): Decision<never> | undefined
     taken.set(field, place);
   }
   return undefined;
+}
+
+function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefined {
+  for (const [name, { type, disk, shared, of }] of Object.entries(pod.volumes ?? {})) {
+    const field = `${path}/volumes/${name}`;
+    if (disk !== undefined && type === 'ROOT')
+      return invalid(`${field}/disk`, `names disk ${disk}, but a ROOT volume is on none`, 'type PATH or MOUNT');
+    if (of !== undefined && shared !== true)
+      return invalid(`${field}/of`, `is the volume of ${of}, which can only be shared`, 'shared: true');
+    if (shared === true && of === undefined && pod.gang === true)
+      return invalid(
+        `${field}/shared`,
+        'needs a pod that goes ahead, and a gang has none',
+        'gang: false, or no shared volume',
+      );
+  }
+  return undefined;
+}
+
+function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [field: string, place: string])[] {
+  return (uris ?? []).map(({ dest, uri }, at) => [`${path}/${at}/dest`, dest ?? placeOf(uri)]);
 }
 
 /** Tasks of a pod share the agent's address, so a fixed port can be had once. */

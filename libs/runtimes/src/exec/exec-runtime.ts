@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readlink, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { CgroupOfLaunch, Cgroups, CpuLimit } from '../cgroups/cgroups.js';
@@ -21,12 +21,14 @@ import { inheritedEnvironment } from './inherited-environment.js';
 import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
-import { makeSandbox, realPlaceIn, volumeFolder } from './sandbox.js';
+import { makeSandbox, realPlaceIn, volumeFolder, type DiskFolders } from './sandbox.js';
 import { installShim } from './shim.js';
 
 export interface ExecRuntimeOptions {
   /** Holds `launches/` and `volumes/`. */
   readonly folder: string;
+  /** Disks of their own for volumes. */
+  readonly disks?: DiskFolders;
   readonly cgroups: Cgroups | undefined;
   /** Said as `isolation` when there are no cgroups. */
   readonly whyNoCgroups?: string;
@@ -46,6 +48,7 @@ const KILL_REPEAT_MS = 50;
 const ROTATION_INTERVAL_MS = 5_000;
 
 const DEFAULTS = {
+  disks: {} as DiskFolders,
   cpuLimit: 'quota' as CpuLimit,
   pollMs: 250,
   sandboxesKept: 100,
@@ -88,7 +91,7 @@ export class ExecRuntime implements Runtime {
     const folder = launchFolder(this.#launches, task.launch);
     if (readClaim(folder).by !== 'nobody') return this.observe(task.launch);
     try {
-      makeSandbox(task, folder.sandbox, this.#volumes);
+      makeSandbox(task, folder.sandbox, this.#volumes, this.#options.disks);
       await this.#runShim(task, this.#groupFor(task));
     } catch (error) {
       // Whoever holds the claim tells what became of it; without a holder nobody may begin it any more.
@@ -152,7 +155,8 @@ export class ExecRuntime implements Runtime {
   }
 
   placeOf(launch: string, path: string): string {
-    return realPlaceIn(this.sandboxOf(launch), path, this.#volumes);
+    const disks = Object.values(this.#options.disks).filter((folder) => existsSync(folder));
+    return realPlaceIn(this.sandboxOf(launch), path, [this.#volumes, ...disks]);
   }
 
   sandboxOf(launch: string): string {
@@ -169,7 +173,9 @@ export class ExecRuntime implements Runtime {
       const folder = volumeFolder(this.#volumes, volume);
       const doomed = join(this.#volumes, `.destroying-${volume}`);
       // Renamed first: half of a volume must never be taken for one.
-      if (existsSync(folder)) await rename(folder, doomed);
+      if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) await rename(folder, doomed);
+      if (lstatSync(doomed, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+        await rm(await readlink(doomed), { recursive: true, force: true });
       await rm(doomed, { recursive: true, force: true });
     }
   }

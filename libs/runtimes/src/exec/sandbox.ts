@@ -1,5 +1,5 @@
-import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { lstatSync, mkdirSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import Mustache from 'mustache';
 import type { TaskLaunch } from '../runtime.js';
 import { isSafeName } from './launch-folder.js';
@@ -12,13 +12,24 @@ export class OutsideSandbox extends RangeError {
   }
 }
 
-/** Makes the working directory of a task: links to its volumes, its configuration files, empty output files. */
-export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string): void {
+/** Disks of their own for volumes: name → folder. */
+export type DiskFolders = Readonly<Record<string, string>>;
+
+/** Makes the working directory of a task: links to its volumes and to what was fetched, its configuration files, empty output files. */
+export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string, disks: DiskFolders = {}): void {
   mkdirSync(sandbox, { recursive: true });
-  for (const { volume, path } of task.volumes) {
+  for (const { volume, path, disk } of task.volumes) {
     const link = placeIn(sandbox, path);
     mkdirSync(dirname(link), { recursive: true });
-    linkTo(volumeFolder(volumes, volume), link);
+    const folder = volumeFolder(volumes, volume);
+    if (disk === undefined) mkdirSync(folder, { recursive: true });
+    else linkToDisk(folder, join(diskFolder(disks, disk), basename(folder)));
+    linkTo(folder, link);
+  }
+  for (const { place, path } of task.links ?? []) {
+    const link = placeIn(sandbox, path);
+    mkdirSync(dirname(link), { recursive: true });
+    linkTo(place, link);
   }
   for (const { template, dest } of task.configs) {
     const file = placeIn(sandbox, dest);
@@ -34,6 +45,24 @@ export function volumeFolder(volumes: string, volume: string): string {
   return join(volumes, volume);
 }
 
+/** A disk that is not there must not be taken for an empty one. */
+function diskFolder(disks: DiskFolders, disk: string): string {
+  const folder = Object.hasOwn(disks, disk) ? disks[disk]! : undefined;
+  if (folder === undefined) throw new RangeError(`this agent no longer declares disk ${disk}, which its volume is on`);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new RangeError(`disk ${disk} is not there: ${folder} is no folder`);
+  return folder;
+}
+
+/** A volume on a disk of its own is a folder there, and a link among the volumes. */
+function linkToDisk(folder: string, place: string): void {
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(place, { recursive: true });
+    linkTo(place, folder);
+  } else if (statSync(folder, { throwIfNoEntry: false }) === undefined)
+    throw new RangeError(`the data of volume ${basename(folder)} is not at ${place} any more`);
+}
+
 /** Configuration files are no HTML: nothing is escaped. */
 function renderConfig(template: string, environment: Readonly<Record<string, string>>): string {
   return Mustache.render(template, environment, undefined, { escape: (value: string) => value });
@@ -47,13 +76,13 @@ function placeIn(sandbox: string, path: string): string {
 }
 
 /** The real place of a file that a task may have linked anywhere: only the sandbox and the volumes may be read. */
-export function realPlaceIn(sandbox: string, path: string, volumes: string): string {
+export function realPlaceIn(sandbox: string, path: string, volumes: readonly string[]): string {
   const named = resolve(sandbox, path);
   if (named !== sandbox) placeIn(sandbox, path);
   const place = realpathSync(named);
-  const allowed = [realpathSync(sandbox), realpathSync(volumes)].some(
-    (folder) => place === folder || isWithin(folder, place),
-  );
+  const allowed = [sandbox, ...volumes]
+    .map((folder) => realpathSync(folder))
+    .some((folder) => place === folder || isWithin(folder, place));
   if (!allowed) throw new OutsideSandbox(path);
   return place;
 }
@@ -64,7 +93,6 @@ function isWithin(folder: string, place: string): boolean {
 }
 
 function linkTo(target: string, link: string): void {
-  mkdirSync(target, { recursive: true });
   try {
     symlinkSync(target, link);
   } catch (error) {

@@ -1,5 +1,5 @@
-import type { AgentId, Capacity, Resources } from '@orrery/contracts';
-import { agentStateOf, countOnAgent, usedOnAgent } from '@orrery/domain';
+import type { AgentId, Capacity, Disk, Resources } from '@orrery/contracts';
+import { agentStateOf, countOnAgent, disksFreeOn, usedOnAgent } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -38,6 +38,7 @@ function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | u
     domain: faultDomain,
     address,
     ports: capacity.ports,
+    ...(capacity.disks === undefined ? {} : { disks: disksJson(capacity.disks, disksFreeOn(allocation, id)) }),
     tasks: countOnAgent(cluster, id),
     epoch,
     cell,
@@ -47,6 +48,13 @@ function agentJson({ cell, cluster, allocation }: Cell, id: AgentId): object | u
 
 function totalOf({ cpusMilli, memoryMib, diskMib, gpuIds }: Capacity): Resources {
   return { cpusMilli, memoryMib, diskMib, gpus: gpuIds.length };
+}
+
+function disksJson(disks: readonly Disk[], free: ReadonlyMap<string, number>): object[] {
+  return disks.map(({ name, type, path, sizeMib }) => ({
+    ...{ name, type, path, size: sizeMib },
+    free: free.get(name) ?? sizeMib,
+  }));
 }
 
 const nothing: Resources = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };

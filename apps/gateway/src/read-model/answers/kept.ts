@@ -23,15 +23,22 @@ export function listVolumes({ cells }: World, page: Page): ListAnswer {
   const entries = cells.map(function* ({ cell, allocation }): Generator<Keyed<VolumeView>> {
     for (const view of volumeViews(allocation)) yield [`${view.volume} ${cell}`, view];
   });
-  return pageOfEntries(merged(entries), page, ({ volume, agent, sizeMib, state, pod, index, adopter, ...rest }) => ({
-    id: volume,
-    agent: agent ?? null,
-    state,
-    size: sizeMib,
-    ...{ name: rest.name, service: rest.service, generation: rest.generation, role: rest.role },
-    pod: `${pod}-${index}`,
-    ...(adopter === undefined ? {} : { adopter: { service: adopter.service, pod: `${adopter.pod}-${adopter.index}` } }),
-  }));
+  return pageOfEntries(
+    merged(entries),
+    page,
+    ({ volume, agent, sizeMib, state, pod, index, users, adopter, ...rest }) => ({
+      id: volume,
+      agent: agent ?? null,
+      state,
+      ...{ type: rest.type, disk: rest.disk ?? null, size: sizeMib },
+      ...{ name: rest.name, service: rest.service, generation: rest.generation, role: rest.role },
+      pod: `${pod}-${index}`,
+      ...(users === undefined ? {} : { shared: true, users }),
+      ...(adopter === undefined
+        ? {}
+        : { adopter: { service: adopter.service, pod: `${adopter.pod}-${adopter.index}` } }),
+    }),
+  );
 }
 
 export function agentOf({ cells }: World, kind: 'reservation' | 'volume', id: string): Answer {

@@ -1,0 +1,66 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Add } from './program.js';
+
+interface CommonOptions {
+  readonly output: () => Option;
+  readonly yes: () => Option;
+}
+
+/** Verbs that packages bring along. */
+export function addGuests(program: Command, add: Add, { output, yes }: CommonOptions): void {
+  const kafka = program.command('kafka').description('What runs in services of the package kafka');
+  const topic = kafka.command('topic').description('Topics of a Kafka');
+  const verb = (name: keyof typeof import('./verbs/kafka.js')) => async () => (await import('./verbs/kafka.js'))[name];
+  add(topic, {
+    usage: 'list <service>',
+    says: 'List topics',
+    load: verb('list'),
+    options: [
+      new Option('--under-replicated', 'only those with partitions that lack a replica'),
+      new Option('--unavailable', 'only those with partitions without a leader'),
+      output(),
+    ],
+  });
+  add(topic, {
+    usage: 'create <service> <topic>',
+    says: 'Make a topic',
+    load: verb('create'),
+    options: [
+      new Option('--partitions <n>', 'number of partitions (default: 1)').argParser(countFromOne),
+      new Option('--replication <n>', 'replicas of each (default: 3, or as many as there are brokers)').argParser(
+        countFromOne,
+      ),
+      new Option('--config <key=value>', 'setting of the topic, repeatable').argParser(keyValue).default({}, 'none'),
+      output(),
+    ],
+  });
+  add(topic, {
+    usage: 'describe <service> <topic>',
+    says: 'Show leaders, replicas and settings of a topic',
+    load: verb('describe'),
+    options: [output()],
+  });
+  add(topic, {
+    usage: 'delete <service> <topic>',
+    says: 'Delete a topic and all that is in it',
+    load: verb('remove'),
+    options: [yes(), output()],
+  });
+  add(topic, {
+    usage: 'offsets <service> <topic>',
+    says: 'Show the first and the next offset of each partition',
+    load: verb('offsets'),
+    options: [output()],
+  });
+}
+
+function countFromOne(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('expected a number from 1 on.');
+  return Number(text);
+}
+
+function keyValue(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
