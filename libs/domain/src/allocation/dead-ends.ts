@@ -1,4 +1,5 @@
 import type { PendingReasons } from '@orrery/contracts';
+import { filtersThatReject, sameReasons } from './reasons.js';
 import type { RequestRow } from './state.js';
 
 /** That nothing was found for a wish, and why. */
@@ -35,4 +36,10 @@ function wishKey({ needs, constraints, avoid }: RequestRow): string {
   let key = keys.get(needs);
   if (key === undefined) keys.set(needs, (key = JSON.stringify(needs)));
   return constraints.length + avoid.length === 0 ? key : `${key}${JSON.stringify([constraints, avoid])}`;
+}
+
+/** Counts move all the time; what matters is whether something else stands in the way than was told. */
+export function isKnownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
+  const names = filtersThatReject(told);
+  return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
 }

@@ -32,17 +32,17 @@ import {
   type Wish,
 } from '@orrery/scheduling';
 import { placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
-import { DeadEnds, type DeadEnd } from './dead-ends.js';
+import { DeadEnds, isKnownBefore, type DeadEnd } from './dead-ends.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { superseded } from './grants.js';
 import { padded } from './keys.js';
 import { avoidedBy, servicesNear } from './neighbours.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
-import { filtersThatReject, reasonsOf, sameReasons } from './reasons.js';
+import { filtersThatReject, reasonsOf } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
-import { SetPeers, sizeOfSet } from './set-peers.js';
+import { looksAtItself, SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
 
@@ -356,7 +356,7 @@ export class Round {
   /** Nothing more for this request now. Reasons are told when there are none yet, or when other filters stand in the way. */
   #block(row: AdoptingRow, indexes: Ranges, deadEnd: DeadEnd): void {
     const placedAround = this.#placedAround(row);
-    if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) {
+    if (row.reasons !== undefined && isKnownBefore(row.reasons, deadEnd)) {
       this.#blocked.push({ row, placedAround });
       return;
     }
@@ -439,12 +439,6 @@ export class Round {
   }
 }
 
-/** Counts move all the time; what matters is whether something else stands in the way than was told. */
-function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
-  const names = filtersThatReject(told);
-  return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
-}
-
 /** How a wish of a request is placed: by the session, or by somebody who watches it. */
 export type Look = (
   session: Session,
@@ -455,12 +449,6 @@ export type Look = (
 ) => Found;
 
 const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
-
-function looksAtItself({ constraints, preferences }: PlacementRequest): boolean {
-  if (preferences !== undefined && preferences.spreads.length > 0) return true;
-  const effect = effectOf(constraints);
-  return effect === 'narrowing' || effect === 'balancing';
-}
 
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {

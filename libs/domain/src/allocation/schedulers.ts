@@ -152,7 +152,7 @@ function needsIn(body: Body<'RequestPlacement'>): PodNeeds {
   const ports = Object.entries(body.ports ?? {})
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([name, port]) => portNumbersOf(name, typeof port === 'number' ? { port } : port))
-    .map(({ suffix: _, ...need }) => need);
+    .map(({ suffix: _suffix, ...need }) => need);
   return { cpusMilli, memoryMib, diskMib, gpus, ports, volumes: [] };
 }
 

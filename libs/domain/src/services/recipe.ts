@@ -151,7 +151,7 @@ function needsOf(pod: PodSpec): PodNeeds {
     gpus: sum(({ gpus }) => gpus ?? 0),
     ports: tasks.flatMap(([task, { ports }]) =>
       Object.entries(ports ?? {}).flatMap(([port, spec]) =>
-        portNumbersOf(port, spec).map(({ name, suffix: _, ...need }) => ({ ...need, name: `${task}.${name}` })),
+        portNumbersOf(port, spec).map(({ name, suffix: _suffix, ...need }) => ({ ...need, name: `${task}.${name}` })),
       ),
     ),
     volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size, disk, shared, of }]) => ({
