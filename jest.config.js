@@ -9,6 +9,8 @@ const everywhere = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  // Packages of the catalog have a package.json that is none of npm's.
+  modulePathIgnorePatterns: ['<rootDir>/libs/catalog/packages/'],
 };
 
 const kind = (name, settings = {}) => ({
@@ -41,6 +43,8 @@ export default {
     kind('local'),
     // The whole cluster, as `npm start` runs it.
     kind('e2e'),
+    // Services of the catalog with their real programs: `npm test -- packages`, not part of `npm test`.
+    kind('packages'),
     // What takes minutes by its nature: `npm test -- long`, not part of `npm test`.
     kind('long'),
   ],

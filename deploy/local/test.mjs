@@ -10,9 +10,9 @@ import { setUp } from './setup.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const KIND_WITHIN_MS = 12 * 60 * 1000;
 /** Kinds that start processes of their own share two cores badly, so their specs run one by one. */
-const ONE_BY_ONE = new Set(['local', 'e2e', 'long']);
+const ONE_BY_ONE = new Set(['local', 'e2e', 'packages', 'long']);
 /** Run only when they are named. */
-const LONG = new Set(['long']);
+const LONG = new Set(['packages', 'long']);
 
 await setUp();
 const { default: config } = await import('../../jest.config.js');

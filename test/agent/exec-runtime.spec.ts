@@ -164,6 +164,31 @@ describe.each(kinds)('the exec runtime $name', ({ cgroups }) => {
     expect(existsSync(join(folder, 'volumes', '7.1'))).toBe(false);
   });
 
+  it('keeps a volume on the disk of its own, for each task that mounts it, and deletes it there', async () => {
+    const disk = mkdtempSync(join(tmpdir(), 'orrery-disk-'));
+    runtime.close();
+    runtime = new ExecRuntime({ folder, disks: { fast: disk }, cgroups, pollMs: 50 });
+    const volumes = [{ volume: '7.3', path: 'data', disk: 'fast' }];
+    for (const launched of [task('echo one > data/file', { volumes }), task('cat data/file', { volumes })]) {
+      await runtime.start(launched);
+      expect(await endOf(runtime, launched.launch)).toMatchObject({ how: 'exited', code: 0 });
+      expect(readFileSync(runtime.placeOf(launched.launch, 'data/file'), 'utf8')).toBe('one\n');
+    }
+    expect(readFileSync(join(disk, '7.3', 'file'), 'utf8')).toBe('one\n');
+    rmSync(join(disk, '7.3'), { recursive: true });
+    const lost = task('true', { volumes });
+    expect(await runtime.start(lost)).toMatchObject({ state: 'ended', how: 'start-failed' });
+    await runtime.destroyVolumes(['7.3']);
+    const anew = task('echo two > data/file', { volumes });
+    await runtime.start(anew);
+    await endOf(runtime, anew.launch);
+    await runtime.destroyVolumes(['7.3']);
+    expect(existsSync(join(disk, '7.3')) || existsSync(join(folder, 'volumes', '7.3'))).toBe(false);
+    const unknown = task('true', { volumes: [{ volume: '7.4', path: 'data', disk: 'slow' }] });
+    expect(await runtime.start(unknown)).toMatchObject({ state: 'ended', how: 'start-failed' });
+    rmSync(disk, { recursive: true });
+  });
+
   it('refuses paths that lead out of the sandbox', async () => {
     const launched = task('true', { configs: [{ template: 'x', dest: '../../escaped' }] });
     expect(await runtime.start(launched)).toMatchObject({ state: 'ended', how: 'start-failed' });

@@ -1,6 +1,8 @@
 import type { AgentId, TaskTemplate } from '@orrery/contracts';
 import type { LaunchRow } from './agent-state/agent-state.js';
 import { makeAgentId } from './agent-id.js';
+import Mustache from 'mustache';
+import { peersEnvironment, peersView } from './peers.js';
 import { readSettings } from './settings.js';
 import { taskEnvironment } from './task-launch.js';
 
@@ -38,6 +40,31 @@ describe('what a task sees', () => {
       ORRERY_AGENT: 'ada-1',
       ORRERY_ADDRESS: '127.0.0.2',
     });
+  });
+});
+
+describe('what a task is told of other pods of its service', () => {
+  const template = {
+    peers: [
+      { pod: 'controller', index: 0, address: '127.0.0.1', ports: { quorum: 9093 } },
+      { pod: 'controller', index: 1, address: '127.0.0.2', ports: { quorum: 31_001 } },
+      { pod: 'data-node', index: 2, address: '127.0.0.3', ports: {} },
+    ],
+  };
+
+  it('are lists of addresses, with ports and with indexes', () => {
+    expect(peersEnvironment(template)).toEqual({
+      ORRERY_PEERS_CONTROLLER: '127.0.0.1,127.0.0.2',
+      ORRERY_PEERS_CONTROLLER_QUORUM: '127.0.0.1:9093,127.0.0.2:31001',
+      ORRERY_MEMBERS_CONTROLLER_QUORUM: '0@127.0.0.1:9093,1@127.0.0.2:31001',
+      ORRERY_PEERS_DATA_NODE: '127.0.0.3',
+    });
+    expect(peersEnvironment({})).toEqual({});
+  });
+
+  it('are lists that sections of templates walk through', () => {
+    const text = '{{#peers.controller}}{{index}}@{{address}}:{{ports.quorum}}{{^last}},{{/last}}{{/peers.controller}}';
+    expect(Mustache.render(text, peersView(template))).toBe('0@127.0.0.1:9093,1@127.0.0.2:31001');
   });
 });
 

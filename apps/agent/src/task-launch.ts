@@ -1,6 +1,7 @@
 import { taskId, type AgentId, type TaskTemplate } from '@orrery/contracts';
 import type { TaskLaunch } from '@orrery/runtimes';
 import type { LaunchRow } from './agent-state/agent-state.js';
+import { peersEnvironment, peersView } from './peers.js';
 
 /** The agent, as its tasks see it. */
 export interface TaskPlace {
@@ -26,6 +27,7 @@ export function taskLaunchOf(
     volumes: row.launch.volumes,
     links,
     configs: template.configs,
+    view: peersView(template),
   };
 }
 
@@ -42,6 +44,7 @@ export function taskEnvironment(
   const devices = launch.gpuIds.join(',');
   return {
     ...template.env,
+    ...peersEnvironment(template),
     ...Object.fromEntries(ports),
     ...(devices !== '' && { CUDA_VISIBLE_DEVICES: devices, NVIDIA_VISIBLE_DEVICES: devices }),
     ORRERY_SERVICE: kind.service,

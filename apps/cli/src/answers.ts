@@ -34,6 +34,9 @@ export interface Plan {
   readonly name: string;
   readonly status: string;
   readonly strategy?: string;
+  /** ERROR: why. */
+  readonly message?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
   readonly phases?: readonly Phase[];
 }
 
@@ -103,6 +106,11 @@ export interface Agent {
     readonly size: number;
     readonly free: number;
   }[];
+}
+
+export interface Fairness {
+  readonly scarce: readonly string[];
+  readonly cells: readonly { readonly cell: number; readonly capacity: Amounts }[];
 }
 
 export interface Role {

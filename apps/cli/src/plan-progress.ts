@@ -1,5 +1,6 @@
 import type { Phase, Plan } from './answers.js';
 import { path, type Call } from './call.js';
+import { CliError } from './cli-error.js';
 import type { Outcome } from './gateway-client.js';
 import { whyNotReady } from './not-ready.js';
 import { waitUntil } from './waiting.js';
@@ -16,9 +17,16 @@ export async function waitForPlans(call: Call, outcome: Outcome): Promise<void> 
       const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`, {
         steps: STEPS_LOOKED_AT,
       });
+      if (shown.status === 'ERROR') throw inError(service, shown);
       return { done: shown.status === 'COMPLETE', progress: planProgress(shown) };
     });
   }
+}
+
+function inError(service: string, { name, message }: Plan): CliError {
+  return new CliError('plan-failed', `plan ${name} of ${service} is in ERROR: ${message ?? 'a step failed'}`, {
+    remedy: `orrery plan resume ${service} ${name} tries again what failed; force-restart begins anew, stop gives up`,
+  });
 }
 
 /** `deploy IN_PROGRESS: web 3 of 30 steps, 2 WAITING` */

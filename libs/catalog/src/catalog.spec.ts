@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceSpec } from '@orrery/contracts';
@@ -147,6 +148,9 @@ describe('each package that comes along', () => {
     const rendered = render({}, definition);
     expect(rendered).toMatchObject({ ok: true });
     expect(undescribed(definition.config)).toEqual([]);
+    const { exec } = definition.resource as { exec?: { jars: { sha256: string } } };
+    const list = definition.files['jars.sha256'];
+    expect(exec?.jars.sha256).toBe(list && createHash('sha256').update(list).digest('hex'));
   });
 });
 

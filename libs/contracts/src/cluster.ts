@@ -96,6 +96,16 @@ export interface TaskTemplate {
   readonly artifacts?: readonly TaskArtifact[];
   /** Files written before the start, below the sandbox; mustache over the environment. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
+  /** Other pods of the service, as they were placed when this was ordered; by pod type, then index. */
+  readonly peers?: readonly Peer[];
+}
+
+/** Where a pod of the same service is. `ports`: by their names, of all its tasks. */
+export interface Peer {
+  readonly pod: string;
+  readonly index: number;
+  readonly address: string;
+  readonly ports: Readonly<Record<string, number>>;
 }
 
 /** A file, an archive or a set of jars that a task needs, by its content; `dest` is below the sandbox. */

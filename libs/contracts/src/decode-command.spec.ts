@@ -21,6 +21,17 @@ describe('decodeCommand', () => {
   });
 
   it.each([
+    [['default', ['server']], undefined],
+    [[2, ['server']], undefined],
+    [['all', ['server']], '/plans/deploy/phases/web/steps/0/0'],
+    [['default'], '/plans/deploy/phases/web/steps/0'],
+    [['default', ['server'], 1], '/plans/deploy/phases/web/steps/0'],
+  ])('takes a step as a pod and its tasks: %j', (step, field) => {
+    const plans = { deploy: { phases: { web: { pod: 'web', steps: [step] } } } };
+    expect(refusalOf({ ...hello, plans })?.field).toBe(field);
+  });
+
+  it.each([
     ['a negative cpu', { cpus: -1 }, '/pods/web/tasks/server/cpus'],
     ['a fraction of a gpu', { gpus: 0.5 }, '/pods/web/tasks/server/gpus'],
     ['a missing command', { cmd: undefined }, '/pods/web/tasks/server/cmd'],

@@ -17,6 +17,8 @@ export const refusalStatus = {
   // A body that does not fit its schema.
   'invalid-field': 400,
   'unknown-field': 400,
+  // A plan is started with values that it does not take, or without those that it needs.
+  'invalid-parameter': 422,
   // Services.
   'unknown-service': 404,
   'unknown-pod': 404,

@@ -72,6 +72,21 @@ export const VolumeSpec = Type.Object(
   strict,
 );
 
+export const ResourceSetSpec = Type.Object(
+  { cpus: Type.Optional(cpus), memory: Type.Optional(mebibytes('memory')), disk: Type.Optional(mebibytes('disk')) },
+  { ...strict, description: 'reserved with each pod, for one task of a plan step at a time' },
+);
+
+export const DiscoverySpec = Type.Object(
+  {
+    prefix: Type.Optional(name('discovery prefix')),
+    visibility: Type.Optional(
+      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')]),
+    ),
+  },
+  { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
+);
+
 export const UriSpec = Type.Object(
   {
     uri: Type.String({
@@ -127,6 +142,8 @@ export const TaskSpec = Type.Object(
     'readiness-check': Type.Optional(CheckSpec),
     'health-check': Type.Optional(CheckSpec),
     'kill-grace-period': Type.Optional(seconds(0, 86_400, 'from SIGTERM to SIGKILL')),
+    'resource-set': Type.Optional(name('resource set of the pod, in place of cpus, memory and disk')),
+    discovery: Type.Optional(DiscoverySpec),
     labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   },
   strict,
@@ -148,6 +165,13 @@ export const PodSpec = Type.Object(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
+    'resource-sets': Type.Optional(Type.Record(name('resource set'), ResourceSetSpec)),
+    peers: Type.Optional(
+      Type.Record(name('pod type'), Type.Union([Type.Literal('placed'), Type.Literal('all')]), {
+        description:
+          'pods of this service whose addresses and ports the tasks are told; all: the first start waits until each of them has its place',
+      }),
+    ),
     uris,
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
@@ -161,14 +185,51 @@ export const PlanStrategy = Type.Union([
   Type.Literal('parallel-canary'),
 ]);
 
+const stepPods = Type.Union([Type.Literal('default'), Type.Integer({ minimum: 0, maximum: 999_999 })]);
+const stepTasks = Type.Array(name('task name'), { minItems: 1, maxItems: 64 });
+
+// JSON Schema 2020-12 calls the places of a tuple `prefixItems`.
+export const StepSpec = Type.Unsafe<[Static<typeof stepPods>, Static<typeof stepTasks>]>({
+  type: 'array',
+  prefixItems: [stepPods, stepTasks],
+  minItems: 2,
+  maxItems: 2,
+  description: '[index of a pod or default, [task, ...]]: tasks of one entry one after the other, entries likewise',
+});
+
+export const ParameterSpec = Type.Object(
+  {
+    type: Type.Union([
+      Type.Literal('string'),
+      Type.Literal('integer'),
+      Type.Literal('number'),
+      Type.Literal('boolean'),
+    ]),
+    default: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
+    required: Type.Optional(Type.Boolean()),
+    pattern: Type.Optional(Type.String({ maxLength: 1024, description: 'regular expression for the whole value' })),
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+  },
+  { ...strict, description: 'told to the tasks of the steps as an environment variable' },
+);
+
+export const PhaseSpec = Type.Object(
+  {
+    pod: name('pod type'),
+    strategy: Type.Optional(PlanStrategy),
+    steps: Type.Optional(Type.Array(StepSpec, { minItems: 1, maxItems: 1024 })),
+    'max-attempts': Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'failures in a row after which a step is in ERROR' }),
+    ),
+  },
+  strict,
+);
+
 export const PlanSpec = Type.Object(
   {
     strategy: Type.Optional(PlanStrategy),
-    phases: Type.Record(
-      name('phase name'),
-      Type.Object({ pod: name('pod type'), strategy: Type.Optional(PlanStrategy) }, strict),
-      { minProperties: 1 },
-    ),
+    parameters: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), ParameterSpec)),
+    phases: Type.Record(name('phase name'), PhaseSpec, { minProperties: 1 }),
   },
   strict,
 );
@@ -230,6 +291,9 @@ export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
+export type ResourceSetSpec = Static<typeof ResourceSetSpec>;
+export type ParameterSpec = Static<typeof ParameterSpec>;
+export type PhaseSpec = Static<typeof PhaseSpec>;
 export type PackageRef = Static<typeof PackageRef>;
 export type PlanSpec = Static<typeof PlanSpec>;
 export type PlanStrategy = Static<typeof PlanStrategy>;

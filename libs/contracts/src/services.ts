@@ -50,11 +50,20 @@ export interface PhaseDefinition {
   readonly name: string;
   readonly pod: string;
   readonly strategy: PlanStrategy;
-  /** restart: as deploy, but pods that are already as they should be are started again, too. */
-  readonly action: 'deploy' | 'restart' | 'decommission';
+  /**
+   * restart: as deploy, but pods that are already as they should be are started again, too. run: tasks that run to their end
+   * in the place of a pod, beside its own; the pod is left as it is.
+   */
+  readonly action: 'deploy' | 'restart' | 'decommission' | 'run';
   /** Pod indexes, inclusive ranges, in the order of work. */
   readonly indexes: Ranges;
+  /** run: which tasks, one after the other; an index outweighs `default`. */
+  readonly steps?: readonly PhaseSteps[];
+  /** run: after so many failures in a row a step is in ERROR. */
+  readonly attemptsMax?: number;
 }
+
+export type PhaseSteps = readonly [pod: 'default' | number, tasks: readonly string[]];
 
 export interface ServiceRef {
   readonly service: ServiceName;
@@ -82,10 +91,13 @@ export type ServicesEvent =
         readonly version: number;
         readonly strategy: PlanStrategy;
         readonly phases: readonly PhaseDefinition[];
+        /** Environment of the tasks that its steps run. */
+        readonly parameters?: Readonly<Record<string, string>>;
       };
     }
   | { readonly type: 'StepStarted'; readonly data: StepRef }
   | { readonly type: 'StepCompleted'; readonly data: StepRef & { readonly forced?: boolean } }
+  /** The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it. */
   | { readonly type: 'StepFailed'; readonly data: StepRef & { readonly reason: string } }
   | { readonly type: 'StepRestarted'; readonly data: StepRef }
   | {
@@ -115,12 +127,27 @@ export type ServicesEvent =
   /** Places that came in one piece too large to launch on in one commit; the launches follow. */
   | {
       readonly type: 'GrantsTaken';
-      readonly data: ServiceRef & Members & { readonly pod: string; readonly grants: IdRuns };
+      readonly data: ServiceRef &
+        Members & {
+          readonly pod: string;
+          readonly grants: IdRuns;
+          /** They are launched when all their peers have places. */
+          readonly waits?: true;
+        };
     }
-  /** The number under which the cluster journal knows an agent: what sets of this journal mean by it. */
-  | { readonly type: 'AgentNamed'; readonly data: { readonly number: number; readonly agent: AgentId } }
-  /** `template` stands for all launches of the set. */
-  | { readonly type: 'LaunchOrdered'; readonly data: LaunchSet & { readonly template: TaskTemplate } }
+  /**
+   * The number under which the cluster journal knows an agent: what sets of this journal mean by it. Told again when its
+   * address is another one.
+   */
+  | {
+      readonly type: 'AgentNamed';
+      readonly data: { readonly number: number; readonly agent: AgentId; readonly address: string };
+    }
+  /** `template` stands for all launches of the set. `plan`: a step of it runs this task beside the pod's own. */
+  | {
+      readonly type: 'LaunchOrdered';
+      readonly data: LaunchSet & { readonly template: TaskTemplate; readonly plan?: string };
+    }
   | {
       readonly type: 'KillOrdered';
       readonly data: ServiceRef & {
@@ -170,6 +197,8 @@ export type ServicesEvent =
         readonly failures: number;
         /** The pod's other tasks are restarted with it. */
         readonly wholePod?: boolean;
+        /** A step of this plan runs the task. */
+        readonly plan?: string;
       };
     }
   /** The pod gets a new place; the old grant stays on its agent until it is known to be free. */

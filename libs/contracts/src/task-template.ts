@@ -3,8 +3,12 @@ import type { TaskArtifact, TaskCheck, TaskTemplate } from './cluster.js';
 import { portNumbersOf } from './ports.js';
 import type { CheckSpec, PodSpec, TaskSpec, UriSpec } from './service-spec.js';
 
-/** How a task of a spec runs, in the form that launches carry. */
-export function taskTemplateOf(task: TaskSpec, { image, uris = [] }: Partial<PodSpec> = {}): TaskTemplate {
+/** How a task of a pod runs, in the form that launches carry. */
+export function taskTemplateOf(
+  task: TaskSpec,
+  { image, uris = [], 'resource-sets': sets }: Partial<PodSpec> = {},
+): TaskTemplate {
+  const set = task['resource-set'] === undefined ? undefined : sets?.[task['resource-set']];
   const artifacts = [...uris, ...(task.uris ?? [])].map(artifactOf);
   const readiness = task['readiness-check'];
   const health = task['health-check'];
@@ -13,9 +17,9 @@ export function taskTemplateOf(task: TaskSpec, { image, uris = [] }: Partial<Pod
     goal: task.goal ?? 'RUNNING',
     env: task.env ?? {},
     ...(image === undefined ? {} : { image }),
-    cpusMilli: milli(task.cpus),
-    memoryMib: task.memory ?? 0,
-    diskMib: task.disk ?? 0,
+    cpusMilli: milli((set ?? task).cpus),
+    memoryMib: (set ?? task).memory ?? 0,
+    diskMib: (set ?? task).disk ?? 0,
     killGraceMs: millis(task['kill-grace-period'] ?? 0),
     portEnv: Object.fromEntries(
       Object.entries(task.ports ?? {}).flatMap(([port, spec]) =>

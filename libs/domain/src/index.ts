@@ -70,11 +70,13 @@ export {
   type Prediction,
 } from './allocation/views.js';
 export {
+  fairnessView,
   reservationViews,
   rolesKnown,
   roleView,
   shareOfRole,
   volumeViews,
+  type FairnessView,
   type ReservationView,
   type RoleView,
   type VolumeView,

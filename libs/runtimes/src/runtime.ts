@@ -61,8 +61,9 @@ export interface TaskLaunch {
   readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
   /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */
   readonly links?: readonly { readonly place: string; readonly path: string }[];
-  /** Files written before the start: mustache over the environment. */
+  /** Files written before the start: mustache over the environment, and over `view`, which outweighs it. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
+  readonly view?: Readonly<Record<string, unknown>>;
 }
 
 export type Observation =

@@ -29,8 +29,14 @@ export async function show(call: Call): Promise<void> {
   const plan = call.args[1] ?? 'deploy';
   await showObject<Plan>(call, path`/v1/services/${argument(call, 0)}/plans/${plan}`, {
     name: ({ name }) => name,
-    people: (shown) => `${planProgress(shown)}\n${table(stepColumns, stepsOf(shown))}`,
+    people: (shown) => `${headOf(shown)}\n${table(stepColumns, stepsOf(shown))}`,
   });
+}
+
+function headOf(plan: Plan): string {
+  const given = Object.entries(plan.parameters ?? {}).map(([name, value]) => `${name}=${value}`);
+  const parameters = given.length === 0 ? [] : [`parameters: ${given.join(', ')}`];
+  return [planProgress(plan), ...parameters, ...(plan.message === undefined ? [] : [plan.message])].join('\n');
 }
 
 const waitedFor: ReadonlySet<string> = new Set(['start', 'resume', 'force-restart', 'force-complete']);

@@ -1,4 +1,4 @@
-import type { Role } from '../answers.js';
+import type { Fairness, Role } from '../answers.js';
 import { argument, path, type Call } from '../call.js';
 import type { Listing } from '../output/output.js';
 import { showList, showObject } from '../reading.js';
@@ -25,6 +25,20 @@ export async function list(call: Call): Promise<void> {
 
 export async function show(call: Call): Promise<void> {
   await showObject<Role>(call, path`/v1/roles/${argument(call, 0)}`, { name: roles.name });
+}
+
+/** Shows what is left out of shares; with `--scarce` leaves out these and no others. */
+export async function fairness(call: Call): Promise<void> {
+  const scarce = call.options['scarce'] as readonly string[] | undefined;
+  const show = { name: () => 'fairness', people: fairnessText };
+  if (scarce === undefined) return showObject<Fairness>(call, '/v1/fairness', show);
+  await call.gateway.change('PUT', '/v1/fairness', { body: { scarce }, reason: call.options.reason });
+  await call.output.object(await call.gateway.get<Fairness>('/v1/fairness'), show);
+}
+
+function fairnessText({ scarce, cells }: Fairness): string {
+  const left = scarce.length === 0 ? 'nothing is left out of shares' : `${scarce.join(', ')} left out of shares`;
+  return `${left}\n${cells.map(({ cell, capacity }) => `cell ${cell} shares ${amountsText(capacity)}\n`).join('')}`;
 }
 
 export async function set(call: Call): Promise<void> {

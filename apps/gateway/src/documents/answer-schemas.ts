@@ -96,6 +96,10 @@ export const role = Type.Object({
   ),
 });
 
+export const fairness = Type.Object({
+  scarce: Type.Array(text, { description: 'nobody falls behind for holding these' }),
+  cells: Type.Array(Type.Object({ cell: count, capacity: amounts })),
+});
 export const reservation = Type.Object({
   id: text,
   agent: text,

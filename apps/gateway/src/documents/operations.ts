@@ -168,6 +168,8 @@ export const operations: readonly Operation[] = [
   list('roles', '/v1/roles', 'List roles: weight, what they hold, what waits', answers.role),
   read('roles', '/v1/roles/{role}', 'Show a role, and why it is or is not its turn', answers.role),
   write('roles', 'put', '/v1/roles/{role}', 'Make a role, or set its weight', allocationCommandSchemas.SetRole),
+  read('roles', '/v1/fairness', 'What shares are made of, and what is left out', answers.fairness),
+  write('roles', 'put', '/v1/fairness', 'Leave scarce resources out of shares', allocationCommandSchemas.SetFairness),
   list('roles', '/v1/quotas', 'List quotas and what is used of them', answers.quota),
   write('roles', 'put', '/v1/quotas/{role}', 'Set limit and guarantee of a role', allocationCommandSchemas.SetQuota),
   write('roles', 'delete', '/v1/quotas/{role}', 'Remove the quota of a role'),

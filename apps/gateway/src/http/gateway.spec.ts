@@ -641,6 +641,13 @@ describe('the gateway', () => {
       json: { field: '/weight' },
     });
     expect((await ask('GET', '/v1/roles/ops')).status).toBe(404);
+    expect((await ask('PUT', '/v1/fairness', { scarce: ['gpus'] }, wait)).status).toBe(200);
+    expect((await ask('GET', '/v1/fairness')).json).toMatchObject({
+      ...{ scarce: ['gpus'], cells: [{ cell: 0, capacity: { cpus: 4, memory: 4096 } }] },
+    });
+    expect(await ask('PUT', '/v1/fairness', { scarce: ['tapes'] }, wait)).toMatchObject({
+      ...{ status: 400, json: { field: '/scarce/0' } },
+    });
   });
 
   it('explains why a task waits', async () => {

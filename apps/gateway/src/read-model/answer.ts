@@ -13,7 +13,7 @@ import {
   whereabouts,
 } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
-import { listQuotas, listRoles, showRole } from './answers/roles.js';
+import { listQuotas, listRoles, showFairness, showRole } from './answers/roles.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
 import { explain } from './answers/why.js';
@@ -63,6 +63,8 @@ export function answer(world: World, query: Query): Answer {
       return agentOf(world, query.kind, query.id);
     case 'role':
       return showRole(world, query.role);
+    case 'fairness':
+      return showFairness(world);
     case 'state':
       return showState(world, query.page);
     case 'dry-run':

@@ -24,6 +24,7 @@ export type Query =
   /** On which agent a reservation or volume is: orders about it go to the cell of the agent. */
   | { readonly ask: 'agent-of'; readonly kind: 'reservation' | 'volume'; readonly id: string }
   | { readonly ask: 'role'; readonly role: string }
+  | { readonly ask: 'fairness' }
   | { readonly ask: 'state'; readonly page: Page }
   | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }
   /** Where a service lives, and its creation: for commands, logs and the history. */

@@ -3,6 +3,7 @@ import {
   type AgentId,
   type Quota,
   type ReservationId,
+  type ResourceName,
   type Resources,
   type RoleName,
   type VolumeId,
@@ -56,6 +57,17 @@ export function shareOfRole(state: AllocationState, role: RoleName): ShareLevel[
       break;
     }
   return shares.trace(role);
+}
+
+/** What shares are made of: all that open agents have, but for what nobody's share counts. */
+export interface FairnessView {
+  readonly scarce: readonly ResourceName[];
+  readonly capacity: Resources;
+}
+
+export function fairnessView(state: AllocationState): FairnessView {
+  const { capacity, scarce = [] } = ledgerOf(state);
+  return { scarce, capacity };
 }
 
 /** A part of an agent that is kept, and what of it nobody uses. */

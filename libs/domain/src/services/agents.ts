@@ -6,8 +6,9 @@ export function agentNamed(rows: ServicesRows, number: number): AgentId {
   return rows.names.get(agentKey(number))?.agent ?? (`#${number}` as AgentId);
 }
 
-export function isNamed(rows: ServicesRows, number: number): boolean {
-  return rows.names.has(agentKey(number));
+/** Where its tasks can be reached; nothing before its first registration. */
+export function addressOf(rows: ServicesRows, number: number): string | undefined {
+  return rows.names.get(agentKey(number))?.address;
 }
 
 /** How sets call this agent; nothing before its first registration. */

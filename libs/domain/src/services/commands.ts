@@ -3,12 +3,11 @@ import type { ServiceName, ServicesCommand, ServicesEvent, ServiceSpec } from '@
 import { forbiddenChange, isSame } from './difference.js';
 import { planOfUninstall, planToward, type PlanDefinition } from './plan.js';
 import { countsOf, podTypes, tallyOf } from './tallies.js';
-import { runningPlan } from './completion.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { digestOf, recipeOf, specAt } from './recipe.js';
 import { refusalOfSpec, withDefaults } from './spec.js';
-import { versionKey, type ServiceRow, type ServicesRows } from './state.js';
+import { planKey, versionKey, type ServiceRow, type ServicesRows } from './state.js';
 import { targetSpec } from './wanted.js';
 
 type Body<Type extends ServicesCommand['type']> = Extract<ServicesCommand, { type: Type }>['body'];
@@ -46,7 +45,7 @@ export function uninstallService(proposal: Proposal, body: Body<'UninstallServic
   if (service.uninstalling) return accept();
   const conflict = versionConflict(service, body.name, ifVersion);
   if (conflict !== undefined) return conflict;
-  stopPlan(proposal, service);
+  stopPlans(proposal, service, [service.plan, ...(service.asides ?? [])]);
   const { name, generation, version } = service;
   proposal.emit({ type: 'UninstallStarted', data: { service: name, generation } });
   const slotsOf = (pod: string) => tallyOf(proposal.state, name, pod).slots;
@@ -56,17 +55,20 @@ export function uninstallService(proposal: Proposal, body: Body<'UninstallServic
   return accept(...proposal.events);
 }
 
-export function startPlan(proposal: Proposal, service: ServiceRow, { plan, strategy, phases }: PlanDefinition): void {
+export function startPlan(proposal: Proposal, service: ServiceRow, definition: PlanDefinition): void {
   const { name, generation, version } = service;
   const run = proposal.context.nextId();
-  proposal.emit({ type: 'PlanStarted', data: { service: name, generation, plan, run, version, strategy, phases } });
+  const { plan, ...rest } = definition;
+  proposal.emit({ type: 'PlanStarted', data: { service: name, generation, plan, run, version, ...rest } });
 }
 
-export function stopPlan(proposal: Proposal, service: ServiceRow): void {
-  const plan = runningPlan(proposal, service);
-  if (plan === undefined) return;
-  const { name, generation } = service;
-  proposal.emit({ type: 'PlanStopped', data: { service: name, generation, plan: plan.plan, run: plan.run } });
+/** The plan under way, or in ERROR, that these stand for, by name. */
+function stopPlans(proposal: Proposal, { name, generation }: ServiceRow, plans: readonly (string | undefined)[]): void {
+  for (const plan of plans) {
+    const row = plan === undefined ? undefined : proposal.state.plans.get(planKey(name, plan));
+    if (row === undefined || (row.status !== 'running' && row.status !== 'failed')) continue;
+    proposal.emit({ type: 'PlanStopped', data: { service: name, generation, plan: row.plan, run: row.run } });
+  }
 }
 
 /** Starts a plan from what is true now to the wanted version. */
@@ -121,7 +123,7 @@ function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion: string | un
       return reject('spec-change-not-allowed', `${field} ${message}`, { field, remedy });
     }
   }
-  if (service !== undefined) stopPlan(proposal, service);
+  if (service !== undefined) stopPlans(proposal, service, [service.plan]);
   const version = (service?.version ?? 0) + 1;
   proposal.emit({
     type: 'ServiceApplied',

@@ -224,6 +224,7 @@ class World {
         continue;
       }
       this.expectAlone(set, launch);
+      if (set.plan !== undefined) this.expectAlone({ ...set, task: undefined }, launch);
       expect(this.runs.has(launch.launch)).toBe(false);
       const checked = set.template.readinessCheck !== undefined;
       const { pod, task, generation } = set;
@@ -238,12 +239,15 @@ class World {
   }
 
   /** P6: two incarnations of a pod with a volume never overlap, unless an operator vouched for a machine and was wrong. */
-  expectAlone({ pod, task, generation }: ServicesEventOf<'LaunchOrdered'>['data'], { index, launch }: Launch): void {
+  expectAlone(
+    { pod, task, generation }: { readonly pod: string; readonly task: string | undefined; readonly generation: number },
+    { index, launch }: Launch,
+  ): void {
     if (pod !== 'node' || this.vouched) return;
     const others = [...this.runs.values()].filter(
       (run) =>
         run.pod === pod &&
-        run.task === task &&
+        (task === undefined ? run.goal !== 'RUNNING' : run.task === task) &&
         run.launch.index === index &&
         run.generation === generation &&
         run.state !== 'over',
@@ -314,7 +318,10 @@ class World {
     this.fromCluster.push(
       sameSession
         ? { type: 'AgentReturned', data }
-        : ({ type: 'AgentRegistered', data: { ...data, number: Number(name.slice(1)) } } as unknown as ClusterEvent),
+        : ({
+            type: 'AgentRegistered',
+            data: { ...data, number: Number(name.slice(1)), address: '127.0.0.1' },
+          } as unknown as ClusterEvent),
     );
     const lost = [...this.runs.values()].filter(
       (run) => run.agent === name && run.state !== 'over' && this.random() < 0.3,
@@ -361,8 +368,8 @@ class World {
 
   operatorActs(): void {
     const pod = this.pick(['web-0', 'web-1', 'node-0', 'node-1', 'job-0'])!;
-    const plan = this.pick(['deploy', 'update', 'uninstall'])!;
-    const phase = this.pick([undefined, 'web', 'node', 'web-add', 'node-decommission']);
+    const plan = this.pick(['deploy', 'update', 'uninstall', 'mend'])!;
+    const phase = this.pick([undefined, 'web', 'node', 'web-add', 'node-decommission', 'mend']);
     const step = phase === undefined ? undefined : this.pick([undefined, 'web-0', 'node-1']);
     const target = {
       name: HELLO,
@@ -371,7 +378,8 @@ class World {
       ...(step === undefined ? {} : { step }),
     };
     const dice = this.random();
-    if (dice < 0.5) return this.decide(apply(anySpec(this)));
+    if (dice < 0.45) return this.decide(apply(anySpec(this)));
+    if (dice < 0.5) return this.decide(command('StartPlan', { name: HELLO, plan: 'mend' }));
     if (dice < 0.6) return this.decide(command('RestartPod', { name: HELLO, pod }));
     if (dice < 0.7) {
       const fenced = this.meddling < 0.97 && this.random() < 0.3;
@@ -469,10 +477,25 @@ function anySpec(world: World): ServiceSpec {
       ...(random() < 0.5 ? { side: task() } : {}),
     },
   };
-  const node = { count: small(), volumes: { data: { path: 'data', size: 64 } }, tasks: { server: task() } };
+  const mended = random() < 0.6;
+  const node = {
+    count: small(),
+    volumes: { data: { path: 'data', size: 64 } },
+    tasks: { server: task(), ...(mended ? { mend: sidecar(world), sweep: sidecar(world) } : {}) },
+    ...SIDECAR,
+    ...(random() < 0.5 ? { peers: { node: 'placed' as const, web: 'all' as const } } : {}),
+  };
   const job = { count: small(), tasks: { work: { cmd: world.pick(['do a', 'do b'])!, goal: 'FINISH' as const } } };
   const strategy = world.pick(['serial', 'parallel', undefined] as const);
   const phase = (pod: string) => ({ pod, ...(strategy === undefined ? {} : { strategy }) });
+  const visits: [pod: 'default', tasks: string[]][] = [['default', ['mend', 'sweep']]];
+  const first: typeof visits = [['default', ['server']]];
+  const plans = {
+    ...(random() < 0.5
+      ? { deploy: { phases: { web: phase('web'), node: { ...phase('node'), ...(mended ? { steps: first } : {}) } } } }
+      : {}),
+    ...(mended ? { mend: { phases: { mend: { ...phase('node'), steps: visits } } } } : {}),
+  };
   return {
     name: HELLO,
     pods: { web, node, ...(random() < 0.5 ? { job } : {}) },
@@ -485,8 +508,14 @@ function anySpec(world: World): ServiceSpec {
           },
         }
       : {}),
-    ...(random() < 0.5 ? { plans: { deploy: { phases: { web: phase('web'), node: phase('node') } } } } : {}),
+    plans,
   };
+}
+
+const SIDECAR = { 'resource-sets': { sidecar: { cpus: 0.1, memory: 32 } } };
+
+function sidecar(world: World) {
+  return { cmd: world.pick(['mend a', 'mend b'])!, goal: 'ONCE' as const, 'resource-set': 'sidecar' };
 }
 
 function run(seed: number): void {
@@ -501,7 +530,12 @@ function run(seed: number): void {
     name: HELLO,
     pods: {
       web: { count: 3, tasks: { server: { cmd: `last ${seed}`, cpus: 0.2, ports: { http: {} } } } },
-      node: { count: 2, volumes: { data: { path: 'data', size: 64 } }, tasks: { server: { cmd: `last ${seed}` } } },
+      node: {
+        count: 2,
+        volumes: { data: { path: 'data', size: 64 } },
+        tasks: { server: { cmd: `last ${seed}` } },
+        ...SIDECAR,
+      },
     },
   };
   world.decide(apply(spec));

@@ -3,13 +3,16 @@ import { deletePod, podAt, putPod, releaseSlots, rowsIn } from './pods.js';
 import { tallyOf } from './tallies.js';
 import { rejoin } from './rejoin.js';
 import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
+import * as visits from './evolve-visits.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { isCanary, isPending, positionOf } from './steps.js';
+import { isAside, isCanary, isPending, positionOf } from './steps.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
 export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): void {
   const { service: name, plan, run, version, strategy } = data;
+  const former = rows.plans.get(planKey(name, plan));
+  if (former !== undefined) visits.visitsForgotten(rows, former);
   const phases = data.phases.map((phase): PhaseRow => ({
     ...phase,
     total: countIn(phase.indexes),
@@ -22,11 +25,16 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
     passed: [],
   }));
   const released = isCanary(strategy) ? { released: 0 } : {};
-  const row = { service: name, plan, run, version, strategy, phases, forced: false, paused: false, ...released };
-  rows.plans.put(planKey(name, plan), { ...row, status: 'running' });
+  const given = data.parameters === undefined ? {} : { parameters: data.parameters };
+  const head = { service: name, plan, run, version, strategy, phases, forced: false, paused: false };
+  const row: PlanRow = { ...head, ...released, ...given, status: 'running' };
+  rows.plans.put(planKey(name, plan), row);
+  if (isAside(row)) return visits.noteAside(rows, row);
   const service = rows.services.get(name);
   if (service !== undefined) rows.services.put(name, { ...service, plan });
-  for (const phase of phases) if (phase.action !== 'decommission') reserveSlots(rows, name, phase);
+  for (const phase of phases) {
+    if (phase.action === 'deploy' || phase.action === 'restart') reserveSlots(rows, name, phase);
+  }
 }
 
 export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): void {
@@ -44,6 +52,7 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
     };
   });
   const phase = phaseOf(plan, data.phase)!;
+  if (phase.action === 'run') return visits.visitsBegun(rows, plan, phase, data.indexes);
   startStepsOfRuns(rows, service, phase, data.indexes, plan.run);
   const recipe = service.recipes[phase.pod] ?? service.version;
   const takesDown = phase.action === 'decommission';
@@ -62,11 +71,14 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (plan === undefined) return;
   changePhase(rows, withForce(plan, data.forced), data.phase, (phase) => completeSteps(phase, data.indexes));
   const phase = phaseOf(plan, data.phase)!;
+  if (phase.action === 'run') return visits.visitsOver(rows, plan, phase, data.indexes);
   const apart = completeStepsOfRuns(rows, phase, data.service, data.indexes);
   for (const row of [...rowsIn(rows, data.service, phase.pod, data.indexes), ...apart]) {
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
-    if (over) deletePod(rows, row);
-    else {
+    if (over) {
+      visits.visitsWithoutPod(rows, row);
+      deletePod(rows, row);
+    } else {
       const done = data.forced === true ? withoutStep(row) : asWanted(withoutStep(row));
       putPod(rows, done);
       rejoin(rows, done);
@@ -75,12 +87,26 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
 }
 
-export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>): void {
+/** The plan is in ERROR. What its other steps have begun goes on. */
+export function stepFailed(rows: ServicesRows, data: DataOf<'StepFailed'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
+  rows.plans.put(planKey(data.service, data.plan), { ...plan, status: 'failed', reason: data.reason });
+  visits.visitsFailed(rows, plan, data);
+}
+
+export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>): void {
+  const failed = rows.plans.get(planKey(data.service, data.plan));
+  if (failed === undefined) return;
+  const plan = underWay(failed);
+  const known = phaseOf(plan, data.phase)!;
+  if (known.action === 'run') {
+    const more = visits.visitsRestarted(rows, plan, known, data.indexes);
+    return changePhase(rows, plan, data.phase, (phase) => ({ ...phase, done: phase.done - more }));
+  }
   let again = 0;
   for (const index of numbersIn(data.indexes)) {
-    const row = podAt(rows, data.service, phaseOf(plan, data.phase)!.pod, index);
+    const row = podAt(rows, data.service, known.pod, index);
     if (row === undefined || row.step === plan.run) continue;
     putPod(rows, { ...row, step: plan.run });
     again += 1;
@@ -100,11 +126,15 @@ export function planPaused(rows: ServicesRows, data: DataOf<'PlanPaused'>): void
   });
 }
 
-/** Ends a pause; where nothing is paused, lets the canary on: its first element, then the rest. */
+/** Ends a pause, or an ERROR: what failed is tried again. Where nothing is paused, lets the canary on: its first element, then the rest. */
 export function planResumed(rows: ServicesRows, data: DataOf<'PlanResumed'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
   const { step } = data;
+  if (plan.status === 'failed') {
+    rows.plans.put(planKey(data.service, data.plan), underWay(plan));
+    return visits.visitsRetried(rows, plan);
+  }
   if (data.phase === undefined) return rows.plans.put(planKey(data.service, data.plan), resume(plan));
   changePhase(rows, plan, data.phase, (phase) => {
     if (step === undefined) return resume(phase);
@@ -118,7 +148,10 @@ export function planResumed(rows: ServicesRows, data: DataOf<'PlanResumed'>): vo
 export function planStopped(rows: ServicesRows, data: DataOf<'PlanStopped'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined || plan.run !== data.run) return;
-  rows.plans.put(planKey(data.service, data.plan), { ...plan, status: 'stopped' });
+  const stopped: PlanRow = { ...underWay(plan), status: 'stopped' };
+  rows.plans.put(planKey(data.service, data.plan), stopped);
+  visits.visitsForgotten(rows, stopped);
+  visits.noteAside(rows, stopped);
   const service = rows.services.get(data.service);
   if (service !== undefined && data.plan === 'uninstall') {
     rows.services.put(data.service, { ...service, uninstalling: false });
@@ -128,7 +161,9 @@ export function planStopped(rows: ServicesRows, data: DataOf<'PlanStopped'>): vo
 export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
-  changePhase(rows, withForce(plan, true), data.phase, (phase) => {
+  const known = phaseOf(plan, data.phase)!;
+  if (known.action === 'run') visits.visitsOver(rows, plan, known, known.indexes);
+  changePhase(rows, withForce(underWay(plan), true), data.phase, (phase) => {
     return { ...phase, next: phase.total, done: phase.total, held: [], late: [], passed: [] };
   });
 }
@@ -136,8 +171,10 @@ export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'
 export function planCompleted(rows: ServicesRows, data: DataOf<'PlanCompleted'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined || plan.run !== data.run) return;
-  const complete: PlanRow = { ...withForce(plan, data.forced), status: 'complete' };
+  const complete: PlanRow = { ...underWay(withForce(plan, data.forced)), status: 'complete' };
   rows.plans.put(planKey(data.service, data.plan), complete);
+  if (data.forced === true) visits.visitsForgotten(rows, complete);
+  visits.noteAside(rows, complete);
   const service = rows.services.get(data.service);
   if (service === undefined || !(data.plan === 'deploy' || data.plan === 'update')) return;
   rows.services.put(data.service, { ...service, deployed: true, settled: service.settled || !complete.forced });
@@ -184,6 +221,11 @@ function resume<Element extends PlanRow | PhaseRow>(element: Element): Element {
 /** What it runs is what its recipe asks for, whichever version it was launched at. */
 function asWanted(row: PodRow): PodRow {
   return row.launched === undefined ? row : { ...row, launched: row.recipe };
+}
+
+function underWay(plan: PlanRow): PlanRow {
+  const { reason: _, ...rest } = plan;
+  return { ...rest, status: 'running' };
 }
 
 function withForce(plan: PlanRow, forced: boolean | undefined): PlanRow {

@@ -9,14 +9,17 @@ import {
   type ServicesEventOf,
   type ServicesEventType,
 } from '@orrery/contracts';
-import { agentNamed as agentOfNumber } from './agents.js';
+import { addressOf, agentNamed as agentOfNumber } from './agents.js';
 import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod, rowsIn } from './pods.js';
 import { askForRuns, observeMembers, releaseMembers, returnMembers, stopMembers, withdrawRuns } from './run-members.js';
+import { visitDelayed, visitEnded, visitLaunched, visitsCutOff } from './evolve-visits.js';
+import { isWaveOpen, recipeAt } from './recipe.js';
 import { rejoin } from './rejoin.js';
 import { noteEpoch, seatMembers } from './run-seats.js';
 
 import {
   launchesOf,
+  planKey,
   type LeavingRow,
   type PodRow,
   type Seat,
@@ -24,6 +27,8 @@ import {
   type TaskRow,
   type TaskStatus,
 } from './state.js';
+import { isUp, tallyOf } from './tallies.js';
+import { holdsData } from './wanted.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
@@ -56,7 +61,7 @@ export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): vo
     if (row === undefined) continue;
     const agent = agentOfNumber(rows, number);
     const seat: Seat = { grant, agent, number, epoch, ports: held, gpuIds, volumes, used: false };
-    putPod(rows, { ...withoutRequest(row), status: 'live', seat });
+    putPod(rows, { ...withoutRequest(row), status: 'live', seat, ...(data.waits === true ? { waits: true } : {}) });
   }
 }
 
@@ -78,7 +83,7 @@ export function launchOrdered(rows: ServicesRows, set: DataOf<'LaunchOrdered'>):
 function launchPod(
   rows: ServicesRows,
   row: PodRow,
-  { task: name, version, incarnation }: DataOf<'LaunchOrdered'>,
+  { task: name, version, incarnation, plan }: DataOf<'LaunchOrdered'>,
   { agent: number, epoch, ports, gpuIds, volumes, launch, grant }: Member & { launch: LaunchId; grant: GrantId },
 ): void {
   const held = row.seat?.grant === grant ? row.seat : undefined;
@@ -93,12 +98,36 @@ function launchPod(
     volumes,
     used: held?.used ?? false,
   };
+  if (plan !== undefined) return putPod(rows, visited({ ...row, seat }, plan, name, { launch, incarnation }));
   const known = row.launched === undefined || row.launched === version;
   const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
   const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
   const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-  const { stopReason: _, until: __, ...rest } = withoutRequest(row);
-  putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder({ ...tasks, [name]: task }) });
+  const { stopReason: _, until: __, waits: ___, ...rest } = withoutRequest(row);
+  const all = withLater(rows, { ...row, launched: version }, { ...tasks, [name]: task });
+  putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder(all) });
+}
+
+/** With those of its tasks that start only after others. */
+function withLater(rows: ServicesRows, { service, pod, launched }: PodRow, tasks: PodRow['tasks']): PodRow['tasks'] {
+  const recipe = recipeAt(rows, service, launched!, pod);
+  if (recipe === undefined || !recipe.tasks.some(({ wave }) => wave > 0)) return tasks;
+  const all: Record<string, TaskRow> = { ...tasks };
+  const before = tallyOf(rows, service, pod).incarnation;
+  for (const { name, wave } of recipe.tasks) {
+    const { status = 'idle', incarnation = before, failures = 0 } = all[name] ?? {};
+    if (status !== 'idle' && status !== 'dropped') continue;
+    if (!isWaveOpen(recipe, all, wave)) all[name] = { incarnation, failures, status: 'later' };
+  }
+  return all;
+}
+
+/** A step of a plan runs a task beside those of the pod. */
+function visited(row: PodRow, plan: string, name: string, launched: Pick<TaskRow, 'launch' | 'incarnation'>): PodRow {
+  const { done } = row.tasks[name] ?? {};
+  const kept = done === undefined ? {} : { done };
+  const task: TaskRow = { ...launched, status: 'ordered', failures: 0, visit: true, ...kept };
+  return { ...visitLaunched(row, plan), tasks: inOrder({ ...row.tasks, [name]: task }) };
 }
 
 export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): void {
@@ -150,6 +179,7 @@ export function retryScheduled(rows: ServicesRows, data: DataOf<'RetryScheduled'
   const task = row?.tasks[data.task];
   if (row === undefined || task === undefined) return;
   const { until, failures } = data;
+  if (data.plan !== undefined) return putPod(rows, visitDelayed(row, data.plan, until, failures));
   if (data.wholePod === true) {
     putPod(rows, { ...row, until, tasks: { ...row.tasks, [data.task]: { ...task, failures } } });
   } else {
@@ -164,7 +194,9 @@ export function replaceStarted(rows: ServicesRows, data: DataOf<'ReplaceStarted'
     const vouched = data.cause === 'operator';
     if (row.seat !== undefined) rows.leaving.put(row.seat.grant, { ...leavingOf(rows, row, row.seat), vouched });
     const later = data.from === undefined ? {} : { until: data.from };
-    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later });
+    const left = row.seat === undefined || !holdsData(row) ? undefined : addressOf(rows, row.seat.number);
+    const replaces = left === undefined ? {} : { replaces: left };
+    putPod(rows, { ...unseated(row), status: 'placing', attempt: 0, ...later, ...replaces });
   }
   const service = rows.services.get(data.service);
   if (data.from === undefined || service === undefined) return;
@@ -218,14 +250,38 @@ function observePod(
   at: number,
 ): void {
   const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
-  const tasks = { ...row.tasks, [name]: observed(task, state, at) };
-  const left = Object.values(tasks).filter(({ status }) => status !== 'dropped');
-  const finished = left.every(({ status }) => status === 'finished');
+  const after = task.visit === true ? seenVisiting(task, state, versionOfVisit(rows, row)) : observed(task, state, at);
+  const tasks = { ...row.tasks, [name]: after };
+  const left = Object.values(tasks).filter(({ status, visit }) => status !== 'dropped' && visit !== true);
+  const finished = left.length > 0 && left.every(({ status }) => status === 'finished');
   const ran = state !== 'ENDED';
   const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
-  const seen: PodRow = { ...row, ...used, tasks, ...(finished && row.status === 'live' ? { status: 'finished' } : {}) };
+  const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
+  const done = finished && row.status === 'live' && after.visit !== true;
+  const seen = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);
+}
+
+/** Once over it is none of the pod's tasks any more; that it reached its goal is kept. */
+function seenVisiting(task: TaskRow, state: DataOf<'TasksObserved'>['state'], version: number | undefined): TaskRow {
+  const { incarnation, done } = task;
+  if (state === 'RUNNING' || state === 'READY') return { ...task, status: 'running' };
+  const at = state === 'FINISHED' ? (version ?? done) : done;
+  return { incarnation, failures: 0, status: 'dropped', ...(at === undefined ? {} : { done: at }) };
+}
+
+function versionOfVisit(rows: ServicesRows, { service, visits }: PodRow): number | undefined {
+  const visit = visits?.find(({ launched }) => launched);
+  const plan = visit === undefined ? undefined : rows.plans.get(planKey(service, visit.plan));
+  return plan?.run === visit?.run ? plan?.version : undefined;
+}
+
+/** Once it is up its former place means nothing any more. */
+function upAgain(row: PodRow): PodRow {
+  if (row.replaces === undefined || !isUp(row)) return row;
+  const { replaces: _, ...rest } = row;
+  return rest;
 }
 
 function observed(task: TaskRow, state: DataOf<'TasksObserved'>['state'], at: number): TaskRow {
@@ -266,12 +322,14 @@ function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
 
 /** Holds nothing any more; what has finished stays finished, and incarnations count on. */
 function unseated(row: PodRow): PodRow {
-  const { seat: _, stopReason: __, until: ___, ...rest } = row;
-  const tasks = mapTasks(row.tasks, ({ incarnation, failures, status }) => {
-    const ended: TaskStatus = status === 'finished' || status === 'dropped' ? status : 'idle';
-    return { incarnation, failures, status: ended };
+  const { seat: _, stopReason: __, until: ___, waits: ____, visits, ...rest } = row;
+  const tasks = mapTasks(row.tasks, ({ incarnation, failures, status, visit, done }) => {
+    const kept = status === 'finished' || status === 'dropped';
+    const ended: TaskStatus = visit === true ? 'dropped' : kept ? status : 'idle';
+    return { incarnation, failures, status: ended, ...(done === undefined ? {} : { done }) };
   });
-  return { ...rest, status: row.status === 'finished' ? 'finished' : 'placing', tasks };
+  const left = { ...rest, ...(visits === undefined ? {} : { visits: visitsCutOff(visits) }) };
+  return { ...left, status: row.status === 'finished' ? 'finished' : 'placing', tasks };
 }
 
 /** By name, so that a state from a snapshot walks them as the one that lived. */

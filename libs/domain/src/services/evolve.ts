@@ -23,7 +23,7 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
     case 'StepCompleted':
       return plans.stepCompleted(rows, event.data);
     case 'StepFailed':
-      return;
+      return plans.stepFailed(rows, event.data);
     case 'StepRestarted':
       return plans.stepRestarted(rows, event.data);
     case 'PlanPaused':

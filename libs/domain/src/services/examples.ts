@@ -77,7 +77,7 @@ export const numberOf = (name: string) => Number(name.slice(1));
 
 export const named = (count: number): ServicesEvent[] =>
   Array.from({ length: count }, (_, at) => {
-    return { type: 'AgentNamed', data: { number: at + 1, agent: agent(`a${at + 1}`) } };
+    return { type: 'AgentNamed', data: { number: at + 1, agent: agent(`a${at + 1}`), address: '127.0.0.1' } };
   });
 
 /** The agents of the world in which specifications of this domain play. */

@@ -22,6 +22,7 @@ import {
   type TallyRow,
 } from './state.js';
 import { mayBePlaced } from './settle.js';
+import { isAside } from './steps.js';
 import { wantedCount } from './wanted.js';
 
 /** What is wrong with a state, in sentences; none for a sound one. Walks everything: for tests, audits, simulation. */
@@ -173,7 +174,8 @@ function planViolations(state: ServicesState): string[] {
       }
     }
     const service = state.services.get(plan.service);
-    if (plan.status === 'running' && service?.plan !== plan.plan) found.push(`plan ${key} runs, but is not the latest`);
+    if (plan.status === 'running' && !isAside(plan) && service?.plan !== plan.plan)
+      found.push(`plan ${key} runs, but is not the latest`);
   }
   return found;
 }

@@ -5,17 +5,20 @@ import {
   ordinalOf,
   podName,
   seqOf,
+  templateDigestOf,
   type IdRuns,
   type LaunchId,
   type LaunchSet,
   type Member,
+  type Peer,
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
+import { peersOf } from './peers.js';
 import { tallyOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
-import type { Recipe, TaskRecipe } from './recipe.js';
-import { launchesOf, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';
+import { isWaveOpen, type Recipe, type TaskRecipe } from './recipe.js';
+import { launchesOf, type PlanRow, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';
 
 /** A pod that is to run, where it sits, and which of its tasks are to start. */
 export interface Start {
@@ -23,6 +26,8 @@ export interface Start {
   readonly seat: Seat;
   readonly recipe: Recipe;
   readonly tasks: readonly TaskRecipe[];
+  /** A step of this plan runs the tasks, beside the pod's own. */
+  readonly plan?: PlanRow;
 }
 
 type LaunchOrdered = ServicesEventOf<'LaunchOrdered'>['data'];
@@ -44,15 +49,36 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
   for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
       const incarnation = nextIncarnation(proposal, start, task);
-      const key = `${start.row.pod}/${task.name}/${start.row.recipe}/${incarnation}`;
+      const key = `${kindOf(start, task)}/${incarnation}/${start.row.replaces ?? ''}`;
       const filed = alike.get(key);
       if (filed === undefined) alike.set(key, { task, incarnation, starts: [start] });
       else filed.starts.push(start);
     }
   }
+  const told = new Map<Recipe, readonly Peer[]>();
   for (const { task, incarnation, starts: group } of alike.values()) {
-    for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, task, incarnation));
+    const { recipe, plan, row } = group[0]!;
+    const peers = told.get(recipe) ?? peersOf(proposal.state, service, recipe);
+    told.set(recipe, peers);
+    const replaces = row.replaces === undefined ? {} : { ORRERY_REPLACES_ADDRESS: row.replaces };
+    const launched = taskWith(task, peers, { ...plan?.parameters, ...replaces });
+    for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, launched, incarnation));
   }
+}
+
+function kindOf({ row, plan }: Start, task: TaskRecipe): string {
+  return `${row.pod}/${task.name}/${plan === undefined ? row.recipe : plan.run}`;
+}
+
+/** A task that is told more than the spec says. */
+function taskWith(task: TaskRecipe, peers: readonly Peer[], env: Readonly<Record<string, string>> = {}): TaskRecipe {
+  if (peers.length === 0 && Object.keys(env).length === 0) return task;
+  const template = {
+    ...task.template,
+    env: { ...task.template.env, ...env },
+    ...(peers.length === 0 ? {} : { peers }),
+  };
+  return { ...task, template, templateDigest: templateDigestOf(template) };
 }
 
 /** Divides pods into sets in which indexes ascend and those on one agent come one after the other. */
@@ -78,6 +104,7 @@ function launchOrder(
   task: TaskRecipe,
   incarnation: number,
 ): { type: 'LaunchOrdered'; data: LaunchOrdered } {
+  const { row, plan } = starts[0]!;
   const members = new MembersBuilder();
   const grants = new IdRunsBuilder();
   for (const start of starts) {
@@ -87,11 +114,12 @@ function launchOrder(
   return {
     type: 'LaunchOrdered',
     data: {
-      ...headOf(service, starts[0]!.row, task, incarnation),
+      ...headOf(service, { pod: row.pod, recipe: plan?.version ?? row.recipe }, task, incarnation),
       ...members.members,
       launches: launchIds(proposal, starts.length),
       grants: grants.runs,
       template: task.template,
+      ...(plan === undefined ? {} : { plan: plan.plan }),
     },
   };
 }
@@ -117,8 +145,8 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
   let length = 0;
   for (const [at, start] of starts.entries()) {
     for (const task of start.tasks) {
-      const key = `${start.row.pod}/${task.name}/${start.row.recipe}`;
-      if (!sets.has(key)) length += task.templateLength + SET_LENGTH;
+      const key = kindOf(start, task);
+      if (!sets.has(key)) length += task.templateLength + SET_LENGTH + peersLength(proposal, start);
       sets.add(key);
       length += MEMBER_LENGTH + PORT_LENGTH * task.ports.length + GPU_LENGTH * task.gpus;
       length += VOLUME_LENGTH * start.seat.volumes.length;
@@ -126,6 +154,12 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
     if (length > proposal.room && (at > 0 || proposal.events.length > 0)) return starts.slice(0, at);
   }
   return starts;
+}
+
+function peersLength({ state }: Proposal, { row, recipe, plan }: Start): number {
+  const env = plan?.parameters === undefined ? 0 : JSON.stringify(plan.parameters).length;
+  const peers = recipe.plain ? [] : peersOf(state, state.services.get(row.service)!, recipe);
+  return env + (peers.length === 0 ? 0 : JSON.stringify(peers).length);
 }
 
 /** Orders every living launch of these pods to end. */
@@ -142,10 +176,12 @@ export function orderKillsOf(proposal: Proposal, service: ServiceRow, launches: 
 /** Which tasks of a pod may start: those that are not there, not done, and not waiting for their next try. */
 export function tasksToStart(row: PodRow, recipe: Recipe, seat: Seat, at: number, anew: boolean): TaskRecipe[] {
   return recipe.tasks.filter((task) => {
+    if (task.wave > 0 && !isWaveOpen(recipe, row.tasks, task.wave)) return false;
     const known = row.tasks[task.name];
     switch (known?.status) {
       case undefined:
       case 'dropped':
+      case 'later':
         return true;
       case 'idle':
         return anew || (known.until ?? 0) <= at;

@@ -313,6 +313,19 @@ describe('an operator', () => {
     expect(dataOf(over.events, 'GrantReturned')[0]).not.toHaveProperty('destroyVolumes');
   });
 
+  it('tells a replaced pod whose place it takes, until it is up there', () => {
+    const replacesOf = (events: Parameters<typeof dataOf>[0]) =>
+      dataOf(events, 'LaunchOrdered').map(({ template }) => template.env['ORRERY_REPLACES_ADDRESS']);
+    const { story, launches } = spread(stores(1));
+    const ordered = story.when(command('ReplacePod', { name: HELLO, pod: 'node-0' }));
+    const placed = placeAll(ordered.when(ended(launches, 'KILLED')), () => 'a2');
+    expect(replacesOf(placed.events)).toEqual(['127.0.0.1']);
+    const failed = placed.when(ended(launchesIn(placed.events), 'FAILED'));
+    expect(replacesOf(failed.events)).toEqual(['127.0.0.1']);
+    const up = failed.when(running(launchesIn(failed.events)));
+    expect(replacesOf(up.when(ended(launchesIn(failed.events), 'FAILED')).events)).toEqual([undefined]);
+  });
+
   it('is told which pods there are when he names another', () => {
     spread(hello())
       .story.when(command('RestartPod', { name: HELLO, pod: 'wob-0' }))

@@ -8,7 +8,7 @@ import {
   type GrantId,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { isNamed } from './agents.js';
+import { addressOf } from './agents.js';
 import { orderKills } from './launch.js';
 import { keysByService, podAt, podByKey, podsAvoiding, podsOn } from './pods.js';
 import { askWithoutAvoiding, requestPlaces } from './placement.js';
@@ -70,9 +70,10 @@ function split<Item>(items: readonly Item[], left: (item: Item) => boolean): [It
 /** Sets of this journal may speak of it from now on. */
 export function agentRegistered(
   proposal: Proposal,
-  { agent, number }: ClusterEventOf<'AgentRegistered'>['data'],
+  { agent, number, address }: ClusterEventOf<'AgentRegistered'>['data'],
 ): void {
-  if (!isNamed(proposal.state, number)) proposal.emit({ type: 'AgentNamed', data: { number, agent } });
+  if (addressOf(proposal.state, number) === address) return;
+  proposal.emit({ type: 'AgentNamed', data: { number, agent, address } });
 }
 
 /** The agent told what it still has; what ended meanwhile is told in the facts that follow. */

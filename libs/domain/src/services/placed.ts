@@ -59,8 +59,10 @@ export function placed(proposal: Proposal, data: Placed): void {
     known,
     lost.map(({ row, seat }) => ({ row, avoid: [seat.agent] })),
   );
-  if (fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
-  else keepForLater(proposal, data, starts);
+  const told = starts.some(({ recipe }) => Object.keys(recipe.peers).length > 0);
+  // Who is told of others is launched once all that this answer places are known.
+  if (!told && fitsDecision(proposal, starts)) orderLaunches(proposal, known, starts);
+  else if (starts.length > 0) keepForLater(proposal, data, starts, told);
   pursue(proposal, data.service, []);
 }
 
@@ -111,13 +113,19 @@ function giveBack(proposal: Proposal, { service, generation }: Placed, grants: r
   proposal.emit({ type: 'GrantReturned', data: { service, generation, grants: idRunsOf(grants) } });
 }
 
-function keepForLater(proposal: Proposal, { service, generation, pod }: Placed, starts: readonly Start[]): void {
+function keepForLater(
+  proposal: Proposal,
+  { service, generation, pod }: Placed,
+  starts: readonly Start[],
+  told: boolean,
+): void {
   const members = new MembersBuilder();
   const grants = new IdRunsBuilder();
   for (const { row, seat } of starts) {
     members.add({ ...seat, index: row.index, agent: seat.number });
     grants.addId(seat.grant);
   }
-  const data = { service, generation, pod, ...members.members, grants: grants.runs };
+  const waits = told ? ({ waits: true } as const) : {};
+  const data = { service, generation, pod, ...members.members, grants: grants.runs, ...waits };
   proposal.emit({ type: 'GrantsTaken', data });
 }

@@ -3,14 +3,16 @@ import type { PhaseDefinition, ServicesCommand, ServicesEvent } from '@orrery/co
 import { beingUninstalled, startOver, startPlan, unknownService } from './commands.js';
 import { indexOfStep, phaseOf } from './evolve-plans.js';
 import { orderKills } from './launch.js';
+import { parametersOf } from './parameters.js';
 import { planByName } from './plan.js';
 import { podAt } from './pods.js';
 import { runningPlan, stepRef } from './completion.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
-import { isCanary, isPending, positionOf } from './steps.js';
+import { isAside, isCanary, isPending, positionOf } from './steps.js';
 import { leaveBehind } from './uninstall.js';
+import { visitedBy } from './visits.js';
 import { targetSpec } from './wanted.js';
 
 type Body<Type extends ServicesCommand['type']> = Extract<ServicesCommand, { type: Type }>['body'];
@@ -38,6 +40,11 @@ export function pausePlan(proposal: Proposal, body: Body<'PausePlan'>): Answer {
 
 export function resumePlan(proposal: Proposal, body: Body<'ResumePlan'>): Answer {
   return withRunning(proposal, body, ({ service, plan, phase, index }) => {
+    if (plan.status === 'failed') {
+      proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), plan: plan.plan } });
+      pursue(proposal, service.name, visitedBy(proposal.state, plan));
+      return accept(...proposal.events);
+    }
     const element = phase ?? plan;
     const held = index === undefined ? element.paused || element.released !== undefined : phase!.held.includes(index);
     if (!held) {
@@ -56,28 +63,44 @@ export function resumePlan(proposal: Proposal, body: Body<'ResumePlan'>): Answer
   });
 }
 
-/** `deploy` and `update` bring what is there to the wanted version; a plan of the user's own restarts what it goes over. */
+/**
+ * `deploy` and `update` bring what is there to the wanted version; a plan of the user's own restarts what it goes over, or
+ * runs tasks beside it, and then may run while others do.
+ */
 export function startPlanByName(proposal: Proposal, body: Body<'StartPlan'>): Answer {
   const service = proposal.state.services.get(body.name);
   if (service === undefined) return unknownService(body.name);
   if (service.uninstalling) return beingUninstalled(body.name);
-  const definition = planByName(targetSpec(proposal.state, service), body.plan);
+  const spec = targetSpec(proposal.state, service);
+  const definition = planByName(spec, body.plan);
   if (definition === undefined) return unknownPlan(proposal, service, body.plan);
-  const running = runningPlan(proposal, service);
-  if (running?.plan === body.plan) return accept();
-  if (running !== undefined) {
-    return planState(
-      `plan ${running.plan} is running`,
-      `wait for it, or orrery plan stop ${body.name} ${running.plan}`,
-    );
+  const parameters = parametersOf(body.plan, spec.plans?.[body.plan], body.parameters);
+  if ('refusal' in parameters) return parameters.refusal;
+  const before = proposal.state.plans.get(planKey(body.name, body.plan));
+  if (before?.status === 'running') return isSameRun(before, parameters.values) ? accept() : alreadyRuns(before);
+  const aside = isAside(definition);
+  const running = aside ? undefined : runningPlan(proposal, service);
+  if (running !== undefined) return alreadyRuns(running);
+  if (aside && !service.deployed) {
+    const message = `plan ${body.plan} runs beside pods of ${body.name}, which was not brought up yet`;
+    return planState(message, `wait for its deployment: orrery plan show ${body.name} deploy`);
   }
-  if (body.plan === 'deploy' || body.plan === 'update') {
-    startOver(proposal, service, targetSpec(proposal.state, service), false);
-  } else {
-    startPlan(proposal, service, definition);
+  const given = Object.keys(parameters.values).length === 0 ? {} : { parameters: parameters.values };
+  if (body.plan === 'deploy' || body.plan === 'update') startOver(proposal, service, spec, false);
+  else {
+    startPlan(proposal, service, { ...definition, ...given });
     pursue(proposal, service.name, []);
   }
   return accept(...proposal.events);
+}
+
+function isSameRun({ parameters = {} }: PlanRow, given: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(given);
+  return names.length === Object.keys(parameters).length && names.every((name) => parameters[name] === given[name]);
+}
+
+function alreadyRuns({ service, plan }: PlanRow): Decision<never> {
+  return planState(`plan ${plan} is running`, `wait for it, or orrery plan stop ${service} ${plan}`);
 }
 
 /** What has started goes on by itself; nothing more of the plan starts. A stopped uninstall is cancelled. */
@@ -87,10 +110,12 @@ export function stopPlanByName(proposal: Proposal, body: Body<'StopPlan'>): Answ
       return planState('volumes are being destroyed already', 'let the uninstall end, then install the service anew');
     }
     const ref = refOf(service);
+    const visited = visitedBy(proposal.state, plan);
     proposal.emit({ type: 'PlanStopped', data: { ...ref, plan: plan.plan, run: plan.run } });
     if (plan.plan === 'uninstall') {
       startOver(proposal, proposal.state.services.get(service.name)!, targetSpec(proposal.state, service), false);
     }
+    pursue(proposal, service.name, visited);
     return accept(...proposal.events);
   });
 }
@@ -122,35 +147,44 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
   if ('accepted' in found) return found;
   const { service, plan, phase, index } = found;
   if (service.uninstalling) return beingUninstalled(service.name);
-  if (index !== undefined && plan.status === 'running') return restartStep(proposal, found, phase!, index);
-  if (plan.run !== proposal.state.plans.get(planKey(service.name, service.plan ?? ''))?.run) {
+  const open = plan.status === 'running' || plan.status === 'failed';
+  if (index !== undefined && open) return restartStep(proposal, found, phase!, index);
+  if (!isAside(plan) && plan.plan !== service.plan) {
     return planState(`${plan.plan} is not the latest plan`, `orrery plan start ${service.name} ${plan.plan}`);
   }
-  if (plan.status === 'running') {
+  if (open) {
     proposal.emit({ type: 'PlanStopped', data: { ...refOf(service), plan: plan.plan, run: plan.run } });
   }
   const phases = plan.phases.map((known) =>
     definitionOf(known, phase === undefined || phase.name === known.name, index),
   );
-  startPlan(proposal, service, { plan: plan.plan, strategy: plan.strategy, phases });
+  const { strategy, parameters } = plan;
+  startPlan(proposal, service, {
+    plan: plan.plan,
+    strategy,
+    phases,
+    ...(parameters === undefined ? {} : { parameters }),
+  });
   pursue(proposal, service.name, []);
   return accept(...proposal.events);
 }
 
 function definitionOf(
-  { name, pod, strategy, action, indexes }: PhaseRow,
+  { name, pod, strategy, action, indexes, steps, attemptsMax }: PhaseRow,
   restart: boolean,
   index?: number,
 ): PhaseDefinition {
   const again = restart && action === 'deploy' ? ('restart' as const) : action;
   const only = restart && index !== undefined ? [[index, index] as const] : indexes;
-  return { name, pod, strategy, action: again, indexes: only };
+  const visits = { ...(steps === undefined ? {} : { steps }), ...(attemptsMax === undefined ? {} : { attemptsMax }) };
+  return { name, pod, strategy, action: again, indexes: only, ...visits };
 }
 
 function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRow, index: number): Answer {
   const row = podAt(proposal.state, service.name, phase.pod, index);
   const pending = isPending(phase, index);
-  if (!pending && row?.step !== plan.run) return accept();
+  const visited = row?.visits?.some((visit) => visit.run === plan.run && visit.phase === phase.name) === true;
+  if (!pending && row?.step !== plan.run && !visited) return accept();
   if (phase.action === 'decommission') {
     if (pending) return planState('a pod that still runs can not count as taken down', 'let its step start first');
     if (row?.seat !== undefined) leaveBehind(proposal, service, [row]);
@@ -159,7 +193,7 @@ function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRo
     type: 'StepCompleted',
     data: { ...stepRef(service, plan, phase.name, [[index, index]]), forced: true },
   });
-  pursue(proposal, service.name, []);
+  pursue(proposal, service.name, visited ? [podKey(service.name, phase.pod, index)] : []);
   return accept(...proposal.events);
 }
 
@@ -169,7 +203,8 @@ function restartStep(proposal: Proposal, { service, plan }: Target, phase: Phase
   const row = podAt(proposal.state, service.name, phase.pod, index);
   if (row === undefined) return accept();
   proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [[index, index]]) });
-  if (row.status === 'live' && launchesOf(row).length > 0) orderKills(proposal, service, [row], 'restarted');
+  if (phase.action !== 'run' && row.status === 'live' && launchesOf(row).length > 0)
+    orderKills(proposal, service, [row], 'restarted');
   pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
   return accept(...proposal.events);
 }
@@ -181,7 +216,7 @@ function withRunning(
 ): Answer {
   const found = findTarget(proposal, body);
   if ('accepted' in found) return found;
-  if (found.plan.status === 'running') return act(found);
+  if (found.plan.status === 'running' || found.plan.status === 'failed') return act(found);
   return planState(
     `plan ${body.plan} of ${body.name} is ${found.plan.status}`,
     `orrery plan start ${body.name} ${body.plan}`,

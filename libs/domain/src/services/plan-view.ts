@@ -30,6 +30,9 @@ export interface PlanView {
   /** Of the service, that the plan leads to. */
   readonly version: number;
   readonly phases: readonly PhaseView[];
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** ERROR: why. */
+  readonly message?: string;
 }
 
 const STEPS_SHOWN_MAX = 10_000;
@@ -45,8 +48,12 @@ export function planView(
   const row = rows.plans.get(planKey(service, plan));
   if (row === undefined) return undefined;
   const phases = row.phases.map((phase) => phaseView(rows, row, phase, stepsMax));
-  const { strategy, version } = row;
-  return { name: plan, status: statusOf(row, phases), strategy, version, phases };
+  const { strategy, version, parameters, reason } = row;
+  const more = {
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(reason === undefined ? {} : { message: reason }),
+  };
+  return { name: plan, status: statusOf(row, phases), strategy, version, phases, ...more };
 }
 
 /** The plans of a service that have run, by name, and `recovery`. */
@@ -71,7 +78,8 @@ function phaseView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, stepsMax:
 
 /** Steps that are complete and not counted yet, since others of their run are not. */
 function upInRuns(rows: ServicesRows, { service, run: step, status }: PlanRow, phase: PhaseRow): number {
-  if (phase.done >= phase.total || phase.action === 'decommission' || status !== 'running') return 0;
+  if (phase.done >= phase.total || phase.action === 'decommission' || phase.action === 'run' || status !== 'running')
+    return 0;
   let up = 0;
   for (const [, run] of runsOf(rows, service, phase.pod)) {
     if (run.step === step && run.pods > 0 && positionOf(phase, firstPodOf(run)) !== undefined) up += run.up;
@@ -87,8 +95,25 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
     return { name, status: waits && plan.status === 'running' ? 'WAITING' : 'PENDING' };
   }
   const row = podAt(rows, plan.service, phase.pod, index);
+  if (phase.action === 'run') return { name, ...visitOf(plan, phase, row) };
   if (row?.step !== plan.run) return { name, status: 'COMPLETE' };
-  return plan.status === 'running' ? { name, ...workOf(row) } : { name, status: 'PENDING' };
+  const open = plan.status === 'running' || plan.status === 'failed';
+  return open ? { name, ...workOf(row) } : { name, status: 'PENDING' };
+}
+
+/** How far the tasks are that a step runs beside those of a pod. */
+function visitOf(plan: PlanRow, phase: PhaseRow, row: PodRow | undefined): Omit<StepView, 'name'> {
+  const visit = row?.visits?.find(({ run, phase: of }) => run === plan.run && of === phase.name);
+  if (row === undefined || visit === undefined) return { status: plan.status === 'stopped' ? 'PENDING' : 'COMPLETE' };
+  if (visit.failed !== undefined) return { status: 'ERROR', message: visit.failed };
+  const task = visit.tasks[visit.at] ?? '';
+  const tries = visit.failures === 0 ? '' : `, failed ${visit.failures} times`;
+  if (visit.launched) {
+    const status = row.tasks[task]?.status === 'running' ? 'STARTED' : 'STARTING';
+    return { status, message: `runs ${task}${tries}` };
+  }
+  if (visit.until !== undefined) return { status: 'DELAYED', message: `waits for the next try of ${task}${tries}` };
+  return { status: 'PREPARED', message: `${task} waits until the pod is up and free` };
 }
 
 /** What is going on with a pod that is not yet as it should be. */
@@ -105,6 +130,7 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
     case 'finished':
       return { status: 'COMPLETE' };
     case 'live':
+      if (row.waits === true) return { status: 'PREPARED', message: 'waits until its peers have places' };
       if (launchesOf(row).length === 0) return { status: 'DELAYED', message: 'waits for its next try' };
       if (Object.values(row.tasks).some(({ status }) => status === 'ordered')) return { status: 'STARTING' };
       return { status: 'STARTED' };
@@ -114,6 +140,7 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
 function phaseStatus(plan: PlanRow, phase: PhaseRow, steps: readonly StepView[]): PlanStatus {
   if (phase.done >= phase.total) return 'COMPLETE';
   if (plan.status === 'stopped') return 'PENDING';
+  if (steps.some(({ status }) => status === 'ERROR')) return 'ERROR';
   if (plan.paused || phase.paused || waitsForWord(phase)) return 'WAITING';
   if (steps.some(({ status }) => status === 'DELAYED')) return 'DELAYED';
   return phase.next === 0 ? 'PENDING' : 'IN_PROGRESS';
@@ -127,6 +154,7 @@ function waitsForWord(phase: PhaseRow): boolean {
 function statusOf(plan: PlanRow, phases: readonly PhaseView[]): PlanStatus {
   if (plan.status === 'complete') return 'COMPLETE';
   if (plan.status === 'stopped') return 'PENDING';
+  if (plan.status === 'failed') return 'ERROR';
   if (plan.paused) return 'WAITING';
   const open = phases.filter(({ status }) => status !== 'COMPLETE').map(({ status }) => status);
   for (const status of ['DELAYED', 'IN_PROGRESS'] as const) if (open.includes(status)) return status;

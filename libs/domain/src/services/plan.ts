@@ -1,10 +1,19 @@
-import type { PhaseDefinition, PlanStrategy, ServiceSpec } from '@orrery/contracts';
-import { recipeOf } from './recipe.js';
+import {
+  rangesOf,
+  type PhaseDefinition,
+  type PhaseSpec,
+  type PhaseSteps,
+  type PlanStrategy,
+  type ServiceSpec,
+} from '@orrery/contracts';
+import { isVisiting, recipeOf, wavesOf } from './recipe.js';
 
 export interface PlanDefinition {
   readonly plan: string;
   readonly strategy: PlanStrategy;
   readonly phases: readonly PhaseDefinition[];
+  /** Environment of the tasks that its steps run. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 export interface PlanInput {
@@ -24,7 +33,14 @@ export interface PlanInput {
 
 interface Layout {
   readonly strategy: PlanStrategy;
-  readonly phases: readonly { readonly name: string; readonly pod: string; readonly strategy: PlanStrategy }[];
+  readonly phases: readonly {
+    readonly name: string;
+    readonly pod: string;
+    readonly strategy: PlanStrategy;
+    /** Tasks that steps run beside those of the pods. */
+    readonly steps?: readonly PhaseSteps[];
+    readonly attemptsMax?: number;
+  }[];
 }
 
 /**
@@ -44,7 +60,10 @@ export function planToward(input: PlanInput): PlanDefinition {
   return { plan: deployed ? 'update' : 'deploy', strategy: layout.strategy, phases: [...bringUp, ...takeDown] };
 }
 
-/** A plan of the spec over all its pods, started by an operator. Those of his own naming restart what they go over. */
+/**
+ * A plan of the spec over all its pods, started by an operator. Phases of his own naming run the tasks that their steps name;
+ * those that name none restart what they go over.
+ */
 export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | undefined {
   const standard = plan === 'deploy' || plan === 'update';
   if (!standard && !Object.hasOwn(spec.plans ?? {}, plan)) return undefined;
@@ -53,7 +72,11 @@ export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | un
   return {
     plan,
     strategy,
-    phases: phases.map((phase) => ({ ...phase, action, indexes: range(0, countOf(spec, phase.pod)) })),
+    phases: phases.map((phase) =>
+      phase.steps === undefined
+        ? { ...phase, action, indexes: range(0, countOf(spec, phase.pod)) }
+        : runPhase(spec, phase, phase.steps),
+    ),
   };
 }
 
@@ -78,6 +101,8 @@ export function planOfUninstall(
 function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names: Set<string>): PhaseDefinition[] {
   const { before, after, deployed, settled } = input;
   const { pod } = phase;
+  // What is done already is complete at once.
+  if (phase.steps !== undefined) return [runPhase(after, phase, phase.steps)];
   const count = countOf(after, pod);
   const action = 'deploy' as const;
   if (!deployed) return [{ ...phase, action, indexes: range(0, count) }];
@@ -93,6 +118,14 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   const update: PhaseDefinition = { ...phase, strategy, action, indexes: changed };
   if (added.length === 0) return [update];
   return [{ ...phase, name: freeName(`${phase.name}-add`, names), action, indexes: added }, update];
+}
+
+function runPhase(spec: ServiceSpec, phase: Layout['phases'][number], steps: readonly PhaseSteps[]): PhaseDefinition {
+  const count = countOf(spec, phase.pod);
+  const everywhere = steps.some(([pod]) => pod === 'default');
+  const named = steps.flatMap(([pod]) => (pod !== 'default' && pod < count ? [pod] : []));
+  const indexes = everywhere ? range(0, count) : rangesOf([...new Set(named)].sort((left, right) => left - right));
+  return { ...phase, action: 'run', indexes };
 }
 
 function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): PhaseDefinition[] {
@@ -113,18 +146,32 @@ function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): P
  */
 function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true): Layout {
   const given = plans.map((plan) => spec.plans?.[plan]).find((plan) => plan !== undefined);
-  const phases = Object.entries(given?.phases ?? {}).map(([name, { pod, strategy }]) => ({
+  const phases = Object.entries(given?.phases ?? {}).map(([name, phase]): Layout['phases'][number] => ({
     name,
-    pod,
-    strategy: strategy ?? (spec.pods[pod]?.gang === true ? ('parallel' as const) : ('serial' as const)),
+    pod: phase.pod,
+    strategy: phase.strategy ?? (spec.pods[phase.pod]?.gang === true ? ('parallel' as const) : ('serial' as const)),
+    ...visitsOf(spec, phase),
   }));
   const names = new Set(phases.map(({ name }) => name));
-  const left = complete ? Object.keys(spec.pods).filter((pod) => !phases.some((phase) => phase.pod === pod)) : [];
-  const rest = left.map((pod) => {
+  const placed = new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])));
+  const left = complete ? Object.keys(spec.pods).filter((pod) => !placed.has(pod)) : [];
+  const rest = left.map((pod): Layout['phases'][number] => {
     const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
     return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
   return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
+}
+
+/** The steps of a phase that leaves its pods as they are; nothing for one that brings them up. */
+function visitsOf(spec: ServiceSpec, { pod, steps, 'max-attempts': attemptsMax }: PhaseSpec) {
+  const visiting = steps?.every(([, tasks]) => tasks.every((task) => visits(spec, pod, task)));
+  if (steps === undefined || visiting !== true) return {};
+  return { steps, ...(attemptsMax === undefined ? {} : { attemptsMax }) };
+}
+
+function visits(spec: ServiceSpec, pod: string, name: string): boolean {
+  const task = spec.pods[pod]?.tasks[name];
+  return task !== undefined && isVisiting(name, task, wavesOf(spec, pod));
 }
 
 function freeName(wished: string, taken: Set<string>): string {

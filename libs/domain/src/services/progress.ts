@@ -1,19 +1,21 @@
 import { countIn, numbersIn, rangesOf, type Ranges } from '@orrery/contracts';
-import { completePlan, completeSteps, runningPlan, stepRef } from './completion.js';
+import { completePlan, completeSteps, stepRef } from './completion.js';
 import { continueDrains } from './drain.js';
 import { orderKills } from './launch.js';
 import type { FreshPods } from './placement.js';
+import { waitingForPeers } from './peers.js';
 import { keyOfPod, podAt, rowsIn } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { runsOf, spansIn } from './run-rows.js';
 import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
 import { settle } from './settle.js';
-import { launchesOf, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
+import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
 import { inTurn, openPhases, openRanges } from './steps.js';
 import { takeDown } from './take-down.js';
 import { tallyOf } from './tallies.js';
 import { finishUninstall } from './uninstall.js';
+import { beginVisits, isDoneForGood, pursueVisits } from './visits.js';
 import { isAsWanted, runsRecipe, wantedCount } from './wanted.js';
 
 /** Steps that one decision starts; a larger plan goes on by `continue`. */
@@ -28,24 +30,41 @@ const STEPS_A_ROW = 16;
 export function pursue(proposal: Proposal, name: string, keys: readonly string[], refused?: ReadonlySet<string>): void {
   const service = proposal.state.services.get(name);
   if (service === undefined) return;
-  settle(proposal, service, keys, refused);
+  const waiting = waitingForPeers(proposal.state, service);
+  settle(proposal, service, waiting.length === 0 ? keys : [...new Set([...keys, ...waiting])], refused);
   completeSteps(proposal, name, keys);
+  pursueVisits(proposal, name, keys);
   advance(proposal, name);
   continueDrains(proposal, name);
   finishUninstall(proposal, name);
 }
 
-/** Starts what may start, until nothing more may or the decision is full. */
+/** Starts what may start, until nothing more may or the decision is full: what brings pods up first, then what runs beside them. */
 export function advance(proposal: Proposal, name: string): void {
-  for (let left = STEPS_PER_DECISION_MAX; left > 0;) {
-    const service = proposal.state.services.get(name);
-    const plan = runningPlan(proposal, service);
-    if (service === undefined || plan === undefined) return;
+  const service = proposal.state.services.get(name);
+  if (service === undefined) return;
+  let left = STEPS_PER_DECISION_MAX;
+  for (const plan of [service.plan, ...(service.asides ?? [])]) {
+    if (plan !== undefined) left = advancePlan(proposal, planKey(name, plan), left);
+  }
+}
+
+/** Gives what is left of the steps that this decision may start. */
+function advancePlan(proposal: Proposal, key: string, steps: number): number {
+  let left = steps;
+  while (left > 0) {
+    const plan = proposal.state.plans.get(key);
+    const service = plan === undefined ? undefined : proposal.state.services.get(plan.service);
+    if (service === undefined || plan?.status !== 'running') break;
     const batch = nextBatch(proposal, service, plan, left);
-    if (batch === undefined) return completePlan(proposal, service, plan);
+    if (batch === undefined) {
+      completePlan(proposal, service, plan);
+      break;
+    }
     startSteps(proposal, service, plan, batch.phase, batch.indexes);
     left -= countIn(batch.indexes) * batch.weight;
   }
+  return left;
 }
 
 interface Batch {
@@ -64,7 +83,7 @@ function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: 
     if (!inTurn(phase.strategy)) return { phase, indexes: open, weight };
     const upcoming = phase.held.length > 0 ? open : openRanges({ ...phase, strategy: 'parallel' }, most);
     const numbers = inOrderOfWork(phase, upcoming);
-    const first = numbers.findIndex((index) => !isDoneBefore(proposal, service, phase, index));
+    const first = numbers.findIndex((index) => !isDoneBefore(proposal, service, plan, phase, index));
     const now = numbers.slice(0, first === -1 ? numbers.length : Math.max(1, first));
     return { phase, indexes: rangesOf(now), weight: STEPS_A_ROW };
   }
@@ -74,7 +93,7 @@ function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: 
 /** Pods that can't be dealt with a run at a time take longer: those with data, and those that diverge, or will by this step. */
 function weightOf({ state }: Proposal, service: ServiceRow, { pod, action }: PhaseRow): number {
   const recipe = service.recipes[pod] ?? service.version;
-  if (action === 'restart' || !mayBeRun(state, service.name, recipe, pod)) return STEPS_A_ROW;
+  if (action === 'restart' || action === 'run' || !mayBeRun(state, service.name, recipe, pod)) return STEPS_A_ROW;
   if (tallyOf(state, service.name, pod).pods * STEPS_A_ROW >= STEPS_PER_DECISION_MAX) return STEPS_A_ROW;
   for (const _ of state.agents.by('state', 'UNREACHABLE')) return STEPS_A_ROW;
   if (action === 'decommission') return 1;
@@ -91,6 +110,7 @@ function inOrderOfWork(phase: PhaseRow, ranges: Ranges): number[] {
 
 function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, phase: PhaseRow, indexes: Ranges): void {
   proposal.emit({ type: 'StepStarted', data: stepRef(service, plan, phase.name, indexes) });
+  if (phase.action === 'run') return beginVisits(proposal, service, plan, phase, [...numbersIn(indexes)]);
   if (phase.action === 'decommission') return takeDown(proposal, service, plan, phase, indexes);
   const rows = rowsIn(proposal.state, service.name, phase.pod, indexes);
   const changing = rows.filter((row) => {
@@ -113,9 +133,10 @@ function freshPods({ state }: Proposal, service: ServiceRow, pod: string, indexe
   });
 }
 
-function isDoneBefore(proposal: Proposal, service: ServiceRow, phase: PhaseRow, index: number): boolean {
+function isDoneBefore(proposal: Proposal, service: ServiceRow, plan: PlanRow, phase: PhaseRow, index: number): boolean {
   if (phase.action === 'restart') return false;
   const row = podAt(proposal.state, service.name, phase.pod, index);
+  if (phase.action === 'run') return row === undefined || isDoneForGood(proposal.state, plan, phase, row);
   if (phase.action === 'decommission') return row === undefined;
   if (row === undefined) return false;
   const recipe = service.recipes[phase.pod];

@@ -9,6 +9,7 @@ import {
   type PodNeeds,
   type PodSpec,
   type Preferences,
+  type ResourceSetSpec,
   type ServiceSpec,
   type TaskSpec,
   type TaskTemplate,
@@ -18,8 +19,14 @@ import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type Versi
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
 export interface Recipe {
-  /** In the order of their names. */
+  /** The pod's own tasks, in the order of their names. */
   readonly tasks: readonly TaskRecipe[];
+  /** Those that only steps of plans run, in the place of the pod, beside its own. */
+  readonly visiting: readonly TaskRecipe[];
+  /** Pod types whose places its tasks are told. */
+  readonly peers: Readonly<Record<string, 'placed' | 'all'>>;
+  /** Its tasks start all at once and are told nothing about others, and nothing else runs beside them. */
+  readonly plain: boolean;
   readonly needs: PodNeeds;
   readonly constraints: readonly Constraint[];
   readonly policy: 'pack' | 'spread';
@@ -44,6 +51,8 @@ export interface TaskRecipe {
   readonly goal: 'RUNNING' | 'FINISH' | 'ONCE';
   readonly essential: boolean;
   readonly gpus: number;
+  /** It starts when every task of a lower wave is ready or has reached its goal. */
+  readonly wave: number;
   /** Names of its ports. */
   readonly ports: readonly string[];
   readonly template: TaskTemplate;
@@ -88,29 +97,66 @@ export function recipeOf(spec: ServiceSpec, pod: string): Recipe | undefined {
   if (!Object.hasOwn(spec.pods, pod)) return undefined;
   const podSpec = spec.pods[pod]!;
   let recipe = made.get(podSpec);
-  if (recipe === undefined) made.set(podSpec, (recipe = recipeLike(podSpec)));
+  if (recipe === undefined) made.set(podSpec, (recipe = recipeLike(podSpec, wavesOf(spec, pod))));
   return recipe;
 }
 
-function recipeLike(pod: PodSpec): Recipe {
-  const key = JSON.stringify(pod);
+function recipeLike(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined): Recipe {
+  const key = JSON.stringify(waves === undefined ? [pod] : [pod, ...waves]);
   const known = alike.get(key);
   if (known !== undefined) return known;
-  const recipe = makeRecipe(pod);
+  const recipe = makeRecipe(pod, waves);
   if (key.length > ALIKE_LENGTH_MAX) return recipe;
   if (alike.size >= ALIKE_MAX) alike.delete(alike.keys().next().value!);
   alike.set(key, recipe);
   return recipe;
 }
 
+/**
+ * Task → the place of the step of `deploy` that starts it, among the steps that start tasks of its pod. Nothing when that plan
+ * names none of them: then all start at once.
+ */
+export function wavesOf({ plans, pods }: ServiceSpec, pod: string): ReadonlyMap<string, number> | undefined {
+  const standing = (task: string) => pods[pod]?.tasks[task]?.['resource-set'] === undefined;
+  const waves = new Map<string, number>();
+  let wave = 0;
+  for (const phase of Object.values(plans?.['deploy']?.phases ?? {})) {
+    if (phase.pod !== pod) continue;
+    for (const [, tasks] of phase.steps ?? []) {
+      const started = tasks.filter((task) => standing(task) && !waves.has(task));
+      for (const task of started) waves.set(task, wave);
+      if (started.length > 0) wave += 1;
+    }
+  }
+  return waves.size === 0 ? undefined : waves;
+}
+
+/** Whether only steps of plans run this task: it shares a resource set, or is left out where `deploy` names tasks of its pod. */
+export function isVisiting(name: string, task: TaskSpec, waves: ReadonlyMap<string, number> | undefined): boolean {
+  return task['resource-set'] !== undefined || (waves !== undefined && !waves.has(name));
+}
+
+/** Whether every task of the waves before this one is ready or has reached its goal. */
+export function isWaveOpen(recipe: Recipe, tasks: PodRow['tasks'], wave: number): boolean {
+  return recipe.tasks.every((task) => {
+    const status = tasks[task.name]?.status;
+    return task.wave >= wave || status === 'ready' || status === 'finished';
+  });
+}
+
 export function digestOf(value: object): string {
   return sha256(encodePlain(value as Plain));
 }
 
-function makeRecipe(pod: PodSpec): Recipe {
-  const tasks = Object.entries(pod.tasks)
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, task]) => taskRecipe(name, task, pod));
+function makeRecipe(pod: PodSpec, waves: ReadonlyMap<string, number> | undefined): Recipe {
+  const named = Object.entries(pod.tasks).sort(([left], [right]) => (left < right ? -1 : 1));
+  const recipes = (visiting: boolean) =>
+    named
+      .filter(([name, task]) => isVisiting(name, task, waves) === visiting)
+      .map(([name, task]) => taskRecipe(name, task, pod, waves?.get(name) ?? 0));
+  const [tasks, visiting] = [recipes(false), recipes(true)];
+  const peers = pod.peers ?? {};
+  const isPlain = visiting.length === 0 && Object.keys(peers).length === 0 && !tasks.some(({ wave }) => wave > 0);
   const needs = needsOf(pod);
   const constraints = constraintsOf(pod.placement);
   const policy = pod.policy ?? 'spread';
@@ -128,13 +174,16 @@ function makeRecipe(pod: PodSpec): Recipe {
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
+    visiting,
+    peers,
+    plain: isPlain,
     needs,
     constraints,
     policy,
     gang,
     preferences,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
-    digest: digestOf([runDigest, placeDigest, essentials]),
+    digest: digestOf([runDigest, placeDigest, essentials, peers, tasks.map(({ wave }) => wave)]),
     runDigest,
     needsDigest,
     placeDigest,
@@ -143,12 +192,17 @@ function makeRecipe(pod: PodSpec): Recipe {
 
 function needsOf(pod: PodSpec): PodNeeds {
   const tasks = Object.entries(pod.tasks);
-  const sum = (amount: (task: TaskSpec) => number) => tasks.reduce((total, [, task]) => total + amount(task), 0);
+  const footprints = [
+    ...tasks.map(([, task]) => task).filter((task) => task['resource-set'] === undefined),
+    ...Object.values(pod['resource-sets'] ?? {}),
+  ];
+  const sum = (amount: (footprint: ResourceSetSpec) => number) =>
+    footprints.reduce((total, footprint) => total + amount(footprint), 0);
   return {
     cpusMilli: sum(({ cpus }) => milli(cpus)),
     memoryMib: sum(({ memory }) => memory ?? 0),
     diskMib: sum(({ disk }) => disk ?? 0),
-    gpus: sum(({ gpus }) => gpus ?? 0),
+    gpus: tasks.reduce((total, [, { gpus }]) => total + (gpus ?? 0), 0),
     ports: tasks.flatMap(([task, { ports }]) =>
       Object.entries(ports ?? {}).flatMap(([port, spec]) =>
         portNumbersOf(port, spec).map(({ name, suffix: _suffix, ...need }) => ({ ...need, name: `${task}.${name}` })),
@@ -163,7 +217,7 @@ function needsOf(pod: PodSpec): PodNeeds {
   };
 }
 
-function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
+function taskRecipe(name: string, task: TaskSpec, pod: PodSpec, wave: number): TaskRecipe {
   const ports = Object.entries(task.ports ?? {});
   const template = taskTemplateOf(task, pod);
   return {
@@ -171,6 +225,7 @@ function taskRecipe(name: string, task: TaskSpec, pod: PodSpec): TaskRecipe {
     goal: template.goal,
     essential: task.essential ?? true,
     gpus: task.gpus ?? 0,
+    wave,
     ports: ports.flatMap(([port, spec]) => portNumbersOf(port, spec).map(({ name: number }) => number)),
     template,
     templateDigest: templateDigestOf(template),

@@ -15,7 +15,7 @@ import {
   typesOf,
   webs,
 } from './examples.js';
-import { backoffMs } from './recovery.js';
+import { backoffMs } from './backoff.js';
 import { withDefaults } from './spec.js';
 
 /** One pod that runs, and its launch. */

@@ -9,7 +9,9 @@ import {
   type LaunchId,
   type ServiceRef,
   type ServiceSpec,
+  type TaskEnds,
 } from '@orrery/contracts';
+import { backoffMs } from './backoff.js';
 import { codeAt } from './codes.js';
 import { orderKills } from './launch.js';
 import { keysByService, leavingOfLaunch, podByKey, podOfLaunch } from './pods.js';
@@ -20,6 +22,7 @@ import { walkIds } from './run-members.js';
 import { GONE, memberAt, NONE, STOPPING } from './runs.js';
 import { eachSegment } from './segments.js';
 import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow, type TaskRow } from './state.js';
+import { visitFailed, visitRefused } from './visits.js';
 import { holdsData, targetSpec } from './wanted.js';
 
 /** A task that ran at least so long, and as long as it had waited before, starts with a clean slate. */
@@ -27,6 +30,7 @@ const STEADY_MS = 60_000;
 
 /** Characters of a decision that retries leave for the launches and kills that follow. */
 const RETRIES_ROOM_MIN = 96 * 1024;
+const REASON_LENGTH_MAX = 500;
 
 /** `ended`: for no fault of the task's. `refused`: the agent turned the launch away, it never ran. */
 type Outcome = 'exited' | 'failed' | 'ended' | 'refused';
@@ -34,28 +38,28 @@ type Outcome = 'exited' | 'failed' | 'ended' | 'refused';
 interface End {
   readonly launch: LaunchId;
   readonly outcome: Outcome;
+  readonly reason: string;
 }
 
 export function tasksEnded(proposal: Proposal, { ends }: ClusterEventOf<'TasksEnded'>['data']): void {
   launchesOver(
     proposal,
-    ends.map(({ launches, state }) => ({ launches, outcome: outcomeOf[state] })),
+    ends.map((end) => ({ launches: end.launches, outcome: outcomeOf[end.state], reason: reasonOf(end) })),
   );
 }
 
 export function tasksLost(proposal: Proposal, { launches }: ClusterEventOf<'TasksLost'>['data']): void {
-  launchesOver(proposal, [{ launches, outcome: 'ended' }]);
+  launchesOver(proposal, [{ launches, outcome: 'ended', reason: 'lost' }]);
 }
 
-export function launchesRefused(proposal: Proposal, { launches }: ClusterEventOf<'LaunchRefused'>['data']): void {
-  launchesOver(proposal, [{ launches, outcome: 'refused' }]);
+export function launchesRefused(proposal: Proposal, { launches, code }: ClusterEventOf<'LaunchRefused'>['data']): void {
+  launchesOver(proposal, [{ launches, outcome: 'refused', reason: code }]);
 }
 
-/** The wait before start number `failures` + 1 in a row: none after the first failure, then longer and longer. */
-export function backoffMs(spec: ServiceSpec, failures: number): number {
-  if (failures <= 1) return 0;
-  const { 'initial-secs': initial = 1, factor = 2, 'max-secs': longest = 300 } = spec.backoff ?? {};
-  return Math.round(Math.min(longest, initial * factor ** (failures - 2)) * 1000);
+function reasonOf({ reason, exit, message }: TaskEnds): string {
+  const code = exit?.code === undefined ? '' : ` ${exit.code}`;
+  const said = message === undefined ? '' : `: ${message}`;
+  return `${reason}${code}${said}`.slice(0, REASON_LENGTH_MAX);
 }
 
 const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLED: 'ended', LOST: 'ended' } as const;
@@ -63,13 +67,14 @@ const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLE
 interface Ends {
   readonly launches: IdRuns;
   readonly outcome: Outcome;
+  readonly reason: string;
 }
 
 /** Members of runs that were told to end are just told to be over; what follows from that follows by `continue`. */
 function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
   const told = new IdRunsBuilder();
   const ends: End[] = [];
-  for (const { launches, outcome } of all) {
+  for (const { launches, outcome, reason } of all) {
     walkIds<LaunchId>(proposal.state, 'launch', launches, {
       known: ({ run, task, position }, count) => {
         const { kind, launches: ids } = run.tasks[task]!;
@@ -79,12 +84,12 @@ function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
             const code = memberAt(run, from + offset);
             const living = codeAt(run.status[task]!, from + offset) !== NONE;
             if (code === GONE || (living && !(plain && code === STOPPING))) {
-              ends.push({ launch: idOf(seq, first + offset), outcome });
+              ends.push({ launch: idOf(seq, first + offset), outcome, reason });
             } else if (living) told.add(seq, first + offset);
           }
         });
       },
-      unknown: (launch) => ends.push({ launch, outcome }),
+      unknown: (launch) => ends.push({ launch, outcome, reason }),
     });
   }
   if (told.count > 0) {
@@ -123,6 +128,11 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
   const restart = new Map<string, 'restarted' | 'replaced'>();
   for (const { end, row, name, failed, essential, goalReached } of judged) {
     if (row.status !== 'live') continue;
+    if (row.tasks[name]!.visit === true) {
+      if (failed) visitFailed(proposal, service, row, { task: name, reason: end.reason });
+      else if (end.outcome === 'refused') visitRefused(proposal, service, row);
+      continue;
+    }
     const key = podKey(row.service, row.pod, row.index);
     const turnedAway = end.outcome === 'refused';
     if (turnedAway) refused.add(key);
@@ -145,6 +155,9 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
 
 function judge(proposal: Proposal, { launch, outcome }: End, row: PodRow) {
   const [name] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
+  if (row.tasks[name]!.visit === true) {
+    return { name, goalReached: outcome === 'exited', failed: outcome === 'failed', essential: false };
+  }
   const recipe = taskRecipeOf(proposal, row, name);
   const goal = recipe?.goal ?? 'RUNNING';
   const goalReached = outcome === 'exited' && goal !== 'RUNNING';

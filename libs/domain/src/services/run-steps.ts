@@ -67,10 +67,10 @@ export function createRuns(
   return left;
 }
 
-/** Data and devices are different for each pod, so those that have any are rows. */
+/** Data and devices are different for each pod, so those that have any are rows; so are those that are launched each by itself. */
 export function mayBeRun(rows: ServicesRows, service: string, version: number, pod: string): boolean {
-  const needs = recipeAt(rows, service, version, pod)?.needs;
-  return needs !== undefined && needs.volumes.length === 0 && needs.gpus === 0;
+  const recipe = recipeAt(rows, service, version, pod);
+  return recipe !== undefined && recipe.plain && recipe.needs.volumes.length === 0 && recipe.needs.gpus === 0;
 }
 
 function cutAtBorders([first, last]: Range): Range[] {

@@ -1,6 +1,7 @@
 import { idRunsOf, rangesOf, type AgentId, type GrantId, type ServicesEventOf } from '@orrery/contracts';
 import { orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './placement.js';
+import { knowsPeers } from './peers.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
@@ -140,6 +141,7 @@ function launchMove(proposal: Proposal, service: ServiceRow, row: PodRow, anew: 
   const recipe = recipeFor(proposal.state, service, row);
   const seat = row.seat;
   if (recipe === undefined || seat === undefined) return { kind: 'rest' };
+  if (!recipe.plain && !knowsPeers(proposal.state, service, row, recipe)) return { kind: 'rest' };
   const tasks = tasksToStart(row, recipe, seat, proposal.context.at, anew);
   return tasks.length === 0 ? { kind: 'rest' } : { kind: 'launch', start: { row, seat, recipe, tasks } };
 }

@@ -14,6 +14,7 @@ import {
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
@@ -22,7 +23,6 @@ const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10,
 const TASKS_LENGTH_MAX = 128 * 1024;
 /** Files that the runtime itself writes into a sandbox. */
 const RESERVED_PATHS = new Set(['stdout', 'stderr']);
-const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
 
 /** The spec with every default written out: what versions keep and what differences are made of. */
 export function withDefaults(spec: ServiceSpec): ServiceSpec {
@@ -52,9 +52,7 @@ function taskWithDefaults(task: TaskSpec): TaskSpec {
   return {
     goal: 'RUNNING',
     essential: true,
-    cpus: 0.1,
-    memory: 64,
-    disk: 0,
+    ...(task['resource-set'] === undefined ? { cpus: 0.1, memory: 64, disk: 0 } : {}),
     gpus: 0,
     env: {},
     configs: {},
@@ -93,24 +91,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec);
-}
-
-function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
-  for (const [name, plan] of Object.entries(spec.plans ?? {})) {
-    if (RESERVED_PLANS.has(name))
-      return invalid(`/plans/${name}`, 'is a plan that every service has', 'choose another name');
-    for (const [phase, { pod }] of Object.entries(plan.phases)) {
-      if (Object.hasOwn(spec.pods, pod)) continue;
-      const known = Object.keys(spec.pods).join(', ');
-      return invalid(
-        `/plans/${name}/phases/${phase}/pod`,
-        `names no pod of this service, found ${pod}`,
-        `one of ${known}`,
-      );
-    }
-  }
-  return undefined;
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec);
 }
 
 function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
@@ -129,8 +110,13 @@ function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<
       'fewer pods, or no gang',
     );
   for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
-    for (const [phase, { pod: of, strategy }] of Object.entries(phases))
-      if (of === name && strategy !== undefined && strategy !== 'parallel')
+    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
+      if (
+        of === name &&
+        (plan === 'deploy' || steps === undefined) &&
+        strategy !== undefined &&
+        strategy !== 'parallel'
+      )
         return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
   return undefined;
 }

@@ -70,8 +70,10 @@ export interface ServiceRow {
   readonly specDigest: string;
   /** Pod type → the version whose recipe its pods are to run. */
   readonly recipes: Readonly<Record<string, number>>;
-  /** Name of the plan that runs, or ran last. */
+  /** Name of the plan that runs, or ran last: the one that brings pods up, restarts them or takes them down. */
   readonly plan?: string;
+  /** Names of plans under way that only run tasks beside the pods. */
+  readonly asides?: readonly string[];
   /** A plan has brought it to its target at least once. */
   readonly deployed: boolean;
   /** A plan has brought it to the wanted version, with no step completed by force. */
@@ -95,7 +97,8 @@ export interface VersionRow {
  * One run of a plan.
  *
  *   running ──► complete        a step: pending ──► started ──► complete, a phase and a plan by their steps;
- *      └──────► stopped         paused (plan, phase, step) holds back what has not started
+ *     ▲ └─────► stopped         paused (plan, phase, step) holds back what has not started
+ *     └─ failed ───▲            a step failed for good: nothing more starts until it is restarted, resumed or stopped
  */
 export interface PlanRow {
   readonly service: ServiceName;
@@ -104,7 +107,11 @@ export interface PlanRow {
   readonly version: number;
   readonly strategy: PlanStrategy;
   readonly phases: readonly PhaseRow[];
-  readonly status: 'running' | 'complete' | 'stopped';
+  readonly status: 'running' | 'complete' | 'stopped' | 'failed';
+  /** failed: why. */
+  readonly reason?: string;
+  /** Environment of the tasks that its steps run. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** Something of it was completed by force. */
   readonly forced: boolean;
   readonly paused: boolean;
@@ -150,9 +157,34 @@ export interface PodRow {
   /** The version of the last launches. */
   readonly launched?: number;
   readonly tasks: Readonly<Record<string, TaskRow>>;
+  /** What steps of plans run here beside its own tasks, one after the other. */
+  readonly visits?: readonly VisitRow[];
+  /** Address of the machine where it left its data, until it is up elsewhere. */
+  readonly replaces?: string;
+  /** It has a place and was never launched there: its peers have to be placed first. */
+  readonly waits?: true;
   readonly stopReason?: StopReason;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
   readonly until?: EpochMs;
+}
+
+/** A step that runs tasks beside those of a pod, one after the other. */
+export interface VisitRow {
+  readonly plan: string;
+  /** Of that plan. */
+  readonly run: string;
+  readonly phase: string;
+  readonly tasks: readonly string[];
+  /** Which of them is next, or runs; as many as there are: all are done. */
+  readonly at: number;
+  /** A launch of that one is not over. */
+  readonly launched: boolean;
+  /** In a row, of that one. */
+  readonly failures: number;
+  /** Not launched before. */
+  readonly until?: EpochMs;
+  /** It failed for good. */
+  readonly failed?: string;
 }
 
 /** What a pod holds on an agent. */
@@ -170,8 +202,11 @@ export interface Seat {
   readonly used: boolean;
 }
 
-/** dropped: not part of the recipe any more; its incarnation is kept. */
-export type TaskStatus = 'idle' | 'ordered' | 'running' | 'ready' | 'finished' | 'dropped';
+/**
+ * later: waits for other tasks of its pod. dropped: not part of the recipe any more, or a step of a plan ran it; its
+ * incarnation is kept.
+ */
+export type TaskStatus = 'later' | 'idle' | 'ordered' | 'running' | 'ready' | 'finished' | 'dropped';
 
 export interface TaskRow {
   readonly launch?: LaunchId;
@@ -183,6 +218,10 @@ export interface TaskRow {
   readonly since?: EpochMs;
   /** Not launched again before. */
   readonly until?: EpochMs;
+  /** A step of a plan runs it beside the pod's own tasks. */
+  readonly visit?: true;
+  /** Of a task that steps run: the version that it last reached its goal at. */
+  readonly done?: number;
 }
 
 /** Counts of the pods of one type that are rows, so that nobody has to walk them; runs count themselves. */
@@ -227,6 +266,8 @@ export interface AgentRow {
 export interface NameRow {
   readonly number: number;
   readonly agent: AgentId;
+  /** Where its tasks can be reached. */
+  readonly address: string;
 }
 
 export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
@@ -239,6 +280,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
     agent: (row) => row.seat?.agent,
     avoid: (row) => row.avoid,
     due: (row) => deadlineKey(dueAt(row)),
+    waits: (row) => (row.waits === true ? row.service : undefined),
   },
   runs: {
     launch: launchBuckets,
@@ -317,17 +359,26 @@ export function launchesOf(row: PodRow): LaunchId[] {
 export function dueAt(row: PodRow): EpochMs | undefined {
   if (row.status === 'waiting' || row.status === 'placing') return row.until;
   if (row.seat === undefined || (row.status !== 'live' && row.status !== 'stopping')) return undefined;
+  if (row.waits === true) return undefined;
   if (launchesOf(row).length === 0) return row.until ?? earliestRetry(row) ?? 0;
   return row.status === 'live' ? earliestRetry(row) : undefined;
 }
 
 function earliestRetry(row: PodRow): EpochMs | undefined {
-  let earliest: EpochMs | undefined;
+  let earliest = row.visits === undefined ? undefined : earliestVisit(row);
   for (const task of Object.values(row.tasks)) {
     if (task.status !== 'idle') continue;
     if (earliest === undefined || (task.until ?? 0) < earliest) earliest = task.until ?? 0;
   }
   return earliest;
+}
+
+/** A step that runs tasks here tries again once the pod is up: that is told, so nothing is due before. */
+function earliestVisit({ visits, step, tasks }: PodRow): EpochMs | undefined {
+  const own = Object.values(tasks).filter(({ status, visit }) => visit !== true && status !== 'dropped');
+  if (step !== undefined || !own.every(({ status }) => status === 'ready' || status === 'finished')) return undefined;
+  const times = visits!.flatMap(({ until }) => until ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 // A plain string where there is one launch: the table then sees at a glance that nothing moved.

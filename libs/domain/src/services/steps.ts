@@ -21,7 +21,35 @@ export function openPhases(plan: PlanRow): PhaseRow[] {
   const released = plan.phases.slice(0, plan.released ?? plan.phases.length);
   const unfinished = released.filter((phase) => phase.done < phase.total);
   const allowed = inTurn(plan.strategy) ? unfinished.slice(0, 1) : unfinished;
-  return allowed.filter((phase) => !phase.paused);
+  return allowed.filter((phase) => !phase.paused && (phase.action !== 'run' || isNextOfItsPod(unfinished, phase)));
+}
+
+/** What runs beside pods comes after what brings them there. */
+function isNextOfItsPod(unfinished: readonly PhaseRow[], phase: PhaseRow): boolean {
+  return unfinished.find(({ pod }) => pod === phase.pod) === phase;
+}
+
+/** Plans that bring a service to what is wanted of it. */
+const STANDARD_PLANS: ReadonlySet<string> = new Set(['deploy', 'update', 'uninstall']);
+
+export function isStandard(plan: string): boolean {
+  return STANDARD_PLANS.has(plan);
+}
+
+/** A plan of the user's own that leaves all pods as they are: others may be under way beside it. */
+export function isAside({ plan, phases }: PlanHead): boolean {
+  return !isStandard(plan) && phases.length > 0 && phases.every(({ action }) => action === 'run');
+}
+
+interface PlanHead {
+  readonly plan: string;
+  readonly phases: readonly Pick<PhaseRow, 'action'>[];
+}
+
+/** The tasks that a step runs, one after the other. */
+export function tasksOfStep({ steps = [] }: Pick<PhaseRow, 'steps'>, index: number): string[] {
+  const own = steps.filter(([pod]) => pod === index);
+  return (own.length > 0 ? own : steps.filter(([pod]) => pod === 'default')).flatMap(([, tasks]) => tasks);
 }
 
 /** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */
@@ -43,7 +71,9 @@ export function openSteps(phase: PhaseRow, max: number): number[] {
 
 /** The phase that the started step on this pod belongs to. */
 export function phaseOfStep(plan: PlanRow, pod: string, index: number): PhaseRow | undefined {
-  const phases = plan.phases.filter((phase) => phase.pod === pod && positionOf(phase, index) !== undefined);
+  const phases = plan.phases.filter(
+    (phase) => phase.pod === pod && phase.action !== 'run' && positionOf(phase, index) !== undefined,
+  );
   return phases.find((phase) => phase.done < phase.total) ?? phases[0];
 }
 

@@ -86,7 +86,7 @@ function everyTask(row: PodRow, holds: (task: TaskRow) => boolean): boolean {
   let tasks = 0;
   for (const name in row.tasks) {
     const task = row.tasks[name]!;
-    if (task.status === 'dropped') continue;
+    if (task.status === 'dropped' || task.visit === true) continue;
     if (!holds(task)) return false;
     tasks += 1;
   }

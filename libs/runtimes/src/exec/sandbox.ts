@@ -34,7 +34,7 @@ export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string, 
   for (const { template, dest } of task.configs) {
     const file = placeIn(sandbox, dest);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, renderConfig(template, task.environment));
+    writeFileSync(file, renderConfig(template, { ...task.environment, ...task.view }));
   }
   for (const name of ['stdout', 'stderr']) writeFileSync(join(sandbox, name), '', { flag: 'a' });
 }
@@ -64,8 +64,8 @@ function linkToDisk(folder: string, place: string): void {
 }
 
 /** Configuration files are no HTML: nothing is escaped. */
-function renderConfig(template: string, environment: Readonly<Record<string, string>>): string {
-  return Mustache.render(template, environment, undefined, { escape: (value: string) => value });
+function renderConfig(template: string, view: Readonly<Record<string, unknown>>): string {
+  return Mustache.render(template, view, undefined, { escape: (value: string) => value });
 }
 
 /** A path below the sandbox; one that leads out of it is refused. */

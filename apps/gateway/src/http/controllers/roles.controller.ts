@@ -9,7 +9,7 @@ import { Writes } from '../writes.js';
 /** The cell whose allocation journal is the truth about roles. */
 const ROLES_CELL = 0;
 
-/** Roles and their quotas. A path such as `eng/search` stands in the address as it is, or with `%2F`. */
+/** Roles, their quotas, and what shares are made of. A path such as `eng/search` stands in the address as it is, or with `%2F`. */
 @Controller('v1')
 export class RolesController {
   constructor(
@@ -37,6 +37,16 @@ export class RolesController {
     @Body() given: unknown,
   ): Promise<void> {
     await this.order(request, reply, role, 'SetRole', { ...objectOf(given), role });
+  }
+
+  @Get('fairness')
+  async fairness(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'fairness' }, parametersOf(request, ['at']));
+  }
+
+  @Put('fairness')
+  async setFairness(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Body() given: unknown): Promise<void> {
+    await this.order(request, reply, '*', 'SetFairness', objectOf(given));
   }
 
   @Get('quotas')

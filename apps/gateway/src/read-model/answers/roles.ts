@@ -1,5 +1,5 @@
 import { givenOf, type Resources, type RoleName } from '@orrery/contracts';
-import { rolesKnown, roleView, shareOfRole, type RoleView } from '@orrery/domain';
+import { fairnessView, rolesKnown, roleView, shareOfRole, type RoleView } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -22,6 +22,13 @@ export function showRole(world: World, name: string): Answer {
       levels: shareOfRole(allocation, role).map((level) => ({ ...level, used: givenOf(level.used) })),
     }));
   return { value: { ...roleJson(views), shares } };
+}
+
+/** What is left out of shares, by the word of cell 0, and what they are made of in each cell. */
+export function showFairness({ cells }: World): Answer {
+  const views = cells.map(({ cell, allocation }) => ({ cell, ...fairnessView(allocation) }));
+  const capacities = views.map(({ cell, capacity }) => ({ cell, capacity: givenOf(capacity) }));
+  return { value: { scarce: views[0]?.scarce ?? [], cells: capacities } };
 }
 
 /** Of cell 0, whose journal is the truth about quotas. */
