@@ -118,6 +118,7 @@ export class SimulatedMachine {
         });
       },
       watch: (launch, onEnded) => void watched.set(launch, onEnded),
+      usage: async () => new Map(),
       probe: async () => {
         await this.#pause(clock, 20);
         return { passed: this.#random.chance(0.9), message: 'simulated' };

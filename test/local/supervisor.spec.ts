@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { LOG_FILES_KEPT, rotateLog } from '../../deploy/local/src/log-file.js';
+import { checkout } from '@orrery/testing';
 import { isAlive } from '../../deploy/local/src/process-identity.js';
 import { DoesNotStart, Supervisor, type ProcessSpec, type RunningProcess } from '../../deploy/local/src/supervisor.js';
 import { until } from '../../deploy/local/src/waiting.js';
@@ -37,6 +38,17 @@ it('waits longer after each crash, and says why a process does not start', async
   expect(said.map((line) => /exit code 7.* in ([\d.]+) s/.exec(line)?.[1])).toEqual(['0.2', '0.4', '0.8', '1.6']);
   expect(() => supervisor.assertStarting()).toThrow(DoesNotStart);
   expect(() => supervisor.assertStarting()).toThrow(/broken has ended 4 times[^]*no luck/);
+});
+
+it('starts an owner anew whose shard fails, and not in a tight loop', async () => {
+  const { supervisor, folder, said } = supervise();
+  const file = join(checkout, 'test', 'local', 'failing-owner.mjs');
+  const command = () => ({ file: process.execPath, args: [file], env: { ...process.env, ORRERY_HOME: folder } });
+  await supervisor.start({ name: 'owner', stage: 0, stopGraceMs: 5000, command });
+  await until(() => (supervisor.crashesOf('owner') >= 2 ? true : undefined), { what: 'two ends', withinMs: 60_000 });
+
+  expect(said.map((line) => /exit code 1,.* in ([\d.]+) s/.exec(line)?.[1])).toEqual(['0.2', '0.4']);
+  expect(readFileSync(supervisor.logOf('owner'), 'utf8')).toContain('the decider broke');
 });
 
 it('answers a kill at once, however soon it follows the last one', async () => {

@@ -12,6 +12,7 @@ import { agentFacts } from './agent-facts.js';
 import { makeAgentId } from './agent-id.js';
 import { agentMetrics } from './agent-metrics.js';
 import { CheckpointFile } from './checkpoint-file.js';
+import { HostMeter } from './figures/host.js';
 import { lockFolder } from './folder-lock.js';
 import type { Settings } from './settings.js';
 
@@ -62,6 +63,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     });
     this.#runtime = this.#openRuntime();
     const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
+    const host = new HostMeter(settings.folder);
     this.#agent = await Agent.begin({
       sizes: settings,
       facts: agentFacts(settings, this.#runtime.isolation),
@@ -70,6 +72,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       log: this.#log,
       clock: systemClock,
       runtime: this.#runtime,
+      host: () => host.measure(),
       artifacts: new ArtifactCache({
         folder: settings.artifactsFolder,
         say: (message) => this.#telemetry.log.info(message),

@@ -2,6 +2,7 @@ import {
   agentPartition,
   cellOfAgent,
   type AgentFacts,
+  type HostFigures,
   type LaunchId,
   type StreamOrder,
   type TaskTemplate,
@@ -23,6 +24,7 @@ import type { Effect } from './agent-state/turn.js';
 import { BrokerLink } from './broker-link.js';
 import type { Checkpoint } from './checkpoint.js';
 import { Checks } from './checks.js';
+import { FigureSampler } from './figures/figure-sampler.js';
 import { Slots } from './slots.js';
 import { StreamFailure } from './stream-failure.js';
 import { Streams } from './streams.js';
@@ -34,6 +36,8 @@ export interface AgentParts {
   readonly facts: AgentFacts;
   readonly checkpoint: Checkpoint;
   readonly runtime: Runtime;
+  /** What of the machine is used; without it nothing is measured. */
+  readonly host?: () => HostFigures;
   /** Where what tasks need is fetched to; without it a task that needs anything can't start. */
   readonly artifacts?: Pick<ArtifactCache, 'fetch'>;
   readonly log: Log;
@@ -62,6 +66,7 @@ export class Agent {
   readonly #starts: Slots;
   readonly #probes = new Slots(PROBES_MAX);
   #stopHeartbeat: (() => void) | undefined;
+  #figures: FigureSampler | undefined;
   #onLeave: ((told: boolean) => void) | undefined;
 
   /** Resolves once the agent looks after its tasks; whether a broker is there does not matter. */
@@ -116,6 +121,7 @@ export class Agent {
   async stop({ endTasks }: { readonly endTasks: boolean }): Promise<void> {
     if (endTasks) await this.#endTasks();
     this.#stopHeartbeat?.();
+    this.#figures?.close();
     this.#checks.close();
     await this.#streams.close();
     await this.#loop.stop();
@@ -152,6 +158,7 @@ export class Agent {
     this.#loop.submit({ type: 'boot', session: random.id(), facts, observed });
     await this.#loop.settled();
     this.#beat();
+    this.#measure();
     say('info', `agent ${state.agent} with ${live.length} tasks, isolation ${runtime.isolation}`);
   }
 
@@ -169,6 +176,26 @@ export class Agent {
     const { agent, session, epoch, obeyed, made, standDown } = this.state;
     if (standDown === undefined) this.#link.beat({ agent, session, epoch, obeyed, m: made });
     this.#stopHeartbeat = this.#parts.clock.after(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  #measure(): void {
+    const { clock, host, runtime, say } = this.#parts;
+    if (host === undefined) return;
+    this.#figures = new FigureSampler({
+      clock,
+      runtime,
+      host,
+      running: () =>
+        [...this.state.launches.values()]
+          .filter(({ state }) => state === 'RUNNING')
+          .map(({ launch, kind }) => ({ launch: launch.launch, service: kind.service })),
+      head: () => {
+        const { agent, session, epoch, standDown } = this.state;
+        return epoch > 0 && standDown === undefined ? { agent, session } : undefined;
+      },
+      send: (message) => this.#link.figures(message),
+      warn: (message) => say('warn', message),
+    });
   }
 
   get #identity() {

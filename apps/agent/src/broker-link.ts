@@ -3,8 +3,10 @@ import {
   agentHeartbeatsTopic,
   agentInputTopic,
   agentLogsTopic,
+  agentMetricsTopic,
   agentReportsTopic,
   type AgentId,
+  type AgentMetrics,
   type AgentOrder,
   type AgentReport,
   streamHeaders,
@@ -57,6 +59,10 @@ export class BrokerLink {
     this.#heartbeat = this.#send(agentHeartbeatsTopic, Buffer.from(JSON.stringify(heartbeat)))
       .catch((error: unknown) => this.#options.warn(`no heartbeat: ${messageOf(error)}`))
       .finally(() => (this.#heartbeat = undefined));
+  }
+
+  async figures(message: AgentMetrics): Promise<void> {
+    await this.#send(agentMetricsTopic, Buffer.from(JSON.stringify(message)));
   }
 
   async chunk(stream: string, headers: Readonly<Record<string, string>>, value: Uint8Array): Promise<void> {

@@ -75,6 +75,18 @@ export interface Task {
   readonly since?: string;
 }
 
+/** What a task asked for and what it uses. */
+export interface MeasuredTask extends Task {
+  readonly asked?: { readonly cpus: number; readonly memory: number; readonly disk: number };
+  readonly usage?: {
+    readonly at: string;
+    readonly cpus?: number;
+    readonly memory?: number;
+    readonly disk?: number;
+    readonly network?: { readonly receivedPerSecond: number; readonly sentPerSecond: number };
+  };
+}
+
 export interface HistoryRow {
   readonly task: string;
   readonly incarnation: number;
@@ -106,6 +118,19 @@ export interface Agent {
     readonly size: number;
     readonly free: number;
   }[];
+  /** What of it is used, by whomever. */
+  readonly machine?: {
+    readonly at: string;
+    readonly cpus: Share;
+    readonly memory: Share;
+    readonly disk: Share;
+    readonly load: number;
+  };
+}
+
+export interface Share {
+  readonly used: number;
+  readonly of: number;
 }
 
 export interface Fairness {

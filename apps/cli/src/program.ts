@@ -233,6 +233,25 @@ function addTasks(task: Command, add: Add): void {
       output(),
     ],
   });
+  addJudgements(task, add);
+}
+
+/** What uses most, why it is where it is, and how to be rid of it. */
+function addJudgements(task: Command, add: Add): void {
+  const verb = (name: 'top' | 'kill' | 'why') => async () => (await import('./verbs/task.js'))[name];
+  add(task, {
+    usage: 'top',
+    says: 'Show which tasks use most, against what they asked for',
+    load: verb('top'),
+    options: [
+      new Option('--service <name>', 'of one service'),
+      new Option('--agent <agent>', 'on one agent: its id, hostname, or the beginning of either'),
+      new Option('--sort <figure>', 'what is looked at').choices(['cpu', 'memory']).default('cpu'),
+      limit(),
+      watch(),
+      output(),
+    ],
+  });
   add(task, {
     usage: 'kill <task>',
     says: 'End the running incarnation; its service decides what follows',
@@ -310,6 +329,7 @@ function addPast(program: Command, add: Add): void {
       new Option('--from <position>', 'begin here: a position or a time (RFC 3339)'),
       new Option('-f, --follow', 'go on with what happens next'),
       new Option('--service <name>', 'of one service'),
+      new Option('--task <task>', 'of one task, such as hello.web-0.server: also what happened to many at once'),
       new Option('--type <type>', 'of one type, such as TasksRunning'),
       output(),
     ],
@@ -352,7 +372,8 @@ const at = () => new Option('--at <time>', 'as it was then: a time (RFC 3339), a
 const limit = () => new Option('--limit <n>', 'at most so many').argParser(countFromOne);
 const yes = () => new Option('-y, --yes', 'do not ask');
 const ifVersion = () => new Option('--if-version <version>', 'only if the service is at this version');
-const reading = () => [at(), new Option('-w, --watch', 'show it again whenever it changes'), output()];
+const watch = () => new Option('-w, --watch', 'show it again whenever it changes');
+const reading = () => [at(), watch(), output()];
 const listing = () => [limit(), ...reading()];
 const scores = () =>
   new Option('--scores <count>', 'of one that was placed: so many agents with their scores').argParser(integer);

@@ -47,10 +47,7 @@ const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 /** Shows once, or with `--watch` after each burst of events until Ctrl-C. */
 async function watching(call: Call, service: string | undefined, show: () => Promise<void>): Promise<void> {
   const { surroundings, gateway, options } = call;
-  const again = async () => {
-    if (options.watch === true && surroundings.redraws) surroundings.out(CLEAR_SCREEN);
-    await show();
-  };
+  const again = () => draw(call, show);
   await again();
   if (options.watch !== true || options.at !== undefined) return;
   const query = { follow: true, from: gateway.position, service };
@@ -59,4 +56,22 @@ async function watching(call: Call, service: string | undefined, show: () => Pro
     due ??= new Promise<void>((done) => setTimeout(done, REDRAW_MS)).then(again).finally(() => (due = undefined));
   }
   await due;
+}
+
+/** Shows once, or with `--watch` again and again until Ctrl-C: for what changes without an event. */
+export async function repeating(call: Call, everyMs: number, show: () => Promise<void>): Promise<void> {
+  await draw(call, show);
+  const { interrupted } = call.surroundings;
+  while (call.options.watch === true && !interrupted.aborted) {
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, everyMs);
+      interrupted.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
+    });
+    if (!interrupted.aborted) await draw(call, show);
+  }
+}
+
+async function draw({ surroundings, options }: Call, show: () => Promise<void>): Promise<void> {
+  if (options.watch === true && surroundings.redraws) surroundings.out(CLEAR_SCREEN);
+  await show();
 }

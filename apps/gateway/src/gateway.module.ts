@@ -4,6 +4,8 @@ import { Registry } from 'prom-client';
 import { CommandSender } from './commands/command-sender.js';
 import { Outcomes } from './commands/outcomes.js';
 import { EventRing } from './events/event-ring.js';
+import { FigureStore } from './figures/figure-store.js';
+import { FigureTail } from './figures/figure-tail.js';
 import { History } from './history.js';
 import { AgentsController } from './http/controllers/agents.controller.js';
 import { CommandsController } from './http/controllers/commands.controller.js';
@@ -16,6 +18,7 @@ import { PackagesController } from './http/controllers/packages.controller.js';
 import { RolesController } from './http/controllers/roles.controller.js';
 import { SandboxesController } from './http/controllers/sandboxes.controller.js';
 import { ServicesController } from './http/controllers/services.controller.js';
+import { TaskFiguresController } from './http/controllers/task-figures.controller.js';
 import { TasksController } from './http/controllers/tasks.controller.js';
 import { Doctor } from './http/doctor.js';
 import { EventStreams } from './http/event-streams.js';
@@ -23,6 +26,7 @@ import { HistoryReads } from './http/history-reads.js';
 import { Placements } from './http/placements.js';
 import { Reads } from './http/reads.js';
 import { TaskExec } from './http/task-exec.js';
+import { TaskFiguresReads } from './http/task-figures.js';
 import { TaskFiles } from './http/task-files.js';
 import { TaskLogs } from './http/task-logs.js';
 import { TaskStreams } from './http/task-streams.js';
@@ -50,6 +54,7 @@ export interface GatewayParts {
 @Module({})
 export class GatewayModule {
   static of({ settings, model, ring, outcomes, sender, history, log, registry }: GatewayParts): DynamicModule {
+    const figures = new FigureStore();
     const given: Provider[] = [
       { provide: GatewaySettings, useValue: settings },
       { provide: ReadModel, useValue: model },
@@ -57,6 +62,8 @@ export class GatewayModule {
       { provide: Outcomes, useValue: outcomes },
       { provide: CommandSender, useValue: sender },
       { provide: History, useValue: history },
+      { provide: FigureStore, useValue: figures },
+      { provide: FigureTail, useValue: new FigureTail(log, systemClock, settings, figures) },
       { provide: LogTail, useValue: new LogTail(log) },
       { provide: StreamInput, useValue: new StreamInput(log, systemClock) },
       { provide: Repositories, useValue: new Repositories(settings.repositoriesFile) },
@@ -66,6 +73,7 @@ export class GatewayModule {
       module: GatewayModule,
       controllers: [
         ServicesController,
+        TaskFiguresController,
         TasksController,
         RolesController,
         KeptController,
@@ -91,6 +99,7 @@ export class GatewayModule {
         TaskStreams,
         TaskLogs,
         TaskFiles,
+        TaskFiguresReads,
         TaskExec,
         EventStreams,
         GatewayMetrics,

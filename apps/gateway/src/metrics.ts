@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Gauge, Histogram, Registry } from 'prom-client';
 import { EventRing } from './events/event-ring.js';
+import { FigureStore } from './figures/figure-store.js';
+import { serviceFigures } from './figures/service-figures.js';
 import { EventStreams } from './http/event-streams.js';
 import { ReadModel } from './read-model/read-model.js';
 
@@ -16,6 +18,7 @@ export class GatewayMetrics {
     model: ReadModel,
     ring: EventRing,
     streams: EventStreams,
+    figures: FigureStore,
   ) {
     this.#requests = new Histogram({
       name: 'orrery_gateway_request_seconds',
@@ -38,6 +41,16 @@ export class GatewayMetrics {
     gauge('orrery_gateway_ring_commits', 'Commits that event streams are fed from', [], function () {
       this.set(ring.end - ring.first);
     });
+    gauge('orrery_gateway_measured_tasks', 'Tasks whose figures are known here', [], function () {
+      this.set(figures.size);
+    });
+    gauge('orrery_gateway_unmeasured_tasks', 'Tasks whose figures found no room, since the start', [], function () {
+      this.set(figures.turnedAway);
+    });
+    gauge('orrery_gateway_unreadable_figures', 'Messages on the metrics topic that are none', [], function () {
+      this.set(figures.unreadable);
+    });
+    serviceFigures(registry, figures, model);
   }
 
   observeRequest(labels: { method: string; route: string; status: string }, seconds: number): void {

@@ -1,5 +1,6 @@
 import type { EpochMs } from '@orrery/kernel';
-import type { AgentFacts, ExitStatus, LaunchSet, TaskEnds, TasksRun, TaskTemplate, TerminalSize } from './cluster.js';
+import type { AgentFacts, LaunchSet, TaskEnds, TasksRun, TaskTemplate, TerminalSize } from './cluster.js';
+import type { ExitStatus } from './exit-status.js';
 import type { AgentId, LaunchId, VolumeId } from './ids.js';
 import type { IdRuns } from './sets.js';
 

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
+import type { ExitStatus } from './exit-status.js';
 import type { AgentId, LaunchId, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, FaultDomain } from './resources.js';
 import { launchCommandSchemas, type SchedulerGrantEvent } from './schedulers.js';
@@ -167,12 +168,6 @@ export interface StillDraining {
 export interface TerminalSize {
   readonly rows: number;
   readonly columns: number;
-}
-
-export interface ExitStatus {
-  readonly code?: number;
-  readonly signal?: string;
-  readonly oom?: boolean;
 }
 
 export type TerminalState = 'FINISHED' | 'FAILED' | 'KILLED' | 'ERROR' | 'LOST';

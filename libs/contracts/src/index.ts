@@ -1,3 +1,4 @@
+export * from './agent-metrics.js';
 export * from './agent-protocol.js';
 export * from './allocation.js';
 export * from './checkpoint.js';
@@ -5,6 +6,8 @@ export * from './cluster.js';
 export * from './command.js';
 export * from './decode-command.js';
 export * from './decode-report.js';
+export * from './figure-teller.js';
+export * from './exit-status.js';
 export * from './gangs.js';
 export * from './ids.js';
 export * from './journal.js';

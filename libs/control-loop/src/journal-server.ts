@@ -20,7 +20,7 @@ export class JournalServer implements CustomTransportStrategy {
     return (this.#started ??= this.#loop.start());
   }
 
-  /** Listening once every shard stands by. A shard that failed shows in `health`, and hurts none of the others. */
+  /** Listening once every shard stands by. A shard that failed shows in `health`. */
   async listen(listening: (error?: unknown) => void): Promise<void> {
     try {
       await this.start();
@@ -32,6 +32,10 @@ export class JournalServer implements CustomTransportStrategy {
 
   async close(): Promise<void> {
     await this.#loop.stop();
+  }
+
+  get beyondHelp(): Promise<Error> {
+    return this.#loop.beyondHelp;
   }
 
   get health(): LoopHealth {

@@ -18,3 +18,5 @@ export type {
   TaskLaunch,
   TerminalSize,
 } from './runtime.js';
+export { networkOf } from './usage/usage-files.js';
+export type { NetworkUsage, Usage } from './usage/usage.js';

@@ -1,3 +1,5 @@
+import type { Usage } from './usage/usage.js';
+
 /**
  * What the agent needs of whatever runs its tasks. A launch id runs at most once for ever: whoever starts it a second time
  * is told what became of the first. All that a runtime knows about a launch is on disk and in the kernel, nothing in the
@@ -22,6 +24,9 @@ export interface Runtime {
 
   /** Calls `onEnded` once when the launch has ended and nothing of it lives any more. */
   watch(launch: string, onEnded: (end: Ended) => void): void;
+
+  /** What running launches use; one that does not run here is left out. */
+  usage(launches: readonly string[]): Promise<ReadonlyMap<string, Usage>>;
 
   /** Runs one check of a running task. */
   probe(launch: string, probe: Probe): Promise<ProbeResult>;

@@ -274,6 +274,16 @@ describe('reports', () => {
     ]);
   });
 
+  it('tell how much memory was not enough', () => {
+    const one = new Case().sync().launch('1.0').began('1.0').taken();
+    const observation = { state: 'ended', how: 'exited', at: 9, signal: 'SIGKILL', oom: true } as const;
+    one.input({ type: 'observed', launch: '1.0' as LaunchId, observation });
+    expect(one.row('1.0')?.end).toMatchObject({
+      reason: 'oom',
+      message: expect.stringMatching(/^out of memory: .* MiB/),
+    });
+  });
+
   it('shrink to ends while no broker takes them', () => {
     const one = new Case().sync();
     for (let count = 0; count < 6000; count++) one.launch(`${count}.0`).began(`${count}.0`).ended(`${count}.0`);

@@ -1,4 +1,4 @@
-import type { ExitStatus, LaunchId } from '@orrery/contracts';
+import type { ExitStatus, LaunchId, TaskTemplate } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
 import type { Ended, Running } from '@orrery/runtimes';
 import { isLive, type End, type Kill, type LaunchRow, type TerminalState } from './agent-state.js';
@@ -24,7 +24,7 @@ export function ended(turn: Turn, launch: LaunchId, seen: Ended): void {
   if (row.state === 'ORDERED' && seen.pid !== undefined && seen.since !== undefined) {
     turn.record({ type: 'TaskBegan', launch, pid: seen.pid, since: seen.since, ready: false });
   }
-  turn.record({ type: 'TaskEnded', launch, ...verdict(row, seen) });
+  turn.record({ type: 'TaskEnded', launch, ...verdict(row, seen, turn.state.templates.get(row.kind.templateDigest)) });
   if (row.launch.volumes.length > 0) destroyDoomed(turn);
 }
 
@@ -56,10 +56,14 @@ export function requestKill(
 }
 
 /** What an end means for the cluster. */
-function verdict(row: LaunchRow, seen: Ended): { readonly state: TerminalState; readonly end: End } {
+function verdict(
+  row: LaunchRow,
+  seen: Ended,
+  template: TaskTemplate | undefined,
+): { readonly state: TerminalState; readonly end: End } {
   const { kill } = row;
   const exit = exitOf(seen);
-  const message = (kill?.message ?? seen.message)?.slice(0, MESSAGE_CHARACTERS_MAX);
+  const message = (kill?.message ?? seen.message ?? outOfMemory(seen, template))?.slice(0, MESSAGE_CHARACTERS_MAX);
   const say = (state: TerminalState, reason: string) => ({
     state,
     end: { at: seen.at, reason, ...(exit !== undefined && { exit }), ...(message !== undefined && { message }) },
@@ -72,6 +76,13 @@ function verdict(row: LaunchRow, seen: Ended): { readonly state: TerminalState; 
   if (seen.code === 0) return say('FINISHED', 'exit-code');
   if (seen.oom === true) return say('FAILED', 'oom');
   return say('FAILED', seen.signal === undefined ? 'exit-code' : 'signal');
+}
+
+/** Only here the limit is known that was not enough; what else an exit means, it says itself. */
+function outOfMemory({ oom }: Ended, template: TaskTemplate | undefined): string | undefined {
+  return oom === true && template !== undefined
+    ? `out of memory: it may use ${template.memoryMib} MiB, ask for more`
+    : undefined;
 }
 
 function exitOf({ how, code, signal, oom }: Ended): ExitStatus | undefined {

@@ -1,8 +1,12 @@
 import {
   agentCommandsTopic,
   agentHeartbeatsTopic,
+  agentMetricsTopic,
   agentReportsTopic,
+  decodeAgentMetrics,
+  figuresIn,
   idsIn,
+  type AgentMetrics,
   type AgentOrder,
   type AgentReport,
   type Heartbeat,
@@ -269,5 +273,35 @@ describe('a simulated fleet', () => {
       }),
     );
     expect(fates[0]).toBe(fates[1]);
+  });
+
+  it('tells what its tasks use, the same with the same seed, and nothing when nobody asked for it', async () => {
+    const told = async (knobs: Partial<Knobs>) => {
+      const world = new World({ startDelayMs: { fixed: 10 }, ...knobs });
+      const figures: AgentMetrics[] = [];
+      for (const partition of [0, 1]) {
+        world.log.follow(
+          { topic: agentMetricsTopic, partition },
+          0,
+          ({ messages }) =>
+            messages.forEach(({ value }) => figures.push(JSON.parse(Buffer.from(value!).toString()) as AgentMetrics)),
+          (error) => {
+            throw error;
+          },
+        );
+      }
+      await world.begin();
+      await world.launch(9, 5);
+      await world.clock.advance(15_000);
+      await world.fleet.close();
+      return figures;
+    };
+    const figures = await told({ figures: { everyMs: 5000 } });
+    const last = new Map(figures.map((each) => [each.agent, [...figuresIn(each)].length]));
+    expect([...last.values()]).toEqual(Array.from({ length: AGENTS }, () => 5));
+    expect(figures.every((each) => decodeAgentMetrics(JSON.parse(JSON.stringify(each))).ok)).toBe(true);
+    const columns = (all: readonly AgentMetrics[]) => all.map(({ agent, columns: each }) => [agent, each]);
+    expect(columns(await told({ figures: { everyMs: 5000 } }))).toEqual(columns(figures));
+    expect(await told({})).toEqual([]);
   });
 });

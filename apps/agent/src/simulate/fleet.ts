@@ -1,6 +1,7 @@
 import {
   agentCommandsTopic,
   agentHeartbeatsTopic,
+  agentMetricsTopic,
   agentPartition,
   agentPartitionsOfCell,
   agentReportsTopic,
@@ -18,6 +19,7 @@ import { carryOut } from './lane-orders.js';
 import { hostOf, simulatedMachine } from './machines.js';
 import { MockDriver } from './mock-driver.js';
 import { SimulatedAgent, type FleetParts } from './simulated-agent.js';
+import { simulatedFigures } from './simulated-figures.js';
 import { TaskTable } from './task-table.js';
 
 export interface FleetOptions {
@@ -60,6 +62,8 @@ export class Fleet {
   #nextTickAt = 0;
   #beatsUnderWay = false;
   #beatFrom = 0;
+  #figuresUnderWay = false;
+  #figuresFrom = 0;
   #cutsMade = 0;
   #lives = 0;
   #cancelTick: (() => void) | undefined;
@@ -176,7 +180,10 @@ export class Fleet {
     this.#parts.driver.advance(nowMs - this.#parts.beganMs);
     this.#cutCables(nowMs - this.#parts.beganMs);
     this.#report(nowMs);
-    if (this.#ticks % BEATS_EVERY_TICKS === 1) this.#beat(nowMs);
+    if (this.#ticks % BEATS_EVERY_TICKS === 1) {
+      this.#beat(nowMs);
+      this.#tellFigures(nowMs);
+    }
     if (this.#ticks % (HEARTBEAT_MS / TICK_MS) === 1) this.#tellInventories(nowMs);
     this.counts.lateMs = Math.max(0, nowMs - this.#nextTickAt);
     this.#nextTickAt = clock.nowMs() + TICK_MS;
@@ -260,6 +267,30 @@ export class Fleet {
       .publish(agentHeartbeatsTopic, messages)
       .catch((error: Error) => say('warn', `no heartbeats: ${error.message}`))
       .finally(() => (this.#beatsUnderWay = false));
+  }
+
+  /** The agents take turns, so that each tells its figures once in the interval; what the broker does not take is lost. */
+  #tellFigures(nowMs: number): void {
+    const { knobs, log, say } = this.#options;
+    if (knobs.figures === undefined || this.#figuresUnderWay) return;
+    const count = this.agents.length;
+    const upTo = Math.floor(((nowMs - this.#parts.beganMs) / knobs.figures.everyMs) * count);
+    const from = Math.max(this.#figuresFrom, upTo - count);
+    this.#figuresFrom = upTo;
+    const messages: Outgoing[] = [];
+    for (let turn = from; turn < upTo; turn += 1) {
+      const agent = this.agents[turn % count]!;
+      if (agent.epoch === 0 || agent.standDown !== undefined || this.#cut.has(agent)) continue;
+      const when = { seed: knobs.seed, round: 1 + Math.floor(turn / count), atMs: nowMs };
+      const value = Buffer.from(JSON.stringify(simulatedFigures(agent, this.tasks, when)));
+      messages.push({ partition: this.#partitions[agent.index]!, key: agent.id, value });
+    }
+    if (messages.length === 0) return;
+    this.#figuresUnderWay = true;
+    log
+      .publish(agentMetricsTopic, messages)
+      .catch((error: Error) => say('warn', `no figures: ${error.message}`))
+      .finally(() => (this.#figuresUnderWay = false));
   }
 
   #beatsNow({ index }: SimulatedAgent, turn: number): boolean {

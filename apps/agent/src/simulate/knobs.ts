@@ -32,6 +32,8 @@ export interface Knobs {
   };
   /** Agents whose heartbeats come less often than once a second. */
   readonly slowHeartbeats?: { readonly share: number; readonly everyMs: number };
+  /** Agents tell what their tasks would use, each so often; absent: nothing. */
+  readonly figures?: { readonly everyMs: number };
   /** Kinds of machines, mixed by their weights. */
   readonly machines: readonly MachineKind[];
   readonly regions: number;
@@ -119,6 +121,7 @@ const schema = Type.Object(
       ),
     ),
     slowHeartbeats: Type.Optional(Type.Object({ share, everyMs: ms }, strict)),
+    figures: Type.Optional(Type.Object({ everyMs: Type.Number({ minimum: 1000, maximum: 60_000 }) }, strict)),
     machines: Type.Optional(Type.Array(machine, { minItems: 1 })),
     regions: Type.Optional(Type.Integer({ minimum: 1 })),
     zones: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -1,4 +1,4 @@
-import type { Agent, Amounts, Task } from '../answers.js';
+import type { Agent, Amounts, Share, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { agentIdOf } from '../find-agent.js';
 import type { Listing } from '../output/output.js';
@@ -20,6 +20,9 @@ const agents: Listing<Agent> = {
     { title: 'MEMORY MIB', cell: share('memory'), right: true },
     { title: 'DISK MIB', cell: share('disk'), right: true },
     { title: 'GPUS', cell: share('gpus'), right: true, unlessNone: (agent) => agent.resources.gpus > 0 },
+    { title: 'CPU NOW', cell: ({ machine }) => machine && shareText(machine.cpus), right: true, wide: true },
+    { title: 'MEMORY NOW', cell: ({ machine }) => machine && shareText(machine.memory), right: true, wide: true },
+    { title: 'DISK NOW', cell: ({ machine }) => machine && shareText(machine.disk), right: true, wide: true },
     { title: 'ADDRESS', cell: (agent) => agent.address, wide: true },
     { title: 'ZONE', cell: (agent) => agent.domain?.zone, wide: true },
     { title: 'REGION', cell: (agent) => agent.domain?.region, wide: true },
@@ -36,7 +39,7 @@ export async function show(call: Call): Promise<void> {
   await showObject<Agent>(call, path`/v1/agents/${id}`, { name: agents.name, people: agentText });
 }
 
-function agentText({ resources, used, ports, disks, ...agent }: Agent): string {
+function agentText({ resources, used, ports, disks, machine, ...agent }: Agent): string {
   const amounts = Object.fromEntries(
     (['cpus', 'memory', 'disk', 'gpus'] as const).map((name) => {
       const unit = name === 'memory' || name === 'disk' ? ' MiB' : '';
@@ -44,6 +47,13 @@ function agentText({ resources, used, ports, disks, ...agent }: Agent): string {
     }),
   );
   const ranges = ports?.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
+  const now = machine && {
+    cpus: `${shareText(machine.cpus)} busy`,
+    memory: `${shareText(machine.memory)} MiB`,
+    disk: `${shareText(machine.disk)} MiB`,
+    load: machine.load,
+    at: machine.at,
+  };
   const shownDisks = disks?.map(
     ({ name, type, path: place, size, free }) => `${name} ${type} ${place}: ${free} of ${size} MiB free`,
   );
@@ -52,6 +62,7 @@ function agentText({ resources, used, ports, disks, ...agent }: Agent): string {
     resources: amounts,
     ports: ranges,
     ...(shownDisks === undefined ? {} : { disks: shownDisks.join('; ') }),
+    machine: now,
   });
 }
 
@@ -90,6 +101,10 @@ async function change(call: Call, verb: string, body: object, aim: string): Prom
 
 function share(resource: keyof Amounts): (agent: Agent) => string {
   return (agent) => `${agent.used[resource]}/${agent.resources[resource]}`;
+}
+
+function shareText({ used, of }: Share): string {
+  return `${Math.round(used * 100) / 100}/${of}`;
 }
 
 function attributesText({ attributes = {} }: Agent): string {

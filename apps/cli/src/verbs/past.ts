@@ -133,11 +133,11 @@ function auditText(line: Exclude<AuditLine, { kind: 'progress' }>): string {
 }
 
 export async function events(call: Call): Promise<void> {
-  const { from, service, type, follow } = call.options as Record<string, string | undefined>;
+  const { from, service, task, type, follow } = call.options as Record<string, string | undefined>;
   const follows = (follow as unknown) === true;
   // Without a start, what is to come is followed, and what has been is read from its beginning.
   const start = from ?? (follows ? undefined : 'beginning');
-  const query = { from: start, service, type, follow: follows };
+  const query = { from: start, service, task, type, follow: follows };
   for await (const event of call.gateway.events(query, call.surroundings.interrupted)) {
     await call.output.item(event, eventText);
   }

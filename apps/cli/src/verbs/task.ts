@@ -1,12 +1,16 @@
-import type { Folder, HistoryRow, Task } from '../answers.js';
+import type { Folder, HistoryRow, MeasuredTask, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { ageText } from '../duration.js';
 import type { Listing } from '../output/output.js';
 import { explanationText, type Explanation } from '../explanation.js';
 import { agentIdOf } from '../find-agent.js';
-import { atOf, showList, showObject } from '../reading.js';
+import { atOf, repeating, showList, showObject } from '../reading.js';
 import { isLiving } from '../task-states.js';
 import { waitUntil } from '../waiting.js';
+
+const TOP_DEFAULT = 50;
+/** Agents measure as often. */
+const TOP_EVERY_MS = 5000;
 
 const tasks: Listing<Task> = {
   name: (task) => task.id,
@@ -58,6 +62,44 @@ export async function history(call: Call): Promise<void> {
       ],
     },
   );
+}
+
+const busiest: Listing<MeasuredTask> = {
+  name: (task) => task.id,
+  columns: [
+    { title: 'TASK', cell: (task) => task.id },
+    { title: 'STATE', cell: (task) => task.state },
+    { title: 'CPU', cell: ({ usage }) => usage?.cpus?.toFixed(2), right: true },
+    { title: 'ASKED', cell: ({ asked }) => asked?.cpus, right: true },
+    { title: '%CPU', cell: ({ usage, asked }) => percent(usage?.cpus, asked?.cpus), right: true },
+    { title: 'MEMORY MIB', cell: ({ usage }) => usage?.memory, right: true },
+    { title: 'LIMIT', cell: ({ asked }) => asked?.memory || undefined, right: true },
+    { title: '%MEM', cell: ({ usage, asked }) => percent(usage?.memory, asked?.memory), right: true },
+    { title: 'DISK MIB', cell: ({ usage }) => usage?.disk, right: true },
+    { title: 'NET IN/S', cell: ({ usage }) => usage?.network?.receivedPerSecond, right: true, unlessNone: hasNetwork },
+    { title: 'NET OUT/S', cell: ({ usage }) => usage?.network?.sentPerSecond, right: true, unlessNone: hasNetwork },
+    { title: 'AGENT', cell: (task) => task.agent, wide: true },
+    { title: 'MEASURED', cell: ({ usage }) => usage?.at, wide: true },
+  ],
+};
+
+export async function top(call: Call): Promise<void> {
+  const { service, agent: meant, sort } = call.options as { service?: string; agent?: string; sort?: string };
+  const agent = meant === undefined ? undefined : await agentIdOf(call, meant);
+  if (service !== undefined && !service.startsWith('@')) await call.gateway.get(path`/v1/services/${service}`);
+  const limit = (call.options['limit'] as number | undefined) ?? TOP_DEFAULT;
+  await repeating(call, TOP_EVERY_MS, async () => {
+    const tasks = await call.gateway.list<MeasuredTask>('/v1/tasks/metrics', { service, agent, sort }, limit);
+    await call.output.list(tasks, busiest);
+  });
+}
+
+function percent(used: number | undefined, asked: number | undefined): string | undefined {
+  return used === undefined || !asked ? undefined : `${Math.round((used / asked) * 100)}%`;
+}
+
+function hasNetwork({ usage }: MeasuredTask): boolean {
+  return usage?.network !== undefined;
 }
 
 export async function logs(call: Call): Promise<void> {

@@ -47,6 +47,20 @@ export const task = Type.Object({
   since: time,
 });
 
+const figures = {
+  at: time,
+  cpus: optional(Type.Number({ description: 'cores, on average over the seconds before' })),
+  memory: optional(count),
+  disk: optional(count),
+  network: optional(Type.Object({ receivedPerSecond: count, sentPerSecond: count })),
+};
+export const measuredTask = Type.Object({
+  ...task.properties,
+  asked: optional(Type.Object({ cpus: Type.Number(), memory: count, disk: count })),
+  usage: optional(Type.Object(figures, { description: 'left out until its agent has told it' })),
+  series: optional(Type.Array(Type.Object(figures), { description: 'what changed noticeably in the last minutes' })),
+});
+
 export const historyRow = Type.Object({
   task: text,
   incarnation: count,
@@ -128,6 +142,7 @@ export const volume = Type.Object({
 /** Who adopts a volume. */
 export const adoption = Type.Object({ service: text, pod: text }, { additionalProperties: false });
 
+const share = Type.Object({ used: Type.Number(), of: Type.Number() });
 export const agent = Type.Object({
   id: text,
   hostname: text,
@@ -136,6 +151,12 @@ export const agent = Type.Object({
   used: amounts,
   attributes: Type.Record(text, text),
   domain: Type.Object({ region: text, zone: text }),
+  machine: optional(
+    Type.Object(
+      { at: time, cpus: share, memory: share, disk: share, load: Type.Number() },
+      { description: 'what of it is used, by whomever; only of now' },
+    ),
+  ),
   disks: optional(
     Type.Array(Type.Object({ name: text, type: oneOf('PATH', 'MOUNT'), path: text, size: count, free: count })),
   ),

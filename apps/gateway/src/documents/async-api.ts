@@ -3,6 +3,7 @@ import {
   agentHeartbeatsTopic,
   agentInputTopic,
   agentLogsTopic,
+  agentMetricsTopic,
   agentReportsTopic,
   checkpointsTopic,
   commandHeaders,
@@ -86,6 +87,8 @@ function messagesOf(topic: string): string[] {
       return named(({ kind }) => kind === 'report');
     case agentHeartbeatsTopic:
       return ['agents.Heartbeat', 'agents.HeartbeatMarker'];
+    case agentMetricsTopic:
+      return ['agents.Metrics'];
     case agentLogsTopic:
     case agentInputTopic:
       return ['agents.StreamChunk'];

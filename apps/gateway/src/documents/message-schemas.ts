@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  AgentMetrics,
   agentReportSchemas,
   commandSchemas,
   commandTypeName,
@@ -49,6 +50,7 @@ export const messageSchemas: readonly MessageSchema[] = [
     ...{ name: `agents.${title}`, title, kind: 'report' as const, schema: plain(schema) },
   })),
   ...['Heartbeat', 'HeartbeatMarker'].map((title) => otherOf(`agents.${title}`, title)),
+  { name: 'agents.Metrics', title: 'AgentMetrics', kind: 'other', schema: plain(AgentMetrics) },
   otherOf('audit.Checkpoint', 'Checkpoint'),
 ];
 

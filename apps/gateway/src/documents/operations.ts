@@ -37,6 +37,7 @@ export const queryParameters = {
   stream: 'stdout or stderr',
   path: 'In the sandbox of the task; default its root',
   steps: 'At most so many steps of each phase',
+  sort: 'By cpu (default) or memory, most first',
   scores: 'Of a task that was placed: so many agents with their scores, 0 to 100; default 4',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
@@ -121,6 +122,10 @@ export const operations: readonly Operation[] = [
   read('pods', `${service}/pods/{pod}`, 'Show a pod', answers.pod),
   write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace', services.ReplacePod),
   list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state']),
+  list('tasks', '/v1/tasks/metrics', 'The tasks that use most', answers.measuredTask, [
+    ...(['service', 'agent', 'sort', 'limit'] as const),
+  ]),
+  read('tasks', '/v1/tasks/{id}/metrics', 'What a task uses, and a short series', answers.measuredTask, []),
   read('tasks', '/v1/tasks/{id}', 'Show a task', answers.task),
   list('tasks', '/v1/tasks/{id}/history', 'Every state of every incarnation', answers.historyRow, [
     'limit',

@@ -4,11 +4,13 @@ import {
   agentCommandsTopic,
   agentInputTopic,
   agentLogsTopic,
+  agentMetricsTopic,
   agentPartition,
   agentReportsTopic,
   decodeAgentReport,
   decodeCommand,
   domainNames,
+  idRunsOf,
   journalTopic,
   type AgentId,
   type AgentOrder,
@@ -16,6 +18,7 @@ import {
   type DomainName,
   type JournalRecord,
   type LaneOrder,
+  type LaunchId,
 } from '@orrery/contracts';
 import {
   hostDecider,
@@ -220,6 +223,10 @@ class ReadModelHere extends ReadModel {
   verify = (signal: AbortSignal) => verifyJournals(1, this.plane, signal);
   choiceOf = (placed: PlacedGrant) => this.#choices.of(placed);
   status = () => this.live.status();
+}
+
+function message(value: object) {
+  return { partition: 0, key: 'ada', value: Buffer.from(JSON.stringify(value)) };
 }
 
 class HistoryDouble extends History {
@@ -479,6 +486,7 @@ describe('the gateway', () => {
     expect(await problem('GET', '/v1/commands/none')).toEqual([404, 'unknown-command']);
     expect(await problem('GET', '/v1/nothing')).toEqual([404, 'unknown-address']);
     expect(await problem('GET', '/v1/tasks?limit=0')).toEqual([400, 'invalid-parameter']);
+    expect(await problem('GET', '/v1/tasks?state=GONE')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?colour=red')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?at=soon')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?at=2001-01-01')).toEqual([404, 'before-the-beginning']);
@@ -658,6 +666,36 @@ describe('the gateway', () => {
       sentence: expect.stringContaining('no place on any of 1 agents'),
       reasons: { agents: 1, funnel: expect.any(Array), remedy: expect.any(String) },
     });
+  });
+
+  it('tells what tasks and machines use against what they asked for, and sums for Prometheus', async () => {
+    await runs(2);
+    const launchOf = async (id: string) => ((await ask('GET', `/v1/tasks/${id}`)).json as { launch: LaunchId }).launch;
+    const launches = idRunsOf([await launchOf('hello.web-0.server'), await launchOf('hello.web-1.server')]);
+    const host = { cpusMilli: 1500, cores: 4, memoryUsedMib: 10, memoryMib: 100, diskUsedMib: 1, diskMib: 9, load: 1 };
+    const round = { agent: 'ada', session: 's', at: Date.now(), host, launches, services: [['hello', 2]], gone: [] };
+    const tell = (cpusMilli: number[]) =>
+      plane.log.publish(agentMetricsTopic, [
+        message({ ...round, round: 1, whole: true, columns: { cpusMilli, memoryMib: [30] } }),
+      ]);
+    await plane.log.publish(agentMetricsTopic, [message({ agent: 'ada', launches: [[1, 0, 1e15]] })]);
+    await tell([20, 70]);
+    const top = async (query: string) =>
+      ((await ask('GET', `/v1/tasks/metrics${query}`)).json as { items: { id: string }[] }).items;
+    await eventually(async () => (await top('')).length === 2);
+    expect(await top('?sort=cpu&limit=1')).toMatchObject([
+      { id: 'hello.web-1.server', usage: { cpus: 0.07, memory: 30 }, asked: { cpus: 0.1, memory: 16 } },
+    ]);
+    await tell([90, 70]);
+    await eventually(async () => (await top('?service=hello'))[0]?.id === 'hello.web-0.server');
+    const one = (await ask('GET', '/v1/tasks/hello.web-0.server/metrics')).json as { series: { cpus: number }[] };
+    expect(one.series.map(({ cpus }) => cpus)).toEqual([0.02, 0.09]);
+    expect((await ask('GET', '/v1/agents/ada')).json).toMatchObject({ machine: { cpus: { used: 1.5, of: 4 } } });
+    const { text } = await ask('GET', '/metrics');
+    expect(text).toContain('orrery_service_cpu_cores{service="hello",role="*"} 0.16');
+    expect(text).toContain('orrery_gateway_unreadable_figures 1');
+    expect((await ask('GET', '/v1/tasks/metrics?sort=colour')).status).toBe(400);
+    expect((await ask('GET', '/v1/tasks/hello.web-7.server/metrics')).status).toBe(404);
   });
 
   it('passes on what a task wrote', async () => {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditRow, CommandOutcomeRow, TaskStateRow } from '@orrery/cassandra';
-import { isOfScheduler, parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
+import { exitMessage, isOfScheduler, parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventRing } from '../events/event-ring.js';
 import { History } from '../history.js';
@@ -166,7 +166,7 @@ function taskStateJson({ service, pod, index, task, at, ...row }: TaskStateRow):
     at: new Date(at).toISOString(),
     agent: agent ?? null,
     reason: reason ?? null,
-    message: message ?? null,
+    message: message ?? (exit && exitMessage(exit)) ?? null,
     cause: cause ?? null,
     ...{ launch, ready, exit, late },
   };

@@ -8,11 +8,13 @@ import {
   listPlans,
   listServices,
   listVersions,
+  rolesOf,
   showPlan,
   showService,
   whereabouts,
 } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
+import { measuredTasks } from './answers/measured-tasks.js';
 import { listQuotas, listRoles, showFairness, showRole } from './answers/roles.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
@@ -45,6 +47,8 @@ export function answer(world: World, query: Query): Answer {
       return { value: listTasks(world, query, query.page) };
     case 'task':
       return showTask(world, query.id);
+    case 'measured-tasks':
+      return measuredTasks(world, query);
     case 'why':
       return explain(world, query.id);
     case 'agents':
@@ -69,6 +73,8 @@ export function answer(world: World, query: Query): Answer {
       return showState(world, query.page);
     case 'dry-run':
       return dryRun(world, query.name, query.body);
+    case 'roles-of':
+      return { value: rolesOf(world, query.services) };
     case 'whereabouts':
       return { value: whereabouts(world, query.service) };
     default:

@@ -1,3 +1,5 @@
+import type { AgentId, LaunchId } from '@orrery/contracts';
+
 /** What can be asked of the folded state: the whole seam between the HTTP side and the side that folds. */
 export type Query =
   | { readonly ask: 'services'; readonly page: Page }
@@ -17,6 +19,12 @@ export type Query =
       readonly page: Page;
     }
   | { readonly ask: 'task'; readonly id: string }
+  | {
+      readonly ask: 'measured-tasks';
+      readonly launches?: readonly MeasuredLaunch[];
+      readonly id?: string;
+      readonly filter?: { readonly service?: string; readonly agent?: string };
+    }
   | { readonly ask: 'why'; readonly id: string }
   | { readonly ask: 'agents'; readonly page: Page }
   | { readonly ask: 'agent'; readonly id: string }
@@ -27,8 +35,15 @@ export type Query =
   | { readonly ask: 'fairness' }
   | { readonly ask: 'state'; readonly page: Page }
   | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }
+  | { readonly ask: 'roles-of'; readonly services: readonly string[] }
   /** Where a service lives, and its creation: for commands, logs and the history. */
   | { readonly ask: 'whereabouts'; readonly service: string };
+
+/** A launch that figures were told of. */
+export interface MeasuredLaunch {
+  readonly agent: AgentId;
+  readonly launch: LaunchId;
+}
 
 export interface Page {
   readonly limit: number;

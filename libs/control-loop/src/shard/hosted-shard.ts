@@ -32,6 +32,7 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   readonly #hosting: Hosting<Command, Foreign, Report, Internal, State, Event>;
   readonly #ports: LoopPorts;
   readonly #settings: ResolvedSettings;
+  readonly #onFailed: (error: Error, from: ShardState) => void;
   readonly #signals: ShardSignals;
   readonly #fold: ShardFold<State, Event>;
   readonly #relays: RelayQueue;
@@ -53,8 +54,10 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
     cell: number,
     ports: LoopPorts,
     settings: ResolvedSettings,
+    onFailed: (error: Error, from: ShardState) => void,
   ) {
     this.cell = cell;
+    this.#onFailed = onFailed;
     this.#hosting = hosting;
     this.#ports = ports;
     this.#settings = settings;
@@ -373,10 +376,12 @@ export class HostedShard<Command, Foreign, Report, Internal, State extends objec
   #fail(error: Error): void {
     if (this.#over) return;
     this.#error = error;
+    const from = this.#state;
     const reason = error instanceof JournalStopped ? error.reason : 'bug';
     this.#signals.emit({ kind: 'stopped', reason, message: error.stack ?? error.message });
     this.#go('failed', error.message);
     void this.#release();
+    this.#onFailed(error, from);
   }
 
   async #release(): Promise<void> {

@@ -187,6 +187,8 @@ describe('an owner', () => {
     expect(loop.status().map(({ state }) => state)).toEqual(['failed', 'owning']);
     expect(loop.status()[0]!.error).toBe('a bug');
     expect(world.events('services', 1)).toHaveLength(2);
+    // What is in memory may be wrong: the process is to end, and another one to take over.
+    expect(await loop.beyondHelp).toMatchObject({ message: 'a bug' });
   });
 
   it('stops when its topic was made again under it, before anybody is told anything', async () => {

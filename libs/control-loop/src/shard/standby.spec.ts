@@ -91,6 +91,23 @@ describe('a standby', () => {
     expect(other.signals).toContainEqual(expect.objectContaining({ kind: 'stopped', reason: 'not-registered' }));
   });
 
+  it('leaves the process to the shards that work where only its own journal is damaged, and ends it where none is left', async () => {
+    const world = new ToyWorld();
+    await world.provision('services', 2);
+    const first = await world.host({ cells: 2 });
+    world.send('1', add('a'));
+    await world.clock.advance(1_000);
+    await world.clock.advanceWhile(first.loop.stop());
+    world.log.recreate(journal);
+    const { loop } = await world.host({ cells: 2, instance: 'b', hinted: false });
+    expect(loop.status().map(({ state }) => state)).toEqual(['failed', 'standby']);
+    expect(await Promise.race([loop.beyondHelp, Promise.resolve('goes on')])).toBe('goes on');
+    world.log.recreate({ ...journal, partition: 1 });
+    const { loop: none } = await world.host({ cells: 2, instance: 'c', hinted: false });
+    expect(none.status().map(({ state }) => state)).toEqual(['failed', 'failed']);
+    expect((await none.beyondHelp).message).toContain('genesis-missing');
+  });
+
   it('stops at a record that would be next and does not link, and counts what is foreign', async () => {
     const { world, first } = await lived(3);
     void world.log.append(journal, { value: Buffer.from('garbage') });

@@ -44,6 +44,15 @@ export function readPids(folder: string): number[] {
   }
 }
 
+/** What a group may lack, or lose when it goes. */
+export function readOrEmpty(folder: string, file: string): string {
+  try {
+    return readFileSync(join(folder, file), 'latin1');
+  } catch {
+    return ''; // told by the result
+  }
+}
+
 export function write(folder: string, file: string, value: string | number): void {
   writeFileSync(join(folder, file), `${value}`);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   folderIn,
   killPids,
+  readOrEmpty,
   readPids,
   removeGroup,
   tryWrite,
@@ -10,11 +11,12 @@ import {
   write,
   type CgroupMount,
 } from './cgroup-files.js';
+import { cpuMsOfAccount, workingSetBytes } from '../usage/usage-files.js';
 import type { CgroupOfLaunch, Cgroups, Limits } from './cgroups.js';
 import { CFS_PERIOD_US, cpuQuotaUs, memoryBytes } from './limits.js';
 
-/** One hierarchy a controller: `freezer` finds and stops processes, `memory` and `cpu` limit them. */
-const WANTED = ['freezer', 'memory', 'cpu'] as const;
+/** One hierarchy a controller: `freezer` finds and stops processes, `memory` and `cpu` limit them, `cpuacct` counts. */
+const WANTED = ['freezer', 'memory', 'cpu', 'cpuacct'] as const;
 type Controller = (typeof WANTED)[number];
 
 export function detectVersion1(
@@ -52,7 +54,8 @@ function create(parents: ReadonlyMap<Controller, string>, launch: string, limits
   for (const [controller, parent] of parents) {
     const folder = join(parent, launch);
     mkdirSync(folder, { recursive: true });
-    folders.push(folder);
+    // Two controllers may share a hierarchy.
+    if (!folders.includes(folder)) folders.push(folder);
     if (controller === 'memory' && limits.memoryMib > 0) limitMemory(folder, memoryBytes(limits));
     if (controller === 'cpu' && limits.cpusMilli > 0) limitCpu(folder, limits);
   }
@@ -75,12 +78,20 @@ function limitCpu(folder: string, { cpusMilli, cpuLimit }: Limits): void {
 function groupOf(folders: readonly string[]): CgroupOfLaunch {
   const memory = folders.find((folder) => hasFile(folder, 'memory.oom_control'));
   const freezer = folders.find((folder) => hasFile(folder, 'freezer.state'));
+  const account = folders.find((folder) => hasFile(folder, 'cpuacct.usage'));
   const processes = () => [...new Set(folders.flatMap(readPids))];
   return {
     folders,
     procsFiles: folders.map((folder) => join(folder, 'cgroup.procs')),
     oomCounter: memory === undefined ? undefined : join(memory, 'memory.oom_control'),
     processes,
+    usage: () => {
+      const read = (folder: string | undefined, file: string) =>
+        folder === undefined ? '' : readOrEmpty(folder, file);
+      const cpuMs = cpuMsOfAccount(read(account, 'cpuacct.usage'));
+      const memoryBytes = workingSetBytes(read(memory, 'memory.usage_in_bytes'), read(memory, 'memory.stat'));
+      return { ...(cpuMs !== undefined && { cpuMs }), ...(memoryBytes !== undefined && { memoryBytes }) };
+    },
     kill: () => {
       if (freezer !== undefined) tryWrite(freezer, 'freezer.state', 'FROZEN');
       killPids(processes());

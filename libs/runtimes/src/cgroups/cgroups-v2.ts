@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import {
   folderIn,
   killPids,
+  readOrEmpty,
   readPids,
   removeGroup,
   tryWrite,
@@ -10,6 +11,7 @@ import {
   write,
   type CgroupMount,
 } from './cgroup-files.js';
+import { cpuMsOfStat, workingSetBytes } from '../usage/usage-files.js';
 import type { CgroupOfLaunch, Cgroups, Limits } from './cgroups.js';
 import { CFS_PERIOD_US, cpuQuotaUs, cpuWeight, memoryBytes } from './limits.js';
 
@@ -64,6 +66,11 @@ function groupOf(folder: string): CgroupOfLaunch {
     procsFiles: [join(folder, 'cgroup.procs')],
     oomCounter: countsOom(folder) ? join(folder, 'memory.events') : undefined,
     processes: () => readPids(folder),
+    usage: () => {
+      const cpuMs = cpuMsOfStat(readOrEmpty(folder, 'cpu.stat'));
+      const memoryBytes = workingSetBytes(readOrEmpty(folder, 'memory.current'), readOrEmpty(folder, 'memory.stat'));
+      return { ...(cpuMs !== undefined && { cpuMs }), ...(memoryBytes !== undefined && { memoryBytes }) };
+    },
     kill: () => {
       // Kernels before 5.14 have no cgroup.kill.
       if (tryWrite(folder, 'cgroup.kill', 1)) return;

@@ -1,3 +1,5 @@
+import type { Usage } from '../usage/usage.js';
+
 /** Kernel groups that count, limit and find the processes of one launch, also those that left its session. */
 export interface Cgroups {
   readonly version: 1 | 2;
@@ -29,6 +31,8 @@ export interface CgroupOfLaunch {
   /** Counts OOM kills in a line `oom_kill <n>`. */
   readonly oomCounter: string | undefined;
   processes(): number[];
+  /** What its members used so far, those that ended included, and hold now; as far as this kernel counts it. */
+  usage(): Pick<Usage, 'cpuMs' | 'memoryBytes'>;
   /** One pass of SIGKILL over all members; nothing can fork away meanwhile where the kernel lets us freeze. */
   kill(): void;
   /** False while a process is left in it. */

@@ -16,6 +16,9 @@ import type {
   TaskCommand,
   TaskLaunch,
 } from '../runtime.js';
+import { FolderSizes } from '../usage/folder-sizes.js';
+import { ownNetworkOf, usageBySession, type SessionUsage } from '../usage/process-table.js';
+import type { Usage } from '../usage/usage.js';
 import { runInTask } from '../task-commands.js';
 import { inheritedEnvironment } from './inherited-environment.js';
 import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
@@ -69,6 +72,7 @@ export class ExecRuntime implements Runtime {
   readonly #options: typeof DEFAULTS & ExecRuntimeOptions;
   readonly #watched = new Map<string, (end: Ended) => void>();
   readonly #released: ReleasedLaunches;
+  readonly #sizes = new FolderSizes();
   readonly #timers: readonly NodeJS.Timeout[];
   #polling = false;
 
@@ -140,6 +144,31 @@ export class ExecRuntime implements Runtime {
   watch(launch: string, onEnded: (end: Ended) => void): void {
     this.#watched.set(launch, onEnded);
     void this.#lookAt(launch);
+  }
+
+  async usage(launches: readonly string[]): Promise<ReadonlyMap<string, Usage>> {
+    const sizes = await this.#sizes.of(
+      launches.map((launch) => this.sandboxOf(launch)),
+      Date.now(),
+    );
+    const found = new Map<string, Usage>();
+    let sessions: ReadonlyMap<number, SessionUsage> | undefined;
+    for (const launch of launches) {
+      const claim = readClaim(launchFolder(this.#launches, launch));
+      if (claim.by !== 'shim' || claim.task === undefined || !isAlive(claim.task, this.#boot)) continue;
+      const counted = this.#groupOf(launch)?.usage() ?? {};
+      const isWhole = counted.cpuMs !== undefined && counted.memoryBytes !== undefined;
+      if (!isWhole) sessions ??= usageBySession();
+      const diskBytes = sizes.get(this.sandboxOf(launch));
+      const network = ownNetworkOf(claim.task.pid);
+      found.set(launch, {
+        ...(isWhole ? {} : sessions?.get(claim.task.pid)),
+        ...counted,
+        ...(diskBytes !== undefined && { diskBytes }),
+        ...(network !== undefined && { network }),
+      });
+    }
+    return found;
   }
 
   async probe(launch: string, probe: Probe): Promise<ProbeResult> {

@@ -96,6 +96,7 @@ export class SimulatedMachine implements GuestActor {
       observe: (launch) => Promise.resolve(this.#observe(launch)),
       stop: (launch) => process.through(this.#later(STOP_MS_MAX, () => this.#stop(launch))),
       watch: (launch, onEnded) => this.#watch(launch, process, onEnded),
+      usage: () => Promise.resolve(new Map()),
       probe: () => Promise.resolve({ passed: true, message: 'simulated' }),
       launches: () => [...this.#tasks.keys()].filter((launch) => !this.#released.has(launch)),
       exec: () => {

@@ -1,7 +1,8 @@
 import { Body, Controller, Get, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { taskStates } from '../../documents/answer-schemas.js';
 import { HistoryReads } from '../history-reads.js';
-import { countOf, pageOf, pageParameters, parametersOf } from '../parameters.js';
+import { countOf, invalid, pageOf, pageParameters, parametersOf } from '../parameters.js';
 import { Placements } from '../placements.js';
 import { Reads } from '../reads.js';
 import { objectOf } from '../request-body.js';
@@ -24,6 +25,9 @@ export class TasksController {
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const parameters = parametersOf(request, ['at', 'service', 'agent', 'state', ...pageParameters]);
     const { service, agent, state } = parameters;
+    if (state !== undefined && !taskStates.includes(state)) {
+      throw invalid('state', `${state} is no state of a task`, `one of ${taskStates.join(', ')}`);
+    }
     const filter = {
       ...(service === undefined ? {} : { service }),
       ...(agent === undefined ? {} : { agent }),

@@ -24,6 +24,17 @@ export function whereabouts(world: World, name: string): Whereabouts {
   return { cell, generation: serviceView(services, name)!.generation };
 }
 
+/** The role of each of these services that there is. */
+export function rolesOf({ cells }: World, names: readonly string[]): Readonly<Record<string, string>> {
+  const roles = cells.flatMap(({ services }) =>
+    names.flatMap((name): [string, string][] => {
+      const role = serviceView(services, name)?.role;
+      return role === undefined ? [] : [[name, role]];
+    }),
+  );
+  return Object.fromEntries(roles);
+}
+
 export function listVersions(world: World, name: string, page: Page): ListAnswer {
   const { services } = cellOf(world, name);
   const { version: current, generation } = serviceView(services, name)!;

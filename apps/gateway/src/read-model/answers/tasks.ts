@@ -1,4 +1,4 @@
-import { podName, type AgentId } from '@orrery/contracts';
+import { exitMessage, podName, type AgentId } from '@orrery/contracts';
 import {
   currentLaunch,
   launchesOnAgent,
@@ -19,7 +19,7 @@ export interface TaskFilter {
   readonly state?: string;
 }
 
-interface Found {
+export interface Found {
   readonly cell: Cell;
   readonly row: LaunchRow;
 }
@@ -30,10 +30,23 @@ export function listTasks({ cells }: World, filter: TaskFilter, page: Page): Lis
   return pageOfEntries(found, page, ({ cell, row }) => taskJson(cell, row));
 }
 
+/** The first so many tasks of a filter. */
+export function rowsOf({ cells }: World, filter: TaskFilter, count: number): Found[] {
+  const rows: Found[] = [];
+  for (const [, found] of merged(cells.map((cell) => tasksOf(cell, filter, undefined)))) {
+    if (rows.push(found) === count) break;
+  }
+  return rows;
+}
+
 export function showTask(world: World, id: string): Answer {
   const found = findTask(world, id);
   if (found !== undefined) return { value: taskJson(found.cell, found.row) };
-  throw Problem.of('unknown-task', `there is no task ${id}`, {
+  throw unknownTask(id);
+}
+
+export function unknownTask(id: string): Problem {
+  return Problem.of('unknown-task', `there is no task ${id}`, {
     remedy: 'see the list of tasks; `task why` tells of those that wait, `task history` of those that are gone',
   });
 }
@@ -49,7 +62,8 @@ export function findTask({ cells }: World, id: string): Found | undefined {
 export function taskJson({ cluster }: Cell, row: LaunchRow): object {
   const { id, service, pod, index, task, agent, state, incarnation, pid, address, ports, ready, since, ...rest } =
     taskViewOf(cluster, row);
-  const { launch, version, hostname, exit, reason, message } = rest;
+  const { launch, version, hostname, exit, reason } = rest;
+  const message = rest.message ?? (exit && exitMessage(exit));
   return {
     id,
     service,

@@ -1,4 +1,4 @@
-import { parseTaskId, podName, type GrantId, type PendingReasons } from '@orrery/contracts';
+import { exitMessage, parseTaskId, podName, type GrantId, type PendingReasons } from '@orrery/contracts';
 import {
   explainPending,
   grantOf,
@@ -43,7 +43,8 @@ export function explain(world: World, id: string): Answer {
 
 function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined): object {
   const held = grantOf(allocation, grant);
-  const { state, agent, hostname, since, reason, message, exit, incarnation } = view;
+  const { state, agent, hostname, since, reason, exit, incarnation } = view;
+  const message = view.message ?? (exit && exitMessage(exit));
   return {
     state,
     sentence: sentenceOf(view, pod),
