@@ -1,6 +1,6 @@
 import type { AgentId, GrantId, RequestId, RoleName, ServiceName, VolumeId } from './ids.js';
 import type { Capacity, FaultDomain, PodNeeds } from './resources.js';
-import type { Constraint, Neighbour } from './rules.js';
+import type { Constraint, Neighbour, Preferences } from './rules.js';
 import type { IdRuns, Members, Ranges } from './sets.js';
 import {
   preemptionCommandSchemas,
@@ -174,6 +174,8 @@ export interface PlacementRequest extends Ranked {
   readonly preemptedBy?: Preemptor;
   /** All that wait are placed at once, or none of them. */
   readonly gang?: true;
+  /** What they would rather have, and can do without. */
+  readonly preferences?: Preferences;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

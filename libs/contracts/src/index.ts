@@ -13,6 +13,7 @@ export * from './ids.js';
 export * from './journal.js';
 export * from './outcomes.js';
 export * from './preemption.js';
+export * from './ports.js';
 export * from './refusals.js';
 export * from './resources.js';
 export * from './rules.js';

@@ -11,6 +11,8 @@ export const Resources = Type.Object({
 });
 export type Resources = Static<typeof Resources>;
 
+const PortRange = Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }));
+
 /** `PATH`: shared by volumes, each with a part of it. `MOUNT`: one volume has all of it. */
 export const Disk = Type.Object({
   name: Type.String(),
@@ -27,7 +29,7 @@ export const Capacity = Type.Object({
   memoryMib: Type.Integer(),
   diskMib: Type.Integer(),
   gpuIds: Type.Array(Type.String()),
-  ports: Type.Array(Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }))),
+  ports: Type.Array(PortRange),
   /** Beside the disk that everything shares. */
   disks: Type.Optional(Type.Array(Disk)),
 });
@@ -59,8 +61,15 @@ export const PodNeeds = Type.Object({
   memoryMib: Type.Integer(),
   diskMib: Type.Integer(),
   gpus: Type.Integer(),
-  /** Named `<task>.<port>`. */
-  ports: Type.Array(Type.Object({ name: Type.String(), port: Type.Integer() })),
+  /** Named `<task>.<port>`. `ranges`: inclusive, where it has to be; `next`: the number after that of the port before it. */
+  ports: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      port: Type.Integer(),
+      ranges: Type.Optional(Type.Array(PortRange)),
+      next: Type.Optional(Type.Literal(true)),
+    }),
+  ),
   volumes: Type.Array(VolumeNeed),
 });
 export type PodNeeds = Static<typeof PodNeeds>;

@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox';
+import { Type, type Static, type TSchema } from 'typebox';
 
 /**
  * Rules for where pods may be, in the form in which requests carry them, and in the one that users write. Rules stand beside
@@ -62,6 +62,59 @@ export const Constraint = Type.Unsafe<Constraint>(
     },
   ),
 );
+
+// --- What pods would rather have ----------------------------------------------------------------------------------------
+
+const weighed = { additionalProperties: false } as const;
+
+/** Agents that are liked, or with a weight below zero disliked. */
+export const Affinity = Type.Object(
+  {
+    field: Type.String({ minLength: 1, maxLength: 255 }),
+    operator: Type.Optional(Type.Union([Type.Literal('IS'), Type.Literal('LIKE'), Type.Literal('UNLIKE')])),
+    value: Type.String({ minLength: 1, maxLength: 256 }),
+    weight: Type.Integer({ minimum: -100, maximum: 100, description: '100 outweighs any difference in load' }),
+  },
+  { ...weighed, description: 'agents that the pods would rather be on; a weight below 0: rather not' },
+);
+export type Affinity = Static<typeof Affinity>;
+
+/** Values of a field that pods would rather be spread over. */
+export const Spread = Type.Object(
+  {
+    field: Type.String({ minLength: 1, maxLength: 255 }),
+    weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'absent: 50' })),
+    targets: Type.Optional(
+      Type.Record(Type.String(), Type.Number({ minimum: 0, maximum: 100 }), {
+        description: 'value → percent of the pods; other values share the rest; absent: evenly',
+      }),
+    ),
+  },
+  { ...weighed, description: 'values of a field that the pods would rather be spread over' },
+);
+export type Spread = Static<typeof Spread>;
+
+/** With all defaults written out, as requests carry it. */
+export interface Preferences {
+  readonly affinities: readonly Required<Affinity>[];
+  readonly spreads: readonly {
+    readonly field: string;
+    readonly weight: number;
+    readonly targets?: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** Nothing where nothing is preferred. */
+export function preferencesOf(
+  affinities: readonly Affinity[] = [],
+  spreads: readonly Spread[] = [],
+): Preferences | undefined {
+  if (affinities.length + spreads.length === 0) return undefined;
+  return {
+    affinities: affinities.map((affinity) => ({ operator: 'IS' as const, ...affinity })),
+    spreads: spreads.map(({ weight = 50, ...spread }) => ({ ...spread, weight })),
+  };
+}
 
 // --- As users write it ------------------------------------------------------------------------------------------------
 

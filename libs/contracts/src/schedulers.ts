@@ -2,7 +2,8 @@ import { Type, type Static, type TSchema } from 'typebox';
 import type { GrantId, LaunchId, RequestId, RoleName, ServiceName } from './ids.js';
 import type { PodNeeds } from './resources.js';
 import { Priority, type Ranked } from './preemption.js';
-import { Constraint } from './rules.js';
+import { PortWish } from './ports.js';
+import { Affinity, Constraint, Spread } from './rules.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
 import type { IdRuns, Members } from './sets.js';
@@ -44,7 +45,11 @@ export const placementCommandSchemas = {
       ports: Type.Optional(
         Type.Record(
           Type.String({ pattern: '^[a-z0-9-]+\\.[a-z0-9-]+$' }),
-          Type.Integer({ minimum: 0, maximum: 65_535 }),
+          Type.Unsafe<number | PortWish>({
+            ...PortWish,
+            type: ['integer', 'object'],
+            ...{ minimum: 0, maximum: 65_535, description: '0: any free one; or ranges, count, consecutive' },
+          }),
         ),
       ),
       constraints: Type.Optional(Type.Array(Constraint, { maxItems: 64 })),
@@ -52,6 +57,8 @@ export const placementCommandSchemas = {
       priority: Type.Optional(Priority),
       /** Best effort: beyond quota and share, and the first to go. */
       revocable: Type.Optional(Type.Boolean()),
+      affinities: Type.Optional(Type.Array(Affinity, { maxItems: 16 })),
+      spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
       gang: Type.Optional(Type.Boolean({ description: 'all places at once, or none' })),
     },
     strict,

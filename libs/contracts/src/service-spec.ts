@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Priority } from './preemption.js';
-import { PlacementSpec } from './rules.js';
+import { portFields } from './ports.js';
+import { Affinity, PlacementSpec, Spread } from './rules.js';
 
 /**
  * What users write (YAML or JSON). Field names are those of the DC/OS SDK; memory and disk are MiB, cpus are cores with up
@@ -42,7 +43,7 @@ export const CheckSpec = Type.Object(
 
 export const PortSpec = Type.Object(
   {
-    port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: '0: any free port of the agent' })),
+    ...portFields,
     'env-key': Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' })),
     advertise: Type.Optional(Type.Boolean()),
     vip: Type.Optional(
@@ -163,6 +164,8 @@ export const PodSpec = Type.Object(
     revocable: Type.Optional(
       Type.Boolean({ description: 'best effort: beyond quota and share, and the first to go; not with volumes' }),
     ),
+    affinities: Type.Optional(Type.Array(Affinity, { maxItems: 16 })),
+    spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
     gang: Type.Optional(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),

@@ -1,5 +1,6 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import type { TaskArtifact, TaskCheck, TaskTemplate } from './cluster.js';
+import { portNumbersOf } from './ports.js';
 import type { CheckSpec, PodSpec, TaskSpec, UriSpec } from './service-spec.js';
 
 /** How a task of a pod runs, in the form that launches carry. */
@@ -21,7 +22,9 @@ export function taskTemplateOf(
     diskMib: (set ?? task).disk ?? 0,
     killGraceMs: millis(task['kill-grace-period'] ?? 0),
     portEnv: Object.fromEntries(
-      Object.entries(task.ports ?? {}).map(([port, spec]) => [port, spec['env-key'] ?? port]),
+      Object.entries(task.ports ?? {}).flatMap(([port, spec]) =>
+        portNumbersOf(port, spec).map(({ name, suffix }) => [name, `${spec['env-key'] ?? port}${suffix}`]),
+      ),
     ),
     ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
     ...(health === undefined ? {} : { healthCheck: checkOf(health) }),

@@ -23,4 +23,6 @@ export { Picks, runsOf, type Runs } from './picks.js';
 export { hasPort } from './ports.js';
 export { fittingOnEmpty } from './potential.js';
 export { scoredNodes, type ScoredNode } from './scored-nodes.js';
+export { NO_PREFERENCES, type Affinity, type Preferences, type SpreadOver } from './scores/preference.js';
+export { preferenceProblem } from './scores/preference-problem.js';
 export { Session, type Found, type Wish } from './session.js';

@@ -6,7 +6,9 @@ import type { Filter } from './filters/filter.js';
 import type { DiskNeed } from './disk-set.js';
 import type { Fleet } from './fleet.js';
 import type { Needs, Node } from './node.js';
+import { areSpecial } from './ports.js';
 import { pack } from './scores/pack.js';
+import { likingOf, NO_PREFERENCES, type Preferences, type SpreadOver } from './scores/preference.js';
 import { useAfter, type Policy, type Score } from './scores/score.js';
 import { spread } from './scores/spread.js';
 
@@ -15,6 +17,8 @@ export interface Kind {
   readonly needs: Needs;
   readonly rules: readonly Rule[];
   readonly policy: Policy;
+  /** What it would rather have. */
+  readonly preferences?: Preferences;
 }
 
 /** Of a node on which the pod does not fit. */
@@ -30,10 +34,14 @@ export class Suitability {
   readonly #cpusMin: number;
   readonly #memoryMin: number;
   readonly #diskMin: number;
-  readonly #hasFixedPorts: boolean;
+  readonly #hasSpecialPorts: boolean;
+  readonly #liking: ((node: Node) => number) | undefined;
+  /** By number; made anew when nodes change. */
+  #liked: Float64Array | undefined;
+  #likedAt = -1;
   readonly #disks: readonly DiskNeed[];
 
-  constructor(fleet: Fleet, { needs, policy }: Kind) {
+  constructor(fleet: Fleet, { needs, policy, preferences }: Kind) {
     this.#fleet = fleet;
     this.#needs = needs;
     this.score = scoreOf[policy];
@@ -41,7 +49,9 @@ export class Suitability {
     this.#cpusMin = needs.cpusMilli === 0 ? NO_FIT : needs.cpusMilli;
     this.#memoryMin = needs.memoryMib === 0 ? NO_FIT : needs.memoryMib;
     this.#diskMin = needs.diskMib === 0 ? NO_FIT : needs.diskMib;
-    this.#hasFixedPorts = needs.ports.some(({ port }) => port !== 0);
+    this.#hasSpecialPorts = areSpecial(needs.ports);
+    const { affinities } = preferences ?? NO_PREFERENCES;
+    this.#liking = affinities.length === 0 ? undefined : likingOf(affinities);
     this.#disks = needs.disks ?? [];
   }
 
@@ -54,9 +64,9 @@ export class Suitability {
       return NO_FIT;
     const needs = this.#needs;
     if (fleet.gpus[number]! < needs.gpus || fleet.ports[number]! < needs.ports.length) return NO_FIT;
-    if (this.#hasFixedPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
+    if (this.#hasSpecialPorts && !fleet.portSets[number]!.fits(needs.ports)) return NO_FIT;
     if (this.#disks.length > 0 && fleet.diskSets[number]?.fits(this.#disks) !== true) return NO_FIT;
-    return this.score.of(
+    const score = this.score.of(
       useAfter(
         cpusMilli - needs.cpusMilli,
         fleet.cpusInAll[number]!,
@@ -64,11 +74,21 @@ export class Suitability {
         fleet.memoryInAll[number]!,
       ),
     );
+    return this.#liking === undefined ? score : score + this.#likedOf(number, this.#liking);
+  }
+
+  #likedOf(number: number, liking: (node: Node) => number): number {
+    if (this.#liked === undefined || this.#likedAt !== this.#fleet.version) {
+      this.#liked = new Float64Array(this.#fleet.nodes.length).fill(Number.NaN);
+      this.#likedAt = this.#fleet.version;
+    }
+    const known = this.#liked[number]!;
+    return Number.isNaN(known) ? (this.#liked[number] = liking(this.#fleet.nodes[number]!)) : known;
   }
 
   /** How many such pods fit on a node where one does, up to `countMax`. */
   count(number: number, countMax: number): number {
-    if (this.#hasFixedPorts || this.#disks.length > 0) return 1;
+    if (this.#hasSpecialPorts || this.#disks.length > 0) return 1;
     const { cpusMilli, memoryMib, diskMib, gpus, ports } = this.#needs;
     const fleet = this.#fleet;
     let count = countMax;
@@ -81,28 +101,29 @@ export class Suitability {
   }
 }
 
-/** Open nodes that fixed constraints leave, in groups by the values of the fields of balancing ones: facts alone. */
+/** Open nodes that fixed constraints leave, in groups by the values of fields: facts alone. */
 export class Candidates {
   readonly numbers: readonly number[];
-  /** By number: the lane of the node, or -1. Nodes with equal values of all fields of balancing rules share one. */
+  /** By number: the lane of the node, or -1. Nodes with equal values of all fields of balancing rules and spreads share one. */
   readonly laneOf: Int32Array;
   lanes = 0;
   /** Nodes that have, between them, every value of each of those fields. */
   readonly samples: Node[] = [];
 
-  constructor(fleet: Fleet, rules: readonly Rule[], among: readonly number[] = fleet.open) {
+  constructor(fleet: Fleet, { rules, preferences }: Kind, among: readonly number[] = fleet.open) {
+    const { spreads } = preferences ?? NO_PREFERENCES;
     const fixed = constraintsOf(rules, NOBODY).fixed;
     this.numbers = fixed.length === 0 ? among : among.filter((number) => passesAll(fixed, fleet.nodes[number]!));
     this.laneOf = new Int32Array(fleet.nodes.length).fill(-1);
     const balancing = flattened(rules).filter((rule) => effectOf([rule]) === 'balancing');
-    if (balancing.length === 0) {
+    if (balancing.length + spreads.length === 0) {
       for (const number of this.numbers) this.laneOf[number] = 0;
       this.lanes = 1;
-    } else this.#group(fleet, balancing);
+    } else this.#group(fleet, balancing, spreads);
   }
 
-  #group(fleet: Fleet, balancing: readonly Rule[]): void {
-    const fields = fieldsOf(balancing);
+  #group(fleet: Fleet, balancing: readonly Rule[], spreads: readonly SpreadOver[]): void {
+    const fields = [...new Set([...fieldsOf(balancing), ...spreads.map(({ field }) => field)])];
     // A rule below another one may be passed without.
     const needed = fields.map((field) => balancing.some((rule) => isFieldRule(rule) && rule.field === field));
     const lanes = new Map<string, number>();
@@ -137,7 +158,7 @@ function passesAll(filters: readonly Filter[], node: Node): boolean {
 export class NodeRanking {
   readonly suitability: Suitability;
   readonly #fleet: Fleet;
-  readonly #rules: readonly Rule[];
+  readonly #kind: Kind;
   readonly #among: readonly number[] | undefined;
   #candidates: Candidates;
   #version = -1;
@@ -149,10 +170,10 @@ export class NodeRanking {
 
   constructor(fleet: Fleet, kind: Kind, among?: readonly number[]) {
     this.#fleet = fleet;
-    this.#rules = kind.rules;
+    this.#kind = kind;
     this.#among = among;
     this.suitability = new Suitability(fleet, kind);
-    this.#candidates = new Candidates(fleet, kind.rules, among);
+    this.#candidates = new Candidates(fleet, kind, among);
     this.#version = fleet.version;
     this.#rank();
   }
@@ -166,7 +187,7 @@ export class NodeRanking {
     const changes = this.#fleet.countChanges();
     const behind = changes - this.#seen;
     if (this.#version !== this.#fleet.version) {
-      this.#candidates = new Candidates(this.#fleet, this.#rules, this.#among);
+      this.#candidates = new Candidates(this.#fleet, this.#kind, this.#among);
       this.#version = this.#fleet.version;
       return this.#rank();
     }
@@ -179,6 +200,10 @@ export class NodeRanking {
   /** The best node of a lane. */
   top(lane: number): number | undefined {
     return this.#heaps[lane]![0];
+  }
+
+  scoreOf(number: number): number {
+    return this.#scores[number]!;
   }
 
   before(left: number, right: number): boolean {
@@ -314,14 +339,15 @@ export class NodeRankings {
 /** Some 20 bytes a node each: 3 MB at 5,000 nodes. */
 const RANKINGS_MAX = 32;
 
-function keyOf({ needs, rules, policy }: Kind): string {
+function keyOf({ needs, rules, policy, preferences }: Kind): string {
   const { cpusMilli, memoryMib, diskMib, gpus, ports, disks } = needs;
   let key = `${policy} ${cpusMilli} ${memoryMib} ${diskMib} ${gpus} ${ports.length}`;
-  for (const { port } of ports) if (port !== 0) key += ` ${port}`;
+  if (areSpecial(ports)) for (const { port, ranges, next } of ports) key += JSON.stringify([port, ranges, next]);
   if (disks !== undefined && disks.length > 0) key += JSON.stringify(disks);
   for (const rule of flattened(rules)) {
     const effect = effectOf([rule]);
     if (effect === 'fixed' || effect === 'balancing') key += JSON.stringify(rule);
   }
+  if (preferences !== undefined) key += JSON.stringify(preferences);
   return key;
 }

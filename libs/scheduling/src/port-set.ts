@@ -1,5 +1,5 @@
 import { assert } from '@orrery/kernel';
-import type { PortNeed, PortRanges } from './ports.js';
+import { areSpecial, rowsOf, type PortNeed, type PortRanges, type PortRow } from './ports.js';
 
 /**
  * The free ports of a machine, changed in place: a thousand pods take a thousand ports, and copying what is left for each
@@ -37,13 +37,40 @@ export class PortSet {
   /** Whether the ports of one pod could be had all at once. */
   fits(needs: readonly PortNeed[]): boolean {
     if (needs.length > this.#count) return false;
-    for (let at = 0; at < needs.length; at += 1) {
-      const { port } = needs[at]!;
+    return !areSpecial(needs) || this.choose(needs) !== undefined;
+  }
+
+  /** Numbers for one pod, in the order of its needs: the fixed ones, then the lowest that will do. Takes none. */
+  choose(needs: readonly PortNeed[]): number[] | undefined {
+    const chosen = new Set<number>();
+    const numbers = needs.map(({ port }) => port);
+    for (const port of numbers) {
       if (port === 0) continue;
-      if (!this.has(port)) return false;
-      for (let other = 0; other < at; other += 1) if (needs[other]!.port === port) return false;
+      if (chosen.has(port) || !this.has(port)) return undefined;
+      chosen.add(port);
     }
-    return true;
+    for (const row of rowsOf(needs)) {
+      const first = this.#lowestFor(row, chosen);
+      if (first === undefined) return undefined;
+      for (let step = 0; step < row.length; step += 1) {
+        numbers[row.at + step] = first + step;
+        chosen.add(first + step);
+      }
+    }
+    return numbers;
+  }
+
+  #lowestFor({ length, ranges }: PortRow, chosen: ReadonlySet<number>): number | undefined {
+    const ends = this.#ends;
+    for (let at = ends.length - 2; at >= 0; at -= 2)
+      for (const [from, to] of ranges ?? ALL_PORTS) {
+        const last = Math.min(ends[at + 1]!, to);
+        let first = Math.max(ends[at]!, from);
+        for (let number = first; number <= last && number - first < length; number += 1)
+          if (chosen.has(number)) first = number + 1;
+        if (first + length - 1 <= last) return first;
+      }
+    return undefined;
   }
 
   /**
@@ -51,8 +78,14 @@ export class PortSet {
    * that what is in use stays a few ranges. They must fit.
    */
   takeFor(needs: readonly PortNeed[], into: number[]): void {
-    for (let at = 0; at < needs.length; at += 1) if (needs[at]!.port !== 0) this.take(needs[at]!.port);
-    for (let at = 0; at < needs.length; at += 1) into.push(needs[at]!.port === 0 ? this.takeLowest() : needs[at]!.port);
+    if (!areSpecial(needs)) {
+      for (let at = 0; at < needs.length; at += 1) into.push(this.takeLowest());
+      return;
+    }
+    for (const port of this.choose(needs)!) {
+      this.take(port);
+      into.push(port);
+    }
   }
 
   takeLowest(): number {
@@ -116,3 +149,5 @@ export class PortSet {
     return low * 2 < ends.length ? low * 2 : -1;
   }
 }
+
+const ALL_PORTS: PortRanges = [[0, 65_535]];

@@ -1,10 +1,46 @@
 /** Inclusive ranges of port numbers: ascending, not touching one another. */
 export type PortRanges = readonly (readonly [number, number])[];
 
-/** A port by name; 0 is any free one. */
+/** A port by name; 0 is any free one, of these ranges where they are given. */
 export interface PortNeed {
   readonly name: string;
   readonly port: number;
+  readonly ranges?: PortRanges;
+  /** The number after that of the port before it. */
+  readonly next?: true;
+}
+
+/** Whether any of them can't simply be the lowest that is free. */
+export function areSpecial(needs: readonly PortNeed[]): boolean {
+  for (const { port, ranges, next } of needs) if (port !== 0 || ranges !== undefined || next === true) return true;
+  return false;
+}
+
+/** Ports in a row, or a single one, by where they begin among the needs. */
+export interface PortRow {
+  readonly at: number;
+  readonly length: number;
+  readonly ranges: PortRanges | undefined;
+}
+
+/**
+ * What is not fixed, in the order in which numbers are chosen: what is bound to ranges first, of those whose ranges end first;
+ * then rows, the longest first; then what may be anything.
+ */
+export function rowsOf(needs: readonly PortNeed[]): PortRow[] {
+  const rows: PortRow[] = [];
+  for (let at = 0; at < needs.length; at += 1) {
+    const { port, ranges } = needs[at]!;
+    if (port !== 0) continue;
+    let length = 1;
+    while (needs[at + length]?.next === true) length += 1;
+    rows.push({ at, length, ranges: ranges === undefined ? undefined : normalisePorts(ranges) });
+    at += length - 1;
+  }
+  const endOf = ({ ranges }: PortRow) => ranges?.at(-1)?.[1] ?? Number.POSITIVE_INFINITY;
+  return rows.sort((left, right) =>
+    endOf(left) === endOf(right) ? right.length - left.length : endOf(left) - endOf(right),
+  );
 }
 
 /** Any ranges, in the one form that everything here expects. */

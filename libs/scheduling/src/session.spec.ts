@@ -5,7 +5,7 @@ import type { Fleet } from './fleet.js';
 import { funnelOf } from './funnel.js';
 import type { Needs, Node } from './node.js';
 import { runsOf, type Picks } from './picks.js';
-import { countPorts } from './ports.js';
+import { countPorts, type PortNeed } from './ports.js';
 import { Session, type Wish } from './session.js';
 import { example, fleetOf, placesOf, placeSlowly, wishFor } from './slow-placement.js';
 
@@ -74,27 +74,67 @@ const ruleBelow = (parts: fc.Arbitrary<Rule>): fc.Arbitrary<Rule> =>
   );
 const rule = ruleBelow(ruleBelow(leaf));
 
+const preferences = fc.record({
+  affinities: fc.array(
+    fc.record({
+      field: fc.constantFrom('rack', '@zone', 'hostname'),
+      operator: fc.constantFrom('IS' as const, 'LIKE' as const, 'UNLIKE' as const),
+      value: fc.constantFrom('1', 'z1', 'host-[0-5]'),
+      weight: fc.constantFrom(-100, -30, 10, 100),
+    }),
+    { maxLength: 2 },
+  ),
+  spreads: fc.array(
+    fc
+      .tuple(fc.constantFrom('rack', '@zone', 'hostname'), fc.constantFrom(10, 50, 100), fc.nat(2))
+      .map(([field, weight, of]) => ({
+        ...{ field, weight },
+        ...(of === 0 ? {} : { targets: of === 1 ? { '1': 60, z1: 40 } : { z2: 50, '2': 20 } }),
+      })),
+    { maxLength: 2 },
+  ),
+});
+
+const portNeed = fc.constantFrom<Omit<PortNeed, 'name'>[]>(
+  [{ port: 0 }],
+  [{ port: 0 }],
+  [{ port: 8001 }],
+  [{ port: 0, ranges: [[8001, 8003]] }],
+  [{ port: 0 }, { port: 0, next: true }],
+  [
+    {
+      port: 0,
+      ranges: [
+        [8000, 8001],
+        [8003, 8004],
+      ],
+    },
+    { port: 0, next: true },
+  ],
+);
+
 const wishOf = (peerNodes: readonly Node[]) =>
   fc
     .record({
       cpus: fc.nat(2),
       memory: fc.nat(2),
       gpus: fc.constantFrom(0, 0, 1),
-      ports: fc.array(fc.constantFrom(0, 0, 8001), { maxLength: 2 }),
+      ports: fc.array(portNeed, { maxLength: 2 }).map((ports) => ports.flat()),
       rules: fc.array(rule, { maxLength: 3 }),
       policy: fc.constantFrom('pack' as const, 'spread' as const),
       avoid: fc.subarray(['n000', 'n003']),
       peers: fc.array(fc.tuple(fc.nat(13), fc.integer({ min: 1, max: 2 })), { maxLength: 3 }),
       others: fc.subarray(peerNodes as Node[]),
+      preferences: fc.option(preferences, { nil: undefined }),
       count: fc.integer({ min: 0, max: 12 }),
     })
-    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, others, count }) => {
+    .map(({ cpus, memory, gpus, ports, rules, policy, avoid, peers, others, preferences: preferred, count }) => {
       const needs: Needs = {
         cpusMilli: cpus * 500,
         memoryMib: memory * 500,
         diskMib: 0,
         gpus,
-        ports: ports.map((port, at) => ({ name: `p${at}`, port })),
+        ports: ports.map((port, at) => ({ name: `p${at}`, ...port })),
       };
       const known = new Map(peers.filter(([at]) => at < peerNodes.length));
       const wish: Wish = {
@@ -103,6 +143,7 @@ const wishOf = (peerNodes: readonly Node[]) =>
         policy,
         avoid,
         peers: [...known].map(([at, pods]) => ({ node: peerNodes[at]!, count: pods })),
+        ...(preferred === undefined ? {} : { preferences: preferred, size: count + 3 }),
         // What is to stay is a part of what is there.
         neighbours: ({ field }, by) => others.slice(field === undefined ? 0 : 1, by === 'avoid' ? 4 : 2),
       };
@@ -169,6 +210,36 @@ describe('placing a set', () => {
     const session = new Session(fleetOf(['a', 'b', 'c'].map((id) => example({ id, cpusMilli: 1000 }))));
     const { picks } = session.place(wishFor({ cpusMilli: 1000 }), 3, [2, 1, 99]);
     expect(picks.numbers).toEqual([1, 2]);
+  });
+
+  it('would rather be where it likes it, and by shares where it is to be spread', () => {
+    const rows = ['a', 'b', 'c'].map((rack) => ({
+      ...example({ id: rack, cpusMilli: 100_000 }),
+      attributes: { rack },
+    }));
+    const perRack = (preferred: Wish['preferences'], policy: Wish['policy'] = 'spread') => {
+      const fleet = fleetOf(rows);
+      const wish = {
+        ...wishFor({ cpusMilli: 1000 }),
+        policy,
+        ...(preferred === undefined ? {} : { preferences: preferred }),
+      };
+      const { numbers, counts } = runsOf(new Session(fleet).place(wish, 10).picks, 0);
+      return rows.map((_, number) => counts[numbers.indexOf(number)] ?? 0);
+    };
+    const likes = (weight: number) => [{ field: 'rack', operator: 'IS' as const, value: 'b', weight }];
+    expect(perRack({ affinities: likes(100), spreads: [] })).toEqual([0, 10, 0]);
+    expect(perRack({ affinities: likes(-100), spreads: [] })).toEqual([5, 0, 5]);
+    expect(perRack({ affinities: likes(100), spreads: [] }, 'pack')).toEqual([0, 10, 0]);
+    const spreadBy = (targets: Record<string, number>) => ({
+      affinities: [],
+      spreads: [{ field: 'rack', weight: 100, targets }],
+    });
+    expect(perRack(spreadBy({ a: 70, b: 20, c: 10 }), 'pack')).toEqual([7, 2, 1]);
+    expect(perRack(spreadBy({ a: 60 }), 'pack')).toEqual([6, 2, 2]);
+    expect(perRack({ affinities: [], spreads: [{ field: 'rack', weight: 100 }] }, 'pack').toSorted()).toEqual([
+      3, 3, 4,
+    ]);
   });
 
   it('gives whole devices by their ids', () => {
@@ -247,8 +318,9 @@ describe('placing on a fleet that lives on', () => {
         const numbers: number[] = [];
         for (let pod = 0; pod < count; pod += 1) {
           // Each sees the pods before it as peers, as the allocator tells it.
+          const looksAtSet = (wish.preferences?.spreads.length ?? 0) > 0;
           const added =
-            effectOf(wish.rules) === 'fixed' || effectOf(wish.rules) === 'settled'
+            !looksAtSet && ['fixed', 'settled'].includes(effectOf(wish.rules))
               ? []
               : numbers.map((number) => ({ node: oneByOne.nodes[number]!, count: 1 }));
           const one = session.place({ ...wish, peers: [...wish.peers, ...added] }, 1);

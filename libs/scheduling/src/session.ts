@@ -6,15 +6,18 @@ import type { Filter } from './filters/filter.js';
 import { freeDisks } from './filters/free-disks.js';
 import { freePorts } from './filters/free-ports.js';
 import type { Fleet } from './fleet.js';
-import { Lanes } from './lanes.js';
+import { boostOf, Lanes } from './lanes.js';
 import type { Needs, Node } from './node.js';
 import { Picks } from './picks.js';
+import { Spreading } from './scores/preference.js';
 import { Candidates, NO_FIT, NodeRanking, Suitability, type Kind } from './node-ranking.js';
 
 /** Places for a number of identical pods. */
 export interface Wish extends Kind, Around {
   /** Ids of nodes not to be chosen. */
   readonly avoid: readonly string[];
+  /** Pods that the set is to have in all, for spreads by shares; absent: its peers and what is asked for now. */
+  readonly size?: number;
 }
 
 /** What was found, and the filters in the state in which the last pod found none: they can explain each node. */
@@ -59,10 +62,16 @@ export class Session {
     const ranking = open === undefined ? fleet.rankings.of(wish, count) : undefined;
     const looked = open?.length ?? ranking?.refresh() ?? fleet.open.length;
     this.#looked += WISH_COST + looked;
-    const candidates = ranking?.candidates ?? new Candidates(fleet, wish.rules, open);
+    const candidates = ranking?.candidates ?? new Candidates(fleet, wish, open);
     const balancing = constraints.balancing(() => groupsLeft(fleet, candidates, avoided));
+    const spreading = spreadingOf(wish, count, () => groupsLeft(fleet, candidates, avoided));
     const suitability = ranking?.suitability ?? new Suitability(fleet, wish);
-    const search = new Search(fleet, wish, suitability, { avoided, balancing, narrowing: constraints.narrowing });
+    const search = new Search(fleet, wish, suitability, {
+      avoided,
+      balancing,
+      spreading,
+      narrowing: constraints.narrowing,
+    });
     if (count === 1 && ranking === undefined) search.one(candidates.numbers);
     else if (count > 0) search.many(ranking ?? new NodeRanking(fleet, wish, open), count);
     if (search.picks.count > 0) this.#searches.push(search);
@@ -84,6 +93,17 @@ export class Session {
   close(): void {
     this.backTo(0);
   }
+}
+
+/** The spreads of a wish, each with the shares of its groups. */
+export function spreadingOf(
+  { preferences, peers, size }: Wish,
+  count: number,
+  nodes: () => Iterable<Node>,
+): readonly Spreading[] {
+  if (preferences === undefined || preferences.spreads.length === 0) return [];
+  const inAll = size ?? peers.reduce((sum, peer) => sum + peer.count, count);
+  return preferences.spreads.map((spread) => new Spreading(spread, peers, nodes(), inAll));
 }
 
 /** What setting up a wish costs, in looks at a node. */
@@ -117,6 +137,7 @@ interface Bounds {
   readonly avoided: ReadonlySet<unknown>;
   readonly narrowing: readonly Constraint[];
   readonly balancing: readonly Balancing[];
+  readonly spreading: readonly Spreading[];
 }
 
 /** One wish on its way through the nodes: takes the best, looks at it again, and so on. */
@@ -140,11 +161,11 @@ class Search {
     this.#fillsUp =
       suitability.score.fillsUp &&
       bounds.narrowing.every(({ effect }) => effect === 'settled') &&
-      bounds.balancing.length === 0;
+      bounds.balancing.length + bounds.spreading.length === 0;
   }
 
   many(ranking: NodeRanking, count: number): void {
-    const lanes = new Lanes(ranking, this.#fleet.nodes, this.#bounds.balancing);
+    const lanes = new Lanes(ranking, this.#fleet.nodes, this.#bounds.balancing, this.#bounds.spreading);
     while (this.picks.count < count) {
       const number = lanes.best();
       if (number === undefined) break;
@@ -162,12 +183,18 @@ class Search {
   one(numbers: readonly number[]): void {
     let best = -1;
     let bestScore = NO_FIT;
+    let bestBefore = NO_FIT;
+    const { spreading } = this.#bounds;
     for (const number of numbers) {
-      const score = this.#suitability.of(number);
-      if (score === NO_FIT || score < bestScore || (score === bestScore && number > best)) continue;
+      const own = this.#suitability.of(number);
+      if (own === NO_FIT) continue;
+      const score = spreading.length === 0 ? own : own + boostOf(spreading, this.#fleet.nodes[number]!);
+      if (score < bestScore || (score === bestScore && (own < bestBefore || (own === bestBefore && number > best))))
+        continue;
       if (this.#excludes(number) || !this.#isBalanced(number)) continue;
       best = number;
       bestScore = score;
+      bestBefore = own;
     }
     if (best !== -1) this.#takeFrom(best, 1);
   }
@@ -204,9 +231,10 @@ class Search {
     if (needs.gpus > 0) this.#takeGpus(number, count);
     if (this.#disks.length > 0) this.#takeDisks(number, count);
     const node = fleet.nodes[number]!;
-    const { narrowing, balancing } = this.#bounds;
+    const { narrowing, balancing, spreading } = this.#bounds;
     for (const constraint of narrowing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
     for (const constraint of balancing) for (let pod = 0; pod < count; pod += 1) constraint.placed(node);
+    for (const spread of spreading) for (let pod = 0; pod < count; pod += 1) spread.placed(node);
   }
 
   #takeGpus(number: number, count: number): void {

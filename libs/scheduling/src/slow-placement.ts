@@ -34,10 +34,11 @@ export function placeSlowly(nodes: readonly Node[], wish: Wish, count: number): 
       (node) => rules.every((rule) => holds(rule, node, around)) && hasRoom(node, wish.needs),
     );
     const best = able
-      .map((node) => ({ node, use: useOf(node, wish.needs) }))
-      .sort(
-        (left, right) => (wish.policy === 'pack' ? right.use - left.use : left.use - right.use) || order(left, right),
-      )
+      .map((node) => {
+        const own = (wish.policy === 'pack' ? 1 : -1) * useOf(node, wish.needs) + likedOf(wish, node);
+        return { node, own, score: own + behindOf(wish, node, count, counts, eligible) };
+      })
+      .sort((left, right) => right.score - left.score || right.own - left.own || order(left, right))
       .at(0)?.node;
     if (best === undefined) break;
     const taken = takenFrom(best, wish.needs);
@@ -52,11 +53,67 @@ function useOf({ capacity, free }: Node, needs: Needs): number {
   return useAfter(free.cpusMilli - needs.cpusMilli, capacity.cpusMilli, memoryLeft, capacity.memoryMib);
 }
 
+function likedOf({ preferences }: Wish, node: Node): number {
+  let liked = 0;
+  for (const { weight, ...rule } of preferences?.affinities ?? [])
+    if (holdsOfField(rule, node, { placed: [], eligible: [], neighbours: () => [] })) liked += weight / 100;
+  return liked;
+}
+
+/** How far its groups are behind their shares of the set. */
+function behindOf(
+  { preferences, peers, size }: Wish,
+  node: Node,
+  count: number,
+  placed: readonly Node[],
+  eligible: readonly Node[],
+): number {
+  const inAll = size ?? peers.reduce((sum, peer) => sum + peer.count, count);
+  let score = 0;
+  for (const { field, weight, targets = {} } of preferences?.spreads ?? []) {
+    const part = weight / 100;
+    const value = fieldValue(field, node);
+    const pods = placed.filter((other) => value !== undefined && fieldValue(field, other) === value).length;
+    const values = new Set(eligible.map((other) => fieldValue(field, other)));
+    const unnamed = [...values].filter((other) => other !== undefined && targets[other] === undefined);
+    const left = Math.max(0, 100 - Object.values(targets).reduce((sum, percent) => sum + percent, 0));
+    const percent = targets[value ?? ''] ?? left / Math.max(1, unnamed.length);
+    if (value === undefined) score += -part;
+    else if (percent <= 0) score += -part * (1 + pods);
+    else score += part * (1 - pods / Math.max(1, (inAll * percent) / 100));
+  }
+  return score;
+}
+
 function takenFrom({ free }: Node, needs: Needs): Omit<Place, 'nodeId'> {
-  const fixed = needs.ports.map(({ port }) => port).filter((port) => port !== 0);
-  const others = portsIn(free).filter((port) => !fixed.includes(port));
-  const ports = needs.ports.map(({ port }) => (port === 0 ? others.shift()! : port));
-  return { ports, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+  return { ports: portsFor(free, needs)!, gpuIds: free.gpuIds.slice(0, needs.gpus) };
+}
+
+/** Fixed ones first, then those bound to ranges by where these end, then the longest rows: each the lowest that is left. */
+function portsFor(free: Node['free'], { ports }: Needs): number[] | undefined {
+  const left = new Set(portsIn(free));
+  const numbers: number[] = ports.map(({ port }) => port);
+  for (const number of numbers) if (number !== 0 && !left.delete(number)) return undefined;
+  const heads = ports.flatMap(({ port, next }, at) => (port === 0 && next !== true ? [at] : []));
+  const lengthOf = (at: number) => {
+    const after = ports.slice(at + 1).findIndex(({ next }) => next !== true);
+    return 1 + (after === -1 ? ports.length - at - 1 : after);
+  };
+  const allowed = (at: number, port: number) =>
+    ports[at]!.ranges?.some(([from, to]) => from <= port && port <= to) ?? true;
+  const endOf = (at: number) => Math.max(...(ports[at]!.ranges?.map(([, to]) => to) ?? [99_999]));
+  for (const at of heads.sort(
+    (one, other) => endOf(one) - endOf(other) || lengthOf(other) - lengthOf(one) || one - other,
+  )) {
+    const row = Array.from({ length: lengthOf(at) }, (_, step) => step);
+    const first = [...left].find((from) => row.every((step) => left.has(from + step) && allowed(at, from + step)));
+    if (first === undefined) return undefined;
+    for (const step of row) {
+      numbers[at + step] = first + step;
+      left.delete(first + step);
+    }
+  }
+  return numbers;
 }
 
 function freeAfter({ free }: Node, needs: Needs, { ports, gpuIds }: Omit<Place, 'nodeId'>): Node['free'] {
@@ -139,16 +196,13 @@ function holdsOfField({ field, operator, value }: FieldRule, node: Node, { place
 }
 
 function hasRoom({ free }: Node, needs: Needs): boolean {
-  const ports = new Set<number>();
-  for (const [from, to] of free.ports) for (let port = from; port <= to; port += 1) ports.add(port);
-  for (const { port } of needs.ports) if (port !== 0 && !ports.delete(port)) return false;
   const enough = (needed: number, available: number) => needed === 0 || needed <= available;
   return (
     enough(needs.cpusMilli, free.cpusMilli) &&
     enough(needs.memoryMib, free.memoryMib) &&
     enough(needs.diskMib, free.diskMib) &&
     enough(needs.gpus, free.gpuIds.length) &&
-    enough(needs.ports.filter(({ port }) => port === 0).length, ports.size)
+    portsFor(free, needs) !== undefined
   );
 }
 

@@ -39,7 +39,7 @@ function wishKey({ needs, constraints, avoid }: RequestRow): string {
 }
 
 /** Counts move all the time; what matters is whether something else stands in the way than was told. */
-export function knownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
+export function isKnownBefore(told: PendingReasons, { since, filters, reasons }: DeadEnd): boolean {
   const names = filtersThatReject(told);
   return since < 0 ? sameReasons(told, reasons()) : filters.every((filter) => names.includes(filter));
 }

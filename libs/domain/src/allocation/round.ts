@@ -28,7 +28,7 @@ import {
   type Wish,
 } from '@orrery/scheduling';
 import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
-import { DeadEnds, isByQuota, knownBefore, type DeadEnd } from './dead-ends.js';
+import { DeadEnds, isByQuota, isKnownBefore, type DeadEnd } from './dead-ends.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
 import { servicesNear } from './neighbours.js';
@@ -40,7 +40,7 @@ import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
-import { SetPeers } from './set-peers.js';
+import { looksAtItself, SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, waitingOf, type RoleTurn } from './turns.js';
 
@@ -345,14 +345,23 @@ export class Round {
   }
 
   #wishOf(row: AdoptingRow): Wish {
+    const peers = looksAtItself(row) ? this.#peers.of(row) : [];
     return {
       needs: placeNeedsOf(row),
       rules: rulesOf(this.#state, row, this.#peers.avoiders(row)),
       policy: row.policy,
       avoid: row.avoid,
-      peers: looksAtItself(row) ? this.#peers.of(row) : [],
+      peers,
+      ...this.#preferencesOf(row, peers),
       neighbours: this.#peers.neighboursOf(row),
     };
+  }
+
+  #preferencesOf(row: AdoptingRow, peers: readonly Peer[]): Pick<Wish, 'preferences' | 'size'> {
+    const { preferences, indexes } = row;
+    if (preferences === undefined) return {};
+    const waiting = countIn(indexes) - (this.#served.get(row)?.count ?? 0);
+    return { preferences, size: sizeOfSet(peers, waiting) };
   }
 
   /** Whether nothing that was placed can decide about its nodes. */
@@ -417,7 +426,7 @@ export class Round {
     const placedAround = this.#placedAround(row);
     // What a quota forbids nobody can make way for.
     const blocked = { row, left: indexes, placedAround, ...(isByQuota(deadEnd) ? {} : { turns: this.#turns }) };
-    if (row.reasons !== undefined && knownBefore(row.reasons, deadEnd)) return void this.#blocked.push(blocked);
+    if (row.reasons !== undefined && isKnownBefore(row.reasons, deadEnd)) return void this.#blocked.push(blocked);
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
@@ -451,11 +460,6 @@ export type Look = (
 ) => Found;
 
 const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
-
-function looksAtItself({ constraints }: PlacementRequest): boolean {
-  const effect = effectOf(constraints);
-  return effect === 'narrowing' || effect === 'balancing';
-}
 
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {

@@ -70,4 +70,41 @@ describe('a scheduler of others', () => {
     story.when(withdraw('other')).thenRefused('not-yours');
     story.when(withdraw('batch')).thenState((state) => expect(state.requests.size).toBe(0));
   });
+
+  it.each<[string, object]>([
+    ['/constraints/1', { constraints: [isRack('a'), isRack('b')] }],
+    ['/constraints/0/or/0', { constraints: [{ or: [{ field: 'rack', operator: 'LIKE', value: '(' }] }] }],
+    ['/constraints/0', { constraints: [{ field: 'rack', operator: 'MAX_PER', value: 'x' }] }],
+    ['/constraints/0', { constraints: [{ avoid: { pod: 'run' } }] }],
+    ['/constraints/1', { count: 2, constraints: [isRack('a'), { field: 'rack', operator: 'UNIQUE' }] }],
+    ['/spreads/0/targets', { spreads: [{ field: 'rack', targets: { a: 70, b: 40 } }] }],
+    ['/ports/t.p/count', { ports: { 't.p': { ranges: [{ begin: 1, end: 2 }], count: 3 } } }],
+    ['/ports/t.p-1', { ports: { 't.p': { count: 2 }, 't.p-1': 0 } }],
+    ['/count', { count: 100_000, gang: true }],
+  ])('is refused what can never be placed, at %s', (field, more) => {
+    const body = { scheduler: 'batch', role: 'eng', pod: 'run', count: 1, needs: { cpus: 1 }, ...more };
+    specificationOf(allocation)
+      .given(agent)
+      .when(order({ type: 'RequestPlacement', body: body as never }))
+      .thenRefused('invalid-placement', (refusal) => expect(refusal.field).toBe(field));
+  });
+
+  it('gets ports of ranges, and in a row', () => {
+    const ports = { 't.p': { ranges: [{ begin: 31_003, end: 31_008 }], count: 2, consecutive: true } };
+    const body = { scheduler: 'batch', role: 'eng', pod: 'run', count: 2, needs: { cpus: 1 }, ports };
+    specificationOf(allocation)
+      .given(agent)
+      .when(order({ type: 'RequestPlacement', body: body as never }))
+      .thenState((state) => {
+        const [lot] = [...state.lots.values()];
+        expect(Object.fromEntries(Object.entries(lot!.ports!).map(([name, column]) => [name, [...column]]))).toEqual({
+          't.p': [31_003, 31_005],
+          't.p-1': [31_004, 31_006],
+        });
+      });
+  });
 });
+
+function isRack(value: string) {
+  return { field: 'rack', operator: 'IS', value };
+}

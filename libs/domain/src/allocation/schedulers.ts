@@ -8,6 +8,9 @@ import {
   placementCommandSchemas,
   priorityOf,
   rankedAs,
+  portNumbersOf,
+  portProblem,
+  preferencesOf,
   OWN_SEQ_FROM,
   resourcesOf,
   seqOf,
@@ -21,7 +24,14 @@ import {
   type PodNeeds,
   type RequestId,
 } from '@orrery/contracts';
-import { contradictionOf, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
+import {
+  contradictionOf,
+  leavesOf,
+  neighbourIn,
+  NO_PREFERENCES,
+  preferenceProblem,
+  ruleProblem,
+} from '@orrery/scheduling';
 import { grantsReturned } from './grants.js';
 import { placementRequested } from './requests.js';
 import type { AllocationState } from './state.js';
@@ -41,6 +51,8 @@ export function decideForScheduler(
     case 'RequestPlacement':
       return (
         refusalOfRules(command.body) ??
+        refusalOfPreferences(command.body) ??
+        refusalOfPorts(command.body) ??
         refusalOfGang(command.body) ??
         accept(...placementRequested(requestOf(command.body, context), state, context))
       );
@@ -84,6 +96,29 @@ function refusalOfRules({
   );
 }
 
+function refusalOfPreferences({ affinities, spreads }: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const problem = preferenceProblem(preferencesOf(affinities, spreads) ?? NO_PREFERENCES);
+  if (problem === undefined) return undefined;
+  const { path: field, message, remedy } = problem;
+  return reject('invalid-placement', `${field} ${message}`, { field, remedy });
+}
+
+function refusalOfPorts({ ports = {} }: Body<'RequestPlacement'>): Decision<never> | undefined {
+  const names = new Set<string>();
+  for (const [name, wish] of Object.entries(ports)) {
+    const port = typeof wish === 'number' ? { port: wish } : wish;
+    const problem = portProblem(port);
+    const twin = portNumbersOf(name, port).find((number) => names.has(number.name));
+    const field = `/ports/${name}${problem === undefined ? '' : `/${problem.field}`}`;
+    if (problem !== undefined)
+      return reject('invalid-placement', `${field} ${problem.message}`, { field, remedy: problem.remedy });
+    if (twin !== undefined)
+      return reject('invalid-placement', `${field} names ${twin.name} twice`, { field, remedy: 'another name' });
+    for (const number of portNumbersOf(name, port)) names.add(number.name);
+  }
+  return undefined;
+}
+
 function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefined {
   const most = gangSizeMax(needsIn(body));
   if (body.gang !== true || body.count <= most) return undefined;
@@ -95,6 +130,7 @@ function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefi
 
 function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
   const first = body.first ?? 0;
+  const preferences = preferencesOf(body.affinities, body.spreads);
   return {
     request: idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1)),
     service: serviceOfScheduler(body.scheduler),
@@ -106,6 +142,7 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
     constraints: body.constraints ?? [],
     policy: body.policy ?? 'spread',
     ...(body.gang === true ? { gang: true } : {}),
+    ...(preferences === undefined ? {} : { preferences }),
     attempt: 1,
     avoid: [],
     replaces: [],
@@ -115,8 +152,11 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
 
 function needsIn(body: Body<'RequestPlacement'>): PodNeeds {
   const { cpusMilli = 0, memoryMib = 0, diskMib = 0, gpus = 0 } = resourcesOf(body.needs);
-  const ports = Object.entries(body.ports ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
-  return { cpusMilli, memoryMib, diskMib, gpus, ports: ports.map(([name, port]) => ({ name, port })), volumes: [] };
+  const ports = Object.entries(body.ports ?? {})
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([name, port]) => portNumbersOf(name, typeof port === 'number' ? { port } : port))
+    .map(({ suffix: _suffix, ...need }) => need);
+  return { cpusMilli, memoryMib, diskMib, gpus, ports, volumes: [] };
 }
 
 function withdraw(

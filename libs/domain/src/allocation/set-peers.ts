@@ -1,5 +1,5 @@
 import type { PlacementRequest } from '@orrery/contracts';
-import type { Neighbour, NeighbourNodes, Node, Peer, Picks } from '@orrery/scheduling';
+import { effectOf, type Neighbour, type NeighbourNodes, type Node, type Peer, type Picks } from '@orrery/scheduling';
 import { setKey } from './keys.js';
 import { allPositions, chargedIn, eachRun, type LotRow } from './lots.js';
 import { avoidedBy, isMeant, type KnownNeighbour } from './neighbours.js';
@@ -135,4 +135,16 @@ function countCharged(lot: LotRow, counts: Map<number, number>): void {
 
 function add(counts: Map<number, number>, agent: number, count: number): void {
   counts.set(agent, (counts.get(agent) ?? 0) + count);
+}
+
+/** Pods that a set has and those that wait. */
+export function sizeOfSet(peers: readonly Peer[], waiting: number): number {
+  return peers.reduce((sum, { count }) => sum + count, waiting);
+}
+
+/** Whether where its own pods are decides about a place. */
+export function looksAtItself({ constraints, preferences }: PlacementRequest): boolean {
+  if (preferences !== undefined && preferences.spreads.length > 0) return true;
+  const effect = effectOf(constraints);
+  return effect === 'narrowing' || effect === 'balancing';
 }

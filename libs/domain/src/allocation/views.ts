@@ -29,7 +29,7 @@ import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
 import { rulesOf } from './rules.js';
-import { SetPeers } from './set-peers.js';
+import { SetPeers, sizeOfSet } from './set-peers.js';
 import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
@@ -257,10 +257,11 @@ function lookFor(state: AllocationState, session: Session, request: Wishing, cou
 }
 
 function wishFor(state: AllocationState, request: Wishing): Wish {
-  const { policy, avoid } = request;
+  const { policy, avoid, indexes, preferences } = request;
   const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);
-  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours };
+  const soft = preferences === undefined ? {} : { preferences, size: sizeOfSet(peers, countIn(indexes)) };
+  return { needs: placeNeedsOf(request), rules, policy, avoid, peers, neighbours, ...soft };
 }

@@ -59,7 +59,7 @@ function requestAlike(
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
-  const { needs, constraints, policy, gang, ranked } = recipe;
+  const { needs, constraints, policy, gang, preferences, ranked } = recipe;
   const made = wish.preemptedBy === undefined ? {} : { preemptedBy: wish.preemptedBy };
   proposal.emit({
     type: 'PlacementRequested',
@@ -79,6 +79,7 @@ function requestAlike(
       avoid,
       replaces,
       ...(gang ? { gang } : {}),
+      ...(preferences === undefined ? {} : { preferences }),
     },
   });
 }

@@ -3,12 +3,15 @@ import {
   milli,
   PRIORITY_DEFAULT,
   rankedAs,
+  portNumbersOf,
+  preferencesOf,
   taskTemplateOf,
   templateDigestOf,
   type Constraint,
   type PodNeeds,
   type PodSpec,
   type Ranked,
+  type Preferences,
   type ResourceSetSpec,
   type ServiceSpec,
   type TaskSpec,
@@ -33,6 +36,8 @@ export interface Recipe {
   readonly ranked: Ranked;
   /** Pods that are asked for together are placed all at once, or none of them. */
   readonly gang: boolean;
+  /** What pods would rather have. */
+  readonly preferences: Preferences | undefined;
   /** A port number that only one pod an agent can have. */
   readonly fixedPorts: boolean;
   /** Equal: the same in everything. */
@@ -173,7 +178,15 @@ function makeRecipe(
   const needsDigest = digestOf(ranked.revocable === true ? [needs, 'revocable'] : needs);
   const runDigest = digestOf([needsDigest, ...tasks.map(({ name, templateDigest }) => [name, templateDigest])]);
   const gang = pod.gang ?? false;
-  const placeDigest = digestOf([needsDigest, constraints, policy, ranked, ...(gang ? ['gang'] : [])]);
+  const preferences = preferencesOf(pod.affinities, pod.spreads);
+  const placeDigest = digestOf([
+    needsDigest,
+    constraints,
+    policy,
+    ranked,
+    ...(gang ? ['gang'] : []),
+    ...(preferences === undefined ? [] : [preferences]),
+  ]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);
   return {
     tasks,
@@ -185,6 +198,7 @@ function makeRecipe(
     policy,
     ranked,
     gang,
+    preferences,
     fixedPorts: needs.ports.some(({ port }) => port !== 0),
     digest: digestOf([runDigest, placeDigest, essentials, peers, tasks.map(({ wave }) => wave)]),
     runDigest,
@@ -207,7 +221,9 @@ function needsOf(pod: PodSpec): PodNeeds {
     diskMib: sum(({ disk }) => disk ?? 0),
     gpus: tasks.reduce((total, [, { gpus }]) => total + (gpus ?? 0), 0),
     ports: tasks.flatMap(([task, { ports }]) =>
-      Object.entries(ports ?? {}).map(([name, { port }]) => ({ name: `${task}.${name}`, port: port ?? 0 })),
+      Object.entries(ports ?? {}).flatMap(([port, spec]) =>
+        portNumbersOf(port, spec).map(({ name, suffix: _suffix, ...need }) => ({ ...need, name: `${task}.${name}` })),
+      ),
     ),
     volumes: Object.entries(pod.volumes ?? {}).map(([name, { path, type, size, disk, shared, of }]) => ({
       ...{ name, path, type: type ?? 'ROOT', sizeMib: size },
@@ -227,7 +243,7 @@ function taskRecipe(name: string, task: TaskSpec, pod: PodSpec, wave: number): T
     essential: task.essential ?? true,
     gpus: task.gpus ?? 0,
     wave,
-    ports: ports.map(([port]) => port),
+    ports: ports.flatMap(([port, spec]) => portNumbersOf(port, spec).map(({ name: number }) => number)),
     template,
     templateDigest: templateDigestOf(template),
     templateLength: JSON.stringify(template).length,

@@ -1,4 +1,4 @@
-import type { PodSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
+import type { PodSpec, PortSpec, ServiceSpec, TaskSpec } from '@orrery/contracts';
 import { constraintsOf } from './constraints.js';
 import { hello } from './examples.js';
 import { recipeOf } from './recipe.js';
@@ -8,6 +8,8 @@ const task = (more: Partial<TaskSpec>): ServiceSpec =>
   hello({ pods: { web: { tasks: { server: { cmd: 'serve', ...more } } } } });
 const pod = (more: Partial<PodSpec>): ServiceSpec =>
   hello({ pods: { web: { tasks: { server: { cmd: 'serve' } }, ...more } } });
+
+const withPort = (p: PortSpec) => pod({ tasks: { server: { cmd: 'serve', ports: { p } } } });
 
 describe('a spec', () => {
   it('has its defaults written out', () => {
@@ -136,6 +138,28 @@ describe('a spec', () => {
         },
       },
     ],
+    ['/pods/web/affinities/0', pod({ affinities: [{ field: 'rack', operator: 'LIKE', value: '(', weight: 10 }] })],
+    ['/pods/web/affinities/0/weight', pod({ affinities: [{ field: 'rack', value: 'a', weight: 0 }] })],
+    ['/pods/web/spreads/0/targets', pod({ spreads: [{ field: 'zone', targets: { a: 60, b: 50 } }] })],
+    ['/pods/web/count', pod({ count: 100_000, gang: true })],
+    [
+      '/plans/deploy/phases/x/strategy',
+      { ...pod({ gang: true }), plans: { deploy: { phases: { x: { pod: 'web', strategy: 'serial' } } } } },
+    ],
+    ['/pods/web/tasks/server/ports/p/port', withPort({ port: 80, count: 2 })],
+    ['/pods/web/tasks/server/ports/p/ranges', withPort({ ranges: [{ begin: 9, end: 8 }] })],
+    ['/pods/web/tasks/server/ports/p/count', withPort({ ranges: [{ begin: 8, end: 9 }], count: 3 })],
+    [
+      '/pods/web/tasks/server/ports/p/count',
+      withPort({
+        ranges: [
+          { begin: 8, end: 9 },
+          { begin: 11, end: 12 },
+        ],
+        count: 3,
+        consecutive: true,
+      }),
+    ],
     ['/plans/deploy/phases/x/pod', { ...hello(), plans: { deploy: { phases: { x: { pod: 'db' } } } } }],
     ['/plans/uninstall', { ...hello(), plans: { uninstall: { phases: { x: { pod: 'web' } } } } }],
   ])('is refused with the field %s and a way out', (field, spec) => {
@@ -158,6 +182,22 @@ describe('a spec', () => {
     ];
     expect(refusalOfSpec(withDefaults(pod({ placement })))).toBeUndefined();
     expect(constraintsOf(placement)[4]).toEqual({ field: 'zone', operator: 'GROUP_BY', value: '3' });
+  });
+});
+
+describe('ports of a task', () => {
+  it('may be several, in ranges or in a row, each with a name and an environment key of its own', () => {
+    const spec = withDefaults(withPort({ ranges: [{ begin: 8000, end: 8099 }], count: 3, consecutive: true }));
+    expect(refusalOfSpec(spec)).toBeUndefined();
+    const { needs, tasks } = recipeOf(spec, 'web')!;
+    const ranges = [[8000, 8099]];
+    expect(needs.ports).toEqual([
+      { name: 'server.p', port: 0, ranges },
+      { name: 'server.p-1', port: 0, ranges, next: true },
+      { name: 'server.p-2', port: 0, ranges, next: true },
+    ]);
+    expect(tasks[0]!.ports).toEqual(['p', 'p-1', 'p-2']);
+    expect(tasks[0]!.template.portEnv).toEqual({ p: 'PORT_P', 'p-1': 'PORT_P_1', 'p-2': 'PORT_P_2' });
   });
 });
 

@@ -4,6 +4,9 @@ import {
   placeOf,
   PRIORITY_CRITICAL,
   PRIORITY_DEFAULT,
+  portNumbersOf,
+  portProblem,
+  preferencesOf,
   type CheckSpec,
   type PodSpec,
   type PortSpec,
@@ -11,6 +14,7 @@ import {
   type TaskSpec,
   type UriSpec,
 } from '@orrery/contracts';
+import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
@@ -79,6 +83,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     const refusal =
       refusalOfPlacement(spec, name, pod) ??
       refusalOfRevocable(pod, pod.priority ?? spec.priority, path) ??
+      refusalOfPreferences(pod, path) ??
       refusalOfGang(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfVolumes(pod, path) ??
@@ -91,6 +96,11 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
     }
   }
   return refusalOfPlans(spec) ?? refusalOfPeers(spec);
+}
+
+function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
+  const problem = preferenceProblem(preferencesOf(affinities, spreads) ?? NO_PREFERENCES);
+  return problem === undefined ? undefined : invalid(`${path}${problem.path}`, problem.message, problem.remedy);
 }
 
 /** Its pods get their places in one event, so all of them are asked for at once. */
@@ -191,7 +201,20 @@ function urisOf(uris: readonly UriSpec[] | undefined, path: string): (readonly [
 function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined {
   const taken = new Map<number, string>();
   for (const [task, { ports }] of Object.entries(pod.tasks)) {
-    for (const [name, { port }] of Object.entries(ports ?? {}) as [string, PortSpec][]) {
+    for (const [name, spec] of Object.entries(ports ?? {}) as [string, PortSpec][]) {
+      const { port } = spec;
+      const problem = portProblem(spec);
+      if (problem !== undefined)
+        return invalid(`${path}/tasks/${task}/ports/${name}/${problem.field}`, problem.message, problem.remedy);
+      const twin = portNumbersOf(name, spec).find(
+        (other) => other.name !== name && Object.hasOwn(ports ?? {}, other.name),
+      );
+      if (twin !== undefined)
+        return invalid(
+          `${path}/tasks/${task}/ports/${name}/count`,
+          `names a port ${twin.name}, as does the task`,
+          'another name',
+        );
       if (port === undefined || port === 0) continue;
       const field = `${path}/tasks/${task}/ports/${name}/port`;
       const other = taken.get(port);
@@ -220,12 +243,14 @@ function refusalOfTask(task: TaskSpec, path: string): Decision<never> | undefine
   }
   for (const [name, port] of Object.entries(task.ports ?? {})) {
     const field = `${path}/ports/${name}/env-key`;
-    const key = port['env-key']!;
-    const other = keys.get(key);
-    if (other !== undefined) return invalid(field, `is ${key}, as is ${other}`, 'another env-key');
-    if (key.startsWith('ORRERY_'))
-      return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
-    keys.set(key, field);
+    for (const { suffix } of portNumbersOf(name, port)) {
+      const key = `${port['env-key']!}${suffix}`;
+      const other = keys.get(key);
+      if (other !== undefined) return invalid(field, `is ${key}, as is ${other}`, 'another env-key');
+      if (key.startsWith('ORRERY_'))
+        return invalid(field, 'is set by the agent', 'a name that does not begin with ORRERY_');
+      keys.set(key, field);
+    }
   }
   return refusalOfCheck(task, 'readiness-check', path) ?? refusalOfCheck(task, 'health-check', path);
 }
