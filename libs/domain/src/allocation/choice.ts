@@ -27,7 +27,8 @@ import { whereItsVolumeIs, type AdoptingRow } from './adoption.js';
 import { evolve } from './evolve.js';
 import { isOpen } from './reasons.js';
 import { numbersAt } from './ranges.js';
-import { Round, type Look } from './round.js';
+import type { Look } from './look.js';
+import { Round } from './round.js';
 import type { AllocationState } from './state.js';
 
 /** How the place of one pod was chosen, at the moment at which it was its turn. */

@@ -31,6 +31,7 @@ import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type Ado
 import { DeadEnds, isByQuota, isKnownBefore, type DeadEnd } from './dead-ends.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
+import { NOTHING_FOUND, placeInSession, type Look } from './look.js';
 import { servicesNear } from './neighbours.js';
 import { RoundNominations } from './nominations.js';
 import { placedEvents, supersededBy } from './placed-events.js';
@@ -450,17 +451,6 @@ export class Round {
   }
 }
 
-/** How a wish of a request is placed: by the session, or by somebody who watches it. */
-export type Look = (
-  session: Session,
-  row: AdoptingRow,
-  wish: Wish,
-  count: number,
-  among: readonly number[] | undefined,
-) => Found;
-
-const placeInSession: Look = (session, _row, wish, count, among) => session.place(wish, count, among);
-
 /** So many pods of a request were placed, and whether nothing more can be done for it now. */
 interface Answered {
   readonly count: number;
@@ -477,8 +467,6 @@ interface Blocked {
   readonly placedAround: number;
   readonly event?: AllocationEvent;
 }
-
-const NOTHING_FOUND: Found = { picks: new Picks(), filters: () => [] };
 
 /** About what a set takes as JSON, beside its agents and members. */
 const SET_BYTES = 400;
