@@ -6,7 +6,16 @@ export interface Service {
   readonly state: string;
   readonly cell?: number;
   readonly pods: Readonly<
-    Record<string, { readonly count: number; readonly running: number; readonly ready?: number }>
+    Record<
+      string,
+      {
+        readonly count: number;
+        readonly running: number;
+        readonly ready?: number;
+        readonly priority?: number;
+        readonly revocable?: boolean;
+      }
+    >
   >;
   readonly plan: { readonly name: string; readonly status: string } | null;
   /** What it was installed from. */
@@ -138,11 +147,29 @@ export interface Fairness {
   readonly cells: readonly { readonly cell: number; readonly capacity: Amounts }[];
 }
 
-export interface Role {
+export interface Preemptor {
+  readonly service: string;
+  readonly pod: string;
   readonly role: string;
-  readonly weight: number;
-  readonly used: Amounts;
-  readonly waiting: number;
+  readonly priority: number;
+}
+
+/** How many pods may be preempted a minute, and what is under way. */
+export interface Preemption {
+  readonly perMinute?: number;
+  readonly cells: readonly {
+    readonly cell: number;
+    readonly budget: number;
+    readonly spent: number;
+    readonly open: number;
+    readonly orders: readonly {
+      readonly preemption: string;
+      readonly for: Preemptor;
+      readonly pods: number;
+      readonly awaited: number;
+      readonly until: string;
+    }[];
+  }[];
 }
 
 export interface Amounts {

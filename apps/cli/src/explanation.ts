@@ -1,3 +1,4 @@
+import type { Preemptor } from './answers.js';
 import { fields, table } from './output/table.js';
 
 /** Why a task is where it is, as the gateway tells it. */
@@ -18,9 +19,32 @@ export interface Explanation {
     readonly agents: number;
     readonly funnel: Funnel;
     readonly examples: readonly { readonly hostname: string; readonly filter: string; readonly message: string }[];
+    readonly preemption?: Preemption;
+    readonly preemptedBy?: Preemptor;
   };
   readonly choice?: Choice;
-  readonly pod?: { readonly name: string; readonly state: string; readonly message?: string; readonly until?: string };
+  readonly pod?: {
+    readonly name: string;
+    readonly state: string;
+    readonly message?: string;
+    readonly preemptedBy?: Preemptor;
+    readonly until?: string;
+  };
+}
+
+/** Who makes way for it, or would have to. */
+interface Preemption {
+  readonly standing: string;
+  readonly victims: readonly {
+    readonly service: string;
+    readonly pod: string;
+    readonly role: string;
+    readonly priority: number;
+    readonly revocable: boolean;
+    readonly pods: number;
+  }[];
+  readonly until?: string;
+  readonly message: string;
 }
 
 /** How its place was chosen, or why that is not known. */
@@ -47,10 +71,32 @@ export function explanationText(told: Explanation): string {
     role: request?.role ?? grant?.role,
     ...(pod === undefined ? {} : { pod: [pod.name, pod.state, pod.message].filter(Boolean).join(' ') }),
     ...(pod?.until === undefined ? {} : { until: pod.until }),
+    ...preemptorFields(reasons?.preemptedBy ?? pod?.preemptedBy),
     ...(request === undefined || request.attempt < 2 ? {} : { 'tried before': request.attempt - 1 }),
   };
   const more = `${reasons === undefined ? '' : reasonsText(reasons)}${choice === undefined ? '' : choiceText(choice)}`;
   return `${task} is ${state}: ${sentence}\n${fields(facts)}${more}`;
+}
+
+function preemptorFields(by: Preemptor | undefined): Readonly<Record<string, string>> {
+  return by === undefined ? {} : { 'made way for': `${by.service} ${by.pod} (${by.role}, priority ${by.priority})` };
+}
+
+function preemptionText({ standing, victims, until, message }: Preemption): string {
+  type Victim = (typeof victims)[number];
+  const rows = table(
+    [
+      { title: standing === 'ordered' ? 'MAKES WAY' : 'WOULD MAKE WAY', cell: (victim: Victim) => victim.service },
+      { title: 'POD', cell: ({ pod }) => pod },
+      { title: 'ROLE', cell: ({ role }) => role },
+      { title: 'PRIORITY', cell: ({ priority }) => priority, right: true },
+      { title: 'REVOCABLE', cell: ({ revocable }) => revocable },
+      { title: 'PODS', cell: ({ pods }) => pods, right: true },
+    ],
+    victims,
+  );
+  const again = until === undefined ? '' : `; looked at again at ${until}`;
+  return `\n${message}${again}\n${victims.length === 0 ? '' : rows}`;
 }
 
 function choiceText({ commit, unknown, sentence, funnel = [], scores = [] }: Choice): string {
@@ -81,7 +127,7 @@ function funnelText(funnel: Funnel): string {
   return `\n${steps}`;
 }
 
-function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reasons']>): string {
+function reasonsText({ agents, funnel, examples, preemption }: NonNullable<Explanation['reasons']>): string {
   type Example = (typeof examples)[number];
   const nearest = table(
     [
@@ -92,5 +138,6 @@ function reasonsText({ agents, funnel, examples }: NonNullable<Explanation['reas
     examples.slice(0, EXAMPLES_SHOWN),
   );
   const more = examples.length > EXAMPLES_SHOWN ? `… ${examples.length - EXAMPLES_SHOWN} more with -o yaml\n` : '';
-  return `\n${agents} agents\n${funnelText(funnel).trimStart()}${examples.length === 0 ? '' : `\n${nearest}${more}`}`;
+  const others = preemption === undefined ? '' : preemptionText(preemption);
+  return `\n${agents} agents\n${funnelText(funnel).trimStart()}${examples.length === 0 ? '' : `\n${nearest}${more}`}${others}`;
 }

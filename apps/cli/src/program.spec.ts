@@ -219,6 +219,57 @@ describe('orrery', () => {
     expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/quotas/eng%2Fweb' });
   });
 
+  it('sets how many pods may be preempted, and shows what is under way', async () => {
+    const by = { service: 'shop', pod: 'web', role: 'eng', priority: 80 };
+    const order = { preemption: '7.0', for: by, pods: 1, awaited: 2, until: '2026-01-01T00:05:00.000Z' };
+    const cells = [{ cell: 0, budget: 5, spent: 2, open: 2, orders: [order] }];
+    answer = ({ method }, response) =>
+      response.end(
+        JSON.stringify(
+          method === 'GET' ? { perMinute: 5, cells } : { commandId: 'c', position: 'after', status: 'accepted' },
+        ),
+      );
+    expect((await orrery('role preemption')).out).toBe(
+      'at most 5 pods may be preempted a minute in each cell\ncell 0: 2 of 5 in the last minute\n\n' +
+        'PREEMPTION  CELL  FOR       ROLE  PRIORITY  PLACES  AWAITED  UNTIL\n' +
+        '7.0            0  shop web  eng         80       1        2  2026-01-01T00:05:00.000Z\n… 1 more\n',
+    );
+    expect((await orrery('role preemption --per-minute 5')).code).toBe(0);
+    expect(seen.at(-2)).toMatchObject({ method: 'PUT', url: '/v1/preemption', body: '{"perMinute":5}' });
+    expect((await orrery('role preemption --per-minute default')).code).toBe(0);
+    expect(seen.at(-2)).toMatchObject({ method: 'PUT', url: '/v1/preemption', body: '{}' });
+    expect((await orrery('role preemption --per-minute few')).code).toBe(2);
+  });
+
+  it('shows how much the pods of a service matter, where it was said', async () => {
+    const pods = { web: { count: 1, running: 1, ready: 1, priority: 50 } };
+    answer = (_, response) => response.end(JSON.stringify({ ...hello, pods }));
+    expect((await orrery('service show hello')).out).toContain('POD  COUNT  RUNNING  READY\n');
+    const batch = { count: 2, running: 1, ready: 1, priority: 20, revocable: true };
+    answer = (_, response) => response.end(JSON.stringify({ ...hello, pods: { ...pods, batch } }));
+    expect((await orrery('service show hello')).out).toContain(
+      'POD    COUNT  RUNNING  READY  PRIORITY  REVOCABLE\n' +
+        'web        1        1      1        50  false\n' +
+        'batch      2        1      1        20  true\n',
+    );
+  });
+
+  it('tells who would make way for a task, and for whom it made way', async () => {
+    const victim = { service: 'low', pod: 'web', role: 'eng', priority: 20, revocable: false, pods: 2 };
+    const preemption = { standing: 'off', pods: 2, victims: [victim], message: 'would fit after preempting 2 pods' };
+    const by = { service: 'shop', pod: 'web', role: 'eng', priority: 80 };
+    const reasons = { agents: 3, funnel: [], examples: [], preemption, preemptedBy: by };
+    const told = { task: 'low.db-0.server', state: 'PENDING', sentence: 'no place', reasons };
+    answer = (_, response) => response.end(JSON.stringify(told));
+    const { out } = await orrery('task why low.db-0.server');
+    expect(out).toMatch(/made way for: +shop web \(eng, priority 80\)\n/);
+    expect(out).toContain(
+      '\nwould fit after preempting 2 pods\n' +
+        'WOULD MAKE WAY  POD  ROLE  PRIORITY  REVOCABLE  PODS\n' +
+        'low             web  eng         20  false         2\n',
+    );
+  });
+
   it('keeps a part of an agent, and disposes of volumes', async () => {
     answer = (_, response) => response.end(JSON.stringify({ commandId: 'c', position: 'after', status: 'accepted' }));
     const kept = await orrery('reservation create eng/web ada --cpus 2 --gpus 1 --label team=x --refines 4.0');

@@ -60,6 +60,18 @@ function addRoles(role: Command, add: Add, { listing, reading, changing }: Commo
       ...reading(),
     ],
   });
+  add(role, {
+    usage: 'preemption',
+    says: 'Show which pods make way for more important ones, or set how many may in a minute',
+    load: verb('preemption'),
+    options: [
+      new Option('--per-minute <n>', 'at most in each cell; 0: none; default: 1 % of what runs, at least 10').argParser(
+        perMinute,
+      ),
+      new Option('--reason <text>', 'why; kept for ever'),
+      ...reading(),
+    ],
+  });
 }
 
 function addQuotas(quota: Command, add: Add, { listing, changing, yes }: CommonOptions): void {
@@ -143,6 +155,10 @@ function resourceList(text: string): string[] {
   const unknown = names.find((name) => !RESOURCES.includes(name));
   if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${RESOURCES.join(', ')}, nor none.`);
   return [...new Set(names)];
+}
+
+function perMinute(text: string): number | 'default' {
+  return text === 'default' ? text : wholeNumber(text);
 }
 
 const amounts = (says: string, before = '') => [

@@ -45,10 +45,23 @@ function serviceText({ name, version, role, state, plan, pods }: Service): strin
       { title: 'COUNT', cell: ([, { count }]) => count, right: true },
       { title: 'RUNNING', cell: ([, { running }]) => running, right: true },
       { title: 'READY', cell: ([, { ready }]) => ready, right: true },
+      { title: 'PRIORITY', cell: ([, { priority }]) => priority, right: true, unlessNone: isRanked },
+      { title: 'REVOCABLE', cell: ([, { revocable }]) => revocable === true, unlessNone: isRevocable },
     ],
     Object.entries(pods),
   );
   return `${fields({ name, version, role, state, plan: planText(plan) })}\n${counts}`;
+}
+
+/** Of those that nothing is said of. */
+const PRIORITY_DEFAULT = 50;
+
+function isRanked([, { priority }]: [string, Service['pods'][string]]): boolean {
+  return priority !== undefined && priority !== PRIORITY_DEFAULT;
+}
+
+function isRevocable([, { revocable }]: [string, Service['pods'][string]]): boolean {
+  return revocable === true;
 }
 
 export async function apply(call: Call): Promise<ExitCode> {

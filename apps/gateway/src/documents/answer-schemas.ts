@@ -85,6 +85,7 @@ export const role = Type.Object({
   weight: Type.Number(),
   used: Type.Object(amounts.properties, { description: 'by itself' }),
   usedBelow: Type.Object(amounts.properties, { description: 'with all roles below it' }),
+  revocableBelow: Type.Object(amounts.properties, { description: 'on call with all below it: no part of the above' }),
   waiting: Type.Integer({ description: 'pods of its own that wait' }),
   quota: optional(Type.Object(quotaParts)),
   shares: optional(
@@ -113,6 +114,28 @@ export const role = Type.Object({
 export const fairness = Type.Object({
   scarce: Type.Array(text, { description: 'nobody falls behind for holding these' }),
   cells: Type.Array(Type.Object({ cell: count, capacity: amounts })),
+});
+const preemptor = Type.Object({ request: text, service: text, pod: text, role: text, priority: count });
+export const preemption = Type.Object({
+  perMinute: optional(Type.Integer({ description: 'as set; 0: off; absent: 1 % of what runs, at least 10' })),
+  cells: Type.Array(
+    Type.Object({
+      cell: count,
+      budget: Type.Integer({ description: 'pods that may be preempted in a minute as things are' }),
+      spent: Type.Integer({ description: 'of that in the last minute' }),
+      open: Type.Integer({ description: 'orders that are under way' }),
+      orders: Type.Array(
+        Type.Object({
+          preemption: text,
+          for: preemptor,
+          pods: Type.Integer({ description: 'that room is kept for' }),
+          awaited: Type.Integer({ description: 'that have not made way yet' }),
+          until: time,
+        }),
+        { description: 'the first of them' },
+      ),
+    }),
+  ),
 });
 export const reservation = Type.Object({
   id: text,
@@ -167,7 +190,7 @@ export const service = Type.Object({
   version: count,
   role: text,
   state: text,
-  pods: Type.Record(text, Type.Object({ count, running: count })),
+  pods: Type.Record(text, Type.Object({ count, running: count, priority: count, revocable: optional(Type.Boolean()) })),
   plan: anything,
   package: optional(Type.Object({ name: text, version: text })),
 });
@@ -196,7 +219,12 @@ export const plan = Type.Object({
   strategy: text,
   phases: Type.Array(phase),
 });
-export const pod = Type.Object({ name: text, state: text, tasks: Type.Array(task) });
+export const pod = Type.Object({
+  name: text,
+  state: text,
+  preemptedBy: optional(preemptor),
+  tasks: Type.Array(task),
+});
 export const version = Type.Object({ version: count, digest: text });
 export const endpoint = Type.Object({
   name: text,

@@ -668,6 +668,42 @@ describe('the gateway', () => {
     });
   });
 
+  it('tells who would make way for a pod, why nobody does, and for whom one did', async () => {
+    const whole = (name: string, priority: number) => ({
+      ...{ name, priority, pods: { web: { count: 1, tasks: { server: { cmd: 'sleep 1', cpus: 4, memory: 16 } } } } },
+    });
+    const why = async (id: string) => (await ask('GET', `/v1/tasks/${id}/why`)).json as Record<string, unknown>;
+    const isRunning = async (id: string) => (await why(id))['state'] === 'RUNNING';
+    expect((await ask('PUT', '/v1/preemption', { perMinute: 0 }, wait)).status).toBe(200);
+    expect((await ask('PUT', '/v1/preemption', { perMinute: -1 }, wait)).json).toMatchObject({ field: '/perMinute' });
+    await ask('PUT', '/v1/services/low', whole('low', 20), wait);
+    await eventually(() => isRunning('low.web-0.server'));
+    await ask('PUT', '/v1/services/high', whole('high', 80), wait);
+    await eventually(async () => 'reasons' in (await why('high.web-0.server')));
+    expect(await why('high.web-0.server')).toMatchObject({
+      ...{ state: 'PENDING', sentence: expect.stringContaining('would fit after preempting 1 pod of low web') },
+      reasons: { preemption: { standing: 'off', pods: 1, victims: [{ service: 'low', priority: 20, pods: 1 }] } },
+    });
+    expect((await ask('GET', '/v1/preemption')).json).toEqual({
+      ...{ perMinute: 0, cells: [{ cell: 0, budget: 0, spent: 0, open: 0, orders: [] }] },
+    });
+    expect((await ask('PUT', '/v1/preemption', {}, wait)).status).toBe(200);
+    await eventually(() => isRunning('high.web-0.server'));
+    expect((await ask('GET', '/v1/preemption')).json).toEqual({
+      cells: [{ cell: 0, budget: 10, spent: 1, open: 0, orders: [] }],
+    });
+    await eventually(async () => 'reasons' in (await why('low.web-0.server')));
+    expect(await why('low.web-0.server')).toMatchObject({
+      ...{
+        state: 'PENDING',
+        sentence: expect.stringMatching(/^it made way for high web \(\*, priority 80\); no place/),
+      },
+      ...{ reasons: { preemptedBy: { service: 'high' } }, pod: { preemptedBy: { service: 'high', priority: 80 } } },
+    });
+    expect((await ask('GET', '/v1/services/low/pods/web-0')).json).toMatchObject({ preemptedBy: { service: 'high' } });
+    expect((await ask('GET', '/v1/services/low')).json).toMatchObject({ pods: { web: { priority: 20 } } });
+  });
+
   it('tells what tasks and machines use against what they asked for, and sums for Prometheus', async () => {
     await runs(2);
     const launchOf = async (id: string) => ((await ask('GET', `/v1/tasks/${id}`)).json as { launch: LaunchId }).launch;

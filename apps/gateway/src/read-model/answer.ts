@@ -15,7 +15,7 @@ import {
 } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { measuredTasks } from './answers/measured-tasks.js';
-import { listQuotas, listRoles, showFairness, showRole } from './answers/roles.js';
+import { listQuotas, listRoles, showFairness, showPreemption, showRole } from './answers/roles.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
 import { explain } from './answers/why.js';
@@ -69,6 +69,8 @@ export function answer(world: World, query: Query): Answer {
       return showRole(world, query.role);
     case 'fairness':
       return showFairness(world);
+    case 'preemption':
+      return showPreemption(world);
     case 'state':
       return showState(world, query.page);
     case 'dry-run':

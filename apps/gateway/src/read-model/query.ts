@@ -32,7 +32,7 @@ export type Query =
   /** On which agent a reservation or volume is: orders about it go to the cell of the agent. */
   | { readonly ask: 'agent-of'; readonly kind: 'reservation' | 'volume'; readonly id: string }
   | { readonly ask: 'role'; readonly role: string }
-  | { readonly ask: 'fairness' }
+  | { readonly ask: 'fairness' | 'preemption' }
   | { readonly ask: 'state'; readonly page: Page }
   | { readonly ask: 'dry-run'; readonly name: string; readonly body: unknown }
   | { readonly ask: 'roles-of'; readonly services: readonly string[] }

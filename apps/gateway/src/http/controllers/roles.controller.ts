@@ -9,7 +9,7 @@ import { Writes } from '../writes.js';
 /** The cell whose allocation journal is the truth about roles. */
 const ROLES_CELL = 0;
 
-/** Roles, their quotas, and what shares are made of. A path such as `eng/search` stands in the address as it is, or with `%2F`. */
+/** Roles, their quotas, what shares are made of, and how much makes way for others. A path such as `eng/search` stands in the address as it is, or with `%2F`. */
 @Controller('v1')
 export class RolesController {
   constructor(
@@ -47,6 +47,20 @@ export class RolesController {
   @Put('fairness')
   async setFairness(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Body() given: unknown): Promise<void> {
     await this.order(request, reply, '*', 'SetFairness', objectOf(given));
+  }
+
+  @Get('preemption')
+  async preemption(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'preemption' }, parametersOf(request, ['at']));
+  }
+
+  @Put('preemption')
+  async setPreemption(
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Body() given: unknown,
+  ): Promise<void> {
+    await this.order(request, reply, '*', 'SetPreemptionBudget', objectOf(given));
   }
 
   @Get('quotas')

@@ -30,7 +30,7 @@ export function findPod(cell: Cell, service: string, pod: string): PodView {
 }
 
 function podJson(cell: Cell, service: string, view: PodView): object {
-  const { name, state, message, agent, version, volumes, until, tasks } = view;
+  const { name, state, message, agent, version, volumes, preemptedBy, until, tasks } = view;
   return {
     name,
     service,
@@ -40,6 +40,7 @@ function podJson(cell: Cell, service: string, view: PodView): object {
     hostname: agent === null ? null : (hostnameOf(cell, agent) ?? null),
     version,
     volumes,
+    ...(preemptedBy === undefined ? {} : { preemptedBy }),
     ...(until === undefined ? {} : { until: new Date(until).toISOString() }),
     tasks: tasks.map((task) => taskOfPod(cell, service, view, task)),
   };

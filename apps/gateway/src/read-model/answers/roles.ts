@@ -1,9 +1,12 @@
 import { givenOf, type Resources, type RoleName } from '@orrery/contracts';
-import { fairnessView, rolesKnown, roleView, shareOfRole, type RoleView } from '@orrery/domain';
+import { fairnessView, preemptionView, rolesKnown, roleView, shareOfRole, type RoleView } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
 import type { World } from '../world.js';
+
+/** Of each cell; all are counted. */
+const ORDERS_SHOWN = 100;
 
 export function listRoles(world: World, page: Page): ListAnswer {
   return pageOfEntries(rolesOf(world, page.after), page, (views) => roleJson(views));
@@ -29,6 +32,17 @@ export function showFairness({ cells }: World): Answer {
   const views = cells.map(({ cell, allocation }) => ({ cell, ...fairnessView(allocation) }));
   const capacities = views.map(({ cell, capacity }) => ({ cell, capacity: givenOf(capacity) }));
   return { value: { scarce: views[0]?.scarce ?? [], cells: capacities } };
+}
+
+/** How much may be preempted, by the word of cell 0, and what each cell spends of it. */
+export function showPreemption({ cells, atMs }: World): Answer {
+  const views = cells.map(({ cell, allocation }) => ({ cell, ...preemptionView(allocation, atMs) }));
+  const perMinute = views[0]?.perMinute;
+  const shown = views.map(({ cell, budget, spent, orders }) => ({
+    ...{ cell, budget, spent, open: orders.length },
+    orders: orders.slice(0, ORDERS_SHOWN).map((order) => ({ ...order, until: new Date(order.until).toISOString() })),
+  }));
+  return { value: { ...(perMinute === undefined ? {} : { perMinute }), cells: shown } };
 }
 
 /** Of cell 0, whose journal is the truth about quotas. */
@@ -61,7 +75,7 @@ function viewsOf({ cells }: World, role: RoleName): RoleView[] {
 
 function roleJson(views: readonly RoleView[]) {
   const { role, weight, quota } = views[0]!;
-  const sum = (which: 'used' | 'usedBelow') => {
+  const sum = (which: 'used' | 'usedBelow' | 'revocableBelow') => {
     const total = { cpusMilli: 0, memoryMib: 0, diskMib: 0, gpus: 0 };
     for (const view of views)
       for (const resource of Object.keys(total) as (keyof Resources)[]) total[resource] += view[which][resource];
@@ -72,6 +86,7 @@ function roleJson(views: readonly RoleView[]) {
     weight,
     used: sum('used'),
     usedBelow: sum('usedBelow'),
+    revocableBelow: sum('revocableBelow'),
     waiting: views.reduce((pods, { waiting }) => pods + waiting, 0),
     ...(quota === undefined
       ? {}

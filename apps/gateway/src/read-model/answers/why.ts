@@ -1,4 +1,11 @@
-import { exitMessage, parseTaskId, podName, type GrantId, type PendingReasons } from '@orrery/contracts';
+import {
+  exitMessage,
+  parseTaskId,
+  podName,
+  type GrantId,
+  type PendingReasons,
+  type Preemptor,
+} from '@orrery/contracts';
 import {
   explainPending,
   grantOf,
@@ -56,6 +63,7 @@ function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod
     grant: {
       ...{ id: grant, cell },
       ...(held === undefined ? {} : { role: held.role, needs: held.needs, superseded: held.superseded === true }),
+      ...(held === undefined ? {} : { priority: held.priority, revocable: held.revocable === true }),
     },
     ...(pod === undefined ? {} : { pod: podPart(pod) }),
   };
@@ -69,7 +77,7 @@ function sentenceOf({ state, hostname, reason, message }: TaskView, pod: PodView
     case 'RUNNING':
       return `it runs on ${hostname}, where its pod holds a grant`;
     case 'KILLING':
-      return `it is being ended on ${hostname}`;
+      return `it is being ended on ${hostname}${pod?.preemptedBy === undefined ? '' : ` to make way for ${namedOf(pod.preemptedBy)}`}`;
     case 'UNREACHABLE':
       return `${hostname} does not answer: it may still run there`;
     default: {
@@ -95,7 +103,7 @@ function whyPending({ allocation }: Cell, task: { service: string; pod: string; 
       needs: request.needs,
       constraints: request.constraints,
     },
-    ...(reasons === undefined ? {} : { reasons }),
+    ...(reasons === undefined ? {} : { reasons: reasonsJson(reasons) }),
     pod: podPart(pod),
   };
 }
@@ -111,13 +119,29 @@ function requestOf(
   return undefined;
 }
 
-function reasonsSentence({ agents, funnel, remedy }: PendingReasons): string {
+function reasonsJson(reasons: PendingReasons): object {
+  const { preemption } = reasons;
+  if (preemption?.until === undefined) return reasons;
+  return { ...reasons, preemption: { ...preemption, until: new Date(preemption.until).toISOString() } };
+}
+
+function reasonsSentence({ agents, funnel, remedy, preemption, preemptedBy }: PendingReasons): string {
   const filters = funnel
     .filter(({ rejected }) => rejected > 0)
     .map(({ filter, rejected }) => `${filter} rules out ${rejected}`);
-  return `no place on any of ${agents} agents${filters.length === 0 ? '' : `: ${filters.join(', ')}`}; ${remedy}`;
+  const none = `no place on any of ${agents} agents${filters.length === 0 ? '' : `: ${filters.join(', ')}`}`;
+  const made = preemptedBy === undefined ? [] : [`it made way for ${namedOf(preemptedBy)}`];
+  return [...made, none, remedy, ...(preemption === undefined ? [] : [preemption.message])].join('; ');
 }
 
-function podPart({ name, state, message, until }: PodView): object {
-  return { name, state, message, ...(until === undefined ? {} : { until: new Date(until).toISOString() }) };
+function namedOf({ service, pod, role, priority }: Preemptor): string {
+  return `${service} ${pod} (${role}, priority ${priority})`;
+}
+
+function podPart({ name, state, message, preemptedBy, until }: PodView): object {
+  return {
+    ...{ name, state, message },
+    ...(preemptedBy === undefined ? {} : { preemptedBy }),
+    ...(until === undefined ? {} : { until: new Date(until).toISOString() }),
+  };
 }
