@@ -44,7 +44,6 @@ interface Preemption {
     readonly pods: number;
   }[];
   readonly until?: string;
-  readonly message: string;
 }
 
 /** How its place was chosen, or why that is not known. */
@@ -82,7 +81,8 @@ function preemptorFields(by: Preemptor | undefined): Readonly<Record<string, str
   return by === undefined ? {} : { 'made way for': `${by.service} ${by.pod} (${by.role}, priority ${by.priority})` };
 }
 
-function preemptionText({ standing, victims, until, message }: Preemption): string {
+/** The sentence has said already what is done about them. */
+function preemptionText({ standing, victims, until }: Preemption): string {
   type Victim = (typeof victims)[number];
   const rows = table(
     [
@@ -95,8 +95,8 @@ function preemptionText({ standing, victims, until, message }: Preemption): stri
     ],
     victims,
   );
-  const again = until === undefined ? '' : `; looked at again at ${until}`;
-  return `\n${message}${again}\n${victims.length === 0 ? '' : rows}`;
+  const again = until === undefined ? '' : `looked at again at ${until}\n`;
+  return victims.length === 0 ? '' : `\n${rows}${again}`;
 }
 
 function choiceText({ commit, unknown, sentence, funnel = [], scores = [] }: Choice): string {

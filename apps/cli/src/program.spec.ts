@@ -256,7 +256,7 @@ describe('orrery', () => {
 
   it('tells who would make way for a task, and for whom it made way', async () => {
     const victim = { service: 'low', pod: 'web', role: 'eng', priority: 20, revocable: false, pods: 2 };
-    const preemption = { standing: 'off', pods: 2, victims: [victim], message: 'would fit after preempting 2 pods' };
+    const preemption = { standing: 'budget', victims: [victim], until: '2026-01-01T00:00:30.000Z' };
     const by = { service: 'shop', pod: 'web', role: 'eng', priority: 80 };
     const reasons = { agents: 3, funnel: [], examples: [], preemption, preemptedBy: by };
     const told = { task: 'low.db-0.server', state: 'PENDING', sentence: 'no place', reasons };
@@ -264,9 +264,8 @@ describe('orrery', () => {
     const { out } = await orrery('task why low.db-0.server');
     expect(out).toMatch(/made way for: +shop web \(eng, priority 80\)\n/);
     expect(out).toContain(
-      '\nwould fit after preempting 2 pods\n' +
-        'WOULD MAKE WAY  POD  ROLE  PRIORITY  REVOCABLE  PODS\n' +
-        'low             web  eng         20  false         2\n',
+      '\nWOULD MAKE WAY  POD  ROLE  PRIORITY  REVOCABLE  PODS\n' +
+        'low             web  eng         20  false         2\nlooked at again at 2026-01-01T00:00:30.000Z\n',
     );
   });
 
