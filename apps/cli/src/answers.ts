@@ -157,6 +157,8 @@ export interface Preemptor {
 /** How many pods may be preempted a minute, and what is under way. */
 export interface Preemption {
   readonly perMinute?: number;
+  /** Of the newest commit, which the minute ends with. */
+  readonly at: string;
   readonly cells: readonly {
     readonly cell: number;
     readonly budget: number;

@@ -226,11 +226,13 @@ describe('orrery', () => {
     answer = ({ method }, response) =>
       response.end(
         JSON.stringify(
-          method === 'GET' ? { perMinute: 5, cells } : { commandId: 'c', position: 'after', status: 'accepted' },
+          method === 'GET'
+            ? { perMinute: 5, at: '2026-01-01T00:00:01.000Z', cells }
+            : { commandId: 'c', position: 'after', status: 'accepted' },
         ),
       );
     expect((await orrery('role preemption')).out).toBe(
-      'at most 5 pods may be preempted a minute in each cell\ncell 0: 2 of 5 in the last minute\n\n' +
+      'at most 5 pods may be preempted a minute in each cell\ncell 0: 2 of 5 in the minute before 2026-01-01T00:00:01.000Z\n\n' +
         'PREEMPTION  CELL  FOR       ROLE  PRIORITY  PLACES  AWAITED  UNTIL\n' +
         '7.0            0  shop web  eng         80       1        2  2026-01-01T00:05:00.000Z\n… 1 more\n',
     );

@@ -52,8 +52,8 @@ export async function preemption(call: Call): Promise<void> {
   await call.output.object(await call.gateway.get<Preemption>('/v1/preemption'), show);
 }
 
-function preemptionText({ perMinute, cells }: Preemption): string {
-  const spent = cells.map((each) => `cell ${each.cell}: ${each.spent} of ${each.budget} in the last minute\n`);
+function preemptionText({ perMinute, at, cells }: Preemption): string {
+  const spent = cells.map((each) => `cell ${each.cell}: ${each.spent} of ${each.budget} in the minute before ${at}\n`);
   const orders = cells.flatMap(({ cell, orders }) => orders.map((order) => ({ cell, ...order })));
   const open = cells.reduce((sum, each) => sum + each.open, 0);
   return `${limitText(perMinute)}\n${spent.join('')}${open === 0 ? '' : `\n${ordersText(orders, open)}`}`;

@@ -118,11 +118,15 @@ export const fairness = Type.Object({
 const preemptor = Type.Object({ request: text, service: text, pod: text, role: text, priority: count });
 export const preemption = Type.Object({
   perMinute: optional(Type.Integer({ description: 'as set; 0: off; absent: 1 % of what runs, at least 10' })),
+  at: Type.String({
+    format: 'date-time',
+    description: 'of the newest commit: time stands still while nothing happens',
+  }),
   cells: Type.Array(
     Type.Object({
       cell: count,
       budget: Type.Integer({ description: 'pods that may be preempted in a minute as things are' }),
-      spent: Type.Integer({ description: 'of that in the last minute' }),
+      spent: Type.Integer({ description: 'of that in the minute before' }),
       open: Type.Integer({ description: 'orders that are under way' }),
       orders: Type.Array(
         Type.Object({

@@ -685,11 +685,12 @@ describe('the gateway', () => {
       reasons: { preemption: { standing: 'off', pods: 1, victims: [{ service: 'low', priority: 20, pods: 1 }] } },
     });
     expect((await ask('GET', '/v1/preemption')).json).toEqual({
-      ...{ perMinute: 0, cells: [{ cell: 0, budget: 0, spent: 0, open: 0, orders: [] }] },
+      ...{ perMinute: 0, at: expect.any(String), cells: [{ cell: 0, budget: 0, spent: 0, open: 0, orders: [] }] },
     });
     expect((await ask('PUT', '/v1/preemption', {}, wait)).status).toBe(200);
     await eventually(() => isRunning('high.web-0.server'));
     expect((await ask('GET', '/v1/preemption')).json).toEqual({
+      at: expect.any(String),
       cells: [{ cell: 0, budget: 10, spent: 1, open: 0, orders: [] }],
     });
     await eventually(async () => 'reasons' in (await why('low.web-0.server')));

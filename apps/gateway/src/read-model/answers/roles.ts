@@ -42,7 +42,8 @@ export function showPreemption({ cells, atMs }: World): Answer {
     ...{ cell, budget, spent, open: orders.length },
     orders: orders.slice(0, ORDERS_SHOWN).map((order) => ({ ...order, until: new Date(order.until).toISOString() })),
   }));
-  return { value: { ...(perMinute === undefined ? {} : { perMinute }), cells: shown } };
+  const at = new Date(atMs).toISOString();
+  return { value: { ...(perMinute === undefined ? {} : { perMinute }), at, cells: shown } };
 }
 
 /** Of cell 0, whose journal is the truth about quotas. */
