@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { keyValue } from './option-values.js';
 import type { Add } from './program.js';
 
 interface CommonOptions {
@@ -57,10 +58,4 @@ export function addGuests(program: Command, add: Add, { output, yes }: CommonOpt
 function countFromOne(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('expected a number from 1 on.');
   return Number(text);
-}
-
-function keyValue(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
-  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }

@@ -4,6 +4,7 @@ import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
 import { addGuests } from './guest-grammar.js';
+import { keyValue, wholeNumber } from './option-values.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -382,11 +383,6 @@ const changing = () => [
   new Option('--timeout <duration>', 'how long to wait until it is done').argParser(duration).default(300_000, '5m'),
 ];
 
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
-  return Number(text);
-}
-
 function countFromOne(text: string): number {
   const count = wholeNumber(text);
   if (count < 1) throw new InvalidArgumentError('expected 1 or more.');
@@ -414,10 +410,4 @@ function duration(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('expected a duration such as 90s, 5m or 1h.');
   return ms;
-}
-
-function keyValue(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
-  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }

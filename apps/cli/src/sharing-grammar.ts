@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { keyValue, wholeNumber } from './option-values.js';
 import type { Add } from './program.js';
 
 /** Options that verbs of all nouns have. */
@@ -112,7 +113,7 @@ function addReservations(reservation: Command, add: Add, { listing, changing, ye
     options: [
       ...amounts('to keep'),
       new Option('--refines <reservation>', 'take it out of this one, of a role above'),
-      new Option('--label <key=value>', 'tells it from others, repeatable').argParser(label).default({}, 'none'),
+      new Option('--label <key=value>', 'tells it from others, repeatable').argParser(keyValue).default({}, 'none'),
       ...changing(),
     ],
   });
@@ -142,12 +143,6 @@ function addVolumes(volume: Command, add: Add, { listing, changing, yes }: Commo
   });
 }
 
-function label(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError('expected KEY=VALUE.');
-  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
-}
-
 const RESOURCES = ['cpus', 'memory', 'disk', 'gpus'];
 
 function resourceList(text: string): string[] {
@@ -170,11 +165,6 @@ const amounts = (says: string, before = '') => [
 
 function amount(text: string): number {
   if (!/^\d+(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('expected a number with up to three decimals.');
-  return Number(text);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
 }
 
