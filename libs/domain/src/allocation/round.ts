@@ -101,7 +101,7 @@ export class Round {
 
   /** `arriving` is placed alone: nothing else has a claim. */
   run(arriving?: PlacementRequest): AllocationEvent[] {
-    const full = this.#takeTurns(false, arriving) || this.#takeTurns(true, arriving);
+    const full = this.#takeTurns(false, arriving) || this.#takeRevocableTurns(arriving);
     // What is superseded comes last: it may set free requests that were found blocked while it counted.
     const old = supersededBy(this.#state, this.#served);
     const givenUp = old.flatMap(({ data }) => data.grants);
@@ -113,9 +113,14 @@ export class Round {
     return events;
   }
 
-  /** Revocable pods come after all others. Says whether the decision is full. */
+  /** Revocable pods come after all others. */
+  #takeRevocableTurns(arriving: PlacementRequest | undefined): boolean {
+    this.#turns = new Turns(this.#state, this.#policy, this.#freeNow, true);
+    return this.#takeTurns(true, arriving);
+  }
+
+  /** Says whether the decision is full. */
   #takeTurns(revocable: boolean, arriving: PlacementRequest | undefined): boolean {
-    this.#turns = new Turns(this.#state, this.#policy, this.#freeNow, revocable);
     this.#queue(revocable, arriving);
     let full = false;
     for (let turn = this.#turns.next(); turn !== undefined && !(full = this.#isFull()); turn = this.#turns.next())
