@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Progress } from './progress.js';
-
-const run = promisify(execFile);
 
 export interface MavenArtifact {
   readonly groupId: string;
@@ -46,17 +42,15 @@ export function classPath(folder: string): string {
 }
 
 async function fetchJars(set: JarSet, folder: string, signal: AbortSignal): Promise<void> {
-  const pom = join(folder, 'pom.xml');
-  writeFileSync(pom, pomOf(set));
-  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${join(folder, 'jars')}`];
+  // Most starts fetch nothing, and need not load what runs tasks.
+  const { copyMavenClosure } = await import('@orrery/runtimes');
+  const coordinates = set.artifacts.map(({ groupId, artifactId, version }) => `${groupId}:${artifactId}:${version}`);
   try {
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 600_000, signal, maxBuffer: 16 * 1024 * 1024 });
+    await copyMavenClosure(coordinates, folder, join(folder, 'jars'), signal);
   } catch (error) {
     signal.throwIfAborted();
-    const said = String((error as { stdout?: string }).stdout ?? '').trim() || String(error);
-    const line = said.split('\n').find((text) => text.includes('ERROR')) ?? said;
     throw new Error(
-      `Maven could not fetch ${set.name} (${line.slice(0, 300)}): check that it reaches its repository (~/.m2/settings.xml), or set ORRERY_KAFKA and ORRERY_CASSANDRA`,
+      `${(error as Error).message}: check that it reaches its repository (~/.m2/settings.xml), or set ORRERY_KAFKA and ORRERY_CASSANDRA`,
       { cause: error },
     );
   }
@@ -69,17 +63,4 @@ function renameIfFirst(partial: string, folder: string): void {
     // Another checkout was first: its folder is as good.
     if (!existsSync(join(folder, 'jars'))) throw error;
   }
-}
-
-function pomOf(set: JarSet): string {
-  const dependencies = set.artifacts.map(
-    ({ groupId, artifactId, version }) =>
-      `<dependency><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId><version>${version}</version></dependency>`,
-  );
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>orrery</groupId><artifactId>${set.name}</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>${dependencies.join('')}</dependencies>
-</project>
-`;
 }

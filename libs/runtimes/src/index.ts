@@ -1,4 +1,5 @@
 export { ArtifactCache, type ArtifactCacheOptions } from './artifacts/artifact-cache.js';
+export { copyMavenClosure } from './artifacts/maven.js';
 export type { Artifact } from './artifacts/fetch-artifact.js';
 export { detectCgroups } from './cgroups/detect-cgroups.js';
 export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './cgroups/cgroups.js';
