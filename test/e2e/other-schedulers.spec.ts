@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { eventually, RealCluster } from '@orrery/testing';
+import { eventually, kafkaPython, RealCluster } from '@orrery/testing';
 
 const run = promisify(execFile);
-const CLIENT = 'kafka-python==3.0.12';
 const SCHEDULER = join(import.meta.dirname, '../../deploy/examples/batch-scheduler.py');
 
 interface Task {
@@ -14,20 +12,11 @@ interface Task {
   readonly state: string;
 }
 
-/** The client of another language that the example uses, kept between runs. */
-async function clientFolder(): Promise<string> {
-  const folder = join(homedir(), '.cache/orrery/python', CLIENT);
-  if (existsSync(join(folder, 'kafka'))) return folder;
-  mkdirSync(folder, { recursive: true });
-  await run('python3', ['-m', 'pip', 'install', '--quiet', '--target', folder, CLIENT]);
-  return folder;
-}
-
 describe('a scheduler in another language', () => {
   let cluster: RealCluster;
   let client: string;
   beforeAll(async () => {
-    client = await clientFolder();
+    client = await kafkaPython();
     cluster = await RealCluster.start();
   });
   afterAll(async () => {

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { eventually, RealCluster } from '@orrery/testing';
+import { eventually, kafkaPython, RealCluster } from '@orrery/testing';
 
 const run = promisify(execFile);
-const CLIENT = 'kafka-python==3.0.12';
 /** Three JVMs that start at once on few cores. */
 const WITHIN_MS = 300_000;
 
@@ -23,15 +22,6 @@ interface Task {
 interface Topic {
   readonly name: string;
   readonly partitions: readonly { readonly replicas: number[]; readonly inSync: number[] }[];
-}
-
-/** The client of another language, kept between runs. */
-async function clientFolder(): Promise<string> {
-  const folder = join(homedir(), '.cache/orrery/python', CLIENT);
-  if (existsSync(join(folder, 'kafka'))) return folder;
-  mkdirSync(folder, { recursive: true });
-  await run('python3', ['-m', 'pip', 'install', '--quiet', '--target', folder, CLIENT]);
-  return folder;
 }
 
 describe('packages', () => {
@@ -94,7 +84,7 @@ describe('packages', () => {
       const servers = before.map(({ address, ports }) => `${address}:${ports['broker']}`).join(',');
       const stop = join(folder, 'stop');
       const script = join(import.meta.dirname, 'produce.py');
-      const env = { ...process.env, PYTHONPATH: await clientFolder() };
+      const env = { ...process.env, PYTHONPATH: await kafkaPython() };
       const produced = run('python3', [script, servers, 'orders', stop], { env });
       const more = options('more.json', { kafka: { 'num.partitions': 2 } });
       const updated = await orrery('package', 'update', 'kafka', '--name', 'events', '--options', more, '--detach');
