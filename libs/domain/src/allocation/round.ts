@@ -154,6 +154,8 @@ export class Round {
         turns.roomFor(row.role, chargedNeedsOf(row), this.#nominations.podsOf(row.request), countIn(left));
       return [{ row, left, isFixed: this.#isFixed(row), pods, look: (see) => this.#lookAs(row, see) }];
     });
+    // What is left of the budget is counted over all agents.
+    if (waiting.length === 0) return [];
     return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, full);
   }
 
