@@ -4,7 +4,6 @@ import {
   membersIn,
   MembersBuilder,
   type AgentId,
-  type AllocationCommand,
   type AllocationEvent,
   type AllocationEventOf,
   type ClusterEvent,
@@ -18,6 +17,7 @@ import {
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
+import { goOn, order } from './examples.js';
 import type { AllocationInput } from './input.js';
 import {
   explainPending,
@@ -75,8 +75,6 @@ const foreign = (domain: string, event: ClusterEvent | ServicesEvent | Allocatio
   seq: 1,
   event,
 });
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
-const order = (command: AllocationCommand): AllocationInput => ({ kind: 'command', id: 'c-1', actor: 'ann', command });
 
 const service = { service: 'web' as ServiceName, generation: 7 };
 const request = (more: Partial<PlacementRequest> = {}): PlacementRequest => ({

@@ -15,6 +15,7 @@ import {
 import type { DecisionContext } from '@orrery/kernel';
 import { choiceOf } from './choice.js';
 import { allocation } from './decide.js';
+import { asked, goOn } from './examples.js';
 import type { AllocationInput } from './input.js';
 import type { AllocationState } from './state.js';
 
@@ -112,14 +113,6 @@ const request = (id: string, more: Partial<PlacementRequest> = {}): PlacementReq
   replaces: [],
   ...more,
 });
-const asked = (data: PlacementRequest): AllocationInput => ({
-  kind: 'foreign',
-  domain: 'services',
-  journalId: 'j',
-  seq: 1,
-  event: { type: 'PlacementRequested', data },
-});
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
 
 describe('why a pod is where it is', () => {
   it('names the scores of the winner and of the runners-up as they were when it was placed', () => {

@@ -8,13 +8,12 @@ import type {
   RequestId,
   RoleName,
   ServiceName,
-  SharingCommand,
   VolumeId,
   VolumeNeed,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
-import type { AllocationInput } from './input.js';
+import { asked, foreign, goOn, order } from './examples.js';
 import { allocationViolations } from './invariants.js';
 import { ledgerOf } from './state.js';
 import { disksFreeOn, explainPending, usedByRole, usedOnAgent } from './views.js';
@@ -44,20 +43,13 @@ const request = (id: string, volume: Partial<VolumeNeed>, more: Partial<Placemen
   ...{ constraints: [], policy: 'spread', attempt: 1, avoid: [], replaces: [] },
   ...more,
 });
-const foreign = (event: Extract<AllocationInput, { kind: 'foreign' }>['event']): AllocationInput => ({
-  ...{ kind: 'foreign', domain: 'any', journalId: 'any', seq: 1 },
-  event,
-});
-const asked = (wish: PlacementRequest) => foreign({ type: 'PlacementRequested', data: wish });
 const returned = (service: string, ...grants: number[][]) =>
   foreign({
     type: 'GrantReturned',
     data: { service: service as ServiceName, generation: 7, grants, destroyVolumes: true },
   });
-const order = (command: SharingCommand): AllocationInput => ({ kind: 'command', id: 'c', actor: 'ann', command });
 const destroy = (agent: AgentId, volume: string) =>
   order({ type: 'DestroyVolume', body: { agent, volume: volume as VolumeId } });
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
 const placedIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) => (event.type === 'Placed' ? [event.data] : []));
 const volumesIn = (events: readonly AllocationEvent[]) =>

@@ -3,7 +3,6 @@ import {
   idRunsOf,
   idsIn,
   type AgentId,
-  type AllocationCommand,
   type AllocationEvent,
   type AllocationEventOf,
   type GrantId,
@@ -15,7 +14,7 @@ import {
 } from '@orrery/contracts';
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
-import type { AllocationInput } from './input.js';
+import { asked, foreign, goOn, order, tick } from './examples.js';
 import { preemptionView } from './preemption-views.js';
 import { roleView } from './sharing-views.js';
 import { explainPending, grantOf, predictPlacement, usedByRole } from './views.js';
@@ -47,22 +46,11 @@ const wish = (name: string, count: number, more: Partial<PlacementRequest> = {})
   replaces: [],
   ...more,
 });
-const foreign = (event: Extract<AllocationInput, { kind: 'foreign' }>['event']): AllocationInput => ({
-  kind: 'foreign',
-  domain: 'services',
-  journalId: 'any',
-  seq: 1,
-  event,
-});
-const asked = (request: PlacementRequest) => foreign({ type: 'PlacementRequested', data: request });
-const order = (command: AllocationCommand): AllocationInput => ({ kind: 'command', id: 'c-1', actor: 'ann', command });
 const returned = (...grants: string[]) =>
   foreign({
     type: 'GrantReturned',
     data: { service: 'batch' as ServiceName, generation: 7, grants: idRunsOf(grants) },
   });
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
-const tick: AllocationInput = { kind: 'internal', internal: { type: 'tick' } };
 const typesOf = (events: readonly AllocationEvent[]) => events.map(({ type }) => type);
 const ordersIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) => (event.type === 'PreemptionOrdered' ? [event.data] : []));

@@ -10,7 +10,7 @@ import type {
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
-import type { AllocationInput } from './input.js';
+import { asked, foreign, goOn, order } from './examples.js';
 import { explainPending, predictPlacement, usedByRole } from './views.js';
 
 const role = (name: string) => name as RoleName;
@@ -41,20 +41,10 @@ const request = (name: string, of: string, count: number, more: Partial<Placemen
   replaces: [],
   ...more,
 });
-const foreign = (event: Extract<AllocationInput, { kind: 'foreign' }>['event']): AllocationInput => ({
-  kind: 'foreign',
-  domain: 'services',
-  journalId: 'any',
-  seq: 1,
-  event,
-});
-const asked = (wish: PlacementRequest) => foreign({ type: 'PlacementRequested', data: wish });
-const order = (command: AllocationCommand): AllocationInput => ({ kind: 'command', id: 'c-1', actor: 'ann', command });
 const setQuota = (body: Extract<AllocationCommand, { type: 'SetQuota' }>['body']) => order({ type: 'SetQuota', body });
 const roleSet = (name: string): AllocationEvent => ({ type: 'RoleSet', data: { role: role(name), weight: 1 } });
 const quotaSet = (name: string, quota: Omit<AllocationEventOf<'QuotaSet'>['data'], 'role' | 'cells'>, cells = 1) =>
   ({ type: 'QuotaSet', data: { role: role(name), ...quota, cells } }) satisfies AllocationEvent;
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
 
 const countPlaced = (events: readonly AllocationEvent[]) =>
   events.reduce(

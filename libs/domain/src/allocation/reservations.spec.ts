@@ -10,6 +10,7 @@ import type {
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
+import { asked, goOn, order } from './examples.js';
 import type { AllocationInput } from './input.js';
 import { reservedOn } from './reservations.js';
 import { explainPending, predictPlacement } from './views.js';
@@ -44,16 +45,10 @@ const request = (name: string, of: string, count: number, more: Partial<Placemen
   ...{ constraints: [], policy: 'spread', attempt: 1, avoid: [], replaces: [] },
   ...more,
 });
-const asked = (wish: PlacementRequest): AllocationInput => ({
-  ...{ kind: 'foreign', domain: 'services', journalId: 'any', seq: 1 },
-  event: { type: 'PlacementRequested', data: wish },
-});
 const returned = (grants: number[][]): AllocationInput => ({
   ...{ kind: 'foreign', domain: 'services', journalId: 'any', seq: 1 },
   event: { type: 'GrantReturned', data: { service: 'web' as ServiceName, generation: 7, grants } },
 });
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
-const order = (command: SharingCommand): AllocationInput => ({ kind: 'command', id: 'c', actor: 'ann', command });
 const reserve = (body: Extract<SharingCommand, { type: 'Reserve' }>['body']) => order({ type: 'Reserve', body });
 const unreserve = (reservation: string, agent = a) =>
   order({ type: 'Unreserve', body: { agent, reservation: reservation as ReservationId } });

@@ -1,7 +1,7 @@
 import type { AgentId, AllocationEvent, PlacementRequest, RequestId, RoleName, ServiceName } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
-import type { AllocationInput } from './input.js';
+import { foreign } from './examples.js';
 
 const opened = (agent: string, gpuIds: string[]): AllocationEvent => ({
   type: 'AgentOpened',
@@ -10,10 +10,6 @@ const opened = (agent: string, gpuIds: string[]): AllocationEvent => ({
     capacity: { cpusMilli: 2000, memoryMib: 4000, diskMib: 0, gpuIds, ports: [] },
     faultDomain: { region: 'eu', zone: 'a' },
   },
-});
-const foreign = (event: Extract<AllocationInput, { kind: 'foreign' }>['event']): AllocationInput => ({
-  ...{ kind: 'foreign', domain: 'any', journalId: 'any', seq: 1 },
-  event,
 });
 const asked = (gpus: number, more: Partial<PlacementRequest> = {}) =>
   foreign({

@@ -1,6 +1,7 @@
 import { specificationOf } from '@orrery/testing';
-import type { AgentId, AllocationEvent, PlacementCommand, ServiceName } from '@orrery/contracts';
+import type { AgentId, AllocationEvent, ServiceName } from '@orrery/contracts';
 import { allocation } from './decide.js';
+import { order } from './examples.js';
 import type { AllocationInput } from './input.js';
 import { waitingRequests } from './views.js';
 
@@ -13,7 +14,6 @@ const agent: AllocationEvent = {
     faultDomain: { region: 'eu', zone: 'a' },
   },
 };
-const order = (command: PlacementCommand): AllocationInput => ({ kind: 'command', id: 'c-1', actor: 'ann', command });
 const ask = (count: number): AllocationInput =>
   order({
     type: 'RequestPlacement',

@@ -6,12 +6,11 @@ import type {
   RequestId,
   RoleName,
   ServiceName,
-  SharingCommand,
   VolumeId,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
-import type { AllocationInput } from './input.js';
+import { asked, foreign, goOn, order } from './examples.js';
 import { explainPending } from './views.js';
 
 const a = 'a' as AgentId;
@@ -39,17 +38,10 @@ const request = (
   ...{ constraints: [], policy: 'spread', attempt: 1, avoid: [], replaces: [] },
   ...more,
 });
-const foreign = (event: Extract<AllocationInput, { kind: 'foreign' }>['event']): AllocationInput => ({
-  ...{ kind: 'foreign', domain: 'any', journalId: 'any', seq: 1 },
-  event,
-});
-const asked = (wish: PlacementRequest) => foreign({ type: 'PlacementRequested', data: wish });
 const returned = (...grants: number[][]) =>
   foreign({ type: 'GrantReturned', data: { service: web, generation: 7, grants } });
-const order = (command: SharingCommand): AllocationInput => ({ kind: 'command', id: 'c', actor: 'ann', command });
 const adopt = (pod: string, agent = a) => order({ type: 'AdoptVolume', body: { agent, volume, service: web, pod } });
 const destroy = (agent = a, id = volume) => order({ type: 'DestroyVolume', body: { agent, volume: id } });
-const goOn: AllocationInput = { kind: 'internal', internal: { type: 'continue' } };
 const placedIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) =>
     event.type === 'Placed'
