@@ -237,6 +237,6 @@ describe('what decommission can not say', () => {
   it('is started by nobody', () => {
     up(nodes(1))
       .story.when(command('StartPlan', { name: HELLO, plan: 'decommission' }))
-      .thenRefused('unknown-plan');
+      .thenRefused('plan-state');
   });
 });

@@ -74,6 +74,10 @@ export function startPlanByName(proposal: Proposal, body: Body<'StartPlan'>): An
   if (service.uninstalling) return beingUninstalled(body.name);
   const spec = targetSpec(proposal.state, service);
   const definition = planByName(spec, body.plan);
+  if (body.plan === 'decommission') {
+    const message = 'plan decommission says what is done before pods go: nobody starts it by itself';
+    return planState(message, `orrery service scale ${body.name} POD COUNT`);
+  }
   if (definition === undefined) return unknownPlan(proposal, service, body.plan);
   const parameters = parametersOf(body.plan, spec.plans?.[body.plan], body.parameters);
   if ('refusal' in parameters) return parameters.refusal;
