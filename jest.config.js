@@ -25,7 +25,7 @@ export default {
   testTimeout: 120_000,
   projects: [
     // Pure and fast, beside the code.
-    { ...everywhere, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,deploy}/**/*.spec.ts'] },
+    { ...everywhere, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,deploy,test/bench}/**/*.spec.ts'] },
     // What no linter knows about the shape of the checkout.
     kind('architecture'),
     // The real deciders, control loop and agents on an in-memory log with a virtual clock.

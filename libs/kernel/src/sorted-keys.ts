@@ -58,6 +58,15 @@ export class SortedKeys<Key extends string> {
     }
   }
 
+  /** The first key from `from` (inclusive) on: a step of a walk that is seldom taken further. */
+  first(from: string): Key | undefined {
+    if (this.#blocks.length === 0) return undefined;
+    const at = this.#blockOf(from);
+    const block = this.#blocks[at]!;
+    const position = lowerBound(block, from);
+    return position < block.length ? block[position] : this.#blocks[at + 1]?.[0];
+  }
+
   /** Index of the last block whose first key is not greater than `key` (the first block when all are). */
   #blockOf(key: string): number {
     let low = 0;

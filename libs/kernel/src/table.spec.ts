@@ -33,6 +33,28 @@ describe('Table', () => {
     expect([...table.valuesOf('colour')]).toEqual(['green', 'red']);
   });
 
+  it('finds the first value from a place on, and the first row of a value, as a walk would', () => {
+    const table = newTable();
+    for (let index = 0; index < 1_500; index += 1)
+      table.put(`key-${index}`, { value: index, colour: `shade-${String(index >> 1).padStart(4, '0')}` });
+    for (const from of [
+      '',
+      'shade-0000',
+      'shade-0255\0',
+      'shade-0256',
+      'shade-0511\0',
+      'shade-0749',
+      'shade-0749\0',
+      'z',
+    ]) {
+      const [first] = table.valuesOf('colour', from);
+      expect(table.firstOf('colour', from)).toBe(first);
+    }
+    expect(table.firstBy('colour', 'shade-0007')).toEqual({ value: 14, colour: 'shade-0007' });
+    expect(table.firstBy('colour', 'none')).toBeUndefined();
+    expect(newTable().firstOf('colour', '')).toBeUndefined();
+  });
+
   it('gives the bytes and indexes of before when any suffix of changes is rolled back', () => {
     fc.assert(
       fc.property(fc.array(change), fc.array(change), (kept, undone) => {

@@ -95,6 +95,17 @@ export class Table<Key extends string, Row extends object> implements StatePart 
     return this.#index(index).values(from);
   }
 
+  /** The first value from `from` (inclusive) on under which the index files anything. */
+  firstOf(index: string, from: string): string | undefined {
+    return this.#index(index).firstValue(from);
+  }
+
+  /** The first of the rows that the index files under `value`. */
+  firstBy(index: string, value: string): Row | undefined {
+    const key = this.#index(index).firstKey(value);
+    return key === undefined ? undefined : this.#rows.get(key);
+  }
+
   /** From now on tells the follower of each change, after it was made. */
   follow(follower: TableFollower<Key, Row>): void {
     this.#followers.push(follower);
@@ -166,6 +177,14 @@ class TableIndex<Key extends string, Row> {
 
   values(from?: string): IterableIterator<string> {
     return this.#values.from(from);
+  }
+
+  firstValue(from: string): string | undefined {
+    return this.#values.first(from);
+  }
+
+  firstKey(value: string): Key | undefined {
+    return this.#filed.get(value)?.first('');
   }
 
   move(key: Key, before: Row | undefined, after: Row | undefined): void {

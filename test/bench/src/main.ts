@@ -9,6 +9,7 @@ import { memory } from './memory.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { place } from './place.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
+import { ofRuns } from './runs.js';
 import { smoke } from './smoke.js';
 import { why } from './why.js';
 
@@ -28,13 +29,19 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   why,
 };
 
+/** What takes its own runs, of what it has set up once. */
+const repeatsItself = new Set(['drf', 'place', 'smoke']);
+
 const { name, options } = readOptions(process.argv.slice(2));
 const run = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
 if (run === undefined) {
   console.error(`${usage}\nbenchmarks: ${Object.keys(benchmarks).join(', ')}`);
   process.exitCode = 2;
 } else {
-  const result = await run(options);
+  const results: BenchmarkResult[] = [];
+  const runs = repeatsItself.has(name) ? 1 : (options.runs ?? 1);
+  while (results.length < runs) results.push(await run(options));
+  const result = ofRuns(results);
   printReport(result);
   console.log(`\nwritten to ${writeReport(result, options.out)}`);
 }

@@ -10,7 +10,7 @@ export interface BenchmarkOptions {
   readonly policy: 'pack' | 'spread';
   readonly distinctPorts: boolean;
   readonly minutes?: number;
-  /** How often what is short enough is measured; the median counts, the spread is told. */
+  /** How often to measure, each time on a new cluster where one is needed; the median counts, the spread is told. */
   readonly runs?: number;
   /** Nothing ran before: JVMs and processes are cold. */
   readonly cold: boolean;

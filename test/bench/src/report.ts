@@ -28,10 +28,14 @@ export function writeReport(result: BenchmarkResult, folder: string): string {
 }
 
 export function printReport({ name, durability, settings, metrics, spread, beyond = [] }: BenchmarkResult): void {
+  const rowOf = (metric: string, value: number) => {
+    const { [metric]: range } = spread;
+    return [metric, String(value), range === undefined ? '' : `${range.min} … ${range.max}`];
+  };
   const rows = Object.entries(metrics).flatMap(([metric, value]) =>
     typeof value === 'number'
-      ? [[metric, String(value), spread[metric] === undefined ? '' : `${spread[metric].min} … ${spread[metric].max}`]]
-      : Object.entries(value).map(([part, each]) => [`${metric}.${part}`, String(each), '']),
+      ? [rowOf(metric, value)]
+      : Object.entries(value).map(([part, each]) => rowOf(`${metric}.${part}`, each)),
   );
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   console.log(`\n${name}  (${availableParallelism()} cores, Node ${process.version}; ${durability})`);

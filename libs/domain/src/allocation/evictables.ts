@@ -38,6 +38,7 @@ export class Evictables {
   readonly #pods = new Map<string, number>();
   #leaving: Map<string, number> | undefined;
   readonly #taken = new Set<number>();
+  #ranks: readonly (readonly [string, LotRow])[] | undefined;
   #looked = 0;
 
   /** `givenUp`: by the round, so that they come back anyway. */
@@ -53,7 +54,7 @@ export class Evictables {
 
   /** Whether anybody at all may be asked: cheap, however many places there are. */
   isAny(row: RequestRow): boolean {
-    return this.#ranksFor(row).size > 0;
+    return this.#ranked().some(([, lot]) => mayPreempt(row, lot));
   }
 
   /** Nobody else plans with these agents in this round. */
@@ -123,13 +124,13 @@ export class Evictables {
   }
 
   #ranksFor(row: RequestRow): Set<string> {
-    const ranks = new Set<string>();
-    for (const rank of this.#state.lots.valuesOf('rank'))
-      for (const [, lot] of this.#state.lots.by('rank', rank)) {
-        if (mayPreempt(row, lot)) ranks.add(rank);
-        break;
-      }
-    return ranks;
+    return new Set(this.#ranked().flatMap(([rank, lot]) => (mayPreempt(row, lot) ? [rank] : [])));
+  }
+
+  /** One lot of each rank stands for all of it. */
+  #ranked(): readonly (readonly [string, LotRow])[] {
+    const { lots } = this.#state;
+    return (this.#ranks ??= Array.from(lots.valuesOf('rank'), (rank) => [rank, lots.firstBy('rank', rank)!] as const));
   }
 
   #nearest(row: RequestRow, rules: readonly Filter[]): FleetNode[] {

@@ -17,7 +17,7 @@ export function mayPreempt(by: Claim, victim: Claim): boolean {
   if (priorityOf(victim) >= PRIORITY_CRITICAL) return false;
   if (victim.revocable === true && by.revocable !== true) return true;
   if (victim.revocable !== true && by.revocable === true) return false;
-  return isAtOrBelow(victim.role, by.role) && priorityOf(by) - priorityOf(victim) >= PRIORITY_DELTA;
+  return priorityOf(by) - priorityOf(victim) >= PRIORITY_DELTA && isAtOrBelow(victim.role, by.role);
 }
 
 export function isAtOrBelow(role: string, path: string): boolean {

@@ -43,7 +43,7 @@ import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { looksAtItself, SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
-import { Turns, waitingOf, type RoleTurn } from './turns.js';
+import { Turns, WaitingRequests, type RoleTurn } from './turns.js';
 
 /** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
 const DECISION_BYTES_MAX = 192 * 1024;
@@ -130,8 +130,8 @@ export class Round {
 
   #queue(revocable: boolean, arriving: PlacementRequest | undefined): void {
     if (arriving === undefined) {
-      for (const role of this.#state.requests.valuesOf('role') as IterableIterator<RoleName>)
-        this.#turns.add(role, waitingOf(this.#state, role, this.#ledger, revocable));
+      const roles = this.#state.requests.valuesOf(revocable ? 'revocable' : 'role') as IterableIterator<RoleName>;
+      for (const role of roles) this.#turns.add(role, new WaitingRequests(this.#state, role, this.#ledger, revocable));
     } else if (revocable === (arriving.revocable === true)) {
       const row: RequestRow = { ...arriving, position: this.#ledger.nextPosition };
       const rows: Iterable<AdoptingRow> = row.gang === true ? [row] : withAdoptions(this.#state, row);

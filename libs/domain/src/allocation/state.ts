@@ -163,6 +163,7 @@ export function initialState(): AllocationState {
     requests: new Table('requests', {
       queue: (row) => queueKey(row.role, row, row.position),
       role: (row) => row.role,
+      revocable: (row) => (row.revocable === true ? row.role : undefined),
       fresh: (row) => (row.triedAt === undefined ? 'yes' : undefined),
       tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
       set: (row) => setKey(row),

@@ -168,20 +168,45 @@ export class RoleQueue {
 
 /**
  * Requests of a role that have something to look at, and gangs, which keep their turns: the more important first, equal ones
- * in the order in which they came.
+ * in the order in which they came. A round takes the first of a thousand roles and few of the others, so each is sought
+ * when it is its turn.
  */
-export function* waitingOf(
-  state: AllocationState,
-  role: RoleName,
-  ledger: LedgerRow,
-  revocable = false,
-): IterableIterator<AdoptingRow> {
-  const prefix = queuePrefix(role, revocable);
-  for (const key of state.requests.valuesOf('queue', prefix)) {
-    if (!key.startsWith(prefix) || (!revocable && key[prefix.length] === 'r')) return;
-    const [request] = state.requests.keysBy('queue', key);
-    const row = state.requests.get(request!)!;
-    if (row.gang === true) yield row;
-    else if (mayBeTried(row, ledger)) yield* withAdoptions(state, row);
+export class WaitingRequests implements Iterator<AdoptingRow> {
+  readonly #state: AllocationState;
+  readonly #ledger: LedgerRow;
+  readonly #prefix: string;
+  readonly #revocable: boolean;
+  #from: string;
+  #parts: Iterator<AdoptingRow> | undefined;
+
+  constructor(state: AllocationState, role: RoleName, ledger: LedgerRow, revocable = false) {
+    this.#state = state;
+    this.#ledger = ledger;
+    this.#prefix = queuePrefix(role, revocable);
+    this.#revocable = revocable;
+    this.#from = this.#prefix;
+  }
+
+  next(): IteratorResult<AdoptingRow, undefined> {
+    for (;;) {
+      const part = this.#parts?.next();
+      if (part !== undefined && part.done !== true) return part;
+      this.#parts = undefined;
+      const row = this.#nextRow();
+      if (row === undefined) return { done: true, value: undefined };
+      if (row.gang === true) return { done: false, value: row };
+      if (!mayBeTried(row, this.#ledger)) continue;
+      if (row.needs.volumes.length === 0) return { done: false, value: row };
+      this.#parts = withAdoptions(this.#state, row);
+    }
+  }
+
+  #nextRow(): RequestRow | undefined {
+    const { requests } = this.#state;
+    const key = requests.firstOf('queue', this.#from);
+    if (key === undefined || !key.startsWith(this.#prefix)) return undefined;
+    if (!this.#revocable && key[this.#prefix.length] === 'r') return undefined;
+    this.#from = `${key}\0`;
+    return requests.firstBy('queue', key);
   }
 }
