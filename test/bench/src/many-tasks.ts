@@ -30,7 +30,7 @@ const WARM_UP_SERVICES = 100;
 /** As much as it takes until compilers have seen what is hot. */
 const WARM_UP_SHARE = 0.1;
 const DEPLOYED_WITHIN_MS = 600_000;
-export const durability = 'one broker, acks=all, no fsync per write; Cassandra commit log periodic';
+export const durability = 'one broker, acks=all, no fsync per write; Cassandra commit log synced in groups, 5 ms';
 
 /**
  * Commands for many tasks at once, over the whole way: command → Kafka → decisions → agents report RUNNING → history in
