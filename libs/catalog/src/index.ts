@@ -7,5 +7,6 @@ export {
   type PackageResult,
 } from './package-definition.js';
 export { mergeOptions, optionsOf, type Options } from './options.js';
-export { renderService, type RenderRequest } from './render.js';
+export { endpointWishes, type Addresses, type EndpointWish } from './endpoints.js';
+export { chosenOptions, renderService, type RenderRequest } from './render.js';
 export { compareVersions, refusalOfMove } from './versions.js';
