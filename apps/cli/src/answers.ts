@@ -233,6 +233,14 @@ export interface Endpoint {
   readonly vip?: string;
 }
 
+/** What there is of a service, known by name or not. */
+export interface Owned {
+  readonly tasks: number;
+  readonly volumes: number;
+  readonly reservations: number;
+  readonly agents: readonly { readonly agent: string; readonly hostname: string; readonly state: string }[];
+}
+
 export interface PackageLine {
   readonly name: string;
   readonly version: string;

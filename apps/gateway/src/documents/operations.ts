@@ -106,6 +106,7 @@ export const operations: readonly Operation[] = [
   write('services', 'delete', service, 'Uninstall a service'),
   list('services', `${service}/versions`, 'List its versions', answers.version),
   read('services', `${service}/diff`, 'What changed between two versions', answers.difference, ['at', 'from', 'to']),
+  read('services', `${service}/owned`, 'What it owns, also after it was uninstalled', answers.owned),
   list('services', `${service}/endpoints`, 'List its addresses', answers.endpoint),
   write('services', 'post', `${service}/scale`, 'Set the number of pods of one type', services.ScaleService),
   write('services', 'post', `${service}/rollback`, 'Apply an earlier version again', services.RollBackService),

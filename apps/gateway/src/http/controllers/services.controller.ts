@@ -82,6 +82,11 @@ export class ServicesController {
     await this.reads.answer(request, reply, { ask: 'service-diff', name, from, to }, parameters);
   }
 
+  @Get(':name/owned')
+  async owned(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('name') name: string): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'owned', name }, parametersOf(request, ['at']));
+  }
+
   @Get(':name/endpoints')
   async endpoints(
     @Req() request: FastifyRequest,
