@@ -81,6 +81,8 @@ export interface Task {
   readonly ready?: boolean;
   /** In a row. */
   readonly failures?: number;
+  /** It sleeps instead of running its command. */
+  readonly paused?: boolean;
   readonly since?: string;
 }
 

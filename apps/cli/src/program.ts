@@ -156,7 +156,8 @@ function addPlans(plan: Command, add: Add): void {
 }
 
 function addPods(pod: Command, add: Add): void {
-  const verb = (name: 'list' | 'show' | 'restart' | 'replace') => async () => (await import('./verbs/pod.js'))[name];
+  const verb = (name: 'list' | 'show' | 'restart' | 'replace' | 'pause' | 'resume') => async () =>
+    (await import('./verbs/pod.js'))[name];
   add(pod, { usage: 'list <service>', says: 'List the pods of a service', load: verb('list'), options: listing() });
   add(pod, {
     usage: 'show <service> <pod>',
@@ -176,6 +177,22 @@ function addPods(pod: Command, add: Add): void {
     load: verb('replace'),
     options: [new Option('--fenced', 'the old machine is off, on your word'), yes(), ...changing()],
   });
+  add(pod, {
+    usage: 'pause <service> <pod>',
+    says: 'Let the tasks of a pod sleep in their place, with their volumes, for orrery task exec',
+    load: verb('pause'),
+    options: [ofTasks(), ...changing()],
+  });
+  add(pod, {
+    usage: 'resume <service> <pod>',
+    says: 'Let a paused pod run its commands again',
+    load: verb('resume'),
+    options: [ofTasks(), ...changing()],
+  });
+}
+
+function ofTasks(): Option {
+  return new Option('--task <name...>', 'of these tasks alone');
 }
 
 function addTasks(task: Command, add: Add): void {

@@ -106,6 +106,7 @@ export {
   podView,
   podViews,
   previewApply,
+  isPausedTask,
   serviceView,
   serviceViews,
   versionDifference,

@@ -96,6 +96,9 @@ const write = (
   ...(body === undefined ? {} : { body }),
 });
 
+/** `fenced` is of replace, `tasks` of pause and resume. */
+const podVerb = Type.Union([services.ReplacePod, services.PausePod]);
+
 export const operations: readonly Operation[] = [
   list('services', '/v1/services', 'List services', answers.service),
   read('services', service, 'Show a service; its version is the ETag', answers.service),
@@ -121,7 +124,7 @@ export const operations: readonly Operation[] = [
   ),
   list('pods', `${service}/pods`, 'List its pods', answers.pod),
   read('pods', `${service}/pods/{pod}`, 'Show a pod', answers.pod),
-  write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace', services.ReplacePod),
+  write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace, pause, resume', podVerb),
   list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state']),
   list('tasks', '/v1/tasks/metrics', 'The tasks that use most', answers.measuredTask, [
     ...(['service', 'agent', 'sort', 'limit'] as const),

@@ -15,7 +15,12 @@ const planVerbs: Readonly<Record<string, string>> = {
   'force-complete': 'ForceCompletePlan',
   'force-restart': 'ForceRestartPlan',
 };
-const podVerbs: Readonly<Record<string, string>> = { restart: 'RestartPod', replace: 'ReplacePod' };
+const podVerbs: Readonly<Record<string, string>> = {
+  restart: 'RestartPod',
+  replace: 'ReplacePod',
+  pause: 'PausePod',
+  resume: 'ResumePod',
+};
 
 @Controller('v1/services')
 export class ServicesController {
