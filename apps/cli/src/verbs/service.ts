@@ -150,7 +150,11 @@ function isReachable({ state }: Owned['agents'][number]): boolean {
 }
 
 function ownedText({ tasks, volumes, reservations }: Owned): string {
-  return `${tasks} tasks, ${volumes} volumes, ${reservations} reservations owned`;
+  return `${counted(tasks, 'task')}, ${counted(volumes, 'volume')}, ${counted(reservations, 'reservation')} owned`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function leftText({ agents }: Owned): string {

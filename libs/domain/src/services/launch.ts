@@ -18,7 +18,7 @@ import { assert } from '@orrery/kernel';
 import { peersOf } from './peers.js';
 import { tallyOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
-import { asleep, isPaused } from './pauses.js';
+import { asleep, isPaused } from './asleep.js';
 import { isWaveOpen, type Recipe, type TaskRecipe } from './recipe.js';
 import { launchesOf, type PlanRow, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';
 

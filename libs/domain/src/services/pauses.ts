@@ -1,9 +1,10 @@
-import { templateDigestOf, type ServicesCommand, type ServicesEvent, type TaskTemplate } from '@orrery/contracts';
+import type { ServicesCommand, ServicesEvent } from '@orrery/contracts';
 import { accept, reject, type Decision } from '@orrery/kernel';
+import { isPaused } from './asleep.js';
 import { orderKills } from './launch.js';
 import { findPod, podState, startNow } from './pod-commands.js';
 import type { Proposal } from './proposal.js';
-import { recipeFor, type TaskRecipe } from './recipe.js';
+import { recipeFor } from './recipe.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 // A paused pod keeps its place, its volumes and its steps; instead of its commands it runs a sleep, so that somebody can look.
@@ -54,10 +55,6 @@ function change(
   return accept(...proposal.events);
 }
 
-export function isPaused({ paused }: PodRow, task: string): boolean {
-  return paused?.includes(task) === true;
-}
-
 function tasksOf(rows: ServicesRows, service: ServiceRow, row: PodRow): string[] {
   return (recipeFor(rows, service, row)?.tasks ?? []).map(({ name }) => name);
 }
@@ -69,14 +66,4 @@ function unknownTask(row: PodRow, named: readonly string[] | undefined, own: rea
     field: '/tasks',
     remedy: `its tasks: ${own.join(', ')}`,
   });
-}
-
-/** Longer than anybody looks. */
-const SLEEP = 'exec sleep 1000000000';
-
-/** The task as a sleep that nothing checks; its command stands in ORRERY_PAUSED_CMD, for whoever wants to try it. */
-export function asleep(task: TaskRecipe): TaskRecipe {
-  const { readinessCheck: _, healthCheck: __, ...rest } = task.template;
-  const template: TaskTemplate = { ...rest, cmd: SLEEP, env: { ...rest.env, ORRERY_PAUSED_CMD: rest.cmd } };
-  return { ...task, template, templateDigest: templateDigestOf(template) };
 }

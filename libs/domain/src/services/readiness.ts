@@ -7,7 +7,7 @@ import {
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { codeAt } from './codes.js';
-import { isPaused } from './pauses.js';
+import { isPaused } from './asleep.js';
 import { keysByService, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';

@@ -4,7 +4,7 @@ import type { EpochMs, Refusal } from '@orrery/kernel';
 import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
 import { planView, workOf } from './plan-view.js';
-import { isPaused } from './pauses.js';
+import { isPaused } from './asleep.js';
 import { podAt, podsOf } from './pods.js';
 import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
 import { Proposal } from './proposal.js';
