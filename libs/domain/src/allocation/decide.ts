@@ -42,8 +42,8 @@ function decide(input: AllocationInput, state: AllocationState, context: Decisio
       return accept(...decideForeign(input.event, state, context));
     case 'internal':
       return accept(...(input.internal.type === 'continue' ? goOn(state, context) : preemptionsDue(state, context.at)));
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }

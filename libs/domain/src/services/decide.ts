@@ -62,8 +62,8 @@ function decide(input: ServicesInput, state: ServicesState, context: DecisionCon
       if (input.internal.type === 'tick') wakeDue(state, proposal);
       else goOn(state, proposal);
       return accept(...proposal.events);
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }
