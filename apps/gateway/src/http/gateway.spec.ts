@@ -295,7 +295,7 @@ describe('the gateway', () => {
     await plane.stop();
   });
 
-  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
+  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   async function ask(method: Method, url: string, body?: unknown, headers: Record<string, string> = {}) {
     const { port } = app.getHttpServer().address() as AddressInfo;
     const payload = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
