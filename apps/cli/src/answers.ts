@@ -258,6 +258,7 @@ export interface Package extends PackageLine {
   readonly notes?: { readonly preInstall?: string; readonly postInstall?: string };
   /** JSON Schema of its options. */
   readonly config: object;
+  readonly alerts: readonly { readonly name: string; readonly severity: string; readonly summary: string }[];
 }
 
 export interface RepositoryLine {
