@@ -11,7 +11,8 @@ import {
   type Ranked,
 } from './preemption.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
-import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
+import type { SomeResources } from './given-amounts.js';
+import { sharingCommandSchemas, type SharingCommand, type SharingEvent } from './sharing.js';
 
 /** Commands of the allocation domain: how roles share, and what schedulers of others wish for. */
 export const allocationCommandSchemas = {
