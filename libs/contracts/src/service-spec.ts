@@ -153,6 +153,12 @@ export const TaskSpec = Type.Object(
 export const PodSpec = Type.Object(
   {
     count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    'allow-decommission': Type.Optional(
+      Type.Boolean({
+        description:
+          'whether a lower count takes pods down, with their volumes; default: true, false for pods with volumes',
+      }),
+    ),
     image: Type.Optional(Type.String({ description: 'absent: the exec runtime' })),
     placement: Type.Optional(PlacementSpec),
     policy: Type.Optional(

@@ -58,9 +58,12 @@ export interface PhaseDefinition {
   readonly action: 'deploy' | 'restart' | 'decommission' | 'run';
   /** Pod indexes, inclusive ranges, in the order of work. */
   readonly indexes: Ranges;
-  /** run: which tasks, one after the other; an index outweighs `default`. */
+  /**
+   * run: which tasks, one after the other; an index outweighs `default`. decommission: what drains a pod, before its own tasks
+   * are ended.
+   */
   readonly steps?: readonly PhaseSteps[];
-  /** run: after so many failures in a row a step is in ERROR. */
+  /** run, decommission: after so many failures in a row a step is in ERROR. */
   readonly attemptsMax?: number;
 }
 
@@ -101,6 +104,8 @@ export type ServicesEvent =
   /** The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it. */
   | { readonly type: 'StepFailed'; readonly data: StepRef & { readonly reason: string } }
   | { readonly type: 'StepRestarted'; readonly data: StepRef }
+  /** decommission: what the tasks of the steps had to do is done, or passed over by force. From here on these pods only end. */
+  | { readonly type: 'PodsDrained'; readonly data: StepRef & { readonly forced?: boolean } }
   | {
       readonly type: 'PlanPaused';
       readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };

@@ -3,6 +3,7 @@ export type { ClusterInput, ClusterInternal } from './cluster/input.js';
 export { clusterViolations, watchEvent } from './cluster/invariants.js';
 export { Leases } from './cluster/leases.js';
 export { ordersOf, type OrderContext, type RelayedOrder } from './cluster/orders.js';
+export { gatheredReports } from './cluster/reports.js';
 export {
   countOnAgent,
   launchesOfService,

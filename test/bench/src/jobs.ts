@@ -1,6 +1,6 @@
 import { eachIdRun, type ClusterEvent } from '@orrery/contracts';
 import { Clients } from './clients.js';
-import { markJournals, readJournal, type Marks } from './journal-reading.js';
+import { markJournals, readJournal, readRun, volumeFigures, type Marks } from './journal-reading.js';
 import { allRun, applyService, durability } from './many-tasks.js';
 import { profilesOf, type BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
@@ -25,6 +25,7 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
     const clients = await Clients.connect(cluster.brokers, CLIENTS);
     if (!options.cold) await burst(cluster, clients, 'warm', WARM_UP, options);
     const rates: Record<string, number> = {};
+    const marks = await markJournals(cluster.log);
     const costs = await cluster.costs();
     for (const count of bursts) {
       const tookMs = await burst(cluster, clients, `burst${count}`, count, options);
@@ -34,6 +35,8 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
     await clients.close();
     const spent = await costs.read();
     const turns = turnFigures(spent.turns);
+    const { volumes } = await readRun(cluster.log, marks);
+    const services = bursts.reduce((sum, count) => sum + count, 0) + STEADY_PER_SECOND * STEADY_SECONDS;
     return {
       name: 'jobs',
       durability,
@@ -51,6 +54,7 @@ export async function jobs(options: BenchmarkOptions): Promise<BenchmarkResult> 
         ...rates,
         start_p50_ms: round(percentile(starts, 0.5)),
         start_p99_ms: round(percentile(starts, 0.99)),
+        ...volumeFigures(volumes, services),
         rss_mib: Object.fromEntries(Object.entries(spent.processes).map(([name, { rssMib }]) => [name, rssMib])),
         cpu_s: Object.fromEntries(
           Object.entries(spent.processes).map(([name, { cpuSeconds }]) => [name, round(cpuSeconds)]),

@@ -9,6 +9,7 @@ import {
 } from '@orrery/contracts';
 import type { KafkajsLog } from '@orrery/kafka';
 import { Curve } from './curve.js';
+import { round } from './statistics.js';
 
 export interface ReadCommit {
   readonly record: CommitRecord;
@@ -59,6 +60,16 @@ export interface Run {
   /** Seq of the cluster commit at which so many ran. */
   readonly seqOfRunning: (count: number) => number;
   readonly volumes: Readonly<Record<DomainName, JournalVolume>>;
+}
+
+/** For a report: what the journals took to run so many tasks. */
+export function volumeFigures(volumes: Run['volumes'], tasks: number): Readonly<Record<string, number>> {
+  const figures = Object.entries(volumes).flatMap(([domain, { commits, events, bytes }]) => [
+    [`${domain}_commits`, commits] as const,
+    [`${domain}_events_per_task`, round(events / tasks)] as const,
+    [`${domain}_bytes_per_task`, round(bytes / tasks)] as const,
+  ]);
+  return Object.fromEntries(figures);
 }
 
 export type Marks = Readonly<Record<DomainName, number>>;

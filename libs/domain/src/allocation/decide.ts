@@ -43,8 +43,8 @@ function decide(input: AllocationInput, state: AllocationState, context: Decisio
       return input.internal.type === 'continue'
         ? accept(...new Round(state, context).run())
         : accept(...preemptionsDue(state, context.at));
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }

@@ -1,6 +1,8 @@
 import { accept, reject, type Decision } from '@orrery/kernel';
 import type { ServiceName, ServicesCommand, ServicesEvent, ServiceSpec } from '@orrery/contracts';
-import { forbiddenChange, isSame } from './difference.js';
+import { refusalOfChange } from './change-rules.js';
+import { isSame } from './difference.js';
+import { refusalOfDrained } from './draining.js';
 import { planOfUninstall, planToward, type PlanDefinition } from './plan.js';
 import { countsOf, podTypes, tallyOf } from './tallies.js';
 import { pursue } from './progress.js';
@@ -117,11 +119,8 @@ function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion: string | un
   const before = service === undefined ? undefined : targetSpec(proposal.state, service);
   if (before !== undefined) {
     if (isSame(before, spec)) return accept();
-    const forbidden = forbiddenChange(before, spec);
-    if (forbidden !== undefined) {
-      const { field, message, remedy } = forbidden;
-      return reject('spec-change-not-allowed', `${field} ${message}`, { field, remedy });
-    }
+    const refusal = refusalOfChange(before, spec) ?? refusalOfDrained(proposal.state, service!, before, spec);
+    if (refusal !== undefined) return refusal;
   }
   if (service !== undefined) stopPlans(proposal, service, [service.plan]);
   const version = (service?.version ?? 0) + 1;

@@ -480,6 +480,7 @@ function anySpec(world: World): ServiceSpec {
   const mended = random() < 0.6;
   const node = {
     count: small(),
+    'allow-decommission': random() < 0.9,
     volumes: { data: { path: 'data', size: 64 } },
     tasks: { server: task(), ...(mended ? { mend: sidecar(world), sweep: sidecar(world) } : {}) },
     ...SIDECAR,
@@ -490,10 +491,12 @@ function anySpec(world: World): ServiceSpec {
   const phase = (pod: string) => ({ pod, ...(strategy === undefined ? {} : { strategy }) });
   const visits: [pod: 'default', tasks: string[]][] = [['default', ['mend', 'sweep']]];
   const first: typeof visits = [['default', ['server']]];
+  const draining = { phases: { node: { pod: 'node', steps: [['default', ['sweep']]] as typeof visits } } };
   const plans = {
     ...(random() < 0.5
       ? { deploy: { phases: { web: phase('web'), node: { ...phase('node'), ...(mended ? { steps: first } : {}) } } } }
       : {}),
+    ...(mended && random() < 0.7 && node['allow-decommission'] ? { decommission: draining } : {}),
     ...(mended ? { mend: { phases: { mend: { ...phase('node'), steps: visits } } } } : {}),
   };
   return {
@@ -532,6 +535,7 @@ function run(seed: number): void {
       web: { count: 3, tasks: { server: { cmd: `last ${seed}`, cpus: 0.2, ports: { http: {} } } } },
       node: {
         count: 2,
+        'allow-decommission': true,
         volumes: { data: { path: 'data', size: 64 } },
         tasks: { server: { cmd: `last ${seed}` } },
         ...SIDECAR,

@@ -41,7 +41,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 3,
+  foldVersion: 4,
   initialState,
   decide,
   evolve,
@@ -61,8 +61,8 @@ function decide(input: ServicesInput, state: ServicesState, context: DecisionCon
       if (input.internal.type === 'tick') wakeDue(state, proposal);
       else goOn(state, proposal);
       return accept(...proposal.events);
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }

@@ -1,4 +1,4 @@
-import type { PodSpec, ServiceSpec } from '@orrery/contracts';
+import type { ServiceSpec } from '@orrery/contracts';
 import { digestOf, recipeOf } from './recipe.js';
 
 export interface FieldChange {
@@ -40,39 +40,11 @@ export function isSame(before: ServiceSpec, after: ServiceSpec): boolean {
   return digestOf(before) === digestOf(after) && JSON.stringify(before.plans) === JSON.stringify(after.plans);
 }
 
-/** What an existing service may not become, as field and reason. */
-export function forbiddenChange(
-  before: ServiceSpec,
-  after: ServiceSpec,
-): { readonly field: string; readonly message: string; readonly remedy: string } | undefined {
-  for (const field of ['role', 'cell'] as const) {
-    if (before[field] === after[field]) continue;
-    const message = `is ${String(before[field] ?? 'not set')} for the life of a service, found ${String(after[field] ?? 'none')}`;
-    return { field: `/${field}`, message, remedy: 'uninstall the service and install it anew, or use another name' };
-  }
-  for (const [pod, spec] of Object.entries(after.pods)) {
-    const old = before.pods[pod];
-    if (old === undefined || (old.count ?? 0) === 0 || !hasVolumes(old)) continue;
-    if (recipeOf(before, pod)!.needsDigest === recipeOf(after, pod)!.needsDigest) continue;
-    const field = digestOf(old.volumes ?? {}) === digestOf(spec.volumes ?? {}) ? '' : '/volumes';
-    return {
-      field: `/pods/${pod}${field}`,
-      message: 'has volumes on the machines where it runs, so its resources, ports and volumes stay as they are',
-      remedy: 'add a pod type with the new resources and take this one down once its data has moved',
-    };
-  }
-  return undefined;
-}
-
 function effectOf(before: ServiceSpec | undefined, after: ServiceSpec, pod: string): PodDifference['effect'] {
   const old = before === undefined ? undefined : recipeOf(before, pod);
   const now = recipeOf(after, pod);
   if (old === undefined || now === undefined || old.runDigest === now.runDigest) return 'none';
   return old.needsDigest === now.needsDigest ? 'relaunch' : 'move';
-}
-
-function hasVolumes(pod: PodSpec): boolean {
-  return Object.keys(pod.volumes ?? {}).length > 0;
 }
 
 function countIn(spec: ServiceSpec | undefined, pod: string): number {

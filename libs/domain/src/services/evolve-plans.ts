@@ -5,7 +5,7 @@ import { rejoin } from './rejoin.js';
 import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
 import * as visits from './evolve-visits.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { isAside, isCanary, isPending, positionOf } from './steps.js';
+import { isAside, isCanary, isPending, positionOf, tasksOfStep } from './steps.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
@@ -54,16 +54,44 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   const phase = phaseOf(plan, data.phase)!;
   if (phase.action === 'run') return visits.visitsBegun(rows, plan, phase, data.indexes);
   startStepsOfRuns(rows, service, phase, data.indexes, plan.run);
+  if (phase.action === 'decommission') return decommissionStarted(rows, plan, phase, data.indexes);
   const recipe = service.recipes[phase.pod] ?? service.version;
-  const takesDown = phase.action === 'decommission';
   for (const row of rowsIn(rows, data.service, phase.pod, data.indexes)) {
-    putPod(rows, takesDown ? { ...row, step: plan.run } : { ...row, recipe, step: plan.run });
+    putPod(rows, { ...row, recipe, step: plan.run });
   }
-  if (takesDown) return;
   const absent = absentIn(rows, data.service, phase.pod, data.indexes);
   for (const index of numbersIn(createRuns(rows, service, phase.pod, absent, plan.run))) {
     putPod(rows, { ...newPod(data.service, phase.pod, index), recipe, step: plan.run });
   }
+}
+
+/** Pods that have something to do before their end are not yet taken down. */
+function decommissionStarted(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, indexes: Ranges): void {
+  for (const row of rowsIn(rows, plan.service, phase.pod, indexes)) {
+    if (!hasToDrain(phase, row)) {
+      putPod(rows, { ...row, step: plan.run });
+      continue;
+    }
+    putPod(rows, withoutStep(row));
+    visits.visitsBegun(rows, plan, phase, [[row.index, row.index]]);
+  }
+}
+
+function hasToDrain(phase: PhaseRow, { index, launched, drained, status }: PodRow): boolean {
+  if (launched === undefined || drained === true || status === 'finished') return false;
+  return tasksOfStep(phase, index).length > 0;
+}
+
+/** The steps go on to their end, which is that of the pods. */
+export function podsDrained(rows: ServicesRows, data: DataOf<'PodsDrained'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  const phase = phaseOf(plan, data.phase)!;
+  visits.visitsOver(rows, plan, phase, data.indexes);
+  for (const row of rowsIn(rows, data.service, phase.pod, data.indexes)) {
+    putPod(rows, { ...row, step: plan.run, drained: true });
+  }
+  if (data.forced === true) rows.plans.put(planKey(data.service, data.plan), underWay(withForce(plan, true)));
 }
 
 export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>): void {
@@ -72,6 +100,7 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   changePhase(rows, withForce(plan, data.forced), data.phase, (phase) => completeSteps(phase, data.indexes));
   const phase = phaseOf(plan, data.phase)!;
   if (phase.action === 'run') return visits.visitsOver(rows, plan, phase, data.indexes);
+  if (phase.steps !== undefined) visits.visitsOver(rows, plan, phase, data.indexes);
   const apart = completeStepsOfRuns(rows, phase, data.service, data.indexes);
   for (const row of [...rowsIn(rows, data.service, phase.pod, data.indexes), ...apart]) {
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
@@ -100,7 +129,8 @@ export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>)
   if (failed === undefined) return;
   const plan = underWay(failed);
   const known = phaseOf(plan, data.phase)!;
-  if (known.action === 'run') {
+  // One that drains a pod is restarted only while it does.
+  if (known.action === 'run' || known.action === 'decommission') {
     const more = visits.visitsRestarted(rows, plan, known, data.indexes);
     return changePhase(rows, plan, data.phase, (phase) => ({ ...phase, done: phase.done - more }));
   }

@@ -326,7 +326,7 @@ function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
 
 /** Holds nothing any more; what has finished stays finished, and incarnations count on. */
 function unseated(row: PodRow): PodRow {
-  const { seat: _, stopReason: __, until: ___, waits: ____, visits, ...rest } = row;
+  const { seat: _, stopReason: __, until: ___, waits: ____, visits, ...rest } = withoutFormerLife(row);
   const tasks = mapTasks(row.tasks, ({ incarnation, failures, status, visit, done }) => {
     const kept = status === 'finished' || status === 'dropped';
     const ended: TaskStatus = visit === true ? 'dropped' : kept ? status : 'idle';
@@ -334,6 +334,13 @@ function unseated(row: PodRow): PodRow {
   });
   const left = { ...rest, ...(visits === undefined ? {} : { visits: visitsCutOff(visits) }) };
   return { ...left, status: row.status === 'finished' ? 'finished' : 'placing', tasks };
+}
+
+/** What was drained left nothing behind: who has its index later is new. */
+function withoutFormerLife(row: PodRow): PodRow {
+  if (row.drained === undefined) return row;
+  const { drained: _, launched: __, replaces: ___, ...rest } = row;
+  return rest;
 }
 
 /** By name, so that a state from a snapshot walks them as the one that lived. */

@@ -41,7 +41,12 @@ export const webs = (count: number, cmd = 'sleep 1000'): ServiceSpec =>
 export const stores = (count: number, more: Partial<ServiceSpec> = {}): ServiceSpec =>
   hello({
     pods: {
-      node: { count, volumes: { data: { path: 'data', size: 64 } }, tasks: { server: { cmd: 'sleep 1000' } } },
+      node: {
+        count,
+        'allow-decommission': true,
+        volumes: { data: { path: 'data', size: 64 } },
+        tasks: { server: { cmd: 'sleep 1000' } },
+      },
     },
     ...more,
   });

@@ -6,7 +6,7 @@ import {
   type ServicesEvent,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { keyOfPod, podAt, podOfGrant, rowsIn } from './pods.js';
+import { keyOfPod, podAt, podOfGrant, podOfLaunch, rowsIn } from './pods.js';
 import { membersOf } from './run-rows.js';
 
 import { counted, isPod, memberAt, RUN_LENGTH_MAX } from './runs.js';
@@ -23,7 +23,7 @@ import {
 } from './state.js';
 import { mayBePlaced } from './settle.js';
 import { isAside } from './steps.js';
-import { wantedCount } from './wanted.js';
+import { isToBeDrained, wantedCount } from './wanted.js';
 
 /** What is wrong with a state, in sentences; none for a sound one. Walks everything: for tests, audits, simulation. */
 export function servicesViolations(state: ServicesState): string[] {
@@ -41,7 +41,18 @@ export function servicesViolations(state: ServicesState): string[] {
 export function servicesEventViolations(rows: ServicesRows, event: ServicesEvent): string[] {
   if (event.type === 'GrantReturned')
     return [...idsIn<GrantId>(event.data.grants)].flatMap((grant) => returnViolation(rows, grant));
+  if (event.type === 'KillOrdered' && event.data.reason === 'scaled-down')
+    return [...idsIn<LaunchId>(event.data.launches)].flatMap((launch) => killViolation(rows, launch));
   return event.type === 'LaunchOrdered' ? launchViolations(rows, event.data) : [];
+}
+
+/** A pod with something to do before its end has done it, or an operator went on without. */
+function killViolation(rows: ServicesRows, launch: LaunchId): string[] {
+  const row = podOfLaunch(rows, launch);
+  const service = row === undefined ? undefined : rows.services.get(row.service);
+  if (row === undefined || service === undefined || row.drained === true || row.status === 'finished') return [];
+  if (!isToBeDrained(rows, service, row)) return [];
+  return [`launch ${launch} is ended before ${row.pod}-${row.index} is drained`];
 }
 
 function launchViolations(rows: ServicesRows, set: ServicesEventOf<'LaunchOrdered'>['data']): string[] {

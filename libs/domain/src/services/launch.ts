@@ -29,6 +29,8 @@ export interface Start {
   readonly tasks: readonly TaskRecipe[];
   /** A step of this plan runs the tasks, beside the pod's own. */
   readonly plan?: PlanRow;
+  /** plan: what it tells them. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 type LaunchOrdered = ServicesEventOf<'LaunchOrdered'>['data'];
@@ -58,17 +60,18 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
   }
   const told = new Map<Recipe, readonly Peer[]>();
   for (const { task, incarnation, starts: group } of alike.values()) {
-    const { recipe, plan, row } = group[0]!;
+    const { recipe, env, row } = group[0]!;
     const peers = told.get(recipe) ?? peersOf(proposal.state, service, recipe);
     told.set(recipe, peers);
     const replaces = row.replaces === undefined ? {} : { ORRERY_REPLACES_ADDRESS: row.replaces };
-    const launched = taskWith(task, peers, { ...plan?.parameters, ...replaces });
+    const launched = taskWith(task, peers, { ...env, ...replaces });
     for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, launched, incarnation));
   }
 }
 
-function kindOf({ row, plan }: Start, task: TaskRecipe): string {
-  return `${row.pod}/${task.name}/${plan === undefined ? row.recipe : plan.run}`;
+function kindOf({ row, plan, env }: Start, task: TaskRecipe): string {
+  const told = env === undefined ? '' : JSON.stringify(env);
+  return `${row.pod}/${task.name}/${plan === undefined ? row.recipe : plan.run}${told}`;
 }
 
 /** A task that is told more than the spec says. */
@@ -157,8 +160,8 @@ function portionOf(proposal: Proposal, starts: readonly Start[]): readonly Start
   return starts;
 }
 
-function peersLength({ state }: Proposal, { row, recipe, plan }: Start): number {
-  const env = plan?.parameters === undefined ? 0 : JSON.stringify(plan.parameters).length;
+function peersLength({ state }: Proposal, { row, recipe, env: told }: Start): number {
+  const env = told === undefined ? 0 : JSON.stringify(told).length;
   const peers = recipe.plain ? [] : peersOf(state, state.services.get(row.service)!, recipe);
   return env + (peers.length === 0 ? 0 : JSON.stringify(peers).length);
 }

@@ -1,6 +1,7 @@
 import { accept, reject, type Decision } from '@orrery/kernel';
 import type { PhaseDefinition, ServicesCommand, ServicesEvent } from '@orrery/contracts';
 import { beingUninstalled, startOver, startPlan, unknownService } from './commands.js';
+import { endDraining } from './draining.js';
 import { indexOfStep, phaseOf } from './evolve-plans.js';
 import { orderKills } from './launch.js';
 import { parametersOf } from './parameters.js';
@@ -10,7 +11,7 @@ import { runningPlan, stepRef } from './completion.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
-import { isAside, isCanary, isPending, positionOf } from './steps.js';
+import { isAside, isBeingDrained, isCanary, isPending, positionOf } from './steps.js';
 import { leaveBehind } from './uninstall.js';
 import { visitedBy } from './visits.js';
 import { targetSpec } from './wanted.js';
@@ -73,6 +74,10 @@ export function startPlanByName(proposal: Proposal, body: Body<'StartPlan'>): An
   if (service.uninstalling) return beingUninstalled(body.name);
   const spec = targetSpec(proposal.state, service);
   const definition = planByName(spec, body.plan);
+  if (body.plan === 'decommission') {
+    const message = 'plan decommission says what is done before pods go: nobody starts it by itself';
+    return planState(message, `orrery service scale ${body.name} POD COUNT`);
+  }
   if (definition === undefined) return unknownPlan(proposal, service, body.plan);
   const parameters = parametersOf(body.plan, spec.plans?.[body.plan], body.parameters);
   if ('refusal' in parameters) return parameters.refusal;
@@ -187,6 +192,12 @@ function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRo
   if (!pending && row?.step !== plan.run && !visited) return accept();
   if (phase.action === 'decommission') {
     if (pending) return planState('a pod that still runs can not count as taken down', 'let its step start first');
+    if (visited) {
+      // By an operator's word nothing is left to do before its end; that comes as for others.
+      endDraining(proposal, service, plan, { phase, index, forced: true });
+      pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
+      return accept(...proposal.events);
+    }
     if (row?.seat !== undefined) leaveBehind(proposal, service, [row]);
   }
   proposal.emit({
@@ -198,12 +209,12 @@ function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRo
 }
 
 function restartStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRow, index: number): Answer {
-  if (phase.action === 'decommission') return planState('a pod is taken down once', 'scale the pod type up again');
-  if (isPending(phase, index)) return accept();
   const row = podAt(proposal.state, service.name, phase.pod, index);
-  if (row === undefined) return accept();
+  if (phase.action === 'decommission' && (row === undefined || !isBeingDrained(row, plan, phase)))
+    return planState('a pod is taken down once', 'scale the pod type up again');
+  if (isPending(phase, index) || row === undefined) return accept();
   proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [[index, index]]) });
-  if (phase.action !== 'run' && row.status === 'live' && launchesOf(row).length > 0)
+  if (phase.action !== 'run' && phase.action !== 'decommission' && row.status === 'live' && launchesOf(row).length > 0)
     orderKills(proposal, service, [row], 'restarted');
   pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
   return accept(...proposal.events);

@@ -4,7 +4,7 @@ import { countsOf, isUp } from './tallies.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { runsOf } from './run-rows.js';
 import { firstPodOf } from './runs.js';
-import { indexAt, isCanary, isPending, positionOf } from './steps.js';
+import { indexAt, isBeingDrained, isCanary, isPending, positionOf } from './steps.js';
 import { wantedCount } from './wanted.js';
 
 export interface StepView {
@@ -95,7 +95,8 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
     return { name, status: waits && plan.status === 'running' ? 'WAITING' : 'PENDING' };
   }
   const row = podAt(rows, plan.service, phase.pod, index);
-  if (phase.action === 'run') return { name, ...visitOf(plan, phase, row) };
+  if (phase.action === 'run' || (row !== undefined && isBeingDrained(row, plan, phase)))
+    return { name, ...visitOf(plan, phase, row) };
   if (row?.step !== plan.run) return { name, status: 'COMPLETE' };
   const open = plan.status === 'running' || plan.status === 'failed';
   return open ? { name, ...workOf(row) } : { name, status: 'PENDING' };

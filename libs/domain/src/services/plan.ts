@@ -7,6 +7,7 @@ import {
   type ServiceSpec,
 } from '@orrery/contracts';
 import { isVisiting, recipeOf, wavesOf } from './recipe.js';
+import { drainingOf } from './wanted.js';
 
 export interface PlanDefinition {
   readonly plan: string;
@@ -66,7 +67,7 @@ export function planToward(input: PlanInput): PlanDefinition {
  */
 export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | undefined {
   const standard = plan === 'deploy' || plan === 'update';
-  if (!standard && !Object.hasOwn(spec.plans ?? {}, plan)) return undefined;
+  if (plan === 'decommission' || (!standard && !Object.hasOwn(spec.plans ?? {}, plan))) return undefined;
   const { strategy, phases } = layoutOf(spec, standard ? [plan, 'deploy'] : [plan], standard);
   const action = standard ? ('deploy' as const) : ('restart' as const);
   return {
@@ -135,8 +136,12 @@ function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): P
     if (indexes.length === 0) return [];
     const name = layout.phases.find((phase) => phase.pod === pod)?.name ?? pod;
     const spec = input.after.pods[pod] ?? input.before?.pods[pod];
-    const strategy = hasVolumes(spec) ? ('serial' as const) : ('parallel' as const);
-    return [{ name: freeName(`${name}-decommission`, names), pod, strategy, action: 'decommission' as const, indexes }];
+    const draining = drainingOf(input.after, pod);
+    const oneByOne = hasVolumes(spec) || draining !== undefined;
+    const strategy = oneByOne ? ('serial' as const) : ('parallel' as const);
+    const first = draining === undefined ? {} : stepsOf(draining);
+    const phase = { name: freeName(`${name}-decommission`, names), pod, strategy, indexes, ...first };
+    return [{ ...phase, action: 'decommission' as const }];
   });
 }
 
@@ -163,10 +168,13 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
 }
 
 /** The steps of a phase that leaves its pods as they are; nothing for one that brings them up. */
-function visitsOf(spec: ServiceSpec, { pod, steps, 'max-attempts': attemptsMax }: PhaseSpec) {
-  const visiting = steps?.every(([, tasks]) => tasks.every((task) => visits(spec, pod, task)));
-  if (steps === undefined || visiting !== true) return {};
-  return { steps, ...(attemptsMax === undefined ? {} : { attemptsMax }) };
+function visitsOf(spec: ServiceSpec, phase: PhaseSpec) {
+  const visiting = phase.steps?.every(([, tasks]) => tasks.every((task) => visits(spec, phase.pod, task)));
+  return visiting === true ? stepsOf(phase) : {};
+}
+
+function stepsOf({ steps, 'max-attempts': attemptsMax }: PhaseSpec) {
+  return { ...(steps === undefined ? {} : { steps }), ...(attemptsMax === undefined ? {} : { attemptsMax }) };
 }
 
 function visits(spec: ServiceSpec, pod: string, name: string): boolean {

@@ -1,6 +1,7 @@
 import { countIn, numbersIn, rangesOf, type Ranges } from '@orrery/contracts';
 import { completePlan, completeSteps, stepRef } from './completion.js';
 import { continueDrains } from './drain.js';
+import { beginDraining } from './draining.js';
 import { orderKills } from './launch.js';
 import type { FreshPods } from './placement.js';
 import { waitingForPeers } from './peers.js';
@@ -12,7 +13,6 @@ import { PLACING } from './runs.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
 import { inTurn, openPhases, openRanges } from './steps.js';
-import { takeDown } from './take-down.js';
 import { tallyOf } from './tallies.js';
 import { finishUninstall } from './uninstall.js';
 import { beginVisits, isDoneForGood, pursueVisits } from './visits.js';
@@ -111,7 +111,10 @@ function inOrderOfWork(phase: PhaseRow, ranges: Ranges): number[] {
 function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, phase: PhaseRow, indexes: Ranges): void {
   proposal.emit({ type: 'StepStarted', data: stepRef(service, plan, phase.name, indexes) });
   if (phase.action === 'run') return beginVisits(proposal, service, plan, phase, [...numbersIn(indexes)]);
-  if (phase.action === 'decommission') return takeDown(proposal, service, plan, phase, indexes);
+  if (phase.action === 'decommission') {
+    const draining = beginDraining(proposal, service, plan, phase, indexes);
+    return pursueVisits(proposal, service.name, draining.map(keyOfPod));
+  }
   const rows = rowsIn(proposal.state, service.name, phase.pod, indexes);
   const changing = rows.filter((row) => {
     const living = row.status === 'live' && launchesOf(row).length > 0;

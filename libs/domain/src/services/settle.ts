@@ -13,7 +13,16 @@ import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
-import { fitsSeat, holdsData, isAsWanted, isWanted, replacementPolicy, runsRecipe, targetSpec } from './wanted.js';
+import {
+  fitsSeat,
+  holdsData,
+  isAsWanted,
+  isWanted,
+  replacementPolicy,
+  runsRecipe,
+  targetSpec,
+  wantedCount,
+} from './wanted.js';
 
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
 
@@ -123,7 +132,9 @@ function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wante
 /** Every launch is known to be over, so the grant may go or be used again. */
 function afterEnd(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean, refused: boolean): Move {
   const { state } = proposal;
-  if (!wanted) return { kind: 'leave', again: false, destroyVolumes: true };
+  // What was drained ends whatever is wanted now: who has its index next begins anew.
+  const anew = row.drained === true && row.index < wantedCount(state, service, row.pod);
+  if (!wanted) return { kind: 'leave', again: anew, destroyVolumes: true };
   const agent = row.seat!.agent;
   const standing = state.agents.get(agent)?.state;
   const again = { kind: 'leave', again: true, destroyVolumes: false, avoid: agent } as const;

@@ -6,14 +6,14 @@ import { isVisiting, wavesOf } from './recipe.js';
 
 const RESERVED_PLANS = new Set(['uninstall', 'recovery']);
 /** Plans that nobody starts with parameters: they follow from what is applied. */
-const STANDARD_PLANS = new Set(['deploy', 'update']);
+const STANDARD_PLANS = new Set(['deploy', 'update', 'decommission']);
 
 /** What is wrong with the plans of a spec, and with what they run. */
 export function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, plan] of Object.entries(spec.plans ?? {})) {
     const path = `/plans/${name}`;
     if (RESERVED_PLANS.has(name)) return invalid(path, 'is a plan that every service has', 'choose another name');
-    const refusal = refusalOfParameters(name, plan, path);
+    const refusal = refusalOfParameters(name, plan, path) ?? refusalOfDraining(spec, name, plan, path);
     if (refusal !== undefined) return refusal;
     for (const [phaseName, phase] of Object.entries(plan.phases)) {
       const phaseRefusal = refusalOfPhase(spec, name, phase, `${path}/phases/${phaseName}`);
@@ -58,6 +58,26 @@ function problemOfParameter(spec: ParameterSpec): { field: string; message: stri
     message: `${problem}, found ${String(spec.default)}`,
     remedy: 'a value that the plan takes',
   };
+}
+
+/** `decommission` says for pod types what is done before one of their pods goes, whichever that is. */
+function refusalOfDraining(spec: ServiceSpec, name: string, plan: PlanSpec, path: string): Decision<never> | undefined {
+  if (name !== 'decommission') return undefined;
+  const pods = new Set<string>();
+  for (const [phaseName, { pod, steps, strategy }] of Object.entries(plan.phases)) {
+    const field = `${path}/phases/${phaseName}`;
+    if (pods.has(pod)) return invalid(`${field}/pod`, `is ${pod}, as in a phase before`, 'put its steps into that one');
+    pods.add(pod);
+    if (steps === undefined)
+      return invalid(`${field}/steps`, 'name what is done before a pod goes', 'steps: [[default, [task]]]');
+    if (steps.some(([index]) => index !== 'default'))
+      return invalid(`${field}/steps`, 'name a pod, but the highest goes first', 'steps: [[default, [task]]]');
+    if (strategy !== undefined && strategy !== 'serial')
+      return invalid(`${field}/strategy`, `is ${strategy}, but pods are drained one after the other`, 'serial');
+    if (spec.pods[pod]?.['allow-decommission'] === false)
+      return invalid(`${field}/pod`, `is ${pod}, of which none may go`, `allow-decommission: true for ${pod}`);
+  }
+  return undefined;
 }
 
 function refusalOfPhase(spec: ServiceSpec, plan: string, phase: PhaseSpec, path: string): Decision<never> | undefined {

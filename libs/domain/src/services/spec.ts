@@ -42,6 +42,7 @@ function podWithDefaults(pod: PodSpec): PodSpec {
   return {
     ...pod,
     count: pod.count ?? 1,
+    'allow-decommission': pod['allow-decommission'] ?? Object.keys(pod.volumes ?? {}).length === 0,
     placement: pod.placement ?? [],
     policy: pod.policy ?? 'spread',
     volumes: mapValues(pod.volumes ?? {}, (volume) => ({ type: 'ROOT' as const, ...volume })),

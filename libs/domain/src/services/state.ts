@@ -164,6 +164,8 @@ export interface PodRow {
   readonly replaces?: string;
   /** It has a place and was never launched there: its peers have to be placed first. */
   readonly waits?: true;
+  /** What it had to do before its end is done: it goes, with its data, even if it is wanted again. */
+  readonly drained?: true;
   readonly stopReason?: StopReason;
   /** It makes way for these, or did and has no other place yet. */
   readonly preemptedBy?: Preemptor;

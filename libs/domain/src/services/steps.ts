@@ -1,5 +1,5 @@
 import { rangesOf, type PlanStrategy, type Ranges } from '@orrery/contracts';
-import type { PhaseRow, PlanRow } from './state.js';
+import type { PhaseRow, PlanRow, PodRow } from './state.js';
 
 /**
  * Which steps of a plan may start now: a question to its row alone, so that a plan over a million pods costs no more than
@@ -50,6 +50,11 @@ interface PlanHead {
 export function tasksOfStep({ steps = [] }: Pick<PhaseRow, 'steps'>, index: number): string[] {
   const own = steps.filter(([pod]) => pod === index);
   return (own.length > 0 ? own : steps.filter(([pod]) => pod === 'default')).flatMap(([, tasks]) => tasks);
+}
+
+/** A step of this phase has something to do there before it takes the pod down. */
+export function isBeingDrained({ visits }: PodRow, { run }: PlanRow, { name, action }: PhaseRow): boolean {
+  return action === 'decommission' && visits?.some((visit) => visit.run === run && visit.phase === name) === true;
 }
 
 /** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */

@@ -1,5 +1,5 @@
 import { specificationOf } from '@orrery/testing';
-import { idRunsOf, type LaunchId, type ServiceSpec } from '@orrery/contracts';
+import { idRunsOf, type LaunchId, type PodSpec, type ServiceSpec } from '@orrery/contracts';
 import { services } from './decide.js';
 import { differenceOf } from './difference.js';
 import {
@@ -36,6 +36,14 @@ function up(spec: ServiceSpec) {
 
 const withCpus = (cpus: number) =>
   hello({ pods: { web: { count: 1, tasks: { server: { cmd: 'sleep 1000', cpus } } } } });
+
+/** Pods that nobody may take down. */
+const kept = { web: { 'allow-decommission': false, tasks: { server: { cmd: 'sleep 1000' } } } };
+/** Pods with volumes whose spec does not say that they may go. */
+function unsaid(count: number): ServiceSpec {
+  const { 'allow-decommission': _, ...node } = stores(count).pods['node']!;
+  return hello({ pods: { node } });
+}
 
 describe('a service that changes', () => {
   it('relaunches its pods one after the other, each on the grant that it has', () => {
@@ -123,12 +131,28 @@ describe('a service that changes', () => {
     expect(dataOf(over.events, 'LaunchOrdered')).toMatchObject([{ indexes: [[1, 1]], incarnation: 2 }]);
   });
 
-  it.each<[string, ServiceSpec, ServiceSpec]>([
-    ['/role', webs(1), { ...webs(1), role: 'eng' }],
-    ['/pods/node/volumes', stores(1), resized(128)],
-  ])('refuses to change %s', (field, before, after) => {
+  it.each<[string, string, ServiceSpec, ServiceSpec]>([
+    ['role-cannot-change', '/role', webs(1), { ...webs(1), role: 'eng' }],
+    ['cell-cannot-change', '/cell', webs(1), { ...webs(1), cell: 1 }],
+    ['volumes-cannot-change', '/pods/node/volumes', stores(1), resized(128)],
+    [
+      'resources-cannot-change',
+      '/pods/node',
+      stores(1),
+      withNode({ tasks: { server: { cmd: 'sleep 1000', cpus: 2 } } }),
+    ],
+    ['zones-cannot-change', '/pods/node/placement', stores(1), withNode({ placement: [['@zone', 'GROUP_BY']] })],
+    [
+      'region-cannot-change',
+      '/pods/node/placement',
+      withNode({ placement: [['@region', 'IS', 'north']] }),
+      withNode({ placement: [['@region', 'IS', 'south']] }),
+    ],
+    ['decommission-not-allowed', '/pods/node/count', unsaid(2), unsaid(1)],
+    ['decommission-not-allowed', '/pods/web', hello({ pods: { ...stores(1).pods, ...kept } }), stores(1)],
+  ])('refuses a change: %s %s', (code, field, before, after) => {
     const refusal = up(before).story.when(apply(after));
-    refusal.thenRefused('spec-change-not-allowed', (found) => expect(found.field).toBe(field));
+    refusal.thenRefused(code, (found) => expect(found.field).toBe(field));
   });
 });
 
@@ -161,6 +185,11 @@ describe('the difference between two versions', () => {
     expect(difference(webs(2), webs(2))).toMatchObject({ changes: [], pods: [{ effect: 'none' }] });
   });
 });
+
+function withNode(change: Partial<PodSpec>): ServiceSpec {
+  const spec = stores(1);
+  return { ...spec, pods: { node: { ...spec.pods['node']!, ...change } } };
+}
 
 function resized(size: number): ServiceSpec {
   const spec = stores(1);

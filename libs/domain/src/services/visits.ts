@@ -1,6 +1,7 @@
 import { rangesOf } from '@orrery/contracts';
 import { backoffMs } from './backoff.js';
 import { stepRef } from './completion.js';
+import { endDraining } from './draining.js';
 import { orderLaunches, type Start } from './launch.js';
 import { keyOfPod, podAt, podByKey, rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
@@ -16,7 +17,7 @@ import {
 } from './state.js';
 import { isStandard, tasksOfStep } from './steps.js';
 import { isUp } from './tallies.js';
-import { isWanted, targetSpec } from './wanted.js';
+import { isWanted, targetSpec, wantedCount } from './wanted.js';
 
 /** A step that says nothing else is in ERROR after so many failures in a row. */
 export const ATTEMPTS_MAX_DEFAULT = 3;
@@ -49,11 +50,17 @@ function completeVisits(proposal: Proposal, service: ServiceRow, row: PodRow): v
     const plan = planOfVisit(proposal.state, service.name, visit);
     const phase = plan?.phases.find((candidate) => candidate.name === visit.phase);
     if (plan === undefined || phase === undefined) return;
-    const isDone =
-      visit.at >= visit.tasks.length || (visit.at === 0 && isDoneForGood(proposal.state, plan, phase, row));
-    if (!isDone || visit.launched) return;
+    if (visit.launched || !isVisitOver(proposal.state, plan, phase, row, visit)) return;
+    if (phase.action === 'decommission') return endDraining(proposal, service, plan, { phase, index: row.index });
     proposal.emit({ type: 'StepCompleted', data: stepRef(service, plan, phase.name, [[row.index, row.index]]) });
   }
+}
+
+function isVisitOver(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, row: PodRow, visit: VisitRow): boolean {
+  if (visit.at >= visit.tasks.length) return true;
+  // What ended by itself has nothing left to drain.
+  if (phase.action === 'decommission') return row.status === 'finished';
+  return visit.at === 0 && isDoneForGood(rows, plan, phase, row);
 }
 
 /** The steps of `deploy` and `update`: a ONCE task runs once in the life of a pod, a FINISH task once for each form of it. */
@@ -89,15 +96,25 @@ function visitsToStart(proposal: Proposal, name: string, key: string): Start[] {
     if (visit.until !== undefined && state.agents.has(row.seat?.agent ?? '')) later(proposal, service, row, visit);
     return [];
   }
-  const recipe = recipeOfVisits(state, plan, row.pod);
-  const task = recipe?.visiting.find((candidate) => candidate.name === visit.tasks[visit.at]);
   const held = row.launched === undefined ? undefined : recipeAt(state, name, row.launched, row.pod);
-  // What the place was made for has to have room for the task.
-  const fits = held !== undefined && held.needsDigest === recipe?.needsDigest;
-  if (fits && task !== undefined) return [{ row, seat: row.seat!, recipe, tasks: [task], plan }];
+  const planned = recipeOfVisits(state, plan, row.pod);
+  // What the place was made for has to have room for the task. Who goes may well be of an earlier version.
+  const fits = held !== undefined && held.needsDigest === planned?.needsDigest;
+  const phase = plan.phases.find((candidate) => candidate.name === visit.phase);
+  const recipe = fits ? planned : phase?.action === 'decommission' ? held : undefined;
+  const task = recipe?.visiting.find((candidate) => candidate.name === visit.tasks[visit.at]);
+  if (recipe !== undefined && task !== undefined) {
+    return [{ row, seat: row.seat!, recipe, tasks: [task], plan, env: environmentOf(state, service, plan, phase) }];
+  }
   const reason = `${row.pod}-${row.index} was changed since version ${plan.version}: start the plan again`;
   failStep(proposal, service, plan, { phase: visit.phase, index: row.index, reason });
   return [];
+}
+
+/** Who is drained is told how many others stay. */
+function environmentOf(rows: ServicesRows, service: ServiceRow, plan: PlanRow, phase: PhaseRow | undefined) {
+  if (phase?.action !== 'decommission') return plan.parameters ?? {};
+  return { ORRERY_PODS_STAYING: String(wantedCount(rows, service, phase.pod)) };
 }
 
 /** One that failed, or whose plan did, stands in nobody's way. */

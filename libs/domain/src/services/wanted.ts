@@ -1,4 +1,4 @@
-import type { ServiceSpec } from '@orrery/contracts';
+import type { PhaseSpec, ServiceSpec } from '@orrery/contracts';
 import { assert } from '@orrery/kernel';
 import { isUp } from './tallies.js';
 import { recipeAt, recipeFor, specAt } from './recipe.js';
@@ -17,7 +17,19 @@ export function wantedCount(rows: ServicesRows, service: ServiceRow, pod: string
 }
 
 export function isWanted(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
-  return row.index < wantedCount(rows, service, row.pod);
+  if (row.drained === true) return false;
+  return row.index < wantedCount(rows, service, row.pod) || isToBeDrained(rows, service, row);
+}
+
+/** It is one too many, and kept alive until its steps of `decommission` have done what they do. */
+export function isToBeDrained(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
+  if (service.uninstalling || row.launched === undefined) return false;
+  return drainingOf(targetSpec(rows, service), row.pod) !== undefined;
+}
+
+/** The phase of `decommission` that says what is done before pods of this type go. */
+export function drainingOf({ plans }: ServiceSpec, pod: string): PhaseSpec | undefined {
+  return Object.values(plans?.['decommission']?.phases ?? {}).find((phase) => phase.pod === pod);
 }
 
 /** Whether the last launches of a pod are what its recipe asks for. */

@@ -83,7 +83,9 @@ function specOf(name: string, random: SeededRandom): Record<string, unknown> {
     pods: {
       web: {
         count: countOf(random),
-        ...(name === 'store' ? { volumes: { data: { path: 'data', type: 'ROOT', size: 64 } } } : {}),
+        ...(name === 'store'
+          ? { 'allow-decommission': true, volumes: { data: { path: 'data', type: 'ROOT', size: 64 } } }
+          : {}),
         tasks: {
           server: {
             cmd: `serve ${random.below(3)}`,
