@@ -9,5 +9,5 @@ export {
 export { ALERTS_FILE, alertsOf, type Alert } from './alerts.js';
 export { mergeOptions, optionsOf, type Options } from './options.js';
 export { endpointWishes, type Addresses, type EndpointWish } from './endpoints.js';
-export { chosenOptions, renderService, type RenderRequest } from './render.js';
+export { chosenOptions, filledFile, renderService, type RenderRequest } from './render.js';
 export { compareVersions, refusalOfMove } from './versions.js';
