@@ -3,15 +3,29 @@ import {
   eachIdRun,
   extrasAt,
   idOf,
+  valueAt,
   type AgentId,
   type ClusterEventOf,
+  type Column,
   type GrantId,
   type IdRuns,
   type LaunchId,
 } from '@orrery/contracts';
+import type { EpochMs } from '@orrery/kernel';
 import { isNewer } from './find.js';
 import { idKey } from './keys.js';
-import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN, runKey, stagedPieces, type LaunchKind, type RunShared } from './runs.js';
+import { RunDrafts, type RunDraft } from './run-draft.js';
+import {
+  canBeAgain,
+  numberAt,
+  RUN_MEMBERS_MAX,
+  RUN_MEMBERS_MIN,
+  runKey,
+  SINCE_MAX,
+  stagedPieces,
+  type LaunchKind,
+  type RunShared,
+} from './runs.js';
 import { blockOf, isLive, NO_PORTS, NOTHING, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
 
 type Accepted = ClusterEventOf<'LaunchAccepted'>['data'];
@@ -33,11 +47,14 @@ export function acceptSet(state: ClusterState, set: Accepted): void {
   const agents = agentOfEach(set);
   const kind = kindOf(set);
   const alike = set.gpuIds === undefined && set.volumes === undefined;
+  const drafts = new RunDrafts(state);
   for (const stretch of stretchesOf(set)) {
     if (set.incarnation > 1) dropEndedBefore(state, kind, stretch);
     if (alike && stretch.count >= RUN_MEMBERS_MIN) putRun(state, set, kind, stretch, agents);
+    else if (alike && set.incarnation > 1) putBack(state, set, kind, stretch, agents, drafts);
     else putRows(state, set, kind, stretch, agents);
   }
+  drafts.write();
   countOrders(state, set);
   countUses(state, set.templateDigest, countIds(set.launches));
 }
@@ -139,6 +156,69 @@ function shortened(numbers: readonly number[], position: number, count: number):
   if (numbers.length === 1) return numbers.slice();
   const part = numbers.slice(position, position + count);
   return part.every((number) => number === part[0]) ? [part[0]!] : part;
+}
+
+/** A task that runs again where it ran goes back into its run; others are rows of their own. */
+function putBack(
+  state: ClusterState,
+  set: Accepted,
+  kind: LaunchKind,
+  stretch: Stretch,
+  agents: readonly number[],
+  drafts: RunDrafts,
+): void {
+  for (let member = 0; member < stretch.count; member += 1) {
+    const alone = memberOfStretch(stretch, member);
+    const place = placeOf(state, set, kind, alone, agents[alone.position]!, drafts);
+    if (place === undefined) putRows(state, set, kind, alone, agents);
+    else {
+      const id = { seq: alone.seq, ordinal: alone.first, incarnation: set.incarnation };
+      place.draft.takeBack(place.member, id, set.at - place.acceptedAt);
+    }
+  }
+}
+
+function memberOfStretch({ position, seq, first, grantSeq, grant, index }: Stretch, member: number): Stretch {
+  const ids = { seq, first: first + member, grantSeq, grant: grant + member };
+  return { position: position + member, count: 1, ...ids, index: index + member };
+}
+
+interface Place {
+  readonly draft: RunDraft;
+  readonly member: number;
+  readonly acceptedAt: EpochMs;
+}
+
+/** The empty place in a run that this launch left when it ended: the same but for its name and incarnation. */
+function placeOf(
+  state: ClusterState,
+  { ports = NO_COLUMNS, at }: Accepted,
+  kind: LaunchKind,
+  { position, seq, first, grantSeq, grant, index }: Stretch,
+  agent: number,
+  drafts: RunDrafts,
+): Place | undefined {
+  if (!canBeAgain({ seq, ordinal: first })) return undefined;
+  for (const [key, run] of state.runs.ofPod(kind.service, kind.pod, index)) {
+    const { of } = run;
+    const member = index - of.index;
+    const isSame = KIND.every((field) => of[field] === kind[field]);
+    if (!isSame || of.grantSeq !== grantSeq || of.grant + member !== grant) continue;
+    if (numberAt(of.agents, member) !== agent || Math.abs(at - of.acceptedAt) > SINCE_MAX) continue;
+    const names = Object.keys(of.ports);
+    if (names.length !== Object.keys(ports).length) continue;
+    if (names.some((name) => numberAt(of.ports[name]!, member) !== portAt(ports[name], position))) continue;
+    const draft = drafts.of(key, run);
+    if (draft.told(member) === 0) return { draft, member, acceptedAt: of.acceptedAt };
+  }
+  return undefined;
+}
+
+const NO_COLUMNS: Readonly<Record<string, Column>> = Object.freeze({});
+const KIND = ['generation', 'version', 'task', 'templateDigest'] as const;
+
+function portAt(column: Column | undefined, position: number): number | undefined {
+  return column === undefined ? undefined : valueAt(column, position);
 }
 
 function putRows(
