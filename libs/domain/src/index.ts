@@ -48,6 +48,7 @@ export {
 } from './cluster/views.js';
 export { allocation } from './allocation/decide.js';
 export { choiceOf, type Choice, type PlacingCommit } from './allocation/choice.js';
+export { ownedBy, type Owned } from './allocation/accounts.js';
 export type { AllocationInput } from './allocation/input.js';
 export { allocationViolations } from './allocation/invariants.js';
 export { allocationEventViolations } from './allocation/preemption-invariants.js';
@@ -106,6 +107,7 @@ export {
   podView,
   podViews,
   previewApply,
+  isPausedTask,
   serviceView,
   serviceViews,
   versionDifference,

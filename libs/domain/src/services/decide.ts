@@ -17,6 +17,7 @@ import * as commands from './commands.js';
 import { evolve } from './evolve.js';
 import type { ServicesInput } from './input.js';
 import * as machines from './machines.js';
+import * as pauses from './pauses.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
@@ -97,6 +98,10 @@ function decideCommand(
       return podCommands.restartPod(proposal, command.body);
     case 'ReplacePod':
       return podCommands.replacePod(proposal, command.body);
+    case 'PausePod':
+      return pauses.pausePod(proposal, command.body);
+    case 'ResumePod':
+      return pauses.resumePod(proposal, command.body);
     default:
       return unreachable(command);
   }
