@@ -11,10 +11,9 @@ import {
   type IdRuns,
   type LaunchId,
 } from '@orrery/contracts';
-import type { EpochMs } from '@orrery/kernel';
 import { isNewer } from './find.js';
 import { idKey } from './keys.js';
-import { RunDrafts, type RunDraft } from './run-draft.js';
+import { RunDrafts } from './run-draft.js';
 import {
   canBeAgain,
   numberAt,
@@ -24,6 +23,7 @@ import {
   SINCE_MAX,
   stagedPieces,
   type LaunchKind,
+  type RunRow,
   type RunShared,
 } from './runs.js';
 import { blockOf, isLive, NO_PORTS, NOTHING, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
@@ -51,7 +51,7 @@ export function acceptSet(state: ClusterState, set: Accepted): void {
   for (const stretch of stretchesOf(set)) {
     if (set.incarnation > 1) dropEndedBefore(state, kind, stretch);
     if (alike && stretch.count >= RUN_MEMBERS_MIN) putRun(state, set, kind, stretch, agents);
-    else if (alike && set.incarnation > 1) putBack(state, set, kind, stretch, agents, drafts);
+    else if (alike && set.incarnation > 1) putBack(state, set, stretch, agents, drafts);
     else putRows(state, set, kind, stretch, agents);
   }
   drafts.write();
@@ -162,18 +162,19 @@ function shortened(numbers: readonly number[], position: number, count: number):
 function putBack(
   state: ClusterState,
   set: Accepted,
-  kind: LaunchKind,
   stretch: Stretch,
   agents: readonly number[],
   drafts: RunDrafts,
 ): void {
   for (let member = 0; member < stretch.count; member += 1) {
     const alone = memberOfStretch(stretch, member);
-    const place = placeOf(state, set, kind, alone, agents[alone.position]!, drafts);
-    if (place === undefined) putRows(state, set, kind, alone, agents);
-    else {
+    const place = placeOf(state, set, alone, agents[alone.position]!);
+    const draft = place === undefined ? undefined : drafts.of(place.key, place.run);
+    if (place === undefined || draft?.told(place.member) !== 0) {
+      putRows(state, set, kindOf(set), alone, agents);
+    } else {
       const id = { seq: alone.seq, ordinal: alone.first, incarnation: set.incarnation };
-      place.draft.takeBack(place.member, id, set.at - place.acceptedAt);
+      draft.takeBack(place.member, id, set.at - place.run.of.acceptedAt);
     }
   }
 }
@@ -184,42 +185,36 @@ function memberOfStretch({ position, seq, first, grantSeq, grant, index }: Stret
 }
 
 interface Place {
-  readonly draft: RunDraft;
+  readonly key: string;
+  readonly run: RunRow;
   readonly member: number;
-  readonly acceptedAt: EpochMs;
 }
 
-/** The empty place in a run that this launch left when it ended: the same but for its name and incarnation. */
-function placeOf(
-  state: ClusterState,
-  { ports = NO_COLUMNS, at }: Accepted,
-  kind: LaunchKind,
-  { position, seq, first, grantSeq, grant, index }: Stretch,
-  agent: number,
-  drafts: RunDrafts,
-): Place | undefined {
+/** The place in a run that this launch left when it ended: the same but for its name and incarnation. */
+function placeOf(state: ClusterState, set: Accepted, alone: Stretch, agent: number): Place | undefined {
+  const { position, seq, first, grantSeq, grant, index } = alone;
   if (!canBeAgain({ seq, ordinal: first })) return undefined;
-  for (const [key, run] of state.runs.ofPod(kind.service, kind.pod, index)) {
+  for (const [key, run] of state.runs.ofPod(set.service, set.pod, index)) {
     const { of } = run;
     const member = index - of.index;
-    const isSame = KIND.every((field) => of[field] === kind[field]);
-    if (!isSame || of.grantSeq !== grantSeq || of.grant + member !== grant) continue;
-    if (numberAt(of.agents, member) !== agent || Math.abs(at - of.acceptedAt) > SINCE_MAX) continue;
-    const names = Object.keys(of.ports);
-    if (names.length !== Object.keys(ports).length) continue;
-    if (names.some((name) => numberAt(of.ports[name]!, member) !== portAt(ports[name], position))) continue;
-    const draft = drafts.of(key, run);
-    if (draft.told(member) === 0) return { draft, member, acceptedAt: of.acceptedAt };
+    if (of.grantSeq !== grantSeq || of.grant + member !== grant || numberAt(of.agents, member) !== agent) continue;
+    if (KIND.some((field) => of[field] !== set[field]) || Math.abs(set.at - of.acceptedAt) > SINCE_MAX) continue;
+    if (hasPorts(of, member, set, position)) return { key, run, member };
   }
   return undefined;
 }
 
+function hasPorts(of: RunShared, member: number, { ports = NO_COLUMNS }: Accepted, position: number): boolean {
+  const names = Object.keys(of.ports);
+  if (names.length !== Object.keys(ports).length) return false;
+  return names.every((name) => {
+    const column = ports[name];
+    return column !== undefined && numberAt(of.ports[name]!, member) === valueAt(column, position);
+  });
+}
+
 const NO_COLUMNS: Readonly<Record<string, Column>> = Object.freeze({});
 const KIND = ['generation', 'version', 'task', 'templateDigest'] as const;
-
-function portAt(column: Column | undefined, position: number): number | undefined {
-  return column === undefined ? undefined : valueAt(column, position);
-}
 
 function putRows(
   state: ClusterState,
