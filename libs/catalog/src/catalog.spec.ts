@@ -6,7 +6,7 @@ import { ALERTS_FILE, alertsOf } from './alerts.js';
 import { mergeOptions } from './options.js';
 import { readPackage, type PackageDefinition, type PackageFiles } from './package-definition.js';
 import { packagesFolder } from './packages-folder.js';
-import { renderService, type RenderRequest } from './render.js';
+import { filledFile, renderService, type RenderRequest } from './render.js';
 import { compareVersions, refusalOfMove } from './versions.js';
 
 const files: PackageFiles = {
@@ -63,6 +63,14 @@ describe('a package becomes a service', () => {
   it('with options in its files, whose other braces are left to the agent', () => {
     const { value } = render({}) as { value: ServiceSpec };
     expect(value.pods['node']!.tasks['a']!.cmd).toBe('echo 3 {{ORRERY_POD}}\n');
+  });
+
+  it('or a file for a program that runs without an agent', () => {
+    const text =
+      'node=<%node.count%> of {{ORRERY_ADDRESS}}\n<%#node.words@entries%>\n<%key%>=<%value%>\n<%/node.words@entries%>\n';
+    const options = { node: { count: 3, words: { a: 'x/y', b: true } } };
+    const filled = filledFile(text, { options, agent: { ORRERY_ADDRESS: '127.0.0.1' } });
+    expect(filled).toBe('node=3 of 127.0.0.1\na=x/y\nb=true\n');
   });
 
   it('whose options stay in their place, whatever characters they have', () => {
