@@ -134,7 +134,8 @@ function visited(row: PodRow, plan: string, name: string, launched: Pick<TaskRow
 export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): void {
   for (const launch of stopMembers(rows, data)) {
     const row = podOfLaunch(rows, launch);
-    if (row === undefined) continue;
+    // What a step runs there ends alone.
+    if (row === undefined || data.reason === 'overdue') continue;
     const made = data.by === undefined ? {} : { preemptedBy: data.by };
     const status = row.status === 'waiting' ? 'waiting' : 'stopping';
     putPod(rows, { ...row, status, stopReason: data.reason, ...made });
