@@ -50,6 +50,17 @@ describe('packages', () => {
     return file;
   };
 
+  /** Produces with acks=all while something is done, and tells what of it is found afterwards. */
+  const producedDuring = async (service: string, topic: string, work: () => Promise<void>) => {
+    const servers = (await tasksOf(service)).map(({ address, ports }) => `${address}:${ports['broker']}`).join(',');
+    const stop = join(folder, `${service}-${topic}-stop`);
+    const script = join(import.meta.dirname, 'produce.py');
+    const env = { ...process.env, PYTHONPATH: await kafkaPython() };
+    const produced = run('python3', [script, servers, topic, stop], { env });
+    await work().finally(() => writeFileSync(stop, ''));
+    return JSON.parse((await produced).stdout) as { acknowledged: number; lost: number };
+  };
+
   it('give a web site its files, and other ones later', async () => {
     const files = [{ name: 'index', path: 'site/index.html', text: 'first' }];
     expect(
@@ -81,17 +92,12 @@ describe('packages', () => {
       });
       expect(await orrery('kafka', 'topic', 'create', 'events', 'orders')).toMatchObject({ code: 4 });
 
-      const servers = before.map(({ address, ports }) => `${address}:${ports['broker']}`).join(',');
-      const stop = join(folder, 'stop');
-      const script = join(import.meta.dirname, 'produce.py');
-      const env = { ...process.env, PYTHONPATH: await kafkaPython() };
-      const produced = run('python3', [script, servers, 'orders', stop], { env });
       const more = options('more.json', { kafka: { 'num.partitions': 2 } });
-      const updated = await orrery('package', 'update', 'kafka', '--name', 'events', '--options', more, '--detach');
-      expect(updated).toMatchObject({ code: 0 });
-      await completed('events', 'update');
-      writeFileSync(stop, '');
-      const { acknowledged, lost } = JSON.parse((await produced).stdout) as { acknowledged: number; lost: number };
+      const { acknowledged, lost } = await producedDuring('events', 'orders', async () => {
+        const updated = await orrery('package', 'update', 'kafka', '--name', 'events', '--options', more, '--detach');
+        expect(updated).toMatchObject({ code: 0 });
+        await completed('events', 'update');
+      });
       expect(acknowledged).toBeGreaterThan(0);
       expect(lost).toBe(0);
       const after = await tasksOf('events');
@@ -108,6 +114,36 @@ describe('packages', () => {
         what: 'no broker lives',
       });
       expect(await cluster.json<{ service: string }[]>('volume', 'list')).toEqual([]);
+    },
+    3 * WITHIN_MS,
+  );
+
+  it(
+    'move what a Kafka broker has to the others before it goes',
+    async () => {
+      const brokers = { disk: 512, controllers: 1 };
+      const three = options('three.json', { brokers });
+      expect(
+        await orrery('package', 'install', 'kafka', '--name', 'small', '--options', three, '--detach'),
+      ).toMatchObject({ code: 0 });
+      await completed('small', 'deploy');
+      const create = ['kafka', 'topic', 'create', 'small', 'orders', '--partitions', '6', '--replication', '2'];
+      expect(await orrery(...create)).toMatchObject({ code: 0 });
+      const two = options('two.json', { brokers: { count: 2 } });
+      const { acknowledged, lost } = await producedDuring('small', 'orders', async () => {
+        expect(
+          await orrery('package', 'update', 'kafka', '--name', 'small', '--options', two, '--detach'),
+        ).toMatchObject({ code: 0 });
+        await completed('small', 'update');
+      });
+      expect(acknowledged).toBeGreaterThan(0);
+      expect(lost).toBe(0);
+      const topics = await cluster.json<Topic[]>('kafka', 'topic', 'list', 'small');
+      const replicas = topics.flatMap(({ partitions }) => partitions.map(({ inSync }) => [...inSync].sort()));
+      expect(replicas.every((each) => each.join() === '0,1')).toBe(true);
+      expect((await tasksOf('small')).filter(({ state }) => state === 'RUNNING')).toHaveLength(2);
+      expect(await cluster.json<object[]>('volume', 'list')).toHaveLength(2);
+      expect(await orrery('package', 'uninstall', 'kafka', '--name', 'small', '--yes')).toMatchObject({ code: 0 });
     },
     3 * WITHIN_MS,
   );

@@ -81,6 +81,8 @@ export interface Task {
   readonly ready?: boolean;
   /** In a row. */
   readonly failures?: number;
+  /** It sleeps instead of running its command. */
+  readonly paused?: boolean;
   readonly since?: string;
 }
 
@@ -231,6 +233,14 @@ export interface Endpoint {
   readonly address: readonly string[];
   readonly dns?: readonly string[];
   readonly vip?: string;
+}
+
+/** What there is of a service, known by name or not. */
+export interface Owned {
+  readonly tasks: number;
+  readonly volumes: number;
+  readonly reservations: number;
+  readonly agents: readonly { readonly agent: string; readonly hostname: string; readonly state: string }[];
 }
 
 export interface PackageLine {

@@ -5,6 +5,7 @@ import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
 import { addGuests } from './guest-grammar.js';
 import { keyValue, wholeNumber } from './option-values.js';
+import { addPods } from './pod-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -37,7 +38,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addCluster(program, add);
   addServices(noun(program, 'service', 'Services: what should run'), add);
   addPlans(noun(program, 'plan', 'Plans: the ordered work that brings a service to its target'), add);
-  addPods(noun(program, 'pod', 'Pods: tasks placed together on one agent'), add);
+  addPods(program, add, { listing, reading, changing, yes });
   addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
@@ -153,29 +154,6 @@ function addPlans(plan: Command, add: Add): void {
     const loadVerb = async () => (await import('./verbs/plan.js')).verb(name);
     add(plan, { usage: `${name} <service> <plan> [phase] [step]`, says, load: loadVerb, options });
   }
-}
-
-function addPods(pod: Command, add: Add): void {
-  const verb = (name: 'list' | 'show' | 'restart' | 'replace') => async () => (await import('./verbs/pod.js'))[name];
-  add(pod, { usage: 'list <service>', says: 'List the pods of a service', load: verb('list'), options: listing() });
-  add(pod, {
-    usage: 'show <service> <pod>',
-    says: 'Show one pod, such as node-0',
-    load: verb('show'),
-    options: reading(),
-  });
-  add(pod, {
-    usage: 'restart <service> <pod>',
-    says: 'Restart a pod in its place',
-    load: verb('restart'),
-    options: changing(),
-  });
-  add(pod, {
-    usage: 'replace <service> <pod>',
-    says: 'Give a pod a new place; its volumes are left behind',
-    load: verb('replace'),
-    options: [new Option('--fenced', 'the old machine is off, on your word'), yes(), ...changing()],
-  });
 }
 
 function addTasks(task: Command, add: Add): void {

@@ -131,6 +131,13 @@ describe('a broken package', () => {
 });
 
 describe('each package that comes along', () => {
+  it('Kafka: has no more controllers than brokers', () => {
+    const kafka = definitionOf(filesOf('kafka', '4.1.1'));
+    const few = renderService(kafka, { given: { brokers: { count: 2 } } });
+    expect(few).toMatchObject({ refusal: { code: 'invalid-option', field: '/brokers/controllers' } });
+    expect(renderService(kafka, { given: { brokers: { count: 2, controllers: 1 } } })).toMatchObject({ ok: true });
+  });
+
   const folders = readdirSync(packagesFolder).flatMap((name): string[][] => {
     const inside = readdirSync(join(packagesFolder, name)).filter((each) =>
       statSync(join(packagesFolder, name, each)).isDirectory(),
@@ -138,12 +145,7 @@ describe('each package that comes along', () => {
     return inside.length === 0 ? [[name]] : inside.map((version) => [name, version]);
   });
   it.each(folders)('%s %s renders with its defaults, and every option says what it means', (...path) => {
-    const texts = path.flatMap((_, depth) => {
-      const folder = join(packagesFolder, ...path.slice(0, depth + 1));
-      const names = readdirSync(folder).filter((each) => statSync(join(folder, each)).isFile());
-      return names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]);
-    });
-    const definition = definitionOf(Object.fromEntries(texts) as PackageFiles);
+    const definition = definitionOf(filesOf(...path));
     expect(definition.manifest.name).toBe(path[0]);
     const rendered = render({}, definition);
     expect(rendered).toMatchObject({ ok: true });
@@ -153,6 +155,16 @@ describe('each package that comes along', () => {
     expect(exec?.jars.sha256).toBe(list && createHash('sha256').update(list).digest('hex'));
   });
 });
+
+/** Files of a package, and over them those of a version. */
+function filesOf(...path: readonly string[]): PackageFiles {
+  const texts = path.flatMap((_, depth) => {
+    const folder = join(packagesFolder, ...path.slice(0, depth + 1));
+    const names = readdirSync(folder).filter((each) => statSync(join(folder, each)).isFile());
+    return names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]);
+  });
+  return Object.fromEntries(texts) as PackageFiles;
+}
 
 function undescribed(schema: object, path = ''): string[] {
   return Object.entries((schema as { properties?: Record<string, object> }).properties ?? {}).flatMap(

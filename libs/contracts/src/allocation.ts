@@ -10,6 +10,7 @@ import {
   type Preemptor,
   type Ranked,
 } from './preemption.js';
+import type { ServiceRef } from './services.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
 import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
 
@@ -147,6 +148,16 @@ export type AllocationEvent =
   | {
       readonly type: 'VolumeDestroyed';
       readonly data: { readonly agent: AgentId; readonly grant?: GrantId; readonly volumes: readonly VolumeId[] };
+    }
+  /** What a service that was removed still owns here: told when it is removed, and when that is nothing any more. */
+  | {
+      readonly type: 'ServiceAccounted';
+      readonly data: ServiceRef & {
+        readonly reservations: number;
+        readonly volumes: number;
+        /** Where. */
+        readonly agents: readonly AgentId[];
+      };
     }
   | PlacementEvent
   | PreemptionEvent

@@ -13,6 +13,9 @@ const name = branded<ServiceName>('name of a service');
 const plan = Type.String({ minLength: 1, maxLength: 63 });
 const target = { name, plan, phase: Type.Optional(Type.String()), step: Type.Optional(Type.String()) };
 const podTarget = { name, pod: Type.String({ pattern: '^[a-z0-9-]+-\\d+$', description: 'such as node-0' }) };
+const someTasks = Type.Optional(
+  Type.Array(Type.String({ minLength: 1, maxLength: 63 }), { minItems: 1, maxItems: 64 }),
+);
 
 export const servicesCommandSchemas = {
   /** Creates the service, or brings it to a new version: the body is the spec itself. No difference: no new version. */
@@ -28,6 +31,9 @@ export const servicesCommandSchemas = {
   RestartPod: Type.Object(podTarget, strict),
   /** A new place; volumes are left behind. `fenced`: the operator's word that the old machine is off. */
   ReplacePod: Type.Object({ ...podTarget, fenced: Type.Optional(Type.Boolean()) }, strict),
+  /** Its tasks, or those named, sleep in its place until it is resumed; what runs is restarted for it. */
+  PausePod: Type.Object({ ...podTarget, tasks: someTasks }, strict),
+  ResumePod: Type.Object({ ...podTarget, tasks: someTasks }, strict),
   PausePlan: Type.Object(target, strict),
   ResumePlan: Type.Object(target, strict),
   StartPlan: Type.Object({ name, plan, parameters: Type.Optional(Type.Record(Type.String(), Type.String())) }, strict),
@@ -75,6 +81,19 @@ export interface ServiceRef {
   readonly service: ServiceName;
   readonly generation: number;
 }
+
+/** overdue: what a step runs beside a pod, which goes on. */
+export type KillReason =
+  | 'scaled-down'
+  | 'replaced'
+  | 'restarted'
+  | 'updated'
+  | 'uninstalled'
+  | 'drained'
+  | 'preempted'
+  | 'paused'
+  | 'resumed'
+  | 'overdue';
 
 export type ServicesEvent =
   /** `spec` has its defaults filled in. The outcome of ApplyService, ScaleService and RollBackService. */
@@ -172,9 +191,7 @@ export type ServicesEvent =
       readonly type: 'KillOrdered';
       readonly data: ServiceRef & {
         readonly launches: IdRuns;
-        /** overdue: what a step runs beside a pod, which goes on. */
-        readonly reason:
-          'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained' | 'preempted' | 'overdue';
+        readonly reason: KillReason;
         readonly graceMs?: number;
         /** preempted: for whom they make way. */
         readonly by?: Preemptor;
@@ -251,6 +268,16 @@ export type ServicesEvent =
   | {
       readonly type: 'RecoveryEnded';
       readonly data: ServiceRef & { readonly pod: string; readonly indexes: Ranges };
+    }
+  /** These tasks of it sleep from their next start on. */
+  | {
+      readonly type: 'PodPaused';
+      readonly data: ServiceRef & { readonly pod: string; readonly index: number; readonly tasks: readonly string[] };
+    }
+  /** These tasks of it run their commands again from their next start on. */
+  | {
+      readonly type: 'PodResumed';
+      readonly data: ServiceRef & { readonly pod: string; readonly index: number; readonly tasks: readonly string[] };
     }
   | { readonly type: 'UninstallStarted'; readonly data: ServiceRef }
   /** What stays on agents that can't be reached: collected when they return or are gone. */

@@ -230,6 +230,13 @@ export const pod = Type.Object({
   tasks: Type.Array(task),
 });
 export const version = Type.Object({ version: count, digest: text });
+export const owned = Type.Object({
+  service: text,
+  tasks: count,
+  volumes: count,
+  reservations: count,
+  agents: Type.Array(Type.Object({ agent: text, hostname: text, state: text })),
+});
 export const endpoint = Type.Object({
   name: text,
   address: Type.Array(text),

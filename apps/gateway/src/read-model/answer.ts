@@ -16,6 +16,7 @@ import {
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { measuredTasks } from './answers/measured-tasks.js';
 import { listQuotas, listRoles, showFairness, showPreemption, showRole } from './answers/roles.js';
+import { showOwned } from './answers/owned.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
 import { explain } from './answers/why.js';
@@ -29,6 +30,8 @@ export function answer(world: World, query: Query): Answer {
       return { value: listServices(world, query.page) };
     case 'service':
       return showService(world, query.name);
+    case 'owned':
+      return showOwned(world, query.name);
     case 'service-versions':
       return { value: listVersions(world, query.name, query.page) };
     case 'service-diff':

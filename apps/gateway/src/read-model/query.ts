@@ -3,7 +3,7 @@ import type { AgentId, LaunchId } from '@orrery/contracts';
 /** What can be asked of the folded state: the whole seam between the HTTP side and the side that folds. */
 export type Query =
   | { readonly ask: 'services'; readonly page: Page }
-  | { readonly ask: 'service'; readonly name: string }
+  | { readonly ask: 'service' | 'owned'; readonly name: string }
   | { readonly ask: 'service-versions'; readonly name: string; readonly page: Page }
   | { readonly ask: 'service-diff'; readonly name: string; readonly from: number; readonly to: number }
   | { readonly ask: 'endpoints'; readonly name: string; readonly page: Page }

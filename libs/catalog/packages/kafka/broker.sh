@@ -13,8 +13,9 @@ case ",$voters" in
     ;;
 esac
 
-# What Kafka keeps for itself has as many replicas as there are brokers, up to three.
-replicas=<%brokers.count%>
+# What Kafka keeps for itself has as many replicas as there are brokers, up to three. They are counted here and not in the
+# package, so that brokers are added without a restart of the others.
+replicas=$(($(printf %s "$ORRERY_MEMBERS_BROKER_BROKER" | tr -cd , | wc -c) + 1))
 [ "$replicas" -le 3 ] || replicas=3
 in_sync=$replicas
 [ "$in_sync" -le 2 ] || in_sync=2
@@ -33,12 +34,19 @@ in_sync=$replicas
   cat server.properties
 } >broker.properties
 
+# What kafka-storage would write in a JVM of its own.
+if [ ! -e data/log/meta.properties ]; then
+  mkdir -p data/log
+  base64 -d bootstrap.base64 >data/log/bootstrap.checkpoint
+  # 22 characters of base64 are the 16 bytes of an id: every broker of a service finds the same one.
+  {
+    echo "version=1"
+    echo "cluster.id=$(printf %s "orrery $ORRERY_SERVICE" | sha256sum | cut -c1-22)"
+    echo "node.id=$ORRERY_POD_INDEX"
+  } >data/log/meta.partial
+  mv data/log/meta.partial data/log/meta.properties
+fi
+
 # Java itself takes the asterisk for all jars of the folder.
 export CLASSPATH='lib/*'
-logging=-Dlog4j2.configurationFile=log4j2.properties
-if [ ! -e data/log/meta.properties ]; then
-  # 22 characters of base64 are the 16 bytes of an id: every broker of a service finds the same one.
-  cluster=$(printf %s "orrery $ORRERY_SERVICE" | sha256sum | cut -c1-22)
-  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $logging kafka.tools.StorageTool format -t "$cluster" -c broker.properties
-fi
-exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> $logging kafka.Kafka broker.properties
+exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> -Dlog4j2.configurationFile=log4j2.properties kafka.Kafka broker.properties

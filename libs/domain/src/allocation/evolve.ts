@@ -25,6 +25,7 @@ import {
   type Amounts,
   type Stock,
 } from '@orrery/scheduling';
+import { lessOwned, serviceAccounted } from './accounts.js';
 import { chargeOf, volumesOf } from './charge.js';
 import { charge } from './charging.js';
 import { setKey } from './keys.js';
@@ -77,6 +78,8 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return volumeDestroying(state, event.data);
     case 'VolumeDestroyed':
       return volumeDestroyed(state, event.data);
+    case 'ServiceAccounted':
+      return serviceAccounted(state, event.data);
     case 'RoleSet': {
       const row = state.roles.get(event.data.role) ?? NEW_ROLE;
       return state.roles.put(event.data.role, { ...row, weight: event.data.weight });
@@ -339,6 +342,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     else state.lots.put(key, left);
     lookAgainAtSet(state, lot);
     lookAgainAround(state, lot, 'went');
+    lessOwned(state, lot);
     eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
   victimsReturned(state, grants);
@@ -430,6 +434,7 @@ function volumeDestroyed(state: AllocationState, { volumes }: AllocationEventOf<
     const part = volume.grant === undefined ? undefined : state.lots.find(volume.grant);
     if (part !== undefined) volumeTaken(state, part, id, volume);
     state.volumes.delete(id);
+    lessOwned(state, volume);
     agents.add(volume.agent);
   }
   if (agents.size > 0) freed(state, agents);

@@ -1,5 +1,6 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { ownedBy } from './accounts.js';
 import { isMeant } from './neighbours.js';
 import { brokenPreemptions } from './preemption-invariants.js';
 import { missingOn } from './reservations.js';
@@ -21,7 +22,17 @@ export function allocationViolations(state: AllocationState): string[] {
     ...unwelcomeNeighbours(state),
     ...brokenReferences(state),
     ...brokenPreemptions(state),
+    ...forgottenAccounts(state),
   ];
+}
+
+/** An account that is open owns something, or is about to be told as closed. */
+function* forgottenAccounts(state: AllocationState): Iterable<string> {
+  for (const { service, generation, over } of state.accounts.values()) {
+    const { reservations, volumes } = ownedBy(state, service, generation);
+    if (over !== true && reservations + volumes === 0)
+      yield `${service} of ${generation} owns nothing, which was not told`;
+  }
 }
 
 /** P5: no grant over-commits the last capacity that an agent declared, unless the agent declared less afterwards. */

@@ -18,6 +18,7 @@ import { evolve } from './evolve.js';
 import { tellOverdue } from './failing.js';
 import type { ServicesInput } from './input.js';
 import * as machines from './machines.js';
+import * as pauses from './pauses.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
@@ -62,8 +63,8 @@ function decide(input: ServicesInput, state: ServicesState, context: DecisionCon
       if (input.internal.type === 'tick') wakeDue(state, proposal);
       else goOn(state, proposal);
       return accept(...proposal.events);
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }
@@ -98,6 +99,10 @@ function decideCommand(
       return podCommands.restartPod(proposal, command.body);
     case 'ReplacePod':
       return podCommands.replacePod(proposal, command.body);
+    case 'PausePod':
+      return pauses.pausePod(proposal, command.body);
+    case 'ResumePod':
+      return pauses.resumePod(proposal, command.body);
     default:
       return unreachable(command);
   }

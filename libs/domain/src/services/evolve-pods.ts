@@ -237,6 +237,19 @@ export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>)
   }
 }
 
+export function podPaused(rows: ServicesRows, { service, pod, index, tasks }: DataOf<'PodPaused'>): void {
+  const row = podAt(rows, service, pod, index);
+  if (row !== undefined) putPod(rows, { ...row, paused: [...(row.paused ?? []), ...tasks].sort() });
+}
+
+export function podResumed(rows: ServicesRows, { service, pod, index, tasks }: DataOf<'PodResumed'>): void {
+  const row = podAt(rows, service, pod, index);
+  if (row === undefined) return;
+  const { paused = [], ...rest } = row;
+  const left = paused.filter((task) => !tasks.includes(task));
+  putPod(rows, left.length === 0 ? rest : { ...rest, paused: left });
+}
+
 export function agentNoted(rows: ServicesRows, { agent, epoch, state, more }: DataOf<'AgentNoted'>): void {
   if (state === 'ACTIVE') rows.agents.delete(agent);
   else rows.agents.put(agent, more === true ? { state, more: epoch } : { state });
@@ -340,7 +353,7 @@ function unseated(row: PodRow): PodRow {
 /** What was drained left nothing behind: who has its index later is new. */
 function withoutFormerLife(row: PodRow): PodRow {
   if (row.drained === undefined) return row;
-  const { drained: _, launched: __, replaces: ___, ...rest } = row;
+  const { drained: _, launched: __, replaces: ___, paused: ____, ...rest } = row;
   return rest;
 }
 

@@ -64,6 +64,10 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return pods.recoveryWaiting(rows, event.data);
     case 'RecoveryEnded':
       return pods.recoveryEnded(rows, event.data);
+    case 'PodPaused':
+      return pods.podPaused(rows, event.data);
+    case 'PodResumed':
+      return pods.podResumed(rows, event.data);
     case 'AgentNamed':
       return rows.names.put(agentKey(event.data.number), event.data);
     case 'AgentNoted':

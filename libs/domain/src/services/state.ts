@@ -178,6 +178,8 @@ export interface PodRow {
   /** What it had to do before its end is done: it goes, with its data, even if it is wanted again. */
   readonly drained?: true;
   readonly stopReason?: StopReason;
+  /** Its tasks that sleep instead of running their commands. */
+  readonly paused?: readonly string[];
   /** It makes way for these, or did and has no other place yet. */
   readonly preemptedBy?: Preemptor;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
@@ -394,7 +396,8 @@ function earliestRetry(row: PodRow): EpochMs | undefined {
 }
 
 /** A step that runs tasks here tries again once the pod is up: that is told, so nothing is due before. */
-function earliestVisit({ visits, step, tasks }: PodRow): EpochMs | undefined {
+function earliestVisit({ visits, step, tasks, paused }: PodRow): EpochMs | undefined {
+  if (paused !== undefined) return undefined;
   const own = Object.values(tasks).filter(({ status, visit }) => visit !== true && status !== 'dropped');
   if (step !== undefined || !own.every(({ status }) => status === 'ready' || status === 'finished')) return undefined;
   const times = visits!.flatMap(({ until }) => until ?? []);

@@ -125,7 +125,8 @@ function isUnderWay(rows: ServicesRows, service: string, visit: VisitRow): boole
 
 /** It stands where it should, as it should, and nothing else is done with it. */
 function mayBeVisited(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
-  if (row.status !== 'live' || row.step !== undefined || row.seat === undefined) return false;
+  if (row.status !== 'live' || row.step !== undefined || row.seat === undefined || row.paused !== undefined)
+    return false;
   if (!isUp(row) || rows.agents.has(row.seat.agent) || !isWanted(rows, service, row)) return false;
   return !Object.values(row.tasks).some(({ visit }) => visit === true);
 }
