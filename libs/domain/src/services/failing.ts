@@ -12,7 +12,7 @@ import { isUp } from './tallies.js';
 /** Steps that one event names; the rest is counted. */
 const STEPS_TOLD_MAX = 100;
 
-export interface Failure {
+interface Failure {
   readonly phase: string;
   readonly indexes: readonly number[];
   readonly reason: string;
