@@ -4,7 +4,7 @@ import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
 import { addGuests } from './guest-grammar.js';
-import { keyValue, wholeNumber } from './option-values.js';
+import { keyValue, repeatable, wholeNumber } from './option-values.js';
 import { addPods } from './pod-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
@@ -67,6 +67,8 @@ function addCluster(program: Command, add: Add): void {
       new Option('--simulate', 'agents without machines, thousands in one process'),
       new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
+      repeatable('--disk <disk>', 'a disk of local agents, such as fast:MOUNT:512'),
+      repeatable('--reserve <parts>', "parts of local agents for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'"),
     ],
   });
   add(program, { usage: 'down', says: 'Stop the local cluster; its data stays', load: local('down') });

@@ -202,6 +202,10 @@ export const operations: readonly Operation[] = [
   list('packages', '/v1/packages', 'Search packages', answers.packageLine, ['query', 'limit', 'cursor']),
   read('packages', '/v1/packages/{name}', 'Show a package and its options', answers.anything, ['version']),
   {
+    ...read('packages', '/v1/packages/{name}/alerts', 'Its alerting rules, for Prometheus', answers.text, ['version']),
+    contentType: 'application/yaml',
+  },
+  {
     ...read('packages', '/v1/packages/{name}/render', 'The service that comes of it', services.ApplyService, []),
     method: 'post',
     body: packageBody,
@@ -252,6 +256,7 @@ export const operations: readonly Operation[] = [
   },
   read('operations', '/livez', 'Whether the process lives', Type.Object({ status: Type.String() }), []),
   read('operations', '/readyz', 'Whether it serves', answers.readiness, ['verbose']),
+  read('operations', '/v1/metrics/targets', 'Guests that Prometheus may scrape', answers.metricsTargets, []),
   { ...read('operations', '/metrics', 'For Prometheus', answers.text, []), contentType: 'text/plain' },
   read('documents', '/openapi.json', 'This document', answers.anything, []),
   read('documents', '/asyncapi.json', 'Topics and messages', answers.anything, []),

@@ -15,6 +15,7 @@ import {
 } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { measuredTasks } from './answers/measured-tasks.js';
+import { metricsTargets } from './answers/metrics-targets.js';
 import { listQuotas, listRoles, showFairness, showPreemption, showRole } from './answers/roles.js';
 import { showOwned } from './answers/owned.js';
 import { showState } from './answers/state.js';
@@ -38,6 +39,8 @@ export function answer(world: World, query: Query): Answer {
       return diffVersions(world, query.name, query.from, query.to);
     case 'endpoints':
       return { value: listEndpoints(world, query.name, query.page) };
+    case 'metrics-targets':
+      return { value: metricsTargets(world) };
     case 'plans':
       return { value: listPlans(world, query.name, query.page) };
     case 'plan':

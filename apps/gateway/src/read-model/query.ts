@@ -7,6 +7,7 @@ export type Query =
   | { readonly ask: 'service-versions'; readonly name: string; readonly page: Page }
   | { readonly ask: 'service-diff'; readonly name: string; readonly from: number; readonly to: number }
   | { readonly ask: 'endpoints'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'metrics-targets' }
   | { readonly ask: 'plans'; readonly name: string; readonly page: Page }
   | { readonly ask: 'plan'; readonly name: string; readonly plan: string; readonly steps: number }
   | { readonly ask: 'pods'; readonly name: string; readonly page: Page }
