@@ -197,10 +197,17 @@ export interface Reservation {
   readonly id: string;
   readonly agent: string;
   readonly role: string;
-  readonly resources: Amounts;
-  readonly idle: Amounts;
+  readonly resources: Reserved;
+  readonly idle: Reserved;
   readonly labels: Readonly<Record<string, string>>;
   readonly refines?: string;
+  /** Declared by its agent. */
+  readonly static?: boolean;
+}
+
+export interface Reserved extends Amounts {
+  readonly ports?: readonly { readonly begin: number; readonly end: number }[];
+  readonly disks?: readonly string[];
 }
 
 export interface Volume {

@@ -4,7 +4,7 @@ import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
 import { addGuests } from './guest-grammar.js';
-import { keyValue, wholeNumber } from './option-values.js';
+import { keyValue, repeatable, wholeNumber } from './option-values.js';
 import { addPods } from './pod-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
@@ -67,6 +67,8 @@ function addCluster(program: Command, add: Add): void {
       new Option('--simulate', 'agents without machines, thousands in one process'),
       new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
+      repeatable('--disk <disk>', 'a disk of local agents, such as fast:MOUNT:512'),
+      repeatable('--reserve <parts>', "parts of local agents for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'"),
     ],
   });
   add(program, { usage: 'down', says: 'Stop the local cluster; its data stays', load: local('down') });
@@ -179,12 +181,16 @@ function addTasks(task: Command, add: Add): void {
   });
   add(task, {
     usage: 'logs <task>',
-    says: 'Print what a task wrote',
+    says: 'Print what a task wrote: its stdout to stdout, its stderr to stderr',
     load: verb('logs'),
     options: [
       new Option('-f, --follow', 'go on with what it writes'),
-      new Option('--stderr', 'its stderr instead of its stdout'),
-      new Option('--from <byte>', 'begin at this byte; negative: so many before the end').argParser(integer),
+      new Option('--stdout', 'its stdout alone'),
+      new Option('--stderr', 'its stderr alone, to stdout').conflicts('stdout'),
+      new Option(
+        '--from <byte>',
+        'of one of them, stdout unless said: begin at this byte; negative: so many before the end',
+      ).argParser(integer),
     ],
   });
   add(task, {

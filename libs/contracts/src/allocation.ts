@@ -12,7 +12,8 @@ import {
 } from './preemption.js';
 import type { ServiceRef } from './services.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
-import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
+import type { SomeResources } from './given-amounts.js';
+import { sharingCommandSchemas, type SharingCommand, type SharingEvent } from './sharing.js';
 
 /** Commands of the allocation domain: how roles share, and what schedulers of others wish for. */
 export const allocationCommandSchemas = {

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
 import type { ExitStatus } from './exit-status.js';
 import type { AgentId, LaunchId, ServiceName, VolumeId } from './ids.js';
+import type { StaticReservation } from './reserved.js';
 import type { Capacity, FaultDomain } from './resources.js';
 import { launchCommandSchemas, type SchedulerGrantEvent } from './schedulers.js';
 import { branded } from './schema.js';
@@ -157,6 +158,8 @@ export interface AgentFacts {
   readonly capacity: Capacity;
   readonly attributes: Readonly<Record<string, string>>;
   readonly faultDomain: FaultDomain;
+  /** Parts of it that it keeps for roles. */
+  readonly reservations?: readonly StaticReservation[];
 }
 
 /** Absent: ACTIVE. A drain outlives the process, the epoch and the absence of the agent. */

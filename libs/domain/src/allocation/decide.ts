@@ -62,7 +62,7 @@ function decideForeign(
 ): AllocationEvent[] {
   switch (event.type) {
     case 'AgentRegistered':
-      return agentRegistered(event.data);
+      return agentRegistered(event.data, state, context);
     case 'AgentReturned':
       return agentReturned(event.data, state);
     case 'AgentUnreachable':
