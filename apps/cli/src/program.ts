@@ -181,12 +181,16 @@ function addTasks(task: Command, add: Add): void {
   });
   add(task, {
     usage: 'logs <task>',
-    says: 'Print what a task wrote',
+    says: 'Print what a task wrote: its stdout to stdout, its stderr to stderr',
     load: verb('logs'),
     options: [
       new Option('-f, --follow', 'go on with what it writes'),
-      new Option('--stderr', 'its stderr instead of its stdout'),
-      new Option('--from <byte>', 'begin at this byte; negative: so many before the end').argParser(integer),
+      new Option('--stdout', 'its stdout alone'),
+      new Option('--stderr', 'its stderr alone, to stdout').conflicts('stdout'),
+      new Option(
+        '--from <byte>',
+        'of one of them, stdout unless said: begin at this byte; negative: so many before the end',
+      ).argParser(integer),
     ],
   });
   add(task, {

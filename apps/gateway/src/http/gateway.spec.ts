@@ -295,7 +295,7 @@ describe('the gateway', () => {
     await plane.stop();
   });
 
-  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
+  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   async function ask(method: Method, url: string, body?: unknown, headers: Record<string, string> = {}) {
     const { port } = app.getHttpServer().address() as AddressInfo;
     const payload = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
@@ -485,6 +485,8 @@ describe('the gateway', () => {
     expect(await problem('GET', '/v1/services/hello/diff?from=1&to=9')).toEqual([404, 'unknown-version']);
     expect(await problem('GET', '/v1/commands/none')).toEqual([404, 'unknown-command']);
     expect(await problem('GET', '/v1/nothing')).toEqual([404, 'unknown-address']);
+    expect(await problem('PATCH', '/v1/services/hello')).toEqual([405, 'method-not-allowed']);
+    expect((await ask('PATCH', '/v1/services/hello')).headers['allow']).toBe('DELETE, GET, PUT');
     expect(await problem('GET', '/v1/tasks?limit=0')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?state=GONE')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?colour=red')).toEqual([400, 'invalid-parameter']);
