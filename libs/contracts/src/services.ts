@@ -69,8 +69,10 @@ export interface PhaseDefinition {
    * are ended.
    */
   readonly steps?: readonly PhaseSteps[];
-  /** run, decommission: after so many failures in a row a step is in ERROR. */
+  /** After so many failures of a task in a row a step is in ERROR. */
   readonly attemptsMax?: number;
+  /** A step that is not complete so long after it started is in ERROR; absent: `deadlineOf` says. */
+  readonly deadlineMs?: number;
 }
 
 export type PhaseSteps = readonly [pod: 'default' | number, tasks: readonly string[]];
@@ -80,8 +82,18 @@ export interface ServiceRef {
   readonly generation: number;
 }
 
+/** overdue: what a step runs beside a pod, which goes on. */
 export type KillReason =
-  'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained' | 'preempted' | 'paused' | 'resumed';
+  | 'scaled-down'
+  | 'replaced'
+  | 'restarted'
+  | 'updated'
+  | 'uninstalled'
+  | 'drained'
+  | 'preempted'
+  | 'paused'
+  | 'resumed'
+  | 'overdue';
 
 export type ServicesEvent =
   /** `spec` has its defaults filled in. The outcome of ApplyService, ScaleService and RollBackService. */
@@ -106,22 +118,34 @@ export type ServicesEvent =
         readonly phases: readonly PhaseDefinition[];
         /** Environment of the tasks that its steps run. */
         readonly parameters?: Readonly<Record<string, string>>;
+        /** What follows when a step fails; absent: nothing more starts. */
+        readonly onFailure?: 'rollback' | 'continue';
+        /** When the whole of it has to be complete. */
+        readonly until?: EpochMs;
+        /** It takes back what failed: why. */
+        readonly reason?: string;
       };
     }
-  | { readonly type: 'StepStarted'; readonly data: StepRef }
+  | { readonly type: 'StepStarted'; readonly data: StepRef & At }
   | { readonly type: 'StepCompleted'; readonly data: StepRef & { readonly forced?: boolean } }
-  /** The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it. */
-  | { readonly type: 'StepFailed'; readonly data: StepRef & { readonly reason: string } }
-  | { readonly type: 'StepRestarted'; readonly data: StepRef }
+  /**
+   * The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it, or what it waits for comes
+   * after all. `then`: it goes on without these steps, or the version before it is applied again.
+   */
+  | {
+      readonly type: 'StepFailed';
+      readonly data: StepRef & { readonly reason: string; readonly then?: 'rollback' | 'continue' };
+    }
+  | { readonly type: 'StepRestarted'; readonly data: StepRef & At }
   /** decommission: what the tasks of the steps had to do is done, or passed over by force. From here on these pods only end. */
-  | { readonly type: 'PodsDrained'; readonly data: StepRef & { readonly forced?: boolean } }
+  | { readonly type: 'PodsDrained'; readonly data: StepRef & At & { readonly forced?: boolean } }
   | {
       readonly type: 'PlanPaused';
       readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
     }
   | {
       readonly type: 'PlanResumed';
-      readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
+      readonly data: ServiceRef & At & { readonly plan: string; readonly phase?: string; readonly step?: string };
     }
   | { readonly type: 'PlanStopped'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
   /** Every step of the phase counts as done: an operator's word. */
@@ -262,6 +286,11 @@ export type ServicesEvent =
       readonly data: ServiceRef & { readonly grants: IdRuns; readonly agents: readonly AgentId[] };
     }
   | { readonly type: 'ServiceRemoved'; readonly data: ServiceRef & { readonly leftOn: readonly AgentId[] } };
+
+/** When it was decided: deadlines count from there. */
+interface At {
+  readonly at: EpochMs;
+}
 
 export interface StepRef extends ServiceRef {
   readonly plan: string;
