@@ -33,7 +33,7 @@ class Reader {
     const type = this.int16();
     if (type === 0) this.text();
     else if (type === 0x20 || type === 0x22) this.skipType();
-    else if (type === 0x21) (this.skipType(), this.skipType());
+    else if (type === 0x21) for (let part = 0; part < 2; part++) this.skipType();
     else if (type === 0x30 || type === 0x31) throw new Error('user-defined types and tuples are not read here');
   }
 }
@@ -55,6 +55,11 @@ function queryBody(statement) {
   return Buffer.concat([length, Buffer.from(statement), short(CONSISTENCY_ONE), Buffer.from([0])]);
 }
 
+function skipTable(reader) {
+  reader.text();
+  reader.text();
+}
+
 /** Rows as objects of raw values; none for what answers without rows. */
 function rowsOf(reader) {
   if (reader.int32() !== ROWS) return [];
@@ -62,9 +67,9 @@ function rowsOf(reader) {
   const count = reader.int32();
   if ((flags & 2) !== 0) throw new Error('the answer has more than one page');
   const global = (flags & 1) !== 0;
-  if (global) (reader.text(), reader.text());
+  if (global) skipTable(reader);
   const names = Array.from({ length: count }, () => {
-    if (!global) (reader.text(), reader.text());
+    if (!global) skipTable(reader);
     const name = reader.text();
     reader.skipType();
     return name;

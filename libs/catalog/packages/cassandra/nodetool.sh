@@ -2,8 +2,9 @@
 set -eu
 
 nodetool() {
-  java -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.home="$PWD" -cp 'lib/*' org.apache.cassandra.tools.NodeTool \
-    -h "$ORRERY_ADDRESS" -p "$(cat data/jmx.port)" -u orrery -pwf data/jmx.password "$@"
+  java -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 @modules.options \
+    -Dlogback.configurationFile=logback.xml -Dlevel=WARN -Duser.home="$PWD" \
+    -cp 'lib/*' org.apache.cassandra.tools.NodeTool -h "$ORRERY_ADDRESS" -p "$(cat data/jmx.port)" -u orrery -pwf data/jmx.password "$@"
 }
 
 # a,b -> a b

@@ -16,7 +16,7 @@ async function during(host, port, work) {
 }
 
 /** Cassandra opens the native port once it is in the state NORMAL. */
-const own = (session) => async () => {
+async function own(session) {
   const [local] = await session.query('SELECT bootstrapped, gossip_generation FROM system.local');
   const peers = await session.query('SELECT native_address, native_port FROM system.peers_v2');
   return {
@@ -28,7 +28,7 @@ const own = (session) => async () => {
         : [{ host: addressOf(row.native_address), port: row.native_port.readInt32BE(0) }],
     ),
   };
-};
+}
 
 /** What another node knows of this one; one that is away knows nothing, and does not count. */
 async function seenBy({ host, port }) {
@@ -49,21 +49,17 @@ async function seenBy({ host, port }) {
 }
 
 async function judge() {
-  const { bootstrapped, generation, peers } = await during(
-    process.env.ORRERY_ADDRESS,
-    process.env.PORT_NATIVE,
-    (session) => own(session)(),
-  );
+  const { bootstrapped, generation, peers } = await during(process.env.ORRERY_ADDRESS, process.env.PORT_NATIVE, own);
   if (bootstrapped !== 'COMPLETED') return `this node has not joined the ring: ${bootstrapped}`;
   const seen = await Promise.all(peers.slice(0, ASKED_MAX).map(seenBy));
   const behind = seen.find((each) => each !== undefined && each.generation < generation);
   return behind && `${behind.host} does not know yet that this node is back`;
 }
 
-judge()
-  .catch((error) => error.message)
-  .then((problem) => {
-    if (problem === undefined) writeFileSync('data/joined', '');
-    else console.error(problem);
-    process.exit(problem === undefined ? 0 : 1);
-  });
+function end(problem) {
+  if (problem === undefined) writeFileSync('data/joined', '');
+  else console.error(problem);
+  process.exit(problem === undefined ? 0 : 1);
+}
+
+void judge().then(end, (error) => end(error.message));

@@ -16,7 +16,7 @@ printf 'orrery readwrite\n' >conf/jmx.access
 
 # SIGTERM is a drain: Cassandra's own hook ends the clients, tells the others and flushes.
 exec java -Xms<%nodes.heap%>m -Xmx<%nodes.heap%>m -XX:MaxDirectMemorySize=<%nodes.heap%>m <%nodes.jvm_options%> \
-  -javaagent:lib/<%resource.exec.jamm%> @conf/jvm.options @conf/join.options \
+  -javaagent:lib/<%resource.exec.jamm%> @conf/modules.options @conf/jvm.options @conf/join.options \
   -Dcassandra.ring_delay_ms=<%nodes.ring_delay%> \
   -Dcassandra.storagedir="$PWD/data" -Dcassandra.logdir="$PWD/data" \
   -Dcassandra.config="file:$PWD/conf/cassandra.yaml" \
