@@ -4,7 +4,8 @@ import { parseDurationMs } from './duration.js';
 import { outputFormats } from './output/output.js';
 import { addCatalog } from './catalog-grammar.js';
 import { addGuests } from './guest-grammar.js';
-import { keyValue, wholeNumber } from './option-values.js';
+import { keyValue, repeatable, wholeNumber } from './option-values.js';
+import { addPods } from './pod-grammar.js';
 import { addSharing } from './sharing-grammar.js';
 import { taskStates } from './task-states.js';
 
@@ -37,12 +38,12 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addCluster(program, add);
   addServices(noun(program, 'service', 'Services: what should run'), add);
   addPlans(noun(program, 'plan', 'Plans: the ordered work that brings a service to its target'), add);
-  addPods(noun(program, 'pod', 'Pods: tasks placed together on one agent'), add);
+  addPods(program, add, { listing, reading, changing, yes });
   addTasks(noun(program, 'task', 'Tasks: the processes and containers that run'), add);
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
   addCatalog(program, add, { listing, output, changing, yes });
-  addGuests(program, add, { output, yes, changing });
+  addGuests(program, add, { output, yes });
   addPast(program, add);
   addTools(program, add);
   return program;
@@ -66,6 +67,8 @@ function addCluster(program: Command, add: Add): void {
       new Option('--simulate', 'agents without machines, thousands in one process'),
       new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
+      repeatable('--disk <disk>', 'a disk of local agents, such as fast:MOUNT:512'),
+      repeatable('--reserve <parts>', "parts of local agents for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'"),
     ],
   });
   add(program, { usage: 'down', says: 'Stop the local cluster; its data stays', load: local('down') });
@@ -155,29 +158,6 @@ function addPlans(plan: Command, add: Add): void {
   }
 }
 
-function addPods(pod: Command, add: Add): void {
-  const verb = (name: 'list' | 'show' | 'restart' | 'replace') => async () => (await import('./verbs/pod.js'))[name];
-  add(pod, { usage: 'list <service>', says: 'List the pods of a service', load: verb('list'), options: listing() });
-  add(pod, {
-    usage: 'show <service> <pod>',
-    says: 'Show one pod, such as node-0',
-    load: verb('show'),
-    options: reading(),
-  });
-  add(pod, {
-    usage: 'restart <service> <pod>',
-    says: 'Restart a pod in its place',
-    load: verb('restart'),
-    options: changing(),
-  });
-  add(pod, {
-    usage: 'replace <service> <pod>',
-    says: 'Give a pod a new place; its volumes are left behind',
-    load: verb('replace'),
-    options: [new Option('--fenced', 'the old machine is off, on your word'), yes(), ...changing()],
-  });
-}
-
 function addTasks(task: Command, add: Add): void {
   const verb = (name: keyof typeof import('./verbs/task.js')) => async () =>
     (await import('./verbs/task.js'))[name] as Verb;
@@ -201,12 +181,16 @@ function addTasks(task: Command, add: Add): void {
   });
   add(task, {
     usage: 'logs <task>',
-    says: 'Print what a task wrote',
+    says: 'Print what a task wrote: its stdout to stdout, its stderr to stderr',
     load: verb('logs'),
     options: [
       new Option('-f, --follow', 'go on with what it writes'),
-      new Option('--stderr', 'its stderr instead of its stdout'),
-      new Option('--from <byte>', 'begin at this byte; negative: so many before the end').argParser(integer),
+      new Option('--stdout', 'its stdout alone'),
+      new Option('--stderr', 'its stderr alone, to stdout').conflicts('stdout'),
+      new Option(
+        '--from <byte>',
+        'of one of them, stdout unless said: begin at this byte; negative: so many before the end',
+      ).argParser(integer),
     ],
   });
   add(task, {

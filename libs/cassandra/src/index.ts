@@ -16,7 +16,6 @@ export type {
   TaskSetRow,
   TaskStateRow,
 } from './history-rows.js';
-export { RingUnanswered, ringOf, type RingNode } from './guest-ring.js';
 export { ensureKeyspace } from './keyspace.js';
 export { cassandraOfOwner, type CassandraOfOwner } from './owner-ports.js';
 export { CassandraRegistry } from './registry.js';

@@ -77,8 +77,6 @@ async function prepare() {
       ? ''
       : `-Dcassandra.replace_address_first_boot=${replaced.place}\n-Dcassandra.broadcast_interval_ms=5000\n`;
   writeFileSync('conf/join.options', flags);
-  writeFileSync('data/jmx.port', env.PORT_JMX);
-  writeFileSync('data/native.port', env.PORT_NATIVE);
   console.log(
     `rack ${readFileSync('data/rack')}, seeds ${seeds.join(', ')}${replaced ? `, replaces ${replaced.place}` : ''}`,
   );
