@@ -16,7 +16,10 @@ const LONG = new Set(['packages', 'long']);
 
 await setUp();
 const { default: config } = await import('../../jest.config.js');
-/** Each project of jest, and the crash tests once more on several cells with a standby for each owner. */
+/**
+ * Each project of jest, the crash tests once more on several cells with a standby for each owner, and among the long ones ten
+ * kills amid each kind of plan.
+ */
 const runs = [
   ...config.projects.map(({ displayName: name }) => ({ name, project: name, environment: {}, only: [] })),
   {
@@ -25,6 +28,7 @@ const runs = [
     environment: { ORRERY_E2E_CELLS: '3', ORRERY_E2E_INSTANCES: '2' },
     only: ['crashes'],
   },
+  { name: 'long', project: 'e2e', environment: { ORRERY_KILLS: '10' }, only: ['killed-plans'] },
 ];
 const all = runs.map(({ name }) => name);
 const asked = process.argv.slice(2);

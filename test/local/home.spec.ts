@@ -8,7 +8,8 @@ import { agentOffers } from '../../deploy/local/src/agent-offers.js';
 import { Home, HomeTaken } from '../../deploy/local/src/home.js';
 import { Ports } from '../../deploy/local/src/ports.js';
 import { identify, isAlive } from '../../deploy/local/src/process-identity.js';
-import { settingsFrom, WrongSetting } from '../../deploy/local/src/settings.js';
+import { settingsFrom } from '../../deploy/local/src/settings.js';
+import { WrongSetting } from '../../deploy/local/src/wrong-setting.js';
 import { removeTemporaryFolders, temporaryFolder } from './temporary-home.js';
 
 afterEach(removeTemporaryFolders);
@@ -116,6 +117,38 @@ describe('a port', () => {
     expect(offers).toHaveLength(3);
   });
 
+  it('may be kept for roles by all agents or one, beside disks and amounts', () => {
+    const settings = settingsFrom({
+      ORRERY_HOME: '/h',
+      ORRERY_DISKS: 'fast:MOUNT:512 agent-1=data:PATH:2048:/mnt/data',
+      ORRERY_RESERVE: 'cpus(eng):0.5;ports(eng):[7100-7110,7200];disks(ops):fast agent-2=mem(eng/web):64',
+    });
+    const offers = agentOffers(settings, { block: 2200, inUse: [] });
+    const declared = offers.map(({ resources, folders }) => {
+      const { disks, reservations } = resources as { disks: object; reservations: object };
+      return { disks, reservations, folders };
+    });
+    const eng = {
+      role: 'eng',
+      resources: {
+        cpus: 0.5,
+        ports: [
+          { begin: 7100, end: 7110 },
+          { begin: 7200, end: 7200 },
+        ],
+      },
+    };
+    const ops = { role: 'ops', resources: { disks: ['fast'] } };
+    const fast = (agent: string) => ({ name: 'fast', type: 'MOUNT', size: 512, path: `/h/disks/${agent}/fast` });
+    expect(declared[0]).toEqual({
+      ...{ disks: [fast('agent-0')], reservations: [eng, ops] },
+      folders: ['/h/disks/agent-0/fast'],
+    });
+    const data = { name: 'data', type: 'PATH', size: 2048, path: '/mnt/data/agent-1/data' };
+    expect(declared[1]!.disks).toEqual([fast('agent-1'), data]);
+    expect(declared[2]!.reservations).toEqual([eng, ops, { role: 'eng/web', resources: { memory: 64 } }]);
+  });
+
   it('of 0 is any free one', async () => {
     expect(await new Ports(temporaryFolder()).choose(0)).toBeGreaterThan(0);
   });
@@ -128,6 +161,11 @@ describe('a setting', () => {
     [{ ORRERY_PORT: '70000' }, 'ORRERY_PORT is a whole number from 0 to 65535'],
     [{ ORRERY_KAFKA: 'broker' }, 'ORRERY_KAFKA is a list of host:port'],
     [{ ORRERY_INFRA: 'podman' }, '--infra is one of auto, jvm, docker'],
+    [{ ORRERY_DISKS: 'fast:MOUNT' }, '--disk is [AGENT=]NAME:PATH|MOUNT:MIB'],
+    [{ ORRERY_DISKS: 'fast:MOUNT:0' }, '--disk is'],
+    [{ ORRERY_RESERVE: 'cpus:2' }, '--reserve is [AGENT=]RESOURCE(ROLE):VALUE'],
+    [{ ORRERY_RESERVE: 'wheels(eng):2' }, '--reserve is'],
+    [{ ORRERY_RESERVE: 'cpus(eng):2;cpus(eng):3' }, '--reserve names cpus of eng twice'],
   ])('that cannot be right is refused: %j', (env, sentence) => {
     expect(() => settingsFrom(env)).toThrow(WrongSetting);
     expect(() => settingsFrom(env)).toThrow(sentence);

@@ -1,7 +1,14 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
-import type { AgentFacts, Disk } from '@orrery/contracts';
-import type { GivenDisk, Settings } from './settings.js';
+import {
+  reservedOf,
+  staticProblem,
+  type AgentFacts,
+  type Capacity,
+  type Disk,
+  type StaticReservation,
+} from '@orrery/contracts';
+import type { GivenDisk, GivenReservation, Settings } from './settings.js';
 
 const MIB = 1024 * 1024;
 /** Left to the machine itself, where nothing else was said. */
@@ -11,20 +18,34 @@ const PORTS_DEFAULT: readonly (readonly [number, number])[] = [[31_000, 32_000]]
 /** What this machine offers: as given, else as found. */
 export function agentFacts({ resources, address, folder }: Settings, isolation: string): AgentFacts {
   const { cpus, memory, disk, ports = PORTS_DEFAULT, gpus, disks, attributes, region, zone } = resources;
+  const capacity: Capacity = {
+    cpusMilli: Math.round((cpus ?? availableParallelism()) * 1000),
+    memoryMib: Math.floor(memory ?? (totalmem() / MIB) * OFFERED_SHARE),
+    diskMib: Math.floor(disk ?? freeDiskMib(folder) * OFFERED_SHARE),
+    gpuIds: [...(gpus ?? foundGpus())],
+    ports: ports.map(([first, last]) => [first, last]),
+    ...(disks === undefined ? {} : { disks: disks.map(diskOf) }),
+  };
+  const reservations = reservationsOf(capacity, resources.reservations ?? []);
   return {
     hostname: resources.hostname ?? hostname(),
     address,
-    capacity: {
-      cpusMilli: Math.round((cpus ?? availableParallelism()) * 1000),
-      memoryMib: Math.floor(memory ?? (totalmem() / MIB) * OFFERED_SHARE),
-      diskMib: Math.floor(disk ?? freeDiskMib(folder) * OFFERED_SHARE),
-      gpuIds: [...(gpus ?? foundGpus())],
-      ports: ports.map(([first, last]) => [first, last]),
-      ...(disks === undefined ? {} : { disks: disks.map(diskOf) }),
-    },
+    capacity,
     attributes: { isolation: isolation.split(/[: ]/)[0]!, ...attributes },
     faultDomain: { region: region ?? 'default', zone: zone ?? 'default' },
+    ...(reservations.length === 0 ? {} : { reservations }),
   };
+}
+
+/** What the master would refuse is said here, where it can be mended. */
+function reservationsOf(capacity: Capacity, given: readonly GivenReservation[]): StaticReservation[] {
+  const reservations = given.map(({ role, resources, labels = {} }) => ({
+    ...{ role, labels },
+    resources: reservedOf(resources),
+  }));
+  const problem = staticProblem(capacity, reservations);
+  if (problem === undefined) return reservations;
+  throw new Error(`ORRERY_AGENT_RESOURCES ${problem.field}: ${problem.message}; ${problem.remedy}`);
 }
 
 /** The folder has to be there: a disk that is not mounted must not be taken for an empty one. */

@@ -1,7 +1,7 @@
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { checkShape } from '@orrery/contracts';
-import { Type } from 'typebox';
+import { checkShape, diskName, GivenReserved, Labels, roleOfCommand } from '@orrery/contracts';
+import { Type, type Static } from 'typebox';
 
 /** What the environment says; each wrong value is told by name. */
 export interface Settings {
@@ -34,6 +34,8 @@ interface GivenResources {
   readonly gpus?: readonly string[];
   /** Disks of their own for volumes; a size that is not given is that of the disk. */
   readonly disks?: readonly GivenDisk[];
+  /** Parts of it that are kept for roles. */
+  readonly reservations?: readonly GivenReservation[];
   readonly attributes?: Readonly<Record<string, string>>;
   readonly region?: string;
   readonly zone?: string;
@@ -46,6 +48,8 @@ export interface GivenDisk {
   readonly size?: number;
   readonly type: 'PATH' | 'MOUNT';
 }
+
+export type GivenReservation = Static<typeof reservationSchema>;
 
 const LANES_DEFAULT = 4;
 
@@ -90,11 +94,15 @@ const word = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
 const diskSchema = Type.Object(
   {
-    name: Type.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+    name: diskName,
     path: Type.String({ pattern: '^/', description: 'an absolute path' }),
     size: Type.Optional(Type.Integer({ minimum: 1, description: 'MiB' })),
     type: Type.Union([Type.Literal('PATH'), Type.Literal('MOUNT')]),
   },
+  { additionalProperties: false },
+);
+const reservationSchema = Type.Object(
+  { role: roleOfCommand, resources: GivenReserved, labels: Type.Optional(Labels) },
   { additionalProperties: false },
 );
 const resourcesSchema = Type.Object(
@@ -107,6 +115,7 @@ const resourcesSchema = Type.Object(
     ),
     gpus: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
     disks: Type.Optional(Type.Array(diskSchema, { maxItems: 64 })),
+    reservations: Type.Optional(Type.Array(reservationSchema, { maxItems: 64 })),
     attributes: Type.Optional(Type.Record(Type.String(), Type.String())),
     region: word,
     zone: word,

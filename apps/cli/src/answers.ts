@@ -81,6 +81,8 @@ export interface Task {
   readonly ready?: boolean;
   /** In a row. */
   readonly failures?: number;
+  /** It sleeps instead of running its command. */
+  readonly paused?: boolean;
   readonly since?: string;
 }
 
@@ -195,10 +197,17 @@ export interface Reservation {
   readonly id: string;
   readonly agent: string;
   readonly role: string;
-  readonly resources: Amounts;
-  readonly idle: Amounts;
+  readonly resources: Reserved;
+  readonly idle: Reserved;
   readonly labels: Readonly<Record<string, string>>;
   readonly refines?: string;
+  /** Declared by its agent. */
+  readonly static?: boolean;
+}
+
+export interface Reserved extends Amounts {
+  readonly ports?: readonly { readonly begin: number; readonly end: number }[];
+  readonly disks?: readonly string[];
 }
 
 export interface Volume {
@@ -233,6 +242,14 @@ export interface Endpoint {
   readonly vip?: string;
 }
 
+/** What there is of a service, known by name or not. */
+export interface Owned {
+  readonly tasks: number;
+  readonly volumes: number;
+  readonly reservations: number;
+  readonly agents: readonly { readonly agent: string; readonly hostname: string; readonly state: string }[];
+}
+
 export interface PackageLine {
   readonly name: string;
   readonly version: string;
@@ -248,6 +265,7 @@ export interface Package extends PackageLine {
   readonly notes?: { readonly preInstall?: string; readonly postInstall?: string };
   /** JSON Schema of its options. */
   readonly config: object;
+  readonly alerts: readonly { readonly name: string; readonly severity: string; readonly summary: string }[];
 }
 
 export interface RepositoryLine {

@@ -18,9 +18,17 @@ export async function waitForPlans(call: Call, outcome: Outcome): Promise<void> 
         steps: STEPS_LOOKED_AT,
       });
       if (shown.status === 'ERROR') throw inError(service, shown);
+      if (shown.status === 'COMPLETE' && shown.message !== undefined) throw notWhole(service, shown);
       return { done: shown.status === 'COMPLETE', progress: planProgress(shown) };
     });
   }
+}
+
+/** It came to its end, but not to the one that was ordered: taken back, or without something that failed. */
+function notWhole(service: string, { name, message }: Plan): CliError {
+  return new CliError('plan-failed', `plan ${name} of ${service} is complete, but: ${message}`, {
+    remedy: `orrery service versions ${service} shows what runs now, orrery service diff what is different`,
+  });
 }
 
 function inError(service: string, { name, message }: Plan): CliError {

@@ -280,6 +280,19 @@ describe('orrery', () => {
       ...{ labels: { team: 'x' }, refines: '4.0' },
     });
     expect((await orrery('reservation create eng/web ada')).code).toBe(2);
+    const ports = await orrery('reservation create eng ada --ports 9092-9095,9100 --whole-disk fast');
+    expect(ports.out).toBe('ports 9092-9095 9100, disks fast of ada are kept for eng\n');
+    expect(JSON.parse(seen.at(-1)!.body)).toEqual({
+      ...{ agent: 'ada', role: 'eng' },
+      resources: {
+        ports: [
+          { begin: 9092, end: 9095 },
+          { begin: 9100, end: 9100 },
+        ],
+        disks: ['fast'],
+      },
+    });
+    expect(await orrery('reservation create eng ada --ports web')).toMatchObject({ code: 2 });
     expect((await orrery('reservation remove 4.0 --yes')).out).toBe('4.0 ended\n');
     expect(seen.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/reservations/4.0' });
     expect((await orrery('volume adopt 9.1 kafka node-0')).out).toContain('9.1 is for kafka node-0');

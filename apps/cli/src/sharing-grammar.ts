@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { keyValue, wholeNumber } from './option-values.js';
+import { keyValue, repeatable, wholeNumber } from './option-values.js';
 import type { Add } from './program.js';
 
 /** Options that verbs of all nouns have. */
@@ -112,6 +112,8 @@ function addReservations(reservation: Command, add: Add, { listing, changing, ye
     load: verb('create'),
     options: [
       ...amounts('to keep'),
+      new Option('--ports <ranges>', 'port numbers to keep, such as 9092-9095,9100').argParser(portRanges),
+      repeatable('--whole-disk <name>', 'a disk that the agent declares, to keep'),
       new Option('--refines <reservation>', 'take it out of this one, of a role above'),
       new Option('--label <key=value>', 'tells it from others, repeatable').argParser(keyValue).default({}, 'none'),
       ...changing(),
@@ -140,6 +142,14 @@ function addVolumes(volume: Command, add: Add, { listing, changing, yes }: Commo
     says: 'Give a volume that outlived its pod to another, such as node-0: its next place is there',
     load: verb('adopt'),
     options: changing(),
+  });
+}
+
+function portRanges(text: string): { begin: number; end: number }[] {
+  return text.split(',').map((range) => {
+    const [, begin, end = begin] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range.trim()) ?? [];
+    if (begin === undefined) throw new InvalidArgumentError(`${range} is no range such as 9092-9095.`);
+    return { begin: Number(begin), end: Number(end) };
   });
 }
 

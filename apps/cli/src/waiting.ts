@@ -15,7 +15,7 @@ export interface Awaited {
 
 export interface Look {
   readonly done: boolean;
-  /** One line for people, printed whenever it changes. */
+  /** One line for people, printed the first time that it says so. */
   readonly progress: string;
 }
 
@@ -27,11 +27,13 @@ export async function waitUntil(call: Call, what: Awaited, look: () => Promise<L
   const timeoutMs = call.options.timeout ?? DEFAULT_TIMEOUT_MS;
   const deadlineMs = Date.now() + timeoutMs;
   const woken = listen(call, what.service);
-  let said = '';
+  // What goes to and fro, such as a task that keeps failing, is told once.
+  const said = new Set<string>();
   try {
     for (;;) {
       const { done, progress } = await look();
-      if (progress !== said) call.output.remark((said = progress));
+      if (!said.has(progress)) call.output.remark(progress);
+      said.add(progress);
       if (done) return;
       if (call.surroundings.interrupted.aborted)
         throw new CliError('interrupted', `stopped waiting; ${what.waitsFor} goes on`);

@@ -26,6 +26,7 @@ const gatewayStatus = {
   'time-over': 422,
   'no-terminal': 422,
   'unknown-package': 404,
+  'no-alerts': 404,
   'unknown-package-version': 404,
   'unknown-repository': 404,
   'package-already-installed': 409,

@@ -23,6 +23,7 @@ import type { Decoded, Hosting, RelayedMessage, TopicPartition } from '@orrery/c
 import {
   cluster,
   currentLaunch,
+  gatheredReports,
   ordersOf,
   type ClusterInternal,
   type ClusterState,
@@ -55,6 +56,7 @@ export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHos
     ],
     reports: (cell) => agentPartitionsOfCell(cell, sizes).map((partition) => ({ topic: agentReportsTopic, partition })),
     decodeReport: (body, source) => decodeReport(body, source, partitionOf),
+    gathering: gatheredReports,
     relay: ({ events, journalId, at }, state) =>
       ordersOf(events as readonly ClusterEvent[], state, { journalId, at, partitionOf }).map(messageOf),
     owning: (shard) => new LeaseKeeper(shard, sizes, world),

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { declarationsFor } from './agent-declarations.js';
 import { loopback } from './ports.js';
 import type { Settings } from './settings.js';
 
@@ -19,6 +20,8 @@ type Range = readonly [first: number, last: number];
 export interface AgentOffer {
   readonly address: string;
   readonly resources: object;
+  /** Of its disks, to be made. */
+  readonly folders: readonly string[];
 }
 
 export interface PortsOfHome {
@@ -34,18 +37,24 @@ export function agentOffers(settings: Settings, ports: PortsOfHome): readonly Ag
   // Every core, since cpu is shared by weight and the agents play machines of their own; memory is not elastic.
   const cpus = availableParallelism();
   const memory = Math.max(AGENT_MEMORY_MIB_MIN, Math.floor((totalMib() - PLANE_MEMORY_MIB) / agents));
-  return Array.from({ length: agents }, (_, index) => ({
-    address: haveOwnAddresses ? `127.0.${Math.floor(index / 250)}.${(index % 250) + 1}` : loopback,
-    resources: {
-      cpus,
-      memory,
-      disk: AGENT_DISK_MIB,
-      ports: haveOwnAddresses ? portsOnOwnAddress(ports, index) : portsOnSharedAddress(ports, index, agents),
-      hostname: `agent-${index}`,
-      region: 'local',
-      zone: `zone-${(index % ZONES) + 1}`,
-    },
-  }));
+  return Array.from({ length: agents }, (_, index) => {
+    const hostname = `agent-${index}`;
+    const declared = declarationsFor(hostname, settings.home, settings.disks, settings.reserved);
+    return {
+      address: haveOwnAddresses ? `127.0.${Math.floor(index / 250)}.${(index % 250) + 1}` : loopback,
+      resources: {
+        cpus,
+        memory,
+        disk: AGENT_DISK_MIB,
+        ports: haveOwnAddresses ? portsOnOwnAddress(ports, index) : portsOnSharedAddress(ports, index, agents),
+        ...declared,
+        hostname,
+        region: 'local',
+        zone: `zone-${(index % ZONES) + 1}`,
+      },
+      folders: (declared.disks ?? []).map(({ path }) => path),
+    };
+  });
 }
 
 /** On Linux all of 127.0.0.0/8 is the loopback, so that each agent looks like a machine of its own. */

@@ -71,7 +71,7 @@ function environment(settings: Settings, { kafka, cassandra }: ClusterAddresses)
 function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer, index: number): ProcessSpec {
   const name = `agent-${index}`;
   const folder = join(settings.home, 'agents', name);
-  mkdirSync(folder, { recursive: true });
+  for (const each of [folder, ...offer.folders]) mkdirSync(each, { recursive: true });
   const spec = node(settings, { app: 'agent', name, stage: AGENT_STAGE }, common, {
     ORRERY_AGENT_NAME: name,
     ORRERY_AGENT_ADDRESS: offer.address,

@@ -1,28 +1,25 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { declaredDisk, declaredReservations } from './agent-declarations.js';
 import type { KeptContainer } from './container-keeper.js';
 import { runDetached } from './detached.js';
 import { runDown } from './down.js';
 import { runInForeground } from './foreground.js';
 import { Home, HomeTaken } from './home.js';
 import { runInfra } from './infra.js';
-import {
-  AGENTS_MAX,
-  infraChoice,
-  settingsFrom,
-  SIMULATED_AGENTS_MAX,
-  wholeNumber,
-  WrongSetting,
-  type Settings,
-} from './settings.js';
+import { AGENTS_MAX, infraChoice, settingsFrom, SIMULATED_AGENTS_MAX, wholeNumber, type Settings } from './settings.js';
+import { WrongSetting } from './wrong-setting.js';
 import { SomebodyElse } from './readiness.js';
 import { runStatus, type StatusFormat } from './status.js';
 import { DoesNotStart } from './supervisor.js';
 import { NotInTime } from './waiting.js';
 
 const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
-  up [--detach] [--agents N [--simulate]] [--instances N] [--infra auto|jvm|docker] [--while-stdin-is-open]
-                         the whole cluster; --simulate: agents without machines, all in one process
+  up [--detach] [--agents N [--simulate]] [--instances N] [--infra auto|jvm|docker] [--disk D]… [--reserve R]…
+     [--while-stdin-is-open]
+                         the whole cluster; --simulate: agents without machines, all in one process; agents declare
+                         disks such as fast:MOUNT:512 or agent-0=data:PATH:2048:/mnt/data (NAME:TYPE:MIB[:FOLDER]),
+                         and keep parts of themselves for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'
   down                   stops it, whoever started it
   status [-o json|yaml]  what runs
   infra [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
@@ -61,6 +58,8 @@ async function dispatch(args: readonly string[]): Promise<number> {
       infra: { type: 'string' },
       agents: { type: 'string' },
       instances: { type: 'string' },
+      disk: { type: 'string', multiple: true, default: [] },
+      reserve: { type: 'string', multiple: true, default: [] },
       simulate: { type: 'boolean', default: false },
       detach: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'table' },
@@ -105,14 +104,18 @@ interface Flags {
   readonly infra?: string;
   readonly agents?: string;
   readonly instances?: string;
+  readonly disk: string[];
+  readonly reserve: string[];
   readonly simulate: boolean;
 }
 
-function withFlags(settings: Settings, { home, infra, agents, instances, simulate }: Flags): Settings {
+function withFlags(settings: Settings, { home, infra, agents, instances, disk, reserve, simulate }: Flags): Settings {
   const agentsMax = simulate ? SIMULATED_AGENTS_MAX : AGENTS_MAX;
   return {
     ...settings,
     simulate,
+    disks: [...settings.disks, ...disk.map(declaredDisk)],
+    reserved: [...settings.reserved, ...reserve.flatMap(declaredReservations)],
     ...(home === undefined ? {} : { home: resolve(home) }),
     ...(infra === undefined ? {} : { infra: infraChoice(infra) }),
     ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, agentsMax) }),

@@ -5,6 +5,7 @@ import { cassandraClusterName } from './cassandra-process.js';
 import { pullImage, type KeptContainer } from './container-keeper.js';
 import { readTextIfThere, writeWhole } from './files.js';
 import type { InfrastructureProvider, InfrastructureSurroundings, Served } from './infrastructure.js';
+import { writeBrokerSettings } from './kafka-package.js';
 import { loopback } from './ports.js';
 import { expecting, kafkaReady, cassandraReady, type Waiting } from './readiness.js';
 import { checkout } from './settings.js';
@@ -72,8 +73,7 @@ function kafkaContainer(of: Identity, folder: string, clusterId: string, deletab
   const config = join(folder, 'config');
   const data = join(folder, 'data');
   for (const made of [config, data]) mkdirSync(made, { recursive: true });
-  renderTemplate('server.properties', join(config, 'server.properties'), {
-    host: loopback,
+  writeBrokerSettings(join(config, 'server.properties'), {
     listenHost: '0.0.0.0',
     port: of.port,
     controllerPort: KAFKA_CONTROLLER_PORT,

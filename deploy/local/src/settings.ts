@@ -1,6 +1,13 @@
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  declaredDisk,
+  declaredReservations,
+  type DeclaredDisk,
+  type DeclaredReservation,
+} from './agent-declarations.js';
+import { WrongSetting } from './wrong-setting.js';
 
 /** Where Kafka and Cassandra come from when no address is given. */
 export type InfraChoice = 'auto' | 'jvm' | 'docker';
@@ -23,14 +30,14 @@ export interface Settings {
   readonly lanes: number;
   readonly instances: number;
   readonly agentsPerCell: number;
+  /** What local agents declare beside what they have anyway. */
+  readonly disks: readonly DeclaredDisk[];
+  readonly reserved: readonly DeclaredReservation[];
   /** All agents are one process that has no machines and runs no tasks, for tests and benchmarks. */
   readonly simulate: boolean;
   /** Preferred port of the gateway; 0 is any free one. */
   readonly gatewayPort: number;
 }
-
-/** A setting that cannot be right. The message names it, what was found, and what is expected. */
-export class WrongSetting extends Error {}
 
 export const AGENTS_MAX = 64;
 export const SIMULATED_AGENTS_MAX = 100_000;
@@ -52,6 +59,8 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
     lanes: count('ORRERY_AGENT_LANES', env, 4, 1, 1024),
     instances: count('ORRERY_INSTANCES', env, 1, 1, 16),
     agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, AGENTS_MAX),
+    disks: wordsIn(env['ORRERY_DISKS']).map(declaredDisk),
+    reserved: wordsIn(env['ORRERY_RESERVE']).flatMap(declaredReservations),
     simulate: false,
     gatewayPort: count('ORRERY_PORT', env, 7070, 0, 65_535),
   };
@@ -71,6 +80,10 @@ export function wholeNumber(name: string, given: string, min: number, max: numbe
 function count(name: string, env: NodeJS.ProcessEnv, otherwise: number, min: number, max: number): number {
   const given = env[name];
   return given === undefined || given === '' ? otherwise : wholeNumber(name, given, min, max);
+}
+
+function wordsIn(given: string | undefined): string[] {
+  return (given ?? '').split(/\s+/).filter((word) => word !== '');
 }
 
 function addresses(name: string, env: NodeJS.ProcessEnv): readonly string[] | undefined {

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceSpec } from '@orrery/contracts';
+import { ALERTS_FILE, alertsOf } from './alerts.js';
 import { mergeOptions } from './options.js';
 import { readPackage, type PackageDefinition, type PackageFiles } from './package-definition.js';
 import { packagesFolder } from './packages-folder.js';
-import { renderService, type RenderRequest } from './render.js';
+import { filledFile, renderService, type RenderRequest } from './render.js';
 import { compareVersions, refusalOfMove } from './versions.js';
 
 const files: PackageFiles = {
@@ -62,6 +63,14 @@ describe('a package becomes a service', () => {
   it('with options in its files, whose other braces are left to the agent', () => {
     const { value } = render({}) as { value: ServiceSpec };
     expect(value.pods['node']!.tasks['a']!.cmd).toBe('echo 3 {{ORRERY_POD}}\n');
+  });
+
+  it('or a file for a program that runs without an agent', () => {
+    const text =
+      'node=<%node.count%> of {{ORRERY_ADDRESS}}\n<%#node.words@entries%>\n<%key%>=<%value%>\n<%/node.words@entries%>\n';
+    const options = { node: { count: 3, words: { a: 'x/y', b: true } } };
+    const filled = filledFile(text, { options, agent: { ORRERY_ADDRESS: '127.0.0.1' } });
+    expect(filled).toBe('node=3 of 127.0.0.1\na=x/y\nb=true\n');
   });
 
   it('whose options stay in their place, whatever characters they have', () => {
@@ -130,6 +139,25 @@ describe('a broken package', () => {
   });
 });
 
+describe('alerts of a package', () => {
+  const rule = { alert: 'SumsWrong', expr: 'up == 0', labels: { severity: 'warning' } };
+  const alerts = (...rules: object[]) =>
+    alertsOf({ 'alerts.yaml': JSON.stringify({ groups: [{ name: 'a', rules }] }) });
+
+  it('are read from rules of Prometheus', () => {
+    const annotations = { summary: 'sums are wrong', description: 'of {{ $labels.pod }}' };
+    expect(alerts({ ...rule, annotations, for: '5m' })).toEqual([
+      { name: 'SumsWrong', severity: 'warning', summary: 'sums are wrong' },
+    ]);
+  });
+
+  it('are none where they are not whole', () => {
+    expect(alerts(rule)).toEqual([]);
+    expect(alertsOf({ 'alerts.yaml': 'groups: [' })).toEqual([]);
+    expect(alertsOf({})).toEqual([]);
+  });
+});
+
 describe('each package that comes along', () => {
   it('Kafka: has no more controllers than brokers', () => {
     const kafka = definitionOf(filesOf('kafka', '4.1.1'));
@@ -150,6 +178,7 @@ describe('each package that comes along', () => {
     const rendered = render({}, definition);
     expect(rendered).toMatchObject({ ok: true });
     expect(undescribed(definition.config)).toEqual([]);
+    expect(alertsOf(definition.files).length > 0).toBe(definition.files[ALERTS_FILE] !== undefined);
     const { exec } = definition.resource as { exec?: { jars: { sha256: string } } };
     const list = definition.files['jars.sha256'];
     expect(exec?.jars.sha256).toBe(list && createHash('sha256').update(list).digest('hex'));

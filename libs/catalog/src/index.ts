@@ -6,6 +6,7 @@ export {
   type PackageFiles,
   type PackageResult,
 } from './package-definition.js';
+export { ALERTS_FILE, alertsOf, type Alert } from './alerts.js';
 export { mergeOptions, optionsOf, type Options } from './options.js';
-export { renderService, type RenderRequest } from './render.js';
+export { filledFile, renderService, type RenderRequest } from './render.js';
 export { compareVersions, refusalOfMove } from './versions.js';

@@ -52,6 +52,18 @@ export function renderService(definition: PackageDefinition, request: RenderRequ
   };
 }
 
+/**
+ * A file of a package as a task would find it, for whoever runs the program without an agent: the options that it names, and in
+ * `agent` what an agent would tell the task.
+ */
+export function filledFile(
+  text: string,
+  { options, agent }: { readonly options: Options; readonly agent: Readonly<Record<string, string>> },
+): string {
+  const rendered = Mustache.render(text, withEntries(options), undefined, { tags: OPTION_TAGS, escape: plain });
+  return Mustache.render(rendered, agent, undefined, { escape: plain });
+}
+
 /** Beside each object its entries, since mustache goes through lists only: `kafka` and `kafka@entries`, each with key and value. */
 function withEntries(options: Options): Options {
   const both = Object.entries(options).flatMap(([name, value]): [string, unknown][] => {

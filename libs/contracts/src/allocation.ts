@@ -10,8 +10,10 @@ import {
   type Preemptor,
   type Ranked,
 } from './preemption.js';
+import type { ServiceRef } from './services.js';
 import { placementCommandSchemas, type PlacementCommand, type PlacementEvent } from './schedulers.js';
-import { sharingCommandSchemas, type SharingCommand, type SharingEvent, type SomeResources } from './sharing.js';
+import type { SomeResources } from './given-amounts.js';
+import { sharingCommandSchemas, type SharingCommand, type SharingEvent } from './sharing.js';
 
 /** Commands of the allocation domain: how roles share, and what schedulers of others wish for. */
 export const allocationCommandSchemas = {
@@ -147,6 +149,16 @@ export type AllocationEvent =
   | {
       readonly type: 'VolumeDestroyed';
       readonly data: { readonly agent: AgentId; readonly grant?: GrantId; readonly volumes: readonly VolumeId[] };
+    }
+  /** What a service that was removed still owns here: told when it is removed, and when that is nothing any more. */
+  | {
+      readonly type: 'ServiceAccounted';
+      readonly data: ServiceRef & {
+        readonly reservations: number;
+        readonly volumes: number;
+        /** Where. */
+        readonly agents: readonly AgentId[];
+      };
     }
   | PlacementEvent
   | PreemptionEvent

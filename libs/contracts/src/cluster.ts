@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
 import type { ExitStatus } from './exit-status.js';
 import type { AgentId, LaunchId, ServiceName, VolumeId } from './ids.js';
+import type { StaticReservation } from './reserved.js';
 import type { Capacity, FaultDomain } from './resources.js';
 import { launchCommandSchemas, type SchedulerGrantEvent } from './schedulers.js';
 import { branded } from './schema.js';
@@ -157,6 +158,8 @@ export interface AgentFacts {
   readonly capacity: Capacity;
   readonly attributes: Readonly<Record<string, string>>;
   readonly faultDomain: FaultDomain;
+  /** Parts of it that it keeps for roles. */
+  readonly reservations?: readonly StaticReservation[];
 }
 
 /** Absent: ACTIVE. A drain outlives the process, the epoch and the absence of the agent. */
@@ -254,15 +257,15 @@ export type ClusterEvent =
       };
     }
   /** In the agent's checkpoint. `m`: the report that said so; reports count 1, 2, … within an epoch. */
-  | { readonly type: 'TasksStarting'; readonly data: ReportHead & { readonly launches: IdRuns } }
+  | { readonly type: 'TasksStarting'; readonly data: Teller & { readonly launches: IdRuns } }
   /** The process exists. Says that it is ready only where nothing checks that. */
-  | { readonly type: 'TasksRunning'; readonly data: ReportHead & TasksRun }
+  | { readonly type: 'TasksRunning'; readonly data: Teller & TasksRun }
   | {
       readonly type: 'TasksReady';
-      readonly data: ReportHead & { readonly launches: IdRuns; readonly ready: boolean };
+      readonly data: Teller & { readonly launches: IdRuns; readonly ready: boolean };
     }
   /** Terminal, for ever. */
-  | { readonly type: 'TasksEnded'; readonly data: ReportHead & { readonly ends: readonly TaskEnds[] } }
+  | { readonly type: 'TasksEnded'; readonly data: Teller & { readonly ends: readonly TaskEnds[] } }
   /** Terminal: the agent is GONE, or came back without them. */
   | {
       readonly type: 'TasksLost';
@@ -274,9 +277,11 @@ export type ClusterEvent =
       };
     }
   /** A terminal state of launches that had ended before, or are forgotten: changes nothing, is kept in the history. */
-  | { readonly type: 'TasksReportedLate'; readonly data: ReportHead & { readonly ends: readonly TaskEnds[] } }
+  | { readonly type: 'TasksReportedLate'; readonly data: Teller & { readonly ends: readonly TaskEnds[] } }
   /** A report that told nothing new: only its number counts. */
   | { readonly type: 'ReportNoted'; readonly data: ReportHead }
+  /** Reports of several agents that were judged together: what they told stands in the events before, in sets of all of them. */
+  | { readonly type: 'ReportsNoted'; readonly data: { readonly reports: readonly ReportMark[] } }
   /** The grants were returned: what had ended on them is known no longer. */
   | { readonly type: 'GrantsForgotten'; readonly data: { readonly grants: IdRuns } }
   /** The service is removed: what had ended of this generation is known no longer. */
@@ -324,6 +329,12 @@ export interface ReportHead {
   /** 0 when no report said so: the master concluded it. */
   readonly m: number;
 }
+
+/** By number. */
+export type ReportMark = readonly [agent: number, epoch: number, m: number];
+
+/** Whose report said so; left out where several said it, whom `ReportsNoted` then names. */
+export type Teller = ReportHead | { readonly [Field in keyof ReportHead]?: never };
 
 /** Processes that exist. `since`: milliseconds after `sinceFrom`, by the agent's clock. */
 export interface TasksRun {

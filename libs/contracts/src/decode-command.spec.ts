@@ -21,6 +21,15 @@ describe('decodeCommand', () => {
   });
 
   it.each([
+    [{ web: { count: 'three', tasks: hello.pods.web.tasks } }, 'an integer'],
+    [{ web: { count: -1, tasks: hello.pods.web.tasks } }, 'at least 0'],
+  ])('says in a remedy what fits, in other words than what is wrong: %j', (pods, remedy) => {
+    const refusal = refusalOf({ ...hello, pods });
+    expect(refusal?.remedy).toContain(remedy);
+    expect(refusal?.message).not.toContain(refusal?.remedy);
+  });
+
+  it.each([
     [['default', ['server']], undefined],
     [[2, ['server']], undefined],
     [['all', ['server']], '/plans/deploy/phases/web/steps/0/0'],

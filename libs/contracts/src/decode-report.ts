@@ -4,6 +4,7 @@ import type { AgentReport } from './agent-protocol.js';
 import type { AgentId, LaunchId, VolumeId } from './ids.js';
 import type { TaskEnds, TasksRun } from './cluster.js';
 import { Capacity, FaultDomain } from './resources.js';
+import { StaticReservation, staticProblem } from './reserved.js';
 import { branded, checkShape } from './schema.js';
 import { countIds, type IdRuns } from './sets.js';
 
@@ -84,6 +85,7 @@ export const agentReportSchemas = {
     capacity: Capacity,
     attributes: Type.Record(Type.String(), text),
     faultDomain: FaultDomain,
+    reservations: Type.Optional(Type.Array(StaticReservation, { maxItems: 64 })),
   }),
   TaskStates: Type.Object({
     type: Type.Literal('TaskStates'),
@@ -109,7 +111,12 @@ export function decodeAgentReport(
   const checked = checkShape(agentReportSchemas[type as AgentReport['type']], body);
   if (!checked.ok) return checked;
   const report = checked.value as unknown as AgentReport;
-  const refusal = report.type === 'TaskStates' ? refusalOfSets(report) : undefined;
+  const refusal =
+    report.type === 'TaskStates'
+      ? refusalOfSets(report)
+      : report.type === 'Inventory'
+        ? staticProblem(report.capacity, report.reservations ?? [])
+        : undefined;
   return refusal === undefined ? { ok: true, report } : { ok: false, refusal };
 }
 

@@ -106,7 +106,8 @@ export interface RecordedEvent<Type extends string = string, Data extends object
 export type Cause =
   | { readonly command: CommandId }
   | { readonly domain: DomainName; readonly cell: number; readonly seq: number }
-  | { readonly topic: string; readonly partition: number; readonly offset: number }
+  /** A message, or all from it to the `last`, which were decided on together. */
+  | { readonly topic: string; readonly partition: number; readonly offset: number; readonly last?: number }
   | { readonly internal: string };
 
 /**

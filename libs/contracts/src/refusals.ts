@@ -69,6 +69,9 @@ export const refusalStatus = {
   'reservation-too-large': 422,
   'reservation-overlaps': 422,
   'reservation-in-use': 409,
+  'reservation-declared': 409,
+  'resource-in-use': 409,
+  'unknown-disk': 404,
   'volume-in-use': 409,
   'volume-is-shared': 409,
 } as const;

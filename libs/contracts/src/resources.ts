@@ -11,7 +11,7 @@ export const Resources = Type.Object({
 });
 export type Resources = Static<typeof Resources>;
 
-const PortRange = Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }));
+export const PortRange = Type.Unsafe<[number, number]>(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }));
 
 /** `PATH`: shared by volumes, each with a part of it. `MOUNT`: one volume has all of it. */
 export const Disk = Type.Object({

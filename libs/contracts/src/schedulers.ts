@@ -7,7 +7,7 @@ import { Affinity, Constraint, Spread } from './rules.js';
 import { branded } from './schema.js';
 import { TaskSpec } from './service-spec.js';
 import type { IdRuns, Members } from './sets.js';
-import { GivenAmounts, roleOfCommand } from './sharing.js';
+import { GivenAmounts, roleOfCommand } from './given-amounts.js';
 
 /**
  * Other people's schedulers, the second level of Mesos: any Kafka client may ask for places under a role, launch on them

@@ -53,12 +53,33 @@ function refusalOf(error: ErrorObject): Refusal {
       : error.instancePath || '/';
   const expected = error.keyword === 'required' ? 'is required' : (error.message ?? 'does not fit the schema');
   const found = error.keyword === 'required' ? '' : `, found ${shorten(error.data)}`;
-  const description = (error.parentSchema as { description?: string } | undefined)?.description;
-  const remedy =
-    error.keyword === 'required'
-      ? `add ${field}`
-      : `${field} ${expected}${description === undefined ? '' : ` (${description})`}`;
+  const remedy = error.keyword === 'required' ? `add ${field}` : remedyOf(error);
   return { code: 'invalid-field', message: `${field} ${expected}${found}`, field, remedy };
+}
+
+/** What fits, in other words than the message: an example or the values to choose from, where the schema has any. */
+function remedyOf({ keyword, params, parentSchema }: ErrorObject): string {
+  const description = (parentSchema as { description?: string } | undefined)?.description;
+  if (description !== undefined) return `give ${description}`;
+  switch (keyword) {
+    case 'const':
+      return `give ${JSON.stringify(params['allowedValue'])}`;
+    case 'enum':
+      return `one of ${(params['allowedValues'] as readonly unknown[]).map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'type':
+      return `give ${article(String(params['type']))}`;
+    case 'minimum':
+    case 'maximum':
+      return `give a number that is ${params['comparison'] === '>=' ? 'at least' : 'at most'} ${String(params['limit'])}`;
+    case 'pattern':
+      return `give text of the form ${String(params['pattern'])}`;
+    default:
+      return 'see the schema of the service spec at /schemas/service.json, and /openapi.json for other bodies';
+  }
+}
+
+function article(type: string): string {
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
 function shorten(value: unknown): string {

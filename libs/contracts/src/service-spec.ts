@@ -232,6 +232,9 @@ export const PhaseSpec = Type.Object(
     'max-attempts': Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: 'failures in a row after which a step is in ERROR' }),
     ),
+    'deadline-secs': Type.Optional(
+      seconds(1, 31_536_000, 'after which a step that is not complete is in ERROR; default 600, of tasks a day'),
+    ),
   },
   strict,
 );
@@ -240,6 +243,13 @@ export const PlanSpec = Type.Object(
   {
     strategy: Type.Optional(PlanStrategy),
     parameters: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), ParameterSpec)),
+    'deadline-secs': Type.Optional(seconds(1, 31_536_000, 'after which the plan is in ERROR if it is not complete')),
+    'on-failure': Type.Optional(
+      Type.Union([Type.Literal('pause'), Type.Literal('rollback'), Type.Literal('continue')], {
+        description:
+          'when a step fails: start nothing more (default), apply the version before it again, or go on without it',
+      }),
+    ),
     phases: Type.Record(name('phase name'), PhaseSpec, { minProperties: 1 }),
   },
   strict,

@@ -13,6 +13,9 @@ const name = branded<ServiceName>('name of a service');
 const plan = Type.String({ minLength: 1, maxLength: 63 });
 const target = { name, plan, phase: Type.Optional(Type.String()), step: Type.Optional(Type.String()) };
 const podTarget = { name, pod: Type.String({ pattern: '^[a-z0-9-]+-\\d+$', description: 'such as node-0' }) };
+const someTasks = Type.Optional(
+  Type.Array(Type.String({ minLength: 1, maxLength: 63 }), { minItems: 1, maxItems: 64 }),
+);
 
 export const servicesCommandSchemas = {
   /** Creates the service, or brings it to a new version: the body is the spec itself. No difference: no new version. */
@@ -28,6 +31,9 @@ export const servicesCommandSchemas = {
   RestartPod: Type.Object(podTarget, strict),
   /** A new place; volumes are left behind. `fenced`: the operator's word that the old machine is off. */
   ReplacePod: Type.Object({ ...podTarget, fenced: Type.Optional(Type.Boolean()) }, strict),
+  /** Its tasks, or those named, sleep in its place until it is resumed; what runs is restarted for it. */
+  PausePod: Type.Object({ ...podTarget, tasks: someTasks }, strict),
+  ResumePod: Type.Object({ ...podTarget, tasks: someTasks }, strict),
   PausePlan: Type.Object(target, strict),
   ResumePlan: Type.Object(target, strict),
   StartPlan: Type.Object({ name, plan, parameters: Type.Optional(Type.Record(Type.String(), Type.String())) }, strict),
@@ -63,8 +69,10 @@ export interface PhaseDefinition {
    * are ended.
    */
   readonly steps?: readonly PhaseSteps[];
-  /** run, decommission: after so many failures in a row a step is in ERROR. */
+  /** After so many failures of a task in a row a step is in ERROR. */
   readonly attemptsMax?: number;
+  /** A step that is not complete so long after it started is in ERROR; absent: `deadlineOf` says. */
+  readonly deadlineMs?: number;
 }
 
 export type PhaseSteps = readonly [pod: 'default' | number, tasks: readonly string[]];
@@ -73,6 +81,19 @@ export interface ServiceRef {
   readonly service: ServiceName;
   readonly generation: number;
 }
+
+/** overdue: what a step runs beside a pod, which goes on. */
+export type KillReason =
+  | 'scaled-down'
+  | 'replaced'
+  | 'restarted'
+  | 'updated'
+  | 'uninstalled'
+  | 'drained'
+  | 'preempted'
+  | 'paused'
+  | 'resumed'
+  | 'overdue';
 
 export type ServicesEvent =
   /** `spec` has its defaults filled in. The outcome of ApplyService, ScaleService and RollBackService. */
@@ -97,22 +118,34 @@ export type ServicesEvent =
         readonly phases: readonly PhaseDefinition[];
         /** Environment of the tasks that its steps run. */
         readonly parameters?: Readonly<Record<string, string>>;
+        /** What follows when a step fails; absent: nothing more starts. */
+        readonly onFailure?: 'rollback' | 'continue';
+        /** When the whole of it has to be complete. */
+        readonly until?: EpochMs;
+        /** It takes back what failed: why. */
+        readonly reason?: string;
       };
     }
-  | { readonly type: 'StepStarted'; readonly data: StepRef }
+  | { readonly type: 'StepStarted'; readonly data: StepRef & At }
   | { readonly type: 'StepCompleted'; readonly data: StepRef & { readonly forced?: boolean } }
-  /** The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it. */
-  | { readonly type: 'StepFailed'; readonly data: StepRef & { readonly reason: string } }
-  | { readonly type: 'StepRestarted'; readonly data: StepRef }
+  /**
+   * The plan is in ERROR: nothing more of it starts until somebody restarts, resumes or stops it, or what it waits for comes
+   * after all. `then`: it goes on without these steps, or the version before it is applied again.
+   */
+  | {
+      readonly type: 'StepFailed';
+      readonly data: StepRef & { readonly reason: string; readonly then?: 'rollback' | 'continue' };
+    }
+  | { readonly type: 'StepRestarted'; readonly data: StepRef & At }
   /** decommission: what the tasks of the steps had to do is done, or passed over by force. From here on these pods only end. */
-  | { readonly type: 'PodsDrained'; readonly data: StepRef & { readonly forced?: boolean } }
+  | { readonly type: 'PodsDrained'; readonly data: StepRef & At & { readonly forced?: boolean } }
   | {
       readonly type: 'PlanPaused';
       readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
     }
   | {
       readonly type: 'PlanResumed';
-      readonly data: ServiceRef & { readonly plan: string; readonly phase?: string; readonly step?: string };
+      readonly data: ServiceRef & At & { readonly plan: string; readonly phase?: string; readonly step?: string };
     }
   | { readonly type: 'PlanStopped'; readonly data: ServiceRef & { readonly plan: string; readonly run: string } }
   /** Every step of the phase counts as done: an operator's word. */
@@ -158,7 +191,7 @@ export type ServicesEvent =
       readonly type: 'KillOrdered';
       readonly data: ServiceRef & {
         readonly launches: IdRuns;
-        readonly reason: 'scaled-down' | 'replaced' | 'restarted' | 'updated' | 'uninstalled' | 'drained' | 'preempted';
+        readonly reason: KillReason;
         readonly graceMs?: number;
         /** preempted: for whom they make way. */
         readonly by?: Preemptor;
@@ -236,6 +269,16 @@ export type ServicesEvent =
       readonly type: 'RecoveryEnded';
       readonly data: ServiceRef & { readonly pod: string; readonly indexes: Ranges };
     }
+  /** These tasks of it sleep from their next start on. */
+  | {
+      readonly type: 'PodPaused';
+      readonly data: ServiceRef & { readonly pod: string; readonly index: number; readonly tasks: readonly string[] };
+    }
+  /** These tasks of it run their commands again from their next start on. */
+  | {
+      readonly type: 'PodResumed';
+      readonly data: ServiceRef & { readonly pod: string; readonly index: number; readonly tasks: readonly string[] };
+    }
   | { readonly type: 'UninstallStarted'; readonly data: ServiceRef }
   /** What stays on agents that can't be reached: collected when they return or are gone. */
   | {
@@ -243,6 +286,11 @@ export type ServicesEvent =
       readonly data: ServiceRef & { readonly grants: IdRuns; readonly agents: readonly AgentId[] };
     }
   | { readonly type: 'ServiceRemoved'; readonly data: ServiceRef & { readonly leftOn: readonly AgentId[] } };
+
+/** When it was decided: deadlines count from there. */
+interface At {
+  readonly at: EpochMs;
+}
 
 export interface StepRef extends ServiceRef {
   readonly plan: string;

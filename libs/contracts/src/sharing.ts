@@ -1,39 +1,14 @@
 import { Type, type Static } from 'typebox';
 import type { AgentId, ReservationId, RoleName, ServiceName, VolumeId } from './ids.js';
-import type { Resources } from './resources.js';
+import { GivenAmounts, resourceNames, roleOfCommand, type ResourceName, type SomeResources } from './given-amounts.js';
+import { GivenReserved, Labels, type Reserved } from './reserved.js';
 import { branded } from './schema.js';
 
 /** How roles share: weights, quotas, reservations, volumes. What an operator orders, and what the ledger says of it. */
 
 const strict = { additionalProperties: false } as const;
-export const roleOfCommand = Type.Unsafe<RoleName>(
-  Type.String({
-    pattern: '^(\\*|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)$',
-    maxLength: 255,
-    description: 'a path such as eng/search',
-  }),
-);
 const role = roleOfCommand;
 const agent = branded<AgentId>('id of an agent');
-const mebibytes = Type.Integer({ minimum: 0, maximum: 1_099_511_627_776, description: 'MiB' });
-
-/** Amounts as people give them; what is left out is not spoken of. */
-export const GivenAmounts = Type.Object(
-  {
-    cpus: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 4_194_304, multipleOf: 0.001, description: 'cores, up to three decimals' }),
-    ),
-    memory: Type.Optional(mebibytes),
-    disk: Type.Optional(mebibytes),
-    gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_048_576, description: 'whole devices' })),
-  },
-  { ...strict, minProperties: 1 },
-);
-export type GivenAmounts = Static<typeof GivenAmounts>;
-
-export const resourceNames = ['cpus', 'memory', 'disk', 'gpus'] as const;
-export type ResourceName = (typeof resourceNames)[number];
-
 export const sharingCommandSchemas = {
   SetRole: Type.Object({ role, weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }) }, strict),
   /** Resources that few have: nobody falls behind for holding them. */
@@ -61,10 +36,8 @@ export const sharingCommandSchemas = {
     {
       agent,
       role,
-      resources: GivenAmounts,
-      labels: Type.Optional(
-        Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), { maxProperties: 64 }),
-      ),
+      resources: GivenReserved,
+      labels: Type.Optional(Labels),
       refines: Type.Optional(branded<ReservationId>('id of a reservation')),
     },
     strict,
@@ -83,9 +56,6 @@ export const sharingCommandSchemas = {
     strict,
   ),
 } as const;
-
-/** In the form that decisions use; a resource that is not named is not bounded. */
-export type SomeResources = Partial<Resources>;
 
 export interface Quota {
   readonly limit?: SomeResources;
@@ -106,7 +76,8 @@ export interface Reservation {
   readonly reservation: ReservationId;
   readonly agent: AgentId;
   readonly role: RoleName;
-  readonly resources: Resources;
+  /** Re-declared by its agent: with what was refined out of it. */
+  readonly resources: Reserved;
   readonly labels: Readonly<Record<string, string>>;
   /** Declared by the agent, ends with its declaration; else an operator's. */
   readonly static?: true;
@@ -131,21 +102,3 @@ export type SharingEvent =
         readonly index: number;
       };
     };
-
-export function resourcesOf({ cpus, memory, disk, gpus }: GivenAmounts): SomeResources {
-  return {
-    ...(cpus === undefined ? {} : { cpusMilli: Math.round(cpus * 1000) }),
-    ...(memory === undefined ? {} : { memoryMib: memory }),
-    ...(disk === undefined ? {} : { diskMib: disk }),
-    ...(gpus === undefined ? {} : { gpus }),
-  };
-}
-
-export function givenOf({ cpusMilli, memoryMib, diskMib, gpus }: SomeResources): GivenAmounts {
-  return {
-    ...(cpusMilli === undefined ? {} : { cpus: cpusMilli / 1000 }),
-    ...(memoryMib === undefined ? {} : { memory: memoryMib }),
-    ...(diskMib === undefined ? {} : { disk: diskMib }),
-    ...(gpus === undefined ? {} : { gpus }),
-  };
-}

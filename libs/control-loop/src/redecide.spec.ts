@@ -1,5 +1,5 @@
 import { commandTopic } from '@orrery/contracts';
-import { toyHosting, ToyWorld, type ToyHosting } from '@orrery/testing';
+import { SeededRandom, toyHosting, ToyWorld, type ToyHosting } from '@orrery/testing';
 import { redecideJournal } from './index.js';
 
 const reading: ToyHosting = { ...toyHosting, domain: 'allocation', foreign: (cell) => [{ domain: 'services', cell }] };
@@ -20,6 +20,12 @@ async function lived() {
   await world.clock.advance(60_000);
   return world;
 }
+interface Told {
+  readonly counter: string;
+  readonly amount: number;
+  readonly sender?: string;
+}
+
 const redecide = (world: ToyWorld, hosting: ToyHosting) => world.clock.advanceWhile(redecideJournal(hosting, 0, world));
 
 describe('deciding a journal again', () => {
@@ -31,6 +37,31 @@ describe('deciding a journal again', () => {
     const allocation = await redecide(world, reading);
     expect(allocation.differences).toEqual([]);
     expect(allocation.commits).toBeGreaterThan(3);
+  });
+
+  it('judges reports together as they were, whenever they came and whatever they told', async () => {
+    const world = new ToyWorld();
+    await world.provision('services');
+    const lanes = [0, 1].map((partition) => ({ topic: 'reports', partition }));
+    const told = {
+      ...toyHosting,
+      reports: () => lanes,
+      decodeReport: (body: unknown) => ({ ok: true, report: body as Told }),
+      gathering: { senderOf: ({ sender }: Told) => sender, sizeOf: () => 1, sizeMax: 5 },
+    } as unknown as ToyHosting;
+    await world.host({ instance: 's', hosting: told, groupInputsMax: 40 });
+    const random = new SeededRandom(4);
+    for (let sent = 0; sent < 600; sent += 1) {
+      const sender = random.chance(0.1) ? undefined : `sender-${random.below(50)}`;
+      // Some add nothing, and leave no more than their place in the partition.
+      const body = { counter: `c${random.below(3)}`, amount: random.chance(0.4) ? 0 : 1, sender };
+      void world.log.append(lanes[random.below(2)]!, { value: Buffer.from(JSON.stringify(body)) });
+      if (random.chance(0.3)) await world.clock.advance(random.below(3));
+    }
+    await world.clock.advance(60_000);
+    const together = world.commits().flatMap(({ events }) => events.filter(({ cause }) => 'last' in cause));
+    expect(together.length).toBeGreaterThan(20);
+    expect((await redecide(world, told)).differences).toEqual([]);
   });
 
   it('names the first event of each commit that would be another one now', async () => {

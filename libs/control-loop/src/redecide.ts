@@ -166,6 +166,7 @@ class DecideAgain<Command, Foreign, Report, Internal, State extends object, Even
       if (isCommand) group.decideCommand(source, message);
       else group.decideReport(source, message);
     }
+    group.decideGathered();
     return undefined;
   }
 

@@ -3,6 +3,7 @@ export type { ClusterInput, ClusterInternal } from './cluster/input.js';
 export { clusterViolations, watchEvent } from './cluster/invariants.js';
 export { Leases } from './cluster/leases.js';
 export { ordersOf, type OrderContext, type RelayedOrder } from './cluster/orders.js';
+export { gatheredReports } from './cluster/reports.js';
 export {
   countOnAgent,
   launchesOfService,
@@ -47,6 +48,7 @@ export {
 } from './cluster/views.js';
 export { allocation } from './allocation/decide.js';
 export { choiceOf, type Choice, type PlacingCommit } from './allocation/choice.js';
+export { ownedBy, type Owned } from './allocation/accounts.js';
 export type { AllocationInput } from './allocation/input.js';
 export { allocationViolations } from './allocation/invariants.js';
 export { allocationEventViolations } from './allocation/preemption-invariants.js';
@@ -105,6 +107,7 @@ export {
   podView,
   podViews,
   previewApply,
+  isPausedTask,
   serviceView,
   serviceViews,
   versionDifference,

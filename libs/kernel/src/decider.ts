@@ -65,8 +65,9 @@ export interface ForeignInput<Foreign> {
 }
 
 export interface ReportInput<Report> {
-  readonly kind: 'report';
-  readonly report: Report;
+  readonly kind: 'reports';
+  /** At least one; several that came one after the other where the host says that they may be judged together. */
+  readonly reports: readonly Report[];
 }
 
 export interface InternalInput<Internal> {

@@ -4,6 +4,8 @@ export interface Disk {
   readonly type: 'PATH' | 'MOUNT';
   /** Of a stock that is free: what is left of it. */
   readonly sizeMib: number;
+  /** Of a stock that is free: it is reserved for others. */
+  readonly kept?: true;
 }
 
 /** A volume that needs a disk of its own. */
@@ -19,6 +21,9 @@ export class DiskSet {
   #declared: readonly Disk[] = [];
   readonly #held = new Map<string, { sizeMib: number; volumes: number }>();
 
+  /** Disks that stay free for somebody else. */
+  #kept: readonly string[] = [];
+
   declare(disks: readonly Disk[]): void {
     this.#declared = [...disks].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
@@ -32,9 +37,16 @@ export class DiskSet {
     this.#count(name, -sizeMib, -1);
   }
 
+  /** From now on these stay free for somebody else, and no others. */
+  keep(names: readonly string[]): void {
+    this.#kept = names;
+  }
+
   /** In the order of their names; of a `MOUNT` disk all or nothing. */
   get free(): readonly Disk[] {
-    return this.#declared.map((disk) => ({ ...disk, sizeMib: this.#freeOf(disk) }));
+    return this.#declared.map((disk) =>
+      this.#kept.includes(disk.name) ? { ...disk, sizeMib: 0, kept: true } : { ...disk, sizeMib: this.#freeOf(disk) },
+    );
   }
 
   /** Volumes hold more than the machine declared last. */

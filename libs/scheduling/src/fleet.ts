@@ -47,6 +47,7 @@ export class Fleet {
   readonly #isOpen: boolean[] = [];
   /** Devices that stay free for somebody else, by number: of each machine the last ones. */
   readonly #gpusKept = new Map<number, number>();
+  readonly #portsKept = new Map<number, PortRanges>();
   readonly #numbers = new Map<string, number>();
   readonly #heldOn: (number: number) => Iterable<Held>;
   #open: number[] = [];
@@ -154,6 +155,25 @@ export class Fleet {
     this.#note(number);
   }
 
+  /** From now on these are free there, and those stay free for somebody else. */
+  putPorts(number: number, free: PortRanges, kept: PortRanges): void {
+    this.portSets[number] = new PortSet(free);
+    if (kept.length === 0) this.#portsKept.delete(number);
+    else this.#portsKept.set(number, kept);
+    this.portsChanged(number);
+  }
+
+  /** Ports that stay free for somebody else. */
+  portsKept(number: number): PortRanges {
+    return this.#portsKept.get(number) ?? [];
+  }
+
+  /** These disks stay free for somebody else. */
+  keepDisks(number: number, names: readonly string[]): void {
+    (this.diskSets[number] ??= new DiskSet()).keep(names);
+    this.#note(number);
+  }
+
   holdPorts(number: number, ports: readonly number[]): void {
     const free = this.portSets[number];
     if (free === undefined) return;
@@ -249,6 +269,7 @@ export class Fleet {
     for (const column of this.#columns()) column.fill(0);
     for (const list of [this.portSets, this.gpuIds, this.diskSets, this.nodes, this.#isOpen]) list.length = 0;
     this.#numbers.clear();
+    this.#portsKept.clear();
     this.rankings.clear();
     this.version += 1;
     this.#openIsStale = true;
@@ -363,6 +384,10 @@ class FreeStock implements Stock {
 
   get ports(): PortRanges {
     return this.#fleet.portSets[this.#number]!.ranges;
+  }
+
+  get portsKept(): PortRanges {
+    return this.#fleet.portsKept(this.#number);
   }
 }
 

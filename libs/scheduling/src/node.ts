@@ -12,6 +12,8 @@ export interface Stock {
   readonly ports: PortRanges;
   /** Disks of their own, beside the one that is counted in `diskMib`. */
   readonly disks?: readonly Disk[];
+  /** Of a stock that is free: ports beside these that are reserved for others. */
+  readonly portsKept?: PortRanges;
 }
 
 /** What a machine is, whatever runs there. */
@@ -36,7 +38,7 @@ export interface Needs extends Amounts {
 }
 
 /** A stock as declared by a machine, in the form that decisions use: ranges merged, devices in order, none twice. */
-export function stockOf(declared: Stock): Omit<Stock, 'disks'> {
+export function stockOf(declared: Stock): Omit<Stock, 'disks' | 'portsKept'> {
   return {
     cpusMilli: declared.cpusMilli,
     memoryMib: declared.memoryMib,

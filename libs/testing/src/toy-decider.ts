@@ -60,8 +60,8 @@ export const toyDecider: Decider<ToyInput, ToyState, ToyEvent> = {
     switch (input.kind) {
       case 'command':
         return decideCommand(input.command, state, context);
-      case 'report':
-        return accept(added(input.report.counter, input.report.amount, 'report'));
+      case 'reports':
+        return accept(...sumsOf(input.reports));
       case 'foreign':
         if (input.event.type !== 'Sent') return accept();
         return accept(added(input.event.data.to, input.event.data.amount, `${input.journalId}/${input.seq}`));
@@ -132,6 +132,15 @@ function decideInternal(internal: { readonly type: string; readonly counter?: st
 function count(counter: string, times: number): ToyEvent {
   const done = Math.min(times, STEPS_A_DECISION);
   return { type: 'Counting', data: { counter, left: times - done, done } };
+}
+
+/** Of each counter once, however many reports speak of it; nothing of one to which they add nothing. */
+function sumsOf(reports: readonly { readonly counter: string; readonly amount: number }[]): ToyEvent[] {
+  const sums = new Map<string, number>();
+  for (const { counter, amount } of reports) sums.set(counter, (sums.get(counter) ?? 0) + amount);
+  return Array.from(sums, ([counter, amount]) => added(counter, amount, 'report')).filter(
+    ({ data }) => (data as { readonly amount: number }).amount !== 0,
+  );
 }
 
 function added(counter: string, amount: number, by: string): ToyEvent {

@@ -8,6 +8,7 @@ import { lapse } from './lapse.js';
 import { memory } from './memory.js';
 import { readOptions, usage, type BenchmarkOptions } from './options.js';
 import { place } from './place.js';
+import { plans } from './plans.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { ofRuns } from './runs.js';
 import { smoke } from './smoke.js';
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   lapse,
   memory,
   place,
+  plans,
   why,
 };
 

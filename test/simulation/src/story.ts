@@ -76,13 +76,21 @@ const story: readonly Chapter[] = [
   },
   { happens: (stage) => stage.sends('allocation', 'SetQuota', 'eng', { role: 'eng', limit: { cpus: 2 } }) },
   { happens: (stage) => stage.sends('services', 'RestartPod', 'store', { name: 'store', pod: 'node-1' }) },
+  {
+    happens: (stage) => stage.sends('services', 'PausePod', 'store', { name: 'store', pod: 'node-1' }),
+    tells: ['PodPaused'],
+  },
+  {
+    happens: (stage) => stage.sends('services', 'ResumePod', 'store', { name: 'store', pod: 'node-1' }),
+    tells: ['PodResumed'],
+  },
   { happens: (stage) => stage.sends('cluster', 'DrainAgent', 'm-1', { agent: 'm-1' }), tells: ['AgentDraining'] },
   { happens: (stage) => stage.sends('cluster', 'ActivateAgent', 'm-1', { agent: 'm-1' }) },
   {
     happens: (stage) => {
       for (const name of ['hello', 'store']) stage.sends('services', 'UninstallService', name, { name });
     },
-    tells: ['ServiceRemoved', 'VolumeDestroyed'],
+    tells: ['ServiceRemoved', 'VolumeDestroyed', 'ServiceAccounted'],
   },
   { happens: () => undefined },
 ];

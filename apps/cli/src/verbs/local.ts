@@ -8,6 +8,7 @@ import { exitCodes, type ExitCode } from '../exit-codes.js';
 
 export async function up(call: Call): Promise<ExitCode> {
   const { detach, agents, instances, infra, simulate } = call.options;
+  const { disk, reserve } = call.options as { disk?: readonly string[]; reserve?: readonly string[] };
   return launch(call, [
     'up',
     ...(detach === true ? ['--detach'] : []),
@@ -15,6 +16,8 @@ export async function up(call: Call): Promise<ExitCode> {
     ...(simulate === true ? ['--simulate'] : []),
     ...(instances === undefined ? [] : ['--instances', String(instances)]),
     ...(infra === undefined ? [] : ['--infra', String(infra)]),
+    ...(disk ?? []).flatMap((each) => ['--disk', each]),
+    ...(reserve ?? []).flatMap((each) => ['--reserve', each]),
   ]);
 }
 

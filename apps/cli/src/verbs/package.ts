@@ -5,7 +5,7 @@ import { dryRunText, type DryRun } from '../dry-run.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import { optionTable } from '../option-table.js';
 import type { Listing } from '../output/output.js';
-import { fields } from '../output/table.js';
+import { fields, table } from '../output/table.js';
 import { showList } from '../reading.js';
 import { readDocuments } from '../spec-files.js';
 import { findService, finish, uninstallService } from './service.js';
@@ -31,6 +31,12 @@ const installed: Listing<Service> = {
   ],
 };
 
+const alertColumns = [
+  { title: 'ALERT', cell: ({ name }: Package['alerts'][number]) => name },
+  { title: 'SEVERITY', cell: ({ severity }: Package['alerts'][number]) => severity },
+  { title: 'SUMMARY', cell: ({ summary }: Package['alerts'][number]) => summary },
+];
+
 export async function search(call: Call): Promise<void> {
   const query = ((call.args[0] ?? []) as unknown as string[]).join(' ');
   await call.output.list(await call.gateway.list<PackageLine>('/v1/packages', { query }), packages);
@@ -40,11 +46,11 @@ export async function describe(call: Call): Promise<void> {
   const shown = await describedBy(call);
   await call.output.object(shown, {
     name: ({ name }) => name,
-    people: ({ name, version, versions, description, repository, config, notes }) => {
+    people: ({ name, version, versions, description, repository, config, alerts, notes }) => {
       const head = fields({ name, version, versions: versions.join(', '), repository, description });
-      return [head, optionTable(config), ...(notes?.preInstall === undefined ? [] : [`${notes.preInstall}\n`])].join(
-        '\n',
-      );
+      const watched = alerts.length === 0 ? [] : [table(alertColumns, alerts)];
+      const told = notes?.preInstall === undefined ? [] : [`${notes.preInstall}\n`];
+      return [head, optionTable(config), ...watched, ...told].join('\n');
     },
   });
 }

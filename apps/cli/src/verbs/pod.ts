@@ -56,7 +56,35 @@ export async function replace(call: Call): Promise<void> {
   await change(call, 'replace', call.options['fenced'] === true ? { fenced: true } : {});
 }
 
-async function change(call: Call, verb: 'restart' | 'replace', body: object): Promise<void> {
+export async function pause(call: Call): Promise<void> {
+  await change(call, 'pause', tasksNamed(call), isPausedAs(call, true));
+}
+
+export async function resume(call: Call): Promise<void> {
+  await change(call, 'resume', tasksNamed(call), isPausedAs(call, false));
+}
+
+function tasksNamed(call: Call): { readonly tasks?: readonly string[] } {
+  const tasks = call.options['task'] as readonly string[] | undefined;
+  return tasks === undefined ? {} : { tasks };
+}
+
+/** Every task sleeps, or runs its command, as it was told; what was so before is not waited for again. */
+function isPausedAs(call: Call, paused: boolean) {
+  const named = tasksNamed(call).tasks;
+  return (before: Pod, now: Pod): boolean => {
+    const isMeant = ({ task, state }: Task) => (named?.includes(task) ?? true) && state !== 'FINISHED';
+    const changes = (before.tasks ?? []).some((task) => isMeant(task) && (task.paused === true) !== paused);
+    return !changes || isRenewed(before, now);
+  };
+}
+
+async function change(
+  call: Call,
+  verb: 'restart' | 'replace' | 'pause' | 'resume',
+  body: object,
+  isDone = isRenewed,
+): Promise<void> {
   const [service, pod] = [argument(call, 0), argument(call, 1)];
   const before = await call.gateway.get<Pod>(podPath(call));
   const outcome = await call.gateway.change('POST', `${podPath(call)}/${verb}`, { body, reason: call.options.reason });
@@ -65,7 +93,7 @@ async function change(call: Call, verb: 'restart' | 'replace', body: object): Pr
     const why = () => whyNotReady(call, service);
     await waitUntil(call, { service, waitsFor: `${verb} of ${pod}`, why }, async () => {
       const now = await call.gateway.get<Pod>(podPath(call));
-      return { done: isRenewed(before, now), progress: `${pod} ${now.state} on ${now.agent ?? 'no agent yet'}` };
+      return { done: isDone(before, now), progress: `${pod} ${now.state} on ${now.agent ?? 'no agent yet'}` };
     });
   }
   const after = await call.gateway.get<Pod>(podPath(call));
@@ -75,11 +103,18 @@ async function change(call: Call, verb: 'restart' | 'replace', body: object): Pr
   });
 }
 
-/** All tasks run again, each as a later incarnation than before. */
+/** All tasks run again, each as a later incarnation than before, but those that had done their work. */
 export function isRenewed(before: Pod, now: Pod): boolean {
   const incarnations = new Map((before.tasks ?? []).map((task) => [task.task, task.incarnation]));
+  const done = new Set((before.tasks ?? []).filter(({ state }) => state === 'FINISHED').map(({ task }) => task));
   const tasks = now.tasks ?? [];
-  return tasks.length > 0 && tasks.every((task) => isUp(task) && task.incarnation > (incarnations.get(task.task) ?? 0));
+  return (
+    tasks.length > 0 &&
+    tasks.every((task) => {
+      const stays = task.state === 'FINISHED' && done.has(task.task);
+      return stays || (isUp(task) && task.incarnation > (incarnations.get(task.task) ?? 0));
+    })
+  );
 }
 
 function isUp(task: { readonly state: string; readonly ready?: boolean }): boolean {

@@ -1,4 +1,4 @@
-import type { Reservation } from '../answers.js';
+import type { Reservation, Reserved } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -12,8 +12,9 @@ const reservations: Listing<Reservation> = {
     { title: 'RESERVATION', cell: (reservation) => reservation.id },
     { title: 'AGENT', cell: (reservation) => reservation.agent },
     { title: 'ROLE', cell: (reservation) => reservation.role },
-    { title: 'KEEPS', cell: ({ resources }) => amountsText(resources) },
-    { title: 'IDLE', cell: ({ idle }) => amountsText(idle) },
+    { title: 'KEEPS', cell: ({ resources }) => reservedText(resources) },
+    { title: 'IDLE', cell: ({ idle }) => reservedText(idle) },
+    { title: 'BY', cell: (reservation) => (reservation.static === true ? 'agent' : 'order') },
     { title: 'REFINES', cell: (reservation) => reservation.refines },
     { title: 'LABELS', cell: ({ labels }) => labelsText(labels), wide: true },
   ],
@@ -25,10 +26,15 @@ export async function list(call: Call): Promise<void> {
 
 export async function create(call: Call): Promise<void> {
   const [role, agent] = [argument(call, 0), argument(call, 1)];
-  const resources = givenAmounts(call.options);
-  if (resources === undefined)
-    throw new CliError('no-amounts', 'a reservation names at least one amount', {
-      remedy: `for instance: orrery reservation create ${role} ${agent} --cpus 2 --memory 4096`,
+  const { ports, wholeDisk: disks } = call.options as { ports?: Reserved['ports']; wholeDisk?: string[] };
+  const resources: Partial<Reserved> = {
+    ...givenAmounts(call.options),
+    ...(ports === undefined ? {} : { ports }),
+    ...(disks === undefined || disks.length === 0 ? {} : { disks }),
+  };
+  if (Object.keys(resources).length === 0)
+    throw new CliError('no-amounts', 'a reservation names at least one amount, port or disk', {
+      remedy: `for instance: orrery reservation create ${role} ${agent} --cpus 2 --memory 4096 --ports 9092-9095`,
       exitCode: exitCodes.usage,
     });
   const { refines, label } = call.options as { refines?: string; label?: Readonly<Record<string, string>> };
@@ -40,7 +46,7 @@ export async function create(call: Call): Promise<void> {
   await call.gateway.change('POST', '/v1/reservations', { body, reason: call.options.reason });
   await call.output.object(body, {
     name: () => role,
-    people: () => `${amountsText(resources)} of ${agent} are kept for ${role}\n`,
+    people: () => `${reservedText(resources)} of ${agent} are kept for ${role}\n`,
   });
 }
 
@@ -49,6 +55,17 @@ export async function remove(call: Call): Promise<void> {
   await confirm(call, `End reservation ${id}: what it keeps is free for everyone. Go on?`);
   await call.gateway.change('DELETE', path`/v1/reservations/${id}`, { reason: call.options.reason });
   await call.output.object({ id }, { name: () => id, people: () => `${id} ended\n` });
+}
+
+/** Such as `cpus 2, ports 9092-9095`; of amounts those that are not 0. */
+function reservedText({ ports = [], disks = [], ...amounts }: Partial<Reserved>): string {
+  const some = Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount !== 0));
+  const ranges = ports.map(({ begin, end }) => (begin === end ? String(begin) : `${begin}-${end}`));
+  return [
+    ...(Object.keys(some).length === 0 ? [] : [amountsText(some)]),
+    ...(ranges.length === 0 ? [] : [`ports ${ranges.join(' ')}`]),
+    ...(disks.length === 0 ? [] : [`disks ${disks.join(' ')}`]),
+  ].join(', ');
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

@@ -1,4 +1,4 @@
-import type { Difference, Endpoint, Service, ServiceVersion } from '../answers.js';
+import type { Difference, Endpoint, Owned, Service, ServiceVersion } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { changeLines } from '../change-lines.js';
 import { CliError } from '../cli-error.js';
@@ -120,11 +120,47 @@ export async function uninstallService(call: Call, name: string): Promise<void> 
   if (call.options.detach !== true) {
     await waitUntil(call, { service: name, waitsFor: `uninstall of ${name}` }, async () => {
       const service = await findService(call, name);
-      if (service === undefined) return { done: true, progress: `${name} is uninstalled` };
-      return { done: false, progress: `uninstalling ${name}: ${podCounts(service)} running` };
+      if (service !== undefined) {
+        return { done: false, progress: `uninstalling ${name}: ${podCounts(service)} running` };
+      }
+      const left = await ownedBy(call, name);
+      return { done: !left.agents.some(isReachable), progress: `${name} is removed: ${ownedText(left)}` };
     });
   }
-  await call.output.object({ name, ...outcome }, { name: () => name, people: () => `${name} uninstalled\n` });
+  if (call.options.detach === true) {
+    await call.output.object(
+      { name, ...outcome },
+      { name: () => name, people: () => `uninstall of ${name} accepted\n` },
+    );
+    return;
+  }
+  const owned = await ownedBy(call, name);
+  await call.output.object(
+    { name, ...outcome, owned },
+    { name: () => name, people: () => `${name} uninstalled: ${ownedText(owned)}\n${leftText(owned)}` },
+  );
+}
+
+async function ownedBy(call: Call, name: string): Promise<Owned> {
+  return call.gateway.get<Owned>(path`/v1/services/${name}/owned`);
+}
+
+function isReachable({ state }: Owned['agents'][number]): boolean {
+  return state !== 'UNREACHABLE';
+}
+
+function ownedText({ tasks, volumes, reservations }: Owned): string {
+  return `${counted(tasks, 'task')}, ${counted(volumes, 'volume')}, ${counted(reservations, 'reservation')} owned`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function leftText({ agents }: Owned): string {
+  const lines = agents.map(({ agent, hostname, state }) => `  left on ${hostname} (${agent}), which is ${state}`);
+  if (lines.length === 0) return '';
+  return `${lines.join('\n')}\n  it is collected when they return, or given up with orrery agent gone\n`;
 }
 
 export async function versions(call: Call): Promise<void> {

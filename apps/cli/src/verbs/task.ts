@@ -102,15 +102,25 @@ function hasNetwork({ usage }: MeasuredTask): boolean {
   return usage?.network !== undefined;
 }
 
+/** Both outputs, each to its own, as if the task ran here; one alone to stdout. */
 export async function logs(call: Call): Promise<void> {
+  const { options, surroundings, output } = call;
+  if (options['stderr'] === true) return printLog(call, 'stderr', (text) => output.raw(text));
+  const stdout = printLog(call, 'stdout', (text) => output.raw(text));
+  // A position is one in one of them.
+  const isAlone = options['stdout'] === true || options['from'] !== undefined;
+  await Promise.all([stdout, ...(isAlone ? [] : [printLog(call, 'stderr', surroundings.err)])]);
+}
+
+async function printLog(call: Call, stream: 'stdout' | 'stderr', print: (text: string) => void): Promise<void> {
   const query = {
-    stream: call.options['stderr'] === true ? 'stderr' : 'stdout',
+    stream,
     follow: call.options['follow'] === true ? true : undefined,
     from: call.options['from'] as number | undefined,
   };
-  const { gateway, surroundings, output } = call;
+  const { gateway, surroundings } = call;
   const chunks = gateway.text(path`/v1/tasks/${argument(call, 0)}/logs`, query, 'text/plain', surroundings.interrupted);
-  for await (const chunk of chunks) output.raw(chunk);
+  for await (const chunk of chunks) print(chunk);
 }
 
 export async function files(call: Call): Promise<void> {

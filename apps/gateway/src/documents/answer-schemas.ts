@@ -141,14 +141,20 @@ export const preemption = Type.Object({
     }),
   ),
 });
+const reserved = {
+  ...amounts.properties,
+  ports: optional(Type.Array(Type.Object({ begin: count, end: count }))),
+  disks: optional(Type.Array(text, { description: 'disks of their own, by name' })),
+};
 export const reservation = Type.Object({
   id: text,
   agent: text,
   role: text,
-  resources: amounts,
-  idle: Type.Object(amounts.properties, { description: 'what of it nobody uses' }),
+  resources: Type.Object(reserved, { description: 'less what was refined out of it' }),
+  idle: Type.Object(reserved, { description: 'what of it nobody uses' }),
   labels: Type.Record(text, text),
   refines: optional(text),
+  static: optional(Type.Boolean({ description: 'declared by its agent: it ends when the agent registers without it' })),
 });
 export const volume = Type.Object({
   id: text,
@@ -230,6 +236,16 @@ export const pod = Type.Object({
   tasks: Type.Array(task),
 });
 export const version = Type.Object({ version: count, digest: text });
+export const metricsTargets = Type.Array(
+  Type.Object({ targets: Type.Array(text), labels: Type.Record(Type.String(), text) }),
+);
+export const owned = Type.Object({
+  service: text,
+  tasks: count,
+  volumes: count,
+  reservations: count,
+  agents: Type.Array(Type.Object({ agent: text, hostname: text, state: text })),
+});
 export const endpoint = Type.Object({
   name: text,
   address: Type.Array(text),

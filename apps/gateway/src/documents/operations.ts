@@ -96,6 +96,9 @@ const write = (
   ...(body === undefined ? {} : { body }),
 });
 
+/** `fenced` is of replace, `tasks` of pause and resume. */
+const podVerb = Type.Union([services.ReplacePod, services.PausePod]);
+
 export const operations: readonly Operation[] = [
   list('services', '/v1/services', 'List services', answers.service),
   read('services', service, 'Show a service; its version is the ETag', answers.service),
@@ -106,6 +109,7 @@ export const operations: readonly Operation[] = [
   write('services', 'delete', service, 'Uninstall a service'),
   list('services', `${service}/versions`, 'List its versions', answers.version),
   read('services', `${service}/diff`, 'What changed between two versions', answers.difference, ['at', 'from', 'to']),
+  read('services', `${service}/owned`, 'What it owns, also after it was uninstalled', answers.owned),
   list('services', `${service}/endpoints`, 'List its addresses', answers.endpoint),
   write('services', 'post', `${service}/scale`, 'Set the number of pods of one type', services.ScaleService),
   write('services', 'post', `${service}/rollback`, 'Apply an earlier version again', services.RollBackService),
@@ -120,7 +124,7 @@ export const operations: readonly Operation[] = [
   ),
   list('pods', `${service}/pods`, 'List its pods', answers.pod),
   read('pods', `${service}/pods/{pod}`, 'Show a pod', answers.pod),
-  write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace', services.ReplacePod),
+  write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace, pause, resume', podVerb),
   list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state']),
   list('tasks', '/v1/tasks/metrics', 'The tasks that use most', answers.measuredTask, [
     ...(['service', 'agent', 'sort', 'limit'] as const),
@@ -198,6 +202,10 @@ export const operations: readonly Operation[] = [
   list('packages', '/v1/packages', 'Search packages', answers.packageLine, ['query', 'limit', 'cursor']),
   read('packages', '/v1/packages/{name}', 'Show a package and its options', answers.anything, ['version']),
   {
+    ...read('packages', '/v1/packages/{name}/alerts', 'Its alerting rules, for Prometheus', answers.text, ['version']),
+    contentType: 'application/yaml',
+  },
+  {
     ...read('packages', '/v1/packages/{name}/render', 'The service that comes of it', services.ApplyService, []),
     method: 'post',
     body: packageBody,
@@ -248,6 +256,7 @@ export const operations: readonly Operation[] = [
   },
   read('operations', '/livez', 'Whether the process lives', Type.Object({ status: Type.String() }), []),
   read('operations', '/readyz', 'Whether it serves', answers.readiness, ['verbose']),
+  read('operations', '/v1/metrics/targets', 'Guests that Prometheus may scrape', answers.metricsTargets, []),
   { ...read('operations', '/metrics', 'For Prometheus', answers.text, []), contentType: 'text/plain' },
   read('documents', '/openapi.json', 'This document', answers.anything, []),
   read('documents', '/asyncapi.json', 'Topics and messages', answers.anything, []),

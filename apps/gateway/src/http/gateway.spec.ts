@@ -295,7 +295,7 @@ describe('the gateway', () => {
     await plane.stop();
   });
 
-  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
+  type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   async function ask(method: Method, url: string, body?: unknown, headers: Record<string, string> = {}) {
     const { port } = app.getHttpServer().address() as AddressInfo;
     const payload = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
@@ -322,8 +322,8 @@ describe('the gateway', () => {
     }
   }
 
-  async function runs(count: number): Promise<void> {
-    expect((await ask('PUT', '/v1/services/hello', spec(count), wait)).status).toBe(200);
+  async function runs(count: number, wanted: object = spec(count)): Promise<void> {
+    expect((await ask('PUT', '/v1/services/hello', wanted, wait)).status).toBe(200);
     await eventually(async () => {
       const { state, pods } = (await ask('GET', '/v1/services/hello')).json as {
         state: string;
@@ -485,6 +485,8 @@ describe('the gateway', () => {
     expect(await problem('GET', '/v1/services/hello/diff?from=1&to=9')).toEqual([404, 'unknown-version']);
     expect(await problem('GET', '/v1/commands/none')).toEqual([404, 'unknown-command']);
     expect(await problem('GET', '/v1/nothing')).toEqual([404, 'unknown-address']);
+    expect(await problem('PATCH', '/v1/services/hello')).toEqual([405, 'method-not-allowed']);
+    expect((await ask('PATCH', '/v1/services/hello')).headers['allow']).toBe('DELETE, GET, PUT');
     expect(await problem('GET', '/v1/tasks?limit=0')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?state=GONE')).toEqual([400, 'invalid-parameter']);
     expect(await problem('GET', '/v1/tasks?colour=red')).toEqual([400, 'invalid-parameter']);
@@ -602,6 +604,21 @@ describe('the gateway', () => {
       places: [],
     });
     expect((await ask('GET', '/v1/services/hello')).json).toMatchObject({ version: 1 });
+  });
+
+  it('tells Prometheus where guests are that have figures of their own', async () => {
+    const ports = { metrics: {}, http: {} };
+    const pods = { web: { count: 1, tasks: { server: { cmd: 'sleep 1', cpus: 0.1, memory: 16, ports } } } };
+    await runs(1, { ...spec(1), pods });
+    const port = ((await ask('GET', '/v1/tasks/hello.web-0.server')).json as { ports: { metrics: number } }).ports
+      .metrics;
+    const labels = { service: 'hello', role: '*', pod: 'web-0', task: 'hello.web-0.server', agent: 'ada' };
+    expect((await ask('GET', '/v1/metrics/targets')).json).toEqual([{ targets: [`127.0.0.1:${port}`], labels }]);
+    expect((await ask('GET', '/v1/packages/kafka/alerts')).text).toContain('alert: KafkaOfflinePartitions');
+    expect((await ask('GET', '/v1/packages/hello/alerts')).status).toBe(404);
+    expect((await ask('GET', '/v1/packages/kafka')).json).toMatchObject({
+      alerts: expect.arrayContaining([{ name: 'KafkaBrokerDown', severity: 'warning', summary: expect.any(String) }]),
+    });
   });
 
   it('makes a service of a package, gives it other options, and keeps what was chosen', async () => {

@@ -1,6 +1,7 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { COMMAND_BYTES_MAX } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { operations } from '../documents/operations.js';
 import { Problem, problemBody } from '../problem.js';
 
 /** Every error leaves as problem+json; only what is nobody's doing but ours is logged. */
@@ -12,7 +13,10 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const problem = problemOf(error);
+    const found = problemOf(error);
+    const methods = found.code === 'unknown-address' ? methodsAt(request.url) : [];
+    const problem = methods.length === 0 ? found : methodNotAllowed(request.method, methods);
+    if (methods.length > 0) void reply.header('allow', methods.join(', '));
     if (problem.status === 500) this.logUnexpected(error);
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
@@ -24,6 +28,22 @@ export class ProblemFilter implements ExceptionFilter {
       .header('content-type', 'application/problem+json')
       .send(JSON.stringify(problemBody(problem, request.url)));
   }
+}
+
+/** Addresses that take other methods than the one that was tried. */
+const addresses = operations.map(({ method, path }) => ({
+  method: method.toUpperCase(),
+  pattern: new RegExp(`^${path.replace(/\{[a-z]+\}/gi, '[^/]+')}$`),
+}));
+
+function methodsAt(url: string): string[] {
+  const path = url.split('?', 1)[0]!;
+  return [...new Set(addresses.flatMap(({ method, pattern }) => (pattern.test(path) ? [method] : [])))].sort();
+}
+
+function methodNotAllowed(method: string, allowed: readonly string[]): Problem {
+  const remedy = `use ${allowed.join(' or ')}`;
+  return Problem.of('method-not-allowed', `${method} means nothing at this address`, { remedy });
 }
 
 /** What Fastify and Nest throw themselves, in our codes. */

@@ -2,6 +2,8 @@ import {
   compareVersions,
   readPackage,
   refusalOfMove,
+  ALERTS_FILE,
+  alertsOf,
   renderService,
   type Options,
   type PackageDefinition,
@@ -63,7 +65,19 @@ export class Packages {
     const { entries, repository } = await this.#find(name);
     const { manifest, config, resource, files } = await open(chosen(entries, version));
     const versions = entries.map((entry) => entry.version);
-    return { ...manifest, repository, versions, config, resource, template: files['service.yaml.mustache'] };
+    const template = files['service.yaml.mustache'];
+    return { ...manifest, repository, versions, config, resource, template, alerts: alertsOf(files) };
+  }
+
+  /** The text of its alerting rules. */
+  async alerts(name: string, version: string | undefined): Promise<string> {
+    const { entries } = await this.#find(name);
+    const { files } = await open(chosen(entries, version));
+    const text = files[ALERTS_FILE];
+    if (text !== undefined) return text;
+    throw Problem.of('no-alerts', `package ${name} brings no alerting rules along`, {
+      remedy: 'orrery package describe shows which alerts a package has',
+    });
   }
 
   /** The service that comes of it. */

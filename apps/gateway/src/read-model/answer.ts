@@ -15,7 +15,9 @@ import {
 } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { measuredTasks } from './answers/measured-tasks.js';
+import { metricsTargets } from './answers/metrics-targets.js';
 import { listQuotas, listRoles, showFairness, showPreemption, showRole } from './answers/roles.js';
+import { showOwned } from './answers/owned.js';
 import { showState } from './answers/state.js';
 import { listTasks, showTask } from './answers/tasks.js';
 import { explain } from './answers/why.js';
@@ -29,12 +31,16 @@ export function answer(world: World, query: Query): Answer {
       return { value: listServices(world, query.page) };
     case 'service':
       return showService(world, query.name);
+    case 'owned':
+      return showOwned(world, query.name);
     case 'service-versions':
       return { value: listVersions(world, query.name, query.page) };
     case 'service-diff':
       return diffVersions(world, query.name, query.from, query.to);
     case 'endpoints':
       return { value: listEndpoints(world, query.name, query.page) };
+    case 'metrics-targets':
+      return { value: metricsTargets(world) };
     case 'plans':
       return { value: listPlans(world, query.name, query.page) };
     case 'plan':

@@ -3,10 +3,11 @@ import type { AgentId, LaunchId } from '@orrery/contracts';
 /** What can be asked of the folded state: the whole seam between the HTTP side and the side that folds. */
 export type Query =
   | { readonly ask: 'services'; readonly page: Page }
-  | { readonly ask: 'service'; readonly name: string }
+  | { readonly ask: 'service' | 'owned'; readonly name: string }
   | { readonly ask: 'service-versions'; readonly name: string; readonly page: Page }
   | { readonly ask: 'service-diff'; readonly name: string; readonly from: number; readonly to: number }
   | { readonly ask: 'endpoints'; readonly name: string; readonly page: Page }
+  | { readonly ask: 'metrics-targets' }
   | { readonly ask: 'plans'; readonly name: string; readonly page: Page }
   | { readonly ask: 'plan'; readonly name: string; readonly plan: string; readonly steps: number }
   | { readonly ask: 'pods'; readonly name: string; readonly page: Page }

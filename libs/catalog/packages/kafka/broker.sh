@@ -47,6 +47,12 @@ if [ ! -e data/log/meta.properties ]; then
   mv data/log/meta.partial data/log/meta.properties
 fi
 
+figures=
+<%#metrics.enabled%>
+figures=-javaagent:$(echo metrics/*.jar)=$ORRERY_ADDRESS:$PORT_METRICS:jmx.yaml
+<%/metrics.enabled%>
+
 # Java itself takes the asterisk for all jars of the folder.
 export CLASSPATH='lib/*'
-exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> -Dlog4j2.configurationFile=log4j2.properties kafka.Kafka broker.properties
+exec java -Xms<%brokers.heap%>m -Xmx<%brokers.heap%>m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> \
+  -Dlog4j2.configurationFile=log4j2.properties $figures kafka.Kafka broker.properties

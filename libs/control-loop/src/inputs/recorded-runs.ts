@@ -40,6 +40,7 @@ export class RecordedRuns {
   /** Where each source goes on, behind the runs so far. */
   readonly #ends = new Map<string, { seq: number; event: number }>();
   #internalBytes = 0;
+  #isCut = false;
 
   get count(): number {
     return this.#runs.length;
@@ -50,16 +51,22 @@ export class RecordedRuns {
     return this.#runs.length * 600 + this.#internalBytes;
   }
 
+  /** What comes next is not decided on together with what came last. */
+  cut(): void {
+    this.#isCut = true;
+  }
+
   addMessage(source: TopicPartition, { offset, value }: LogMessage, position: number, at: EpochMs): void {
     const last = this.#runs.at(-1);
     const key = `${source.topic}/${source.partition}`;
-    if (last?.kind === 'slice' && last.source === source && last.at === at) {
+    if (last?.kind === 'slice' && last.source === source && last.at === at && !this.#isCut) {
       last.to = offset + 1;
       last.hash.update(value ?? '');
     } else {
       const from = this.#ends.get(key)?.seq ?? position;
       const hash = createHash('sha256').update(value ?? '');
       this.#runs.push({ kind: 'slice', source, at, from, to: offset + 1, hash });
+      this.#isCut = false;
     }
     this.#ends.set(key, { seq: offset + 1, event: 0 });
   }

@@ -22,7 +22,8 @@ import { RecordedRuns } from '../inputs/recorded-runs.js';
 import { encodeCommit } from '../journal/records.js';
 import type { LogMessage, TopicPartition } from '../ports/log.js';
 import type { ShardFold } from '../state/shard-fold.js';
-import type { Hosting, JournalAddress } from './hosting.js';
+import { GatheredReports, type GatheredReport } from './gathered-reports.js';
+import type { Decoded, Hosting, JournalAddress } from './hosting.js';
 
 export interface GroupOptions<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent> {
   readonly hosting: Hosting<Command, Foreign, Report, Internal, State, Event>;
@@ -59,6 +60,8 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
   readonly #events: string[] = [];
   /** The same, parsed back: as they were folded. */
   readonly #parsed: RecordedEvent[] = [];
+  /** Taken, and not decided on yet: what comes next may be judged with them. */
+  #gathered: GatheredReports<Report> | undefined;
   #eventBytes = 0;
   #ordinal = 0;
   #decisions = 0;
@@ -91,6 +94,7 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
 
   decideCommand(source: TopicPartition, message: LogMessage): void {
     const { fold } = this.#options;
+    this.decideGathered();
     this.#addMessage(source, message);
     const intake = takeIn(message, { at: this.at, window: fold.loop.window, rules: this.#rules });
     switch (intake.kind) {
@@ -110,22 +114,47 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
   }
 
   decideReport(source: TopicPartition, message: LogMessage): void {
-    const { hosting } = this.#options;
+    if (this.#gathered?.isOf(source, this.at) === false) this.decideGathered();
     this.#addMessage(source, message);
-    const body = message.value === null ? { ok: false as const, why: 'has no body' } : parseBody(message.value);
-    if (!body.ok) {
-      return this.#quarantine(source, message, { code: 'malformed', message: `the report ${body.why}` });
+    const read = this.#readReport(source, message);
+    if (!read.ok) {
+      this.decideGathered();
+      return this.#quarantine(source, message, read.refusal);
     }
-    assert(hosting.decodeReport !== undefined, 'a host with report partitions decodes reports', source as never);
-    const decoded = hosting.decodeReport(body.value, source);
-    if (!decoded.ok) return this.#quarantine(source, message, decoded.refusal);
-    const refusal = this.#decide({ kind: 'report', report: decoded.report }, placeOf(source, message));
-    if (refusal !== undefined) this.#quarantine(source, message, refusal);
+    const { report } = read;
+    if (this.#gathered?.add(message, report) === true) return;
+    this.decideGathered();
+    const { gathering } = this.#options.hosting;
+    const next = gathering === undefined ? undefined : new GatheredReports(source, this.at, gathering);
+    if (next?.add(message, report) === true) this.#gathered = next;
+    else this.#decideReport(source, { message, report });
+  }
+
+  /** Reports that wait for others to be judged with: nothing more comes to them. */
+  decideGathered(): void {
+    const gathered = this.#gathered;
+    if (gathered === undefined) return;
+    this.#gathered = undefined;
+    const { items, source } = gathered;
+    if (items.length > 1) {
+      const reports = items.map(({ report }) => report);
+      const cause = { ...placeOf(source, items[0]!.message), last: items.at(-1)!.message.offset };
+      if (this.#decide({ kind: 'reports', reports }, cause) === undefined) return;
+    }
+    for (const item of items) this.#decideReport(source, item);
+  }
+
+  /** What comes in the next turn is not decided on together with what came in this one. */
+  endTurn(): void {
+    if (this.#gathered === undefined) return;
+    this.decideGathered();
+    this.#runs.cut();
   }
 
   decideFact(address: JournalAddress, key: string, fact: Fact): void {
     const { fold, onRefusedFact } = this.#options;
     const { domain, cell } = address;
+    this.decideGathered();
     this.#inputs += 1;
     this.#runs.addFact(address, key, fact, fold.loop.journalPosition(domain, cell), this.at);
     const { journalId, seq } = fact;
@@ -139,6 +168,7 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
 
   /** True when it gave events; else it leaves no trace in the commit. */
   decideInternal(internal: Internal | { readonly type: 'tick' } | { readonly type: 'continue' }): boolean {
+    this.decideGathered();
     const before = this.#events.length;
     const [ordinal, decisions] = [this.#ordinal, this.#decisions];
     const seed = this.#seed();
@@ -158,6 +188,7 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
 
   /** The commit, its bytes and what these say; `relayedSeq` as it stands now. */
   seal(relayedSeq: number): SealedCommit {
+    this.decideGathered();
     const { journalId, term, writer, hash } = this.#options.accepted;
     const commit: Omit<CommitRecord, 'events'> = {
       journalId,
@@ -174,6 +205,19 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
     assert(value.length <= COMMIT_BYTES_MAX, 'commit too large', { bytes: value.length, events: this.#events.length });
     const head = JSON.parse(JSON.stringify(commit)) as typeof commit;
     return { commit, value, parsed: { ...head, events: this.#parsed } };
+  }
+
+  #readReport(source: TopicPartition, { value }: LogMessage): Decoded<{ readonly report: Report }> {
+    const { hosting } = this.#options;
+    const body = value === null ? { ok: false as const, why: 'has no body' } : parseBody(value);
+    if (!body.ok) return { ok: false, refusal: { code: 'malformed', message: `the report ${body.why}` } };
+    assert(hosting.decodeReport !== undefined, 'a host with report partitions decodes reports', source as never);
+    return hosting.decodeReport(body.value, source);
+  }
+
+  #decideReport(source: TopicPartition, { message, report }: GatheredReport<Report>): void {
+    const refusal = this.#decide({ kind: 'reports', reports: [report] }, placeOf(source, message));
+    if (refusal !== undefined) this.#quarantine(source, message, refusal);
   }
 
   #decideAccepted(input: Input<Command, Foreign, Report, Internal>, outcome: CommandOutcome, sender: Sender): void {

@@ -1,6 +1,7 @@
 import type { CommitRecord, DomainName, JournalPosition } from '@orrery/contracts';
 import type { Decider, DomainEvent, Input, Refusal } from '@orrery/kernel';
 import type { OutgoingMessage, TopicPartition } from '../ports/log.js';
+import type { Gathering } from './gathered-reports.js';
 
 /** All that the loop must be told to host a decider. Everything in it is pure, but `owning`. */
 export interface Hosting<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent> {
@@ -18,6 +19,8 @@ export interface Hosting<Command, Foreign, Report, Internal, State extends objec
   /** The report partitions that the shard of this cell reads. */
   reports?(cell: number): readonly TopicPartition[];
   decodeReport?(body: unknown, source: TopicPartition): Decoded<{ readonly report: Report }>;
+  /** Which reports are judged together where they come together; each by itself when left out. */
+  readonly gathering?: Gathering<Report>;
   /**
    * What an accepted commit tells the outside, made from the commit and the state right after it. Published in order, at
    * least once, by the owner; so keys and numbers in the messages must make a repeat harmless.

@@ -124,6 +124,7 @@ export class Owner<Command, Foreign, Report, Internal, State extends object, Eve
     this.#decideInternals(group);
     this.#decideTimers(group);
     const more = inputs.decide(group as unknown as AnyGroup, this.#enough(group, nowMs));
+    group.endTurn();
     if (group.events > 0 || this.#mustSave(group, nowMs)) return this.#commit(group);
     if (more) return this.wake();
     this.#armTimers(group);

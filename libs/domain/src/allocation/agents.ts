@@ -1,13 +1,20 @@
+import type { DecisionContext } from '@orrery/kernel';
 import type { AgentId, AllocationEvent, ClusterEventOf, Capacity } from '@orrery/contracts';
 import { destroyedWithAgent } from './grants.js';
 import type { AgentRow, AllocationState } from './state.js';
+import { declaredAnew } from './static-reservations.js';
 
 /** What the master says of agents, in terms of places: open for new pods, or closed. Unknown agents are passed over. */
 
-export function agentRegistered(data: ClusterEventOf<'AgentRegistered'>['data']): AllocationEvent[] {
-  const { agent, number, epoch, hostname, capacity, attributes, faultDomain, standing } = data;
+export function agentRegistered(
+  data: ClusterEventOf<'AgentRegistered'>['data'],
+  state: AllocationState,
+  { nextId }: DecisionContext,
+): AllocationEvent[] {
+  const { agent, number, epoch, hostname, capacity, attributes, faultDomain, standing, reservations = [] } = data;
   const opened = { agent, number, epoch, hostname, capacity, attributes, faultDomain };
-  const events: AllocationEvent[] = [{ type: 'AgentOpened', data: opened }];
+  const { ended, made } = declaredAnew(agent, reservations, state, nextId);
+  const events: AllocationEvent[] = [...ended, { type: 'AgentOpened', data: opened }, ...made];
   if (standing !== undefined) events.push({ type: 'AgentClosed', data: { agent, reason: 'draining' } });
   return events;
 }

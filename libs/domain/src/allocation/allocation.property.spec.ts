@@ -4,11 +4,15 @@ import {
   idOf,
   idRunsOf,
   idsIn,
+  membersIn,
   numbersIn,
+  reservedFrom,
   seqOf,
+  staticProblem,
   type AgentId,
   type AllocationCommand,
   type AllocationEvent,
+  type AllocationEventOf,
   type ClusterEvent,
   type Constraint,
   type Disk,
@@ -21,6 +25,7 @@ import {
   type VolumeId,
   type VolumeNeed,
 } from '@orrery/contracts';
+import { NOTHING } from '@orrery/scheduling';
 import { digestOf, SeededRandom } from '@orrery/testing';
 import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
@@ -78,6 +83,7 @@ class World {
       events = this.#decided(input);
     }
     const before = new Map(this.#overLimits());
+    for (const event of events) if (event.type === 'Placed') this.#expectOwn(event.data);
     for (const event of events) {
       const violations = allocationEventViolations(this.state, event);
       if (violations.length > 0) throw new Error(violations.join('\n'));
@@ -87,6 +93,18 @@ class World {
     for (const event of events) if (event.type === 'Placed') this.#expectWhole(event.data.request);
     if (input.kind === 'command') return;
     for (const [what, over] of this.#overLimits()) expect(over).toBeLessThanOrEqual(before.get(what) ?? 0);
+  }
+
+  /** Nobody gets ports or disks that are reserved for others, by the list of reservations as it is before. */
+  #expectOwn(placed: AllocationEventOf<'Placed'>['data']): void {
+    for (const { agent, ports, volumes } of membersIn(placed))
+      for (const { agent: on, role, resources } of this.state.reservations.values()) {
+        if (on !== agent || placed.role === role || placed.role.startsWith(`${role}/`)) continue;
+        for (const port of Object.values(ports))
+          for (const [from, to] of resources.ports ?? []) expect(port < from || port > to).toBe(true);
+        for (const { volume, disk } of volumes)
+          expect(!this.state.volumes.has(volume) && resources.disks?.includes(disk ?? '') === true).toBe(false);
+      }
   }
 
   /** Of a gang, all or none. */
@@ -146,7 +164,12 @@ class World {
     const there = kept === undefined ? undefined : this.state.agents.numbered(this.state.reservations.get(kept)!.agent);
     if (kept !== undefined && there !== undefined && random.chance(0.4))
       return { type: 'Unreserve', body: { agent: there.id, reservation: kept } };
-    const resources = { cpus: 0.5 * (1 + random.below(4)), memory: 500 * random.below(4), gpus: random.below(2) };
+    const begin = 8000 + random.below(6);
+    const resources = {
+      ...{ cpus: 0.5 * (1 + random.below(4)), memory: 500 * random.below(4), gpus: random.below(2) },
+      ...(random.chance(0.4) ? { ports: [{ begin, end: begin + random.below(3) }] } : {}),
+      ...(random.chance(0.3) ? { disks: [random.pick(['d1', 'd2', 'd3'])] } : {}),
+    };
     if (kept !== undefined && there !== undefined && random.chance(0.4))
       return { type: 'Reserve', body: { agent: there.id, role: 'eng/web' as RoleName, resources, refines: kept } };
     return { type: 'Reserve', body: { agent, role, resources, labels: { by: 'chance' } } };
@@ -172,7 +195,7 @@ class World {
     if (what < 4)
       return {
         type: 'AgentRegistered',
-        data: { agent, number: numberOf(agent), epoch, session: 's', address: '::1', ...this.#facts(agent) },
+        data: { agent, number: numberOf(agent), epoch, session: 's', address: '::1', ...this.#registers(agent) },
       };
     if (what === 4) return { type: 'AgentUnreachable', data: { agent, epoch, at: 0 } };
     if (what === 5) return { type: 'AgentReturned', data: { agent, epoch } };
@@ -219,6 +242,26 @@ class World {
       attributes: random.chance(0.7) ? { rack: random.pick(['1', '2', '3']) } : {},
       faultDomain: { region: 'r', zone: random.pick(['z1', 'z2']) },
     };
+  }
+
+  /** Now and then with reservations of its own, of what it has. */
+  #registers(agent: AgentId) {
+    const random = this.#random;
+    const facts = this.#facts(agent);
+    const { capacity } = facts;
+    const [[from, to] = [0, 0]] = capacity.ports;
+    const reservations = (['eng', 'ops'] as RoleName[])
+      .filter(() => random.chance(0.3))
+      .map((role, at) => ({
+        role,
+        labels: {},
+        resources: reservedFrom(
+          { ...NOTHING, cpusMilli: Math.min(500 * random.below(5), capacity.cpusMilli / 2) },
+          from === 0 || random.chance(0.5) ? [] : [[Math.min(from + at, to), Math.min(from + at, to)]],
+          capacity.disks?.slice(at, at + 1).map(({ name }) => name),
+        ),
+      }));
+    return staticProblem(capacity, reservations) === undefined ? { ...facts, reservations } : facts;
   }
 
   #disks(): Disk[] {

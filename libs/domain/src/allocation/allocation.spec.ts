@@ -450,7 +450,10 @@ describe('a grant', () => {
     ledger
       .given(queued(request({ indexes: [[0, 1]] })))
       .when(ofServices({ type: 'ServiceRemoved', data: { ...service, leftOn: [] } }))
-      .then({ type: 'RequestDropped', data: { request: request().request, indexes: [[0, 1]] } });
+      .then(
+        { type: 'RequestDropped', data: { request: request().request, indexes: [[0, 1]] } },
+        { type: 'ServiceAccounted', data: { ...service, reservations: 0, volumes: 0, agents: [] } },
+      );
   });
 });
 

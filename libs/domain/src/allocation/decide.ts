@@ -1,5 +1,6 @@
 import { accept, unreachable, type Decider, type Decision, type DecisionContext } from '@orrery/kernel';
 import type { AllocationEvent, ClusterEvent, ServicesEvent } from '@orrery/contracts';
+import { accountsOver, closeAccount } from './accounts.js';
 import {
   agentActivated,
   agentDraining,
@@ -27,7 +28,7 @@ export const allocation: Decider<AllocationInput, AllocationState, AllocationEve
   decide,
   evolve,
   nextDeadline,
-  continues: workWaits,
+  continues: (state) => state.accounts.countBy('over', 'yes') > 0 || workWaits(state),
 };
 
 function decide(input: AllocationInput, state: AllocationState, context: DecisionContext): Decision<AllocationEvent> {
@@ -40,14 +41,17 @@ function decide(input: AllocationInput, state: AllocationState, context: Decisio
     case 'foreign':
       return accept(...decideForeign(input.event, state, context));
     case 'internal':
-      return input.internal.type === 'continue'
-        ? accept(...new Round(state, context).run())
-        : accept(...preemptionsDue(state, context.at));
-    case 'report':
-      return unreachable(input.report);
+      return accept(...(input.internal.type === 'continue' ? goOn(state, context) : preemptionsDue(state, context.at)));
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }
+}
+
+function goOn(state: AllocationState, context: DecisionContext): AllocationEvent[] {
+  const over = accountsOver(state);
+  return over.length > 0 ? over : new Round(state, context).run();
 }
 
 /** What the other owners decided. Everything that is not listed concerns them alone. */
@@ -58,7 +62,7 @@ function decideForeign(
 ): AllocationEvent[] {
   switch (event.type) {
     case 'AgentRegistered':
-      return agentRegistered(event.data);
+      return agentRegistered(event.data, state, context);
     case 'AgentReturned':
       return agentReturned(event.data, state);
     case 'AgentUnreachable':
@@ -82,7 +86,7 @@ function decideForeign(
     case 'GrantsClosed':
       return grantsClosed(event.data, state);
     case 'ServiceRemoved':
-      return serviceRemoved(event.data, state);
+      return [...serviceRemoved(event.data, state), ...closeAccount(event.data, state)];
     case 'ServiceApplied':
       return prioritiesApplied(event.data, state);
     case 'PreemptionBudgetSet':

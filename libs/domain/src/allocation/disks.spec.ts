@@ -276,6 +276,18 @@ describe('a shared volume', () => {
       });
   });
 
+  it('is charged to its role also where its last pod was on call', () => {
+    ledger
+      .given(opened(a))
+      .when(asked(request('w.1', shared, { revocable: true })))
+      .when(returned('web', [1, 0, 0]))
+      .when(foreign({ type: 'VolumesGone', data: { agent: a, epoch: 3, volumes: ['1.1' as VolumeId] } }))
+      .thenState((state) => {
+        sound(state);
+        expect(usedByRole(state, eng).diskMib).toBe(0);
+      });
+  });
+
   it('outlives its owner as long as others mount it, is not destroyed under them, and then only by order', () => {
     const other = { service: 'api' as ServiceName };
     ledger

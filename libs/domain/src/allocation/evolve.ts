@@ -9,7 +9,6 @@ import {
   type Quota,
   type Ranges,
   type RequestId,
-  type ReservationId,
   type RoleName,
   type VolumeId,
   type VolumeNeed,
@@ -25,6 +24,7 @@ import {
   type Amounts,
   type Stock,
 } from '@orrery/scheduling';
+import { lessOwned, serviceAccounted } from './accounts.js';
 import { chargeOf, volumesOf } from './charge.js';
 import { charge } from './charging.js';
 import { setKey } from './keys.js';
@@ -39,9 +39,9 @@ import {
   putLedger,
 } from './look-again.js';
 import { common, positionsOf, without } from './ranges.js';
+import { pressedOn, reservationMade, reservationsEnded } from './evolve-reservations.js';
 import { budgetSet, held, makeWay, preemptionsLapsed, priorityChanged } from './evolve-preemptions.js';
 import { noticeEnded, placesLost, placesTaken, victimsReturned } from './preemptions.js';
-import { missingOn } from './reservations.js';
 import {
   ledgerOf,
   needsOf,
@@ -77,6 +77,8 @@ export function evolve(state: AllocationState, event: AllocationEvent): void {
       return volumeDestroying(state, event.data);
     case 'VolumeDestroyed':
       return volumeDestroyed(state, event.data);
+    case 'ServiceAccounted':
+      return serviceAccounted(state, event.data);
     case 'RoleSet': {
       const row = state.roles.get(event.data.role) ?? NEW_ROLE;
       return state.roles.put(event.data.role, { ...row, weight: event.data.weight });
@@ -127,14 +129,8 @@ function agentOpened(state: AllocationState, opening: AllocationEventOf<'AgentOp
   const row: AgentRow = { id: agent, number, epoch, hostname, attributes, faultDomain, capacity };
   countCapacity(state, undefined, row);
   agents.put(agent, row);
-  const isShort = agents.fleet.isShort(number);
-  const shrunk = isShort ? { shrunk: true as const } : {};
-  // What is in use now may be given back while others still hold too much.
-  const isPressed = isShort
-    ? state.reservations.countBy('agent', String(number)) > 0
-    : missingOn(state, number).length > 0;
-  const pressed = isPressed ? { pressed: true as const } : {};
-  agents.put(agent, { ...row, ...shrunk, ...pressed });
+  const shrunk = agents.fleet.isShort(number) ? { shrunk: true as const } : {};
+  agents.put(agent, { ...row, ...shrunk, ...pressedOn(state, number) });
   grow(state, [number]);
   lookAgain(state, idsOf(state, 'effect', 'balancing'));
   if (before === undefined) return;
@@ -339,6 +335,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     else state.lots.put(key, left);
     lookAgainAtSet(state, lot);
     lookAgainAround(state, lot, 'went');
+    lessOwned(state, lot);
     eachRun(lot, positionsOf(lot.ordinals, ordinals), (agent) => agents.add(agent));
   }
   victimsReturned(state, grants);
@@ -351,34 +348,6 @@ function quotaChanged(state: AllocationState, role: RoleName, quota: Quota | und
   const parts = { ...(limit === undefined ? {} : { limit }), ...(guarantee === undefined ? {} : { guarantee }) };
   state.roles.put(role, quota === undefined ? row : { ...row, quota: { ...parts, cells } });
   for (const obstacle of [...state.requests.valuesOf('quota')]) lookAgain(state, idsOf(state, 'quota', obstacle));
-}
-
-// --- Reservations ---------------------------------------------------------------------------------------------------
-
-function reservationMade(state: AllocationState, made: AllocationEventOf<'ReservationMade'>['data']): void {
-  const { reservation, agent, role, resources, labels, refines } = made;
-  const row = state.agents.get(agent);
-  if (row === undefined) return;
-  const from = refines === undefined ? undefined : state.reservations.get(refines);
-  if (from !== undefined) state.reservations.put(refines!, { ...from, resources: minus(from.resources, resources) });
-  const refining = refines === undefined ? {} : { refines };
-  state.reservations.put(reservation, { agent: row.number, role, resources, labels, ...refining });
-  grow(state, [row.number]);
-}
-
-/** What was refined out of another goes back to it. */
-function reservationsEnded(state: AllocationState, ended: readonly ReservationId[]): void {
-  const agents = new Set<number>();
-  for (const id of ended) {
-    const row = state.reservations.get(id);
-    if (row === undefined) continue;
-    const from = row.refines === undefined ? undefined : state.reservations.get(row.refines);
-    if (from !== undefined)
-      state.reservations.put(row.refines!, { ...from, resources: plus(from.resources, row.resources) });
-    state.reservations.delete(id);
-    agents.add(row.agent);
-  }
-  if (agents.size > 0) grow(state, agents);
 }
 
 // --- Volumes --------------------------------------------------------------------------------------------------------
@@ -430,15 +399,17 @@ function volumeDestroyed(state: AllocationState, { volumes }: AllocationEventOf<
     const part = volume.grant === undefined ? undefined : state.lots.find(volume.grant);
     if (part !== undefined) volumeTaken(state, part, id, volume);
     state.volumes.delete(id);
+    lessOwned(state, volume);
     agents.add(volume.agent);
   }
   if (agents.size > 0) freed(state, agents);
 }
 
-function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, { sizeMib, users }: VolumeRow): void {
+function volumeTaken(state: AllocationState, part: LotPart, id: VolumeId, volume: VolumeRow): void {
   const { key, lot, ordinals } = part;
-  if (users !== undefined || common(chargedIn(lot), ordinals).length > 0)
-    charge(state, lot, { ...NOTHING, diskMib: -sizeMib });
+  const isShared = volume.users !== undefined;
+  if (isShared || common(chargedIn(lot), ordinals).length > 0)
+    charge(state, isShared ? volume : lot, { ...NOTHING, diskMib: -volume.sizeMib });
   const [[position]] = positionsOf(lot.ordinals, ordinals) as [[number, number]];
   const volumes = [...(lot.volumes ?? [])];
   volumes[position] = volumes[position]!.filter((other) => other !== id);

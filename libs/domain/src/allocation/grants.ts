@@ -12,6 +12,7 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import { volumesOf } from './charge.js';
+import { startingWith } from './keys.js';
 import { chargedIn, type LotPart, type LotRow } from './lots.js';
 import { common, without } from './ranges.js';
 import type { AllocationState, VolumeRow } from './state.js';
@@ -164,11 +165,4 @@ export function superseded(parts: readonly LotPart[]): AllocationEventOf<'GrantS
   const charged = new IdRunsBuilder();
   for (const { key, lot, ordinals } of parts) addAll(charged, key, common(chargedIn(lot), ordinals));
   return charged.count === 0 ? [] : [{ type: 'GrantSuperseded', data: { grants: charged.runs } }];
-}
-
-function* startingWith(values: Iterable<string>, prefix: string): IterableIterator<string> {
-  for (const value of values) {
-    if (!value.startsWith(prefix)) return;
-    yield value;
-  }
 }

@@ -1,8 +1,10 @@
 import { countIn, idOf, numbersIn, seqOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
+import { ownedBy } from './accounts.js';
 import { isMeant } from './neighbours.js';
 import { brokenPreemptions } from './preemption-invariants.js';
 import { missingOn } from './reservations.js';
+import { beyond, isNothingReserved, reservedText, sumReserved } from './reserved-parts.js';
 import { chargeOf } from './charge.js';
 import { allPositions, chargedIn, countOf, eachRun, portsAt, type LotRow } from './lots.js';
 import { ledgerOf, type AgentRow, type AllocationState } from './state.js';
@@ -21,7 +23,17 @@ export function allocationViolations(state: AllocationState): string[] {
     ...unwelcomeNeighbours(state),
     ...brokenReferences(state),
     ...brokenPreemptions(state),
+    ...forgottenAccounts(state),
   ];
+}
+
+/** An account that is open owns something, or is about to be told as closed. */
+function* forgottenAccounts(state: AllocationState): Iterable<string> {
+  for (const { service, generation, over } of state.accounts.values()) {
+    const { reservations, volumes } = ownedBy(state, service, generation);
+    if (over !== true && reservations + volumes === 0)
+      yield `${service} of ${generation} owns nothing, which was not told`;
+  }
 }
 
 /** P5: no grant over-commits the last capacity that an agent declared, unless the agent declared less afterwards. */
@@ -167,10 +179,28 @@ function* lostReservations(state: AllocationState): Iterable<string> {
     else if (row.pressed !== true)
       for (const resource of missingOn(state, row.number))
         yield `agent ${row.id} has less ${resource} free than is reserved there and idle`;
+    yield* sharedReservations(state, Number(agent));
   }
-  for (const [id, { resources }] of state.reservations.entries())
+  for (const [id, { resources, whole }] of state.reservations.entries()) {
     if (Math.min(resources.cpusMilli, resources.memoryMib, resources.diskMib, resources.gpus) < 0)
       yield `reservation ${id} keeps ${JSON.stringify(resources)}`;
+    const refined = [...state.reservations.values()].flatMap((row) => (row.refines === id ? [row.whole] : []));
+    const sum = sumReserved([resources, ...refined]);
+    if (!isNothingReserved(beyond(sum, whole)) || !isNothingReserved(beyond(whole, sum)))
+      yield `reservation ${id} of ${reservedText(whole)} and what was refined out of it come to ${reservedText(sum)}`;
+  }
+}
+
+/** A port and a disk are in one reservation at most. */
+function* sharedReservations(state: AllocationState, agent: number): Iterable<string> {
+  const kept = new Set<string>();
+  for (const [id, { resources }] of state.reservations.by('agent', String(agent))) {
+    const ports = [...numbersIn(resources.ports ?? [])].map((port) => `port ${port}`);
+    for (const thing of [...ports, ...(resources.disks ?? []).map((disk) => `disk ${disk}`)]) {
+      if (kept.has(thing)) yield `${thing} of agent ${agent} is reserved twice, once by ${id}`;
+      kept.add(thing);
+    }
+  }
 }
 
 /** Pods that avoid others share no agent with them. By a field it holds when they are placed: agents may move to another. */

@@ -33,3 +33,11 @@ export function rankKey({ role, ...of }: Ranked & { readonly role: RoleName }): 
 export function padded(value: number): string {
   return String(value).padStart(16, '0');
 }
+
+/** Of ascending values those with this prefix, which come first. */
+export function* startingWith(values: Iterable<string>, prefix: string): IterableIterator<string> {
+  for (const value of values) {
+    if (!value.startsWith(prefix)) return;
+    yield value;
+  }
+}

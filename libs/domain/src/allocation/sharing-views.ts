@@ -3,6 +3,7 @@ import {
   type AgentId,
   type Quota,
   type ReservationId,
+  type Reserved,
   type ResourceName,
   type Resources,
   type RoleName,
@@ -85,18 +86,21 @@ export interface ReservationView {
   readonly reservation: ReservationId;
   readonly agent: AgentId;
   readonly role: RoleName;
-  readonly resources: Resources;
-  readonly idle: Resources;
+  /** Less what was refined out of it. */
+  readonly resources: Reserved;
+  readonly idle: Reserved;
   readonly labels: Readonly<Record<string, string>>;
   readonly refines?: ReservationId;
+  /** Declared by its agent. */
+  readonly static?: true;
 }
 
 /** In the order of their ids. */
 export function* reservationViews(state: AllocationState): IterableIterator<ReservationView> {
-  const idle = new Map<ReservationId, Resources>();
+  const idle = new Map<ReservationId, Reserved>();
   for (const agent of state.reservations.valuesOf('agent'))
     for (const part of reservedOn(state, Number(agent))) idle.set(part.id, part.idle);
-  for (const [reservation, { agent, ...row }] of state.reservations.entries())
+  for (const [reservation, { agent, whole: _whole, ...row }] of state.reservations.entries())
     yield { reservation, ...row, agent: state.agents.numbered(agent)!.id, idle: idle.get(reservation)! };
 }
 

@@ -19,6 +19,7 @@ import type {
   VolumeType,
 } from '@orrery/contracts';
 import { effectOf, type Needs, type Stock } from '@orrery/scheduling';
+import { accountKey, type AccountRow } from './accounts.js';
 import { AgentTable, HeldByLots, HeldByVolumes } from './fleet-followers.js';
 import { padded, queueKey, setKey, sharedKey } from './keys.js';
 import { dueKeys, type PreemptionRow } from './preemption-row.js';
@@ -53,6 +54,8 @@ export interface AllocationState extends DomainState {
   readonly roles: RoleTable;
   /** By the id of the order: room that is kept for whom others make way, and who has not yet. */
   readonly preemptions: Table<string, PreemptionRow>;
+  /** Removed services that still owned something when they were: until it is collected. */
+  readonly accounts: Table<string, AccountRow>;
   /** One row, `all`. */
   readonly ledger: Table<'all', LedgerRow>;
 }
@@ -152,6 +155,7 @@ export function initialState(): AllocationState {
     agent: (row) => String(row.agent),
     adopter: ({ adopter }) => (adopter === undefined ? undefined : `${adopter.service}/${adopter.pod}`),
     shared: (row) => (row.users === undefined ? undefined : sharedKey(row)),
+    owner: (row) => accountKey(row),
   });
   lots.follow(new HeldByLots(agents.fleet));
   volumes.follow(new HeldByVolumes(agents.fleet));
@@ -175,6 +179,7 @@ export function initialState(): AllocationState {
     }),
     roles: new RoleTable(),
     preemptions: new Table('preemptions', { request: (row) => row.for.request, due: dueKeys }),
+    accounts: new Table('accounts', { over: (row) => (row.over === true ? 'yes' : undefined) }),
     ledger: new Table('ledger'),
   };
 }

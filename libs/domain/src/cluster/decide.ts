@@ -6,7 +6,7 @@ import type { ClusterInput, ClusterInternal } from './input.js';
 import { decideInventory } from './inventories.js';
 import { confirmLapse, heardAgain, lapse, nextRefill, releaseHeldLapses } from './lapses.js';
 import { acceptKills, acceptLaunches, forgetReturned, forgetService, killTask } from './launches.js';
-import { decideTaskStates, decideVolumesDestroyed } from './reports.js';
+import { decideTaskStates, decideTogether, decideVolumesDestroyed, isOfTasks } from './reports.js';
 import { initialState, type ClusterState } from './state.js';
 import { closeGrants, killForScheduler, launchForScheduler, mayClose, openGrants, returnGrants } from './schedulers.js';
 import { openStream } from './streams.js';
@@ -16,7 +16,7 @@ import { destroyVolumes } from './volumes.js';
 /** Facts about agents and tasks. The owner is the master; its README draws the states. */
 export const cluster: Decider<ClusterInput, ClusterState, ClusterEvent> = {
   name: 'cluster',
-  foldVersion: 2,
+  foldVersion: 3,
   initialState,
   decide,
   evolve,
@@ -30,8 +30,10 @@ function decide(input: ClusterInput, state: ClusterState, context: DecisionConte
       return decideCommand(input.command, state, context);
     case 'foreign':
       return decideForeign(input.event, state, context);
-    case 'report':
-      return decideReport(input.report, state);
+    case 'reports':
+      return input.reports.length === 1
+        ? decideReport(input.reports[0]!, state)
+        : decideTogether(input.reports.filter(isOfTasks), state);
     case 'internal':
       return decideInternal(input.internal, state, context);
     default:

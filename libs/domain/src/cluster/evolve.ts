@@ -1,4 +1,4 @@
-import type { AgentId, ClusterEvent, ClusterEventOf, ReportHead } from '@orrery/contracts';
+import type { AgentId, ClusterEvent, ClusterEventOf, ReportMark, Teller } from '@orrery/contracts';
 import { unreachable } from '@orrery/kernel';
 import { acceptSet } from './evolve-accepted.js';
 import {
@@ -83,6 +83,9 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
     case 'TasksReportedLate':
     case 'ReportNoted':
       return reported(state, event.data);
+    case 'ReportsNoted':
+      for (const mark of event.data.reports) noted(state, mark);
+      return;
     case 'GrantsForgotten':
       return dropGrants(state, event.data.grants);
     case 'ServiceForgotten':
@@ -167,10 +170,14 @@ function doneLosing(state: ClusterState, agent: AgentId): void {
   }
 }
 
-function reported(state: ClusterState, { agent, epoch, m }: ReportHead): void {
-  const row = state.agents.get(agent);
-  if (row === undefined || row.epoch !== epoch || m <= state.counters.reported(row.number)) return;
-  state.counters.set('reported', row.number, m);
+function reported(state: ClusterState, { agent, epoch, m }: Teller): void {
+  const number = agent === undefined ? undefined : state.agents.get(agent)?.number;
+  if (number !== undefined) noted(state, [number, epoch!, m!]);
+}
+
+function noted(state: ClusterState, [number, epoch, m]: ReportMark): void {
+  if (state.agents.numbered(number)?.epoch !== epoch || m <= state.counters.reported(number)) return;
+  state.counters.set('reported', number, m);
 }
 
 function ordered(state: ClusterState, { agent, n }: { readonly agent: AgentId; readonly n: number }): void {

@@ -104,7 +104,12 @@ export function allocation(event: AllocationEvent): ClusterInput {
 }
 
 export function report(report: AgentReport): ClusterInput {
-  return { kind: 'report', report };
+  return reports(report);
+}
+
+/** Judged together. */
+export function reports(...reports: readonly AgentReport[]): ClusterInput {
+  return { kind: 'reports', reports };
 }
 
 export function internal(internal: ClusterInternal | { readonly type: 'tick' | 'continue' }): ClusterInput {

@@ -9,8 +9,10 @@ import {
   type IdRuns,
   type TaskEnds,
   type TasksRun,
+  type Teller,
 } from '@orrery/contracts';
 import { canAdvance } from './evolve-launches.js';
+import { mergedIds, mergedRuns } from './merged-sets.js';
 import { PHASE, READY, RUNNING, STAGING } from './runs.js';
 import { flagsOf, idsWhere, type Flags } from './select.js';
 import type { AgentRow, ClusterState, LaunchRow } from './state.js';
@@ -57,7 +59,23 @@ export class Findings {
 
   /** As events; `m` is 0 when the master concluded them. Empty when nothing new was found. */
   events(agent: AgentId, epoch: number, m: number, lostReason: string): ClusterEvent[] {
-    const head = { agent, epoch, m };
+    const events = this.#told({ agent, epoch, m });
+    if (this.#lost.count > 0) {
+      events.push({ type: 'TasksLost', data: { agent, epoch, launches: this.#lost.runs, reason: lostReason } });
+    }
+    return events;
+  }
+
+  /** What reports of several agents told, as sets of all of them. */
+  eventsTogether(): ClusterEvent[] {
+    for (const sets of [this.#starting, this.#ready, this.#unready]) {
+      if (sets.length > 1) sets.splice(0, sets.length, mergedIds(sets));
+    }
+    this.#running.splice(0, this.#running.length, ...mergedRuns(this.#running));
+    return this.#told({});
+  }
+
+  #told(head: Teller): ClusterEvent[] {
     const events: ClusterEvent[] = [];
     const messages = this.#ended.length + this.#late.length;
     for (const launches of this.#starting) events.push({ type: 'TasksStarting', data: { ...head, launches } });
@@ -70,9 +88,6 @@ export class Findings {
       events.push({ type: 'TasksEnded', data: { ...head, ends: shortened(this.#ended, messages) } });
     if (this.#late.length > 0) {
       events.push({ type: 'TasksReportedLate', data: { ...head, ends: shortened(this.#late, messages) } });
-    }
-    if (this.#lost.count > 0) {
-      events.push({ type: 'TasksLost', data: { agent, epoch, launches: this.#lost.runs, reason: lostReason } });
     }
     return events;
   }

@@ -186,6 +186,7 @@ function standingOf(agent: AgentRow | undefined): { readonly standing?: 'DRAININ
   return agent?.standing === 'DRAINING' || agent?.standing === 'DRAINED' ? { standing: agent.standing } : {};
 }
 
-function factsOf({ hostname, address, capacity, attributes, faultDomain }: AgentFacts): AgentFacts {
-  return { hostname, address, capacity, attributes, faultDomain };
+function factsOf({ hostname, address, capacity, attributes, faultDomain, reservations }: AgentFacts): AgentFacts {
+  const reserved = reservations === undefined ? {} : { reservations };
+  return { hostname, address, capacity, attributes, faultDomain, ...reserved };
 }

@@ -3,6 +3,7 @@ import {
   idRunsOf,
   type AgentId,
   type AgentOrder,
+  type AgentReport,
   type ClusterCommand,
   type ClusterEvent,
   type GrantId,
@@ -27,6 +28,7 @@ import {
   launch,
   ordered,
   report,
+  reports,
   services,
 } from './examples.js';
 import { launchesOfService, launchesOnAgent, launchOf, taskKey, tasksInOrder } from './find.js';
@@ -38,7 +40,7 @@ import { agentView, countStates, currentLaunch, taskViewOf } from './views.js';
 
 /** Three agents, two services, a few pods: small enough that everything meets everything. */
 const agents = ['ada', 'bob', 'cyd'] as AgentId[];
-const draw = fc.tuple(fc.nat(17), fc.nat(2), fc.nat(5), fc.nat(9), fc.nat(3));
+const draw = fc.tuple(fc.nat(18), fc.nat(2), fc.nat(5), fc.nat(9), fc.nat(3));
 type Draw = readonly [kind: number, agent: number, choice: number, detail: number, late: number];
 
 /** An input that mostly fits the state, and sometimes comes from another time. */
@@ -118,9 +120,24 @@ function inputOf([kind, agentAt, choice, detail, late]: Draw, step: number, stat
       return internal({ type: 'tick' });
     case 16:
       return command(commands(agent, choice, detail, step));
+    case 17:
+      return reports(...toldByAll(choice, detail, state));
     default:
       return internal({ type: 'continue' });
   }
+}
+
+/** What each agent tells next: one story after the other, of some of its launches and of one that nobody knows. */
+function toldByAll(choice: number, detail: number, state: ClusterState): AgentReport[] {
+  return agents.flatMap((agent, at): AgentReport[] => {
+    const row = state.agents.get(agent);
+    if (row === undefined) return [];
+    const live = launchesOnAgent(state, agent).map(({ launch }) => launch);
+    const told = [...live.filter((_, index) => (index + detail) % 2 === 0), '4.0' as LaunchId];
+    const head = { agent, session: row.session, epoch: row.epoch, obeyed: 0 };
+    const m = state.counters.reported(row.number) + (detail === at ? 2 : 1);
+    return [{ type: 'TaskStates', ...head, m, ...stories[(choice + at) % stories.length]!(idRunsOf(told)) }];
+  });
 }
 
 const reasons = ['scaled-down', 'replaced', 'restarted', 'updated', 'uninstalled', 'drained'] as const;
@@ -183,6 +200,7 @@ const runs = (numRuns: number) => ({ numRuns, seed: 20260101 });
 describe('any sequence of inputs', () => {
   it('keeps the invariants, event by event', () => {
     const kinds = new Set<string>();
+    let ranAgain = 0;
     fc.assert(
       fc.property(sequences(150), (draws) => {
         const state = initialState();
@@ -194,12 +212,14 @@ describe('any sequence of inputs', () => {
             expect(broken()).toEqual([]);
           }
           expect(clusterViolations(state)).toEqual([]);
+          if (state.runs.hasAgain) ranAgain += 1;
         });
       }),
       runs(200),
     );
     // A generator that never reaches an event proves nothing about it.
     expect([...kinds].sort()).toEqual(everyKind);
+    expect(ranAgain).toBeGreaterThan(100);
   });
 
   it('leaves a state that is the same by replay, from a snapshot anywhere, and after a roll-back', () => {
@@ -226,6 +246,34 @@ describe('any sequence of inputs', () => {
       }),
       runs(40),
     );
+  });
+
+  it('leaves the same state whether reports of several agents are judged together or one by one', () => {
+    let news = 0;
+    fc.assert(
+      fc.property(sequences(60), fc.nat(5), fc.nat(9), (draws, choice, detail) => {
+        const together = initialState();
+        const oneByOne = initialState();
+        live(draws, together, (events) => {
+          for (const event of events) [together, oneByOne].forEach((state) => cluster.evolve(state, event));
+        });
+        const told = toldByAll(choice, detail, together);
+        const context = { at: AT, seq: 1000, seed: 1, nextId: () => '1000.0', nextIds: () => 0 };
+        const take = (state: ClusterState, input: ClusterInput) => {
+          const decision = cluster.decide(input, state, context);
+          if (!decision.accepted) throw new Error(decision.refusal.message);
+          for (const event of decision.events) cluster.evolve(state, event);
+          return decision.events.length;
+        };
+        const events = take(together, reports(...told));
+        const alone = told.reduce((sum, each) => sum + take(oneByOne, report(each)), 0);
+        expect(digestOf(together)).toBe(digestOf(oneByOne));
+        expect(clusterViolations(together)).toEqual([]);
+        if (events < alone) news += 1;
+      }),
+      runs(200),
+    );
+    expect(news).toBeGreaterThan(50);
   });
 
   it('can be told to agents commit by commit, each order with a number of its own', () => {
@@ -332,6 +380,7 @@ const everyKind = [
   'LaunchAccepted',
   'LaunchRefused',
   'ReportNoted',
+  'ReportsNoted',
   'ServiceForgotten',
   'StandDownOrdered',
   'StreamOpened',

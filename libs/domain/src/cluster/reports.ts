@@ -1,4 +1,4 @@
-import type { AgentReport, ClusterEvent } from '@orrery/contracts';
+import { countIds, type AgentReport, type ClusterEvent, type ReportMark } from '@orrery/contracts';
 import { accept, type Decision } from '@orrery/kernel';
 import { drainedAfter, nameOf, type AgentName } from './agents.js';
 import { Findings, IdSet, News } from './findings.js';
@@ -8,19 +8,59 @@ import { syncOf } from './syncs.js';
 type Report<Type extends AgentReport['type']> = Extract<AgentReport, { type: Type }>;
 type Numbered = Report<'TaskStates'> | Report<'VolumesDestroyed'>;
 
+/** Launches that reports speak of which are judged together: what follows from one event stays within one decision. */
+const LAUNCHES_TOGETHER_MAX = 5000;
+
+/** Which reports are judged together: those of tasks, unless they have messages, of which a decision can keep only so much. */
+export const gatheredReports = {
+  senderOf: (report: AgentReport): string | undefined =>
+    isOfTasks(report) && report.ended?.some(({ message }) => message !== undefined) !== true ? report.agent : undefined,
+  sizeOf: (report: AgentReport): number => (isOfTasks(report) ? launchesIn(report) : 0),
+  sizeMax: LAUNCHES_TOGETHER_MAX,
+};
+
+export function isOfTasks(report: AgentReport): report is Report<'TaskStates'> {
+  return report.type === 'TaskStates';
+}
+
+function launchesIn({ starting, running = [], ready, unready, ended = [] }: Report<'TaskStates'>): number {
+  const sets = [starting, ready, unready, ...[...running, ...ended].map(({ launches }) => launches)];
+  return sets.reduce((count, ids) => count + (ids === undefined ? 0 : countIds(ids)), 0);
+}
+
+/** Reports of several agents, each by the same rules as one that comes alone; what they tell is told at once. */
+export function decideTogether(reports: readonly Report<'TaskStates'>[], state: ClusterState): Decision<ClusterEvent> {
+  const findings = new Findings();
+  const marks: ReportMark[] = [];
+  const more: ClusterEvent[] = [];
+  for (const report of reports) {
+    const others = inTurn(report, state, (agent) => {
+      const before = findings.ends;
+      find(report, state, agent, findings);
+      marks.push([agent.number, agent.epoch, report.m]);
+      return drainedAfter(state, agent, findings.ends - before);
+    });
+    if (others.accepted) more.push(...others.events);
+  }
+  const told = findings.eventsTogether();
+  if (marks.length > 0) told.push({ type: 'ReportsNoted', data: { reports: marks } });
+  return accept(...told, ...more);
+}
+
 /** Row 7: m is the last one + 1. Facts of a lost agent count as well, but only its inventory brings it back. */
 export function decideTaskStates(report: Report<'TaskStates'>, state: ClusterState): Decision<ClusterEvent> {
   return inTurn(report, state, (agent) => {
-    const findings = findingsOf(report, state, agent);
+    const findings = new Findings();
+    find(report, state, agent, findings);
     const events = findings.events(agent.agent, agent.epoch, report.m, 'not-on-agent');
     if (events.length === 0) events.push(noted(agent, report.m));
     return [...events, ...drainedAfter(state, agent, findings.ends)];
   });
 }
 
-function findingsOf(report: Report<'TaskStates'>, state: ClusterState, agent: AgentRow): Findings {
+function find(report: Report<'TaskStates'>, state: ClusterState, agent: AgentRow, findings: Findings): void {
   const { starting, running = [], ready, unready, ended = [] } = report;
-  const [news, findings] = [new News(state, agent), new Findings()];
+  const news = new News(state, agent);
   if (starting !== undefined) findings.starting(news.starting(starting));
   for (const tasks of running) findings.running(news.running(tasks));
   if (ready !== undefined) findings.readiness(news.readiness(ready, true, running), true);
@@ -31,7 +71,6 @@ function findingsOf(report: Report<'TaskStates'>, state: ClusterState, agent: Ag
     findings.ended(found.news);
     findings.late(found.late);
   }
-  return findings;
 }
 
 export function decideVolumesDestroyed(

@@ -9,7 +9,8 @@ import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { digestOf, recipeOf, specAt } from './recipe.js';
 import { refusalOfSpec, withDefaults } from './spec.js';
-import { planKey, versionKey, type ServiceRow, type ServicesRows } from './state.js';
+import { isOpen } from './steps.js';
+import { planKey, versionKey, type PlanRow, type ServiceRow, type ServicesRows } from './state.js';
 import { targetSpec } from './wanted.js';
 
 type Body<Type extends ServicesCommand['type']> = Extract<ServicesCommand, { type: Type }>['body'];
@@ -41,6 +42,30 @@ export function rollBackService(proposal: Proposal, body: Body<'RollBackService'
   });
 }
 
+/**
+ * A plan has failed whose spec says `on-failure: rollback`: the last version that was brought up whole is applied again. Where
+ * that can not be, the plan stays in ERROR and says why.
+ */
+export function takeBack(proposal: Proposal, plan: PlanRow): void {
+  const service = proposal.state.services.get(plan.service)!;
+  const { name, generation, version, good } = service;
+  const failed = `version ${version} failed: ${plan.reason}`;
+  const spec = good === undefined ? undefined : specAt(proposal.state, name, good);
+  const same = spec !== undefined && isSame(spec, targetSpec(proposal.state, service));
+  if (spec !== undefined && !same && !service.uninstalling) {
+    const answer = applySpec(proposal, spec, undefined, failed);
+    if (answer.accepted) return;
+    return staysFailed(`${plan.reason}; version ${good} can not be applied again: ${answer.refusal.message}`);
+  }
+  return staysFailed(`${plan.reason}; there is no version to go back to`);
+
+  function staysFailed(reason: string): void {
+    const phase = plan.stuck ?? plan.phases[0]!.name;
+    const step = { service: name, generation, plan: plan.plan, phase, indexes: [] };
+    proposal.emit({ type: 'StepFailed', data: { ...step, reason } });
+  }
+}
+
 export function uninstallService(proposal: Proposal, body: Body<'UninstallService'>, ifVersion?: string): Answer {
   const service = proposal.state.services.get(body.name);
   if (service === undefined) return unknownService(body.name);
@@ -57,18 +82,22 @@ export function uninstallService(proposal: Proposal, body: Body<'UninstallServic
   return accept(...proposal.events);
 }
 
-export function startPlan(proposal: Proposal, service: ServiceRow, definition: PlanDefinition): void {
+export function startPlan(proposal: Proposal, service: ServiceRow, definition: StartedPlan): void {
   const { name, generation, version } = service;
   const run = proposal.context.nextId();
-  const { plan, ...rest } = definition;
-  proposal.emit({ type: 'PlanStarted', data: { service: name, generation, plan, run, version, ...rest } });
+  const { plan, deadlineMs, ...rest } = definition;
+  const until = deadlineMs === undefined ? {} : { until: proposal.context.at + deadlineMs };
+  proposal.emit({ type: 'PlanStarted', data: { service: name, generation, plan, run, version, ...rest, ...until } });
 }
+
+/** `reason`: it takes back what failed. */
+type StartedPlan = PlanDefinition & { readonly reason?: string };
 
 /** The plan under way, or in ERROR, that these stand for, by name. */
 function stopPlans(proposal: Proposal, { name, generation }: ServiceRow, plans: readonly (string | undefined)[]): void {
   for (const plan of plans) {
     const row = plan === undefined ? undefined : proposal.state.plans.get(planKey(name, plan));
-    if (row === undefined || (row.status !== 'running' && row.status !== 'failed')) continue;
+    if (row === undefined || !isOpen(row)) continue;
     proposal.emit({ type: 'PlanStopped', data: { service: name, generation, plan: row.plan, run: row.run } });
   }
 }
@@ -79,6 +108,7 @@ export function startOver(
   service: ServiceRow,
   before: ServiceSpec | undefined,
   settled: boolean,
+  reason?: string,
 ): void {
   const { name } = service;
   const plan = planToward({
@@ -90,7 +120,7 @@ export function startOver(
     settled,
     deployed: service.deployed,
   });
-  startPlan(proposal, service, plan);
+  startPlan(proposal, service, reason === undefined ? plan : { ...plan, reason });
   pursue(proposal, name, []);
 }
 
@@ -110,7 +140,7 @@ export function beingUninstalled(name: string): Decision<never> {
   });
 }
 
-function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion: string | undefined): Answer {
+function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion?: string, reason?: string): Answer {
   const name = spec.name as ServiceName;
   const service = proposal.state.services.get(name);
   const conflict = versionConflict(service, name, ifVersion);
@@ -136,7 +166,7 @@ function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion: string | un
       recipes: recipesOf(proposal.state, service, spec, version),
     },
   });
-  startOver(proposal, proposal.state.services.get(name)!, before, service?.settled ?? false);
+  startOver(proposal, proposal.state.services.get(name)!, before, service?.settled ?? false, reason);
   return accept(...proposal.events);
 }
 

@@ -2,20 +2,23 @@ import { rangesOf, type Ranges, type ServicesEvent, type StepRef } from '@orrery
 import { podByKey } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { planKey, type PhaseRow, type PlanRow, type PodRow, type ServiceRow } from './state.js';
-import { phaseOfStep } from './steps.js';
+import { isOpen, phaseOfStep } from './steps.js';
 import { isAsWanted } from './wanted.js';
 
-export function runningPlan(proposal: Proposal, service: ServiceRow | undefined): PlanRow | undefined {
-  if (service?.plan === undefined) return undefined;
-  const plan = proposal.state.plans.get(planKey(service.name, service.plan));
+export function runningPlan(proposal: Proposal, service: ServiceRow): PlanRow | undefined {
+  const plan = latestPlan(proposal, service);
   return plan?.status === 'running' ? plan : undefined;
+}
+
+function latestPlan({ state }: Proposal, { name, plan }: ServiceRow): PlanRow | undefined {
+  return plan === undefined ? undefined : state.plans.get(planKey(name, plan));
 }
 
 /** Steps of these pods that have reached their end. */
 export function completeSteps(proposal: Proposal, name: string, keys: readonly string[]): void {
   const service = proposal.state.services.get(name);
-  const plan = runningPlan(proposal, service);
-  if (service === undefined || plan === undefined) return;
+  const plan = service === undefined ? undefined : latestPlan(proposal, service);
+  if (service === undefined || plan === undefined || !isOpen(plan)) return;
   const byPhase = new Map<string, number[]>();
   for (const key of keys) {
     const row = podByKey(proposal.state, key);

@@ -14,6 +14,7 @@ import {
   type LaunchId,
   type PlacementRequest,
   type ServicesEvent,
+  type PlanSpec,
   type ServicesEventOf,
   type ServiceSpec,
   type TerminalState,
@@ -437,8 +438,11 @@ class World {
 
   heal(): void {
     this.calm = true;
-    for (const plan of [...this.state.plans.values()].filter(({ status }) => status === 'running')) {
+    for (const plan of [...this.state.plans.values()].filter(
+      ({ status }) => status === 'running' || status === 'failed',
+    )) {
       const target = { name: HELLO, plan: plan.plan };
+      if (plan.status === 'failed') this.decide(command('ResumePlan', target));
       if (plan.paused) this.decide(command('ResumePlan', target));
       for (const { name, pod, paused, held } of plan.phases) {
         if (paused) this.decide(command('ResumePlan', { ...target, phase: name }));
@@ -494,7 +498,12 @@ function anySpec(world: World): ServiceSpec {
   const draining = { phases: { node: { pod: 'node', steps: [['default', ['sweep']]] as typeof visits } } };
   const plans = {
     ...(random() < 0.5
-      ? { deploy: { phases: { web: phase('web'), node: { ...phase('node'), ...(mended ? { steps: first } : {}) } } } }
+      ? {
+          deploy: {
+            ...onFailure(world),
+            phases: { web: phase('web'), node: { ...phase('node'), ...(mended ? { steps: first } : {}) } },
+          },
+        }
       : {}),
     ...(mended && random() < 0.7 && node['allow-decommission'] ? { decommission: draining } : {}),
     ...(mended ? { mend: { phases: { mend: { ...phase('node'), steps: visits } } } } : {}),
@@ -513,6 +522,11 @@ function anySpec(world: World): ServiceSpec {
       : {}),
     plans,
   };
+}
+
+function onFailure(world: World): Pick<PlanSpec, 'on-failure' | 'deadline-secs'> {
+  const failure = world.pick(['pause', 'rollback', 'continue', undefined] as const);
+  return failure === undefined ? {} : { 'on-failure': failure, 'deadline-secs': 60 };
 }
 
 const SIDECAR = { 'resource-sets': { sidecar: { cpus: 0.1, memory: 32 } } };

@@ -15,8 +15,10 @@ import {
 } from '@orrery/contracts';
 import * as commands from './commands.js';
 import { evolve } from './evolve.js';
+import { tellOverdue } from './failing.js';
 import type { ServicesInput } from './input.js';
 import * as machines from './machines.js';
+import * as pauses from './pauses.js';
 import * as planCommands from './plan-commands.js';
 import * as podCommands from './pod-commands.js';
 import { placed } from './placed.js';
@@ -61,8 +63,8 @@ function decide(input: ServicesInput, state: ServicesState, context: DecisionCon
       if (input.internal.type === 'tick') wakeDue(state, proposal);
       else goOn(state, proposal);
       return accept(...proposal.events);
-    case 'report':
-      return unreachable(input.report);
+    case 'reports':
+      return unreachable(input.reports[0]!);
     default:
       return unreachable(input);
   }
@@ -97,6 +99,10 @@ function decideCommand(
       return podCommands.restartPod(proposal, command.body);
     case 'ReplacePod':
       return podCommands.replacePod(proposal, command.body);
+    case 'PausePod':
+      return pauses.pausePod(proposal, command.body);
+    case 'ResumePod':
+      return pauses.resumePod(proposal, command.body);
     default:
       return unreachable(command);
   }
@@ -176,13 +182,14 @@ function grantsReleased(proposal: Proposal, grants: IdRuns): void {
 }
 
 function continues(state: ServicesState): boolean {
+  if (state.plans.countBy('rollsBack', 'rollsBack') > 0) return true;
   if (state.plans.countBy('open', 'open') > 0 || state.agents.countBy('more', 'more') > 0) return true;
   return state.runs.countBy('work', 'work') > 0;
 }
 
 function nextDeadline(state: ServicesState): EpochMs | undefined {
-  for (const due of state.pods.valuesOf('due')) return Number(due);
-  return undefined;
+  const earliest = [state.pods, state.plans].flatMap((table) => table.firstOf('due', '') ?? []).sort();
+  return earliest.length === 0 ? undefined : Number(earliest[0]);
 }
 
 function wakeDue(state: ServicesState, proposal: Proposal): void {
@@ -199,6 +206,20 @@ function wakeDue(state: ServicesState, proposal: Proposal): void {
     const waiting = due.filter((row) => row.service === name && isWaiting(row));
     machines.waitedLongEnough(proposal, proposal.state.services.get(name)!, waiting);
     pursue(proposal, name, keys);
+  }
+  tellOverduePlans(state, proposal, now);
+}
+
+function tellOverduePlans(state: ServicesState, proposal: Proposal, now: string): void {
+  let plans = 0;
+  for (const deadline of state.plans.valuesOf('due')) {
+    if (deadline > now || plans >= PLANS_PER_DECISION_MAX) return;
+    for (const [key, { service }] of state.plans.by('due', deadline)) {
+      if (plans >= PLANS_PER_DECISION_MAX || proposal.room < ROOM_MIN) return;
+      plans += 1;
+      tellOverdue(proposal, key);
+      pursue(proposal, service, []);
+    }
   }
 }
 
@@ -217,6 +238,7 @@ function goOn(state: ServicesState, proposal: Proposal): void {
   for (const [agent, { more }] of state.agents.by('more', 'more')) {
     return machines.agentUnreachable(proposal, { agent: agent as AgentId, epoch: more! });
   }
+  for (const [, plan] of state.plans.by('rollsBack', 'rollsBack')) return commands.takeBack(proposal, plan);
   if (state.runs.countBy('work', 'work') > 0) return workOnRuns(proposal, state);
   let plans = 0;
   for (const [, plan] of state.plans.by('open', 'open')) {

@@ -36,7 +36,10 @@ export function endDraining(
   { phase, index, forced }: { readonly phase: PhaseRow; readonly index: number; readonly forced?: true },
 ): void {
   const step = stepRef(service, plan, phase.name, [[index, index]]);
-  proposal.emit({ type: 'PodsDrained', data: { ...step, ...(forced === true ? { forced } : {}) } });
+  proposal.emit({
+    type: 'PodsDrained',
+    data: { ...step, at: proposal.context.at, ...(forced === true ? { forced } : {}) },
+  });
   takeDown(proposal, service, plan, phase, [[index, index]]);
 }
 

@@ -1,3 +1,4 @@
+import type { EpochMs } from '@orrery/kernel';
 import { countIn, isIn, numbersIn, type Ranges, type ServicesEventOf, type ServicesEventType } from '@orrery/contracts';
 import { deletePod, podAt, putPod, releaseSlots, rowsIn } from './pods.js';
 import { tallyOf } from './tallies.js';
@@ -5,7 +6,8 @@ import { rejoin } from './rejoin.js';
 import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
 import * as visits from './evolve-visits.js';
 import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { isAside, isCanary, isPending, positionOf, tasksOfStep } from './steps.js';
+import { deadlineOf, isAside, isCanary, isPending, positionOf, stepsUnderWay, tasksOfStep } from './steps.js';
+import { putPlan, underWay } from './plan-rows.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
@@ -26,8 +28,14 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
   }));
   const released = isCanary(strategy) ? { released: 0 } : {};
   const given = data.parameters === undefined ? {} : { parameters: data.parameters };
+  const { onFailure, until, reason } = data;
+  const more = {
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(until === undefined ? {} : { until }),
+    ...(reason === undefined ? {} : { reason }),
+  };
   const head = { service: name, plan, run, version, strategy, phases, forced: false, paused: false };
-  const row: PlanRow = { ...head, ...released, ...given, status: 'running' };
+  const row: PlanRow = { ...head, ...released, ...given, ...more, status: 'running' };
   rows.plans.put(planKey(name, plan), row);
   if (isAside(row)) return visits.noteAside(rows, row);
   const service = rows.services.get(name);
@@ -45,7 +53,7 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
     // Positions follow the indexes or go against them, so the furthest one is at an end of a range.
     const next = Math.max(phase.next, ...data.indexes.flat().map((index) => positionOf(phase, index)! + 1));
     return {
-      ...phase,
+      ...withDeadline(phase, data.at),
       next,
       late: phase.late.filter((index) => !isIn(data.indexes, index)),
       passed: phase.passed.filter((index) => positionOf(phase, index)! >= next),
@@ -91,7 +99,8 @@ export function podsDrained(rows: ServicesRows, data: DataOf<'PodsDrained'>): vo
   for (const row of rowsIn(rows, data.service, phase.pod, data.indexes)) {
     putPod(rows, { ...row, step: plan.run, drained: true });
   }
-  if (data.forced === true) rows.plans.put(planKey(data.service, data.plan), underWay(withForce(plan, true)));
+  const after = data.forced === true ? underWay(withForce(plan, true)) : plan;
+  changePhase(rows, after, data.phase, (known) => withDeadline(known, data.at));
 }
 
 export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>): void {
@@ -116,11 +125,21 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
 }
 
-/** The plan is in ERROR. What its other steps have begun goes on. */
+/** The plan is in ERROR, unless it goes on without. What its other steps have begun goes on. */
 export function stepFailed(rows: ServicesRows, data: DataOf<'StepFailed'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
-  rows.plans.put(planKey(data.service, data.plan), { ...plan, status: 'failed', reason: data.reason });
+  const { reason, then } = data;
+  if (then === 'continue') return rows.plans.put(planKey(data.service, data.plan), { ...plan, reason });
+  const waits = phaseOf(plan, data.phase)?.steps === undefined && data.indexes.length > 0;
+  const { rollsBack: _, until: __, ...rest } = plan;
+  rows.plans.put(planKey(data.service, data.plan), {
+    ...rest,
+    status: 'failed',
+    reason,
+    ...(waits ? { stuck: data.phase } : {}),
+    ...(then === 'rollback' ? { rollsBack: true } : {}),
+  });
   visits.visitsFailed(rows, plan, data);
 }
 
@@ -132,7 +151,10 @@ export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>)
   // One that drains a pod is restarted only while it does.
   if (known.action === 'run' || known.action === 'decommission') {
     const more = visits.visitsRestarted(rows, plan, known, data.indexes);
-    return changePhase(rows, plan, data.phase, (phase) => ({ ...phase, done: phase.done - more }));
+    return changePhase(rows, plan, data.phase, (phase) => ({
+      ...withDeadline(phase, data.at),
+      done: phase.done - more,
+    }));
   }
   let again = 0;
   for (const index of numbersIn(data.indexes)) {
@@ -141,7 +163,7 @@ export function stepRestarted(rows: ServicesRows, data: DataOf<'StepRestarted'>)
     putPod(rows, { ...row, step: plan.run });
     again += 1;
   }
-  changePhase(rows, plan, data.phase, (phase) => ({ ...phase, done: phase.done - again }));
+  changePhase(rows, plan, data.phase, (phase) => ({ ...withDeadline(phase, data.at), done: phase.done - again }));
 }
 
 export function planPaused(rows: ServicesRows, data: DataOf<'PlanPaused'>): void {
@@ -162,7 +184,9 @@ export function planResumed(rows: ServicesRows, data: DataOf<'PlanResumed'>): vo
   if (plan === undefined) return;
   const { step } = data;
   if (plan.status === 'failed') {
-    rows.plans.put(planKey(data.service, data.plan), underWay(plan));
+    const again = underWay(plan);
+    const phases = again.phases.map((phase) => (stepsUnderWay(phase) > 0 ? withDeadline(phase, data.at) : phase));
+    rows.plans.put(planKey(data.service, data.plan), { ...again, phases });
     return visits.visitsRetried(rows, plan);
   }
   if (data.phase === undefined) return rows.plans.put(planKey(data.service, data.plan), resume(plan));
@@ -201,13 +225,20 @@ export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'
 export function planCompleted(rows: ServicesRows, data: DataOf<'PlanCompleted'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined || plan.run !== data.run) return;
-  const complete: PlanRow = { ...underWay(withForce(plan, data.forced)), status: 'complete' };
+  const left = withForce(plan.status === 'failed' ? underWay(plan) : plan, data.forced);
+  const complete: PlanRow = { ...left, status: 'complete' };
   rows.plans.put(planKey(data.service, data.plan), complete);
   if (data.forced === true) visits.visitsForgotten(rows, complete);
   visits.noteAside(rows, complete);
   const service = rows.services.get(data.service);
   if (service === undefined || !(data.plan === 'deploy' || data.plan === 'update')) return;
-  rows.services.put(data.service, { ...service, deployed: true, settled: service.settled || !complete.forced });
+  const good = complete.forced ? {} : { good: plan.version };
+  rows.services.put(data.service, {
+    ...service,
+    ...good,
+    deployed: true,
+    settled: service.settled || !complete.forced,
+  });
 }
 
 export function phaseOf(plan: PlanRow, name: string): PhaseRow | undefined {
@@ -253,9 +284,8 @@ function asWanted(row: PodRow): PodRow {
   return row.launched === undefined ? row : { ...row, launched: row.recipe };
 }
 
-function underWay(plan: PlanRow): PlanRow {
-  const { reason: _, ...rest } = plan;
-  return { ...rest, status: 'running' };
+function withDeadline(phase: PhaseRow, at: EpochMs): PhaseRow {
+  return { ...phase, until: at + deadlineOf(phase) };
 }
 
 function withForce(plan: PlanRow, forced: boolean | undefined): PlanRow {
@@ -264,7 +294,7 @@ function withForce(plan: PlanRow, forced: boolean | undefined): PlanRow {
 
 function changePhase(rows: ServicesRows, plan: PlanRow, name: string, change: (phase: PhaseRow) => PhaseRow): void {
   const phases = plan.phases.map((phase) => (phase.name === name ? change(phase) : phase));
-  rows.plans.put(planKey(plan.service, plan.plan), { ...plan, phases });
+  putPlan(rows, { ...plan, phases });
 }
 
 function reserveSlots(rows: ServicesRows, service: string, phase: PhaseRow): void {

@@ -134,7 +134,8 @@ function visited(row: PodRow, plan: string, name: string, launched: Pick<TaskRow
 export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): void {
   for (const launch of stopMembers(rows, data)) {
     const row = podOfLaunch(rows, launch);
-    if (row === undefined) continue;
+    // What a step runs there ends alone.
+    if (row === undefined || data.reason === 'overdue') continue;
     const made = data.by === undefined ? {} : { preemptedBy: data.by };
     const status = row.status === 'waiting' ? 'waiting' : 'stopping';
     putPod(rows, { ...row, status, stopReason: data.reason, ...made });
@@ -234,6 +235,19 @@ export function recoveryEnded(rows: ServicesRows, data: DataOf<'RecoveryEnded'>)
     const stopping = row.stopReason !== undefined && launchesOf(row).length > 0;
     putPod(rows, { ...rest, status: stopping ? 'stopping' : 'live' });
   }
+}
+
+export function podPaused(rows: ServicesRows, { service, pod, index, tasks }: DataOf<'PodPaused'>): void {
+  const row = podAt(rows, service, pod, index);
+  if (row !== undefined) putPod(rows, { ...row, paused: [...(row.paused ?? []), ...tasks].sort() });
+}
+
+export function podResumed(rows: ServicesRows, { service, pod, index, tasks }: DataOf<'PodResumed'>): void {
+  const row = podAt(rows, service, pod, index);
+  if (row === undefined) return;
+  const { paused = [], ...rest } = row;
+  const left = paused.filter((task) => !tasks.includes(task));
+  putPod(rows, left.length === 0 ? rest : { ...rest, paused: left });
 }
 
 export function agentNoted(rows: ServicesRows, { agent, epoch, state, more }: DataOf<'AgentNoted'>): void {
@@ -339,7 +353,7 @@ function unseated(row: PodRow): PodRow {
 /** What was drained left nothing behind: who has its index later is new. */
 function withoutFormerLife(row: PodRow): PodRow {
   if (row.drained === undefined) return row;
-  const { drained: _, launched: __, replaces: ___, ...rest } = row;
+  const { drained: _, launched: __, replaces: ___, paused: ____, ...rest } = row;
   return rest;
 }
 

@@ -1,8 +1,9 @@
 import type { EpochMs } from '@orrery/kernel';
 import { isIn, numbersIn, type Ranges, type StepRef } from '@orrery/contracts';
+import { putPlan } from './plan-rows.js';
 import { podAt, putPod, rowsOf } from './pods.js';
 import { planKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows, type VisitRow } from './state.js';
-import { isAside, tasksOfStep } from './steps.js';
+import { isAside, isOpen, tasksOfStep } from './steps.js';
 
 /** Pods of these steps have something more to run, after what other steps run there. */
 export function visitsBegun(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, ranges: Ranges): void {
@@ -84,7 +85,7 @@ export function visitsWithoutPod(rows: ServicesRows, { service, visits = [] }: P
     const plan = rows.plans.get(planKey(service, name));
     if (plan?.run !== run) continue;
     const phases = plan.phases.map((other) => (other.name === phase ? { ...other, done: other.done + 1 } : other));
-    rows.plans.put(planKey(service, name), { ...plan, phases });
+    putPlan(rows, { ...plan, phases });
   }
 }
 
@@ -124,7 +125,7 @@ export function noteAside(rows: ServicesRows, plan: PlanRow): void {
   if (service === undefined || !isAside(plan)) return;
   const { asides = [], ...rest } = service;
   const others = asides.filter((name) => name !== plan.plan);
-  const open = plan.status === 'running' || plan.status === 'failed' ? [...others, plan.plan].sort() : others;
+  const open = isOpen(plan) ? [...others, plan.plan].sort() : others;
   rows.services.put(plan.service, open.length === 0 ? rest : { ...rest, asides: open });
 }
 

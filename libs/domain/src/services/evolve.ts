@@ -2,7 +2,7 @@ import { unreachable } from '@orrery/kernel';
 import type { ServicesEvent, ServicesEventOf } from '@orrery/contracts';
 import * as plans from './evolve-plans.js';
 import * as pods from './evolve-pods.js';
-import { agentKey, ownerKey, versionKey, type ServicesRows } from './state.js';
+import { agentKey, ownerKey, versionKey, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Versions of a service that can be rolled back to; older ones go, unless a pod type still runs one. */
 export const VERSIONS_KEPT_MAX = 100;
@@ -64,6 +64,10 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return pods.recoveryWaiting(rows, event.data);
     case 'RecoveryEnded':
       return pods.recoveryEnded(rows, event.data);
+    case 'PodPaused':
+      return pods.podPaused(rows, event.data);
+    case 'PodResumed':
+      return pods.podResumed(rows, event.data);
     case 'AgentNamed':
       return rows.names.put(agentKey(event.data.number), event.data);
     case 'AgentNoted':
@@ -76,10 +80,12 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
 function serviceApplied(rows: ServicesRows, data: ServicesEventOf<'ServiceApplied'>['data']): void {
   const { service: name, generation, version, role, specDigest, spec, recipes } = data;
   const before = rows.services.get(name);
-  const known = before?.generation === generation ? before : { deployed: false, uninstalling: false, destroyed: false };
+  const known: Partial<ServiceRow> & Pick<ServiceRow, 'deployed' | 'uninstalling' | 'destroyed'> =
+    before?.generation === generation ? before : { deployed: false, uninstalling: false, destroyed: false };
   rows.services.put(name, { ...known, name, generation, version, role, specDigest, recipes, settled: false });
   rows.versions.put(versionKey(name, version), { service: name, version, specDigest, specJson: JSON.stringify(spec) });
-  forgetOldVersions(rows, name, version, Object.values(recipes));
+  const good = known.good === undefined ? [] : [known.good];
+  forgetOldVersions(rows, name, version, [...Object.values(recipes), ...good]);
 }
 
 function forgetOldVersions(rows: ServicesRows, service: string, newest: number, inUse: readonly number[]): void {

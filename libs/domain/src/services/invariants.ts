@@ -99,6 +99,7 @@ function podViolations(state: ServicesState): string[] {
       found.push(`pod ${key} is ${row.status} nowhere`);
     if (row.status !== 'placing' && row.request !== undefined)
       found.push(`pod ${key} is ${row.status} and wants a place`);
+    if (row.paused?.length === 0) found.push(`pod ${key} is paused, but none of its tasks`);
     if (service === undefined) continue;
     const plan = service.plan === undefined ? undefined : state.plans.get(planKey(service.name, service.plan));
     const started = plan?.status === 'running' && row.step === plan.run;

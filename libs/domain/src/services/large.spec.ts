@@ -23,6 +23,8 @@ import { STEPS_PER_DECISION_MAX } from './progress.js';
 import { podCounts } from './views.js';
 
 const DECISION_CHARACTERS_MAX = 256 * 1024;
+/** Before, nothing is due but what a pod has to do. */
+const STEP_DEADLINE_MS = 600_000;
 
 /** An owner that decides and folds, and holds every decision to its limit. */
 function newOwner() {
@@ -48,7 +50,7 @@ function newOwner() {
   const goOnWhileDue = (): ServicesEvent[] => {
     const events: ServicesEvent[] = [];
     while (services.continues!(state)) events.push(...decide(goOn));
-    while (services.nextDeadline!(state) !== undefined) events.push(...decide(tick));
+    while ((services.nextDeadline!(state) ?? STEP_DEADLINE_MS) < STEP_DEADLINE_MS) events.push(...decide(tick));
     return events;
   };
   return { state, decide, goOnWhileDue };

@@ -18,6 +18,7 @@ import { assert } from '@orrery/kernel';
 import { peersOf } from './peers.js';
 import { tallyOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
+import { asleep, isPaused } from './asleep.js';
 import { isWaveOpen, type Recipe, type TaskRecipe } from './recipe.js';
 import { launchesOf, type PlanRow, type PodRow, type Seat, type ServiceRow, type StopReason } from './state.js';
 
@@ -52,7 +53,7 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
   for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
       const incarnation = nextIncarnation(proposal, start, task);
-      const key = `${kindOf(start, task)}/${incarnation}/${start.row.replaces ?? ''}`;
+      const key = `${kindOf(start, task)}/${incarnation}/${start.row.replaces ?? ''}/${isPaused(start.row, task.name)}`;
       const filed = alike.get(key);
       if (filed === undefined) alike.set(key, { task, incarnation, starts: [start] });
       else filed.starts.push(start);
@@ -64,7 +65,7 @@ export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: r
     const peers = told.get(recipe) ?? peersOf(proposal.state, service, recipe);
     told.set(recipe, peers);
     const replaces = row.replaces === undefined ? {} : { ORRERY_REPLACES_ADDRESS: row.replaces };
-    const launched = taskWith(task, peers, { ...env, ...replaces });
+    const launched = taskWith(isPaused(row, task.name) ? asleep(task) : task, peers, { ...env, ...replaces });
     for (const set of setsOf(group)) proposal.emit(launchOrder(proposal, service, set, launched, incarnation));
   }
 }

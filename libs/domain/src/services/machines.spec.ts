@@ -313,6 +313,31 @@ describe('an operator', () => {
     expect(dataOf(over.events, 'GrantReturned')[0]).not.toHaveProperty('destroyVolumes');
   });
 
+  it('holds a pod to a machine that is away: no other place after the deadline, a restart when it is back', () => {
+    const { story, launches } = spread(
+      hello({ ...webs(1), 'replacement-failure-policy': { 'unreachable-replace-secs': 30 } }),
+    );
+    const waiting = story.when(unreachable('a1'));
+    expect(dataOf(waiting.events, 'RecoveryWaiting')).toMatchObject([{ until: START + 30_000 }]);
+    const held = waiting.when(command('RestartPod', { name: HELLO, pod: 'web-0' }));
+    expect(typesOf(held.events)).toEqual(['RecoveryWaiting', 'KillOrdered']);
+    expect(dataOf(held.events, 'RecoveryWaiting')[0]).not.toHaveProperty('until');
+    held.when(command('RestartPod', { name: HELLO, pod: 'web-0' })).thenNothing();
+    const late = held.when(tick, { at: START + 60_000 });
+    late.thenNothing();
+    const back = late.when(returned('a1')).when(ended(launches, 'KILLED'));
+    expect(dataOf(back.events, 'LaunchOrdered')).toMatchObject([{ incarnation: 2, grants: [[101, 0, 0]] }]);
+  });
+
+  it('replaces a pod with data whose turn has not come', () => {
+    const { story } = spread(stores(2, { 'replacement-failure-policy': { 'min-replace-delay-secs': 600 } }));
+    const first = story.when(gone('a1')).when(gone('a2'));
+    expect(dataOf(first.events, 'ReplaceStarted')).toMatchObject([{ indexes: [[1, 1]], from: START + 600_000 }]);
+    expect(typesOf(first.events)).not.toContain('PlacementRequested');
+    const forced = first.when(command('ReplacePod', { name: HELLO, pod: 'node-1' }));
+    expect(typesOf(forced.events)).toEqual(['RecoveryEnded', 'PlacementRequested']);
+  });
+
   it('tells a replaced pod whose place it takes, until it is up there', () => {
     const replacesOf = (events: Parameters<typeof dataOf>[0]) =>
       dataOf(events, 'LaunchOrdered').map(({ template }) => template.env['ORRERY_REPLACES_ADDRESS']);

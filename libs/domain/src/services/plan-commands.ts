@@ -11,7 +11,7 @@ import { runningPlan, stepRef } from './completion.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
-import { isAside, isBeingDrained, isCanary, isPending, positionOf } from './steps.js';
+import { isAside, isBeingDrained, isCanary, isOpen, isPending, positionOf } from './steps.js';
 import { leaveBehind } from './uninstall.js';
 import { visitedBy } from './visits.js';
 import { targetSpec } from './wanted.js';
@@ -40,9 +40,10 @@ export function pausePlan(proposal: Proposal, body: Body<'PausePlan'>): Answer {
 }
 
 export function resumePlan(proposal: Proposal, body: Body<'ResumePlan'>): Answer {
+  const { at } = proposal.context;
   return withRunning(proposal, body, ({ service, plan, phase, index }) => {
     if (plan.status === 'failed') {
-      proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), plan: plan.plan } });
+      proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), plan: plan.plan, at } });
       pursue(proposal, service.name, visitedBy(proposal.state, plan));
       return accept(...proposal.events);
     }
@@ -58,7 +59,7 @@ export function resumePlan(proposal: Proposal, body: Body<'ResumePlan'>): Answer
         names === '' ? 'nothing of this plan is paused' : `name one of its phases that wait: ${names}`,
       );
     }
-    proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), ...placeOf(body) } });
+    proposal.emit({ type: 'PlanResumed', data: { ...refOf(service), ...placeOf(body), at } });
     pursue(proposal, service.name, []);
     return accept(...proposal.events);
   });
@@ -152,7 +153,7 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
   if ('accepted' in found) return found;
   const { service, plan, phase, index } = found;
   if (service.uninstalling) return beingUninstalled(service.name);
-  const open = plan.status === 'running' || plan.status === 'failed';
+  const open = isOpen(plan);
   if (index !== undefined && open) return restartStep(proposal, found, phase!, index);
   if (!isAside(plan) && plan.plan !== service.plan) {
     return planState(`${plan.plan} is not the latest plan`, `orrery plan start ${service.name} ${plan.plan}`);
@@ -163,26 +164,29 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
   const phases = plan.phases.map((known) =>
     definitionOf(known, phase === undefined || phase.name === known.name, index),
   );
-  const { strategy, parameters } = plan;
+  const { strategy, parameters, onFailure } = plan;
   startPlan(proposal, service, {
-    plan: plan.plan,
-    strategy,
-    phases,
+    ...{ plan: plan.plan, strategy, phases },
     ...(parameters === undefined ? {} : { parameters }),
+    ...(onFailure === undefined ? {} : { onFailure }),
   });
   pursue(proposal, service.name, []);
   return accept(...proposal.events);
 }
 
 function definitionOf(
-  { name, pod, strategy, action, indexes, steps, attemptsMax }: PhaseRow,
+  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs }: PhaseRow,
   restart: boolean,
   index?: number,
 ): PhaseDefinition {
   const again = restart && action === 'deploy' ? ('restart' as const) : action;
   const only = restart && index !== undefined ? [[index, index] as const] : indexes;
-  const visits = { ...(steps === undefined ? {} : { steps }), ...(attemptsMax === undefined ? {} : { attemptsMax }) };
-  return { name, pod, strategy, action: again, indexes: only, ...visits };
+  return {
+    ...{ name, pod, strategy, action: again, indexes: only },
+    ...(steps === undefined ? {} : { steps }),
+    ...(attemptsMax === undefined ? {} : { attemptsMax }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  };
 }
 
 function forceStep(proposal: Proposal, { service, plan }: Target, phase: PhaseRow, index: number): Answer {
@@ -213,7 +217,8 @@ function restartStep(proposal: Proposal, { service, plan }: Target, phase: Phase
   if (phase.action === 'decommission' && (row === undefined || !isBeingDrained(row, plan, phase)))
     return planState('a pod is taken down once', 'scale the pod type up again');
   if (isPending(phase, index) || row === undefined) return accept();
-  proposal.emit({ type: 'StepRestarted', data: stepRef(service, plan, phase.name, [[index, index]]) });
+  const { at } = proposal.context;
+  proposal.emit({ type: 'StepRestarted', data: { ...stepRef(service, plan, phase.name, [[index, index]]), at } });
   if (phase.action !== 'run' && phase.action !== 'decommission' && row.status === 'live' && launchesOf(row).length > 0)
     orderKills(proposal, service, [row], 'restarted');
   pursue(proposal, service.name, [podKey(service.name, phase.pod, index)]);
@@ -227,7 +232,7 @@ function withRunning(
 ): Answer {
   const found = findTarget(proposal, body);
   if ('accepted' in found) return found;
-  if (found.plan.status === 'running' || found.plan.status === 'failed') return act(found);
+  if (isOpen(found.plan)) return act(found);
   return planState(
     `plan ${body.plan} of ${body.name} is ${found.plan.status}`,
     `orrery plan start ${body.name} ${body.plan}`,

@@ -4,7 +4,7 @@ import { countsOf, isUp } from './tallies.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
 import { runsOf } from './run-rows.js';
 import { firstPodOf } from './runs.js';
-import { indexAt, isBeingDrained, isCanary, isPending, positionOf } from './steps.js';
+import { indexAt, isBeingDrained, isCanary, isOpen, isPending, positionOf } from './steps.js';
 import { wantedCount } from './wanted.js';
 
 export interface StepView {
@@ -98,8 +98,9 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
   if (phase.action === 'run' || (row !== undefined && isBeingDrained(row, plan, phase)))
     return { name, ...visitOf(plan, phase, row) };
   if (row?.step !== plan.run) return { name, status: 'COMPLETE' };
-  const open = plan.status === 'running' || plan.status === 'failed';
-  return open ? { name, ...workOf(row) } : { name, status: 'PENDING' };
+  if (!isOpen(plan)) return { name, status: 'PENDING' };
+  const work = workOf(row);
+  return { name, ...work, ...(plan.stuck === phase.name ? { status: 'ERROR' as const } : {}) };
 }
 
 /** How far the tasks are that a step runs beside those of a pod. */

@@ -15,6 +15,9 @@ export interface PlanDefinition {
   readonly phases: readonly PhaseDefinition[];
   /** Environment of the tasks that its steps run. */
   readonly parameters?: Readonly<Record<string, string>>;
+  readonly onFailure?: 'rollback' | 'continue';
+  /** The whole of it has to be complete so long after its start. */
+  readonly deadlineMs?: number;
 }
 
 export interface PlanInput {
@@ -32,8 +35,7 @@ export interface PlanInput {
   readonly deployed: boolean;
 }
 
-interface Layout {
-  readonly strategy: PlanStrategy;
+interface Layout extends Pick<PlanDefinition, 'strategy' | 'onFailure' | 'deadlineMs'> {
   readonly phases: readonly {
     readonly name: string;
     readonly pod: string;
@@ -41,6 +43,7 @@ interface Layout {
     /** Tasks that steps run beside those of the pods. */
     readonly steps?: readonly PhaseSteps[];
     readonly attemptsMax?: number;
+    readonly deadlineMs?: number;
   }[];
 }
 
@@ -58,7 +61,7 @@ export function planToward(input: PlanInput): PlanDefinition {
   const names = new Set(layout.phases.map(({ name }) => name));
   const bringUp = layout.phases.flatMap((phase) => bringUpPhases(input, phase, names));
   const takeDown = takeDownPhases(input, layout, names);
-  return { plan: deployed ? 'update' : 'deploy', strategy: layout.strategy, phases: [...bringUp, ...takeDown] };
+  return { ...layout, plan: deployed ? 'update' : 'deploy', phases: [...bringUp, ...takeDown] };
 }
 
 /**
@@ -68,11 +71,11 @@ export function planToward(input: PlanInput): PlanDefinition {
 export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | undefined {
   const standard = plan === 'deploy' || plan === 'update';
   if (plan === 'decommission' || (!standard && !Object.hasOwn(spec.plans ?? {}, plan))) return undefined;
-  const { strategy, phases } = layoutOf(spec, standard ? [plan, 'deploy'] : [plan], standard);
+  const { phases, ...layout } = layoutOf(spec, standard ? [plan, 'deploy'] : [plan], standard);
   const action = standard ? ('deploy' as const) : ('restart' as const);
   return {
+    ...layout,
     plan,
-    strategy,
     phases: phases.map((phase) =>
       phase.steps === undefined
         ? { ...phase, action, indexes: range(0, countOf(spec, phase.pod)) }
@@ -164,17 +167,28 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
     const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
     return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
-  return { strategy: given?.strategy ?? 'serial', phases: [...phases, ...rest] };
+  const { strategy = 'serial', 'on-failure': onFailure = 'pause', 'deadline-secs': deadlineSecs } = given ?? {};
+  return {
+    strategy,
+    ...(onFailure === 'pause' ? {} : { onFailure }),
+    ...(deadlineSecs === undefined ? {} : { deadlineMs: deadlineSecs * 1000 }),
+    phases: [...phases, ...rest],
+  };
 }
 
-/** The steps of a phase that leaves its pods as they are; nothing for one that brings them up. */
+/** The steps of a phase that leaves its pods as they are; those of one that brings them up say what its waves are. */
 function visitsOf(spec: ServiceSpec, phase: PhaseSpec) {
   const visiting = phase.steps?.every(([, tasks]) => tasks.every((task) => visits(spec, phase.pod, task)));
-  return visiting === true ? stepsOf(phase) : {};
+  const { steps, ...limits } = stepsOf(phase);
+  return visiting === true && steps !== undefined ? { steps, ...limits } : limits;
 }
 
-function stepsOf({ steps, 'max-attempts': attemptsMax }: PhaseSpec) {
-  return { ...(steps === undefined ? {} : { steps }), ...(attemptsMax === undefined ? {} : { attemptsMax }) };
+function stepsOf({ steps, 'max-attempts': attemptsMax, 'deadline-secs': deadlineSecs }: PhaseSpec) {
+  return {
+    ...(steps === undefined ? {} : { steps }),
+    ...(attemptsMax === undefined ? {} : { attemptsMax }),
+    ...(deadlineSecs === undefined ? {} : { deadlineMs: deadlineSecs * 1000 }),
+  };
 }
 
 function visits(spec: ServiceSpec, pod: string, name: string): boolean {

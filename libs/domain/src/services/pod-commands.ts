@@ -20,7 +20,7 @@ export function restartPod(proposal: Proposal, body: Body<'RestartPod'>): Answer
   const { service, row } = found;
   switch (row.status) {
     case 'waiting':
-      return agentUnreachable(row, 'wait for the machine, or orrery pod replace');
+      return stayThere(proposal, service, row);
     case 'placing':
       return podState(row, 'has no place yet', 'orrery task why says what it waits for');
     case 'finished':
@@ -34,13 +34,35 @@ export function restartPod(proposal: Proposal, body: Body<'RestartPod'>): Answer
   }
 }
 
+/** The machine is away: no other place by itself, however long it takes, and a restart as soon as it is back. */
+function stayThere(proposal: Proposal, service: ServiceRow, row: PodRow): Answer {
+  const { name, generation } = service;
+  const { pod, index, seat } = row;
+  if (row.until !== undefined) {
+    proposal.emit({ type: 'RecoveryWaiting', data: { service: name, generation, pod, index, agent: seat!.agent } });
+  }
+  if (row.stopReason === undefined) orderKills(proposal, service, [row], 'restarted');
+  return accept(...proposal.events);
+}
+
+/** Its turn to get another place is now, whatever `min-replace-delay-secs` says. */
+function placeNow(proposal: Proposal, { name, generation }: ServiceRow, { pod, index }: PodRow): Answer {
+  proposal.emit({ type: 'RecoveryEnded', data: { service: name, generation, pod, indexes: [[index, index]] } });
+  pursue(proposal, name, [podKey(name, pod, index)]);
+  return accept(...proposal.events);
+}
+
 /** Another place; what its volumes hold stays behind. Where the old machine can't be asked, the operator answers for it. */
 export function replacePod(proposal: Proposal, body: Body<'ReplacePod'>): Answer {
   const found = findPod(proposal, body);
   if ('accepted' in found) return found;
   const { service, row } = found;
   const key = podKey(row.service, row.pod, row.index);
-  if (row.seat === undefined) return podState(row, 'has no place yet', 'orrery task why says what it waits for');
+  if (row.seat === undefined) {
+    return row.until === undefined
+      ? podState(row, 'has no place yet', 'orrery task why says what it waits for')
+      : placeNow(proposal, service, row);
+  }
   const lost = proposal.state.agents.get(row.seat.agent)?.state === 'UNREACHABLE';
   if (lost && holdsData(row) && body.fenced !== true) {
     return agentUnreachable(row, 'orrery agent gone, or --fenced when you know that the machine is off');
@@ -53,7 +75,7 @@ export function replacePod(proposal: Proposal, body: Body<'ReplacePod'>): Answer
   return accept(...proposal.events);
 }
 
-function startNow(proposal: Proposal, service: ServiceRow, row: PodRow): Answer {
+export function startNow(proposal: Proposal, service: ServiceRow, row: PodRow): Answer {
   const { name, generation } = service;
   const { pod, index } = row;
   for (const [task, { status, failures }] of Object.entries(row.tasks)) {
@@ -74,7 +96,7 @@ function returnIfOver(proposal: Proposal, { name, generation }: ServiceRow, row:
   proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants: idRunsOf([row.seat!.grant]) } });
 }
 
-function findPod(
+export function findPod(
   proposal: Proposal,
   body: { readonly name: string; readonly pod: string },
 ): { readonly service: ServiceRow; readonly row: PodRow } | Decision<never> {
@@ -92,6 +114,6 @@ function agentUnreachable(row: PodRow, remedy: string): Decision<never> {
   return reject('agent-unreachable', message, { field: '/pod', remedy });
 }
 
-function podState(row: PodRow, message: string, remedy: string): Decision<never> {
+export function podState(row: PodRow, message: string, remedy: string): Decision<never> {
   return reject('plan-state', `${row.pod}-${row.index} ${message}`, { field: '/pod', remedy });
 }

@@ -109,7 +109,10 @@ function inOrderOfWork(phase: PhaseRow, ranges: Ranges): number[] {
 }
 
 function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, phase: PhaseRow, indexes: Ranges): void {
-  proposal.emit({ type: 'StepStarted', data: stepRef(service, plan, phase.name, indexes) });
+  proposal.emit({
+    type: 'StepStarted',
+    data: { ...stepRef(service, plan, phase.name, indexes), at: proposal.context.at },
+  });
   if (phase.action === 'run') return beginVisits(proposal, service, plan, phase, [...numbersIn(indexes)]);
   if (phase.action === 'decommission') {
     const draining = beginDraining(proposal, service, plan, phase, indexes);

@@ -7,6 +7,7 @@ import {
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { codeAt } from './codes.js';
+import { isPaused } from './asleep.js';
 import { keysByService, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -90,6 +91,7 @@ function tellSeen(proposal: Proposal, state: Seen, { runs, count }: IdRunsBuilde
 
 function taskOf(proposal: Proposal, row: PodRow, launch: LaunchId): [TaskStatus, RunTask['kind']] {
   const [name, task] = Object.entries(row.tasks).find(([, candidate]) => candidate.launch === launch)!;
+  if (isPaused(row, name)) return [task.status, 'service'];
   const recipe = recipeAt(proposal.state, row.service, row.launched ?? row.recipe, row.pod);
   const known = recipe?.tasks.find((candidate) => candidate.name === name);
   if (known !== undefined && known.goal !== 'RUNNING') return [task.status, 'batch'];

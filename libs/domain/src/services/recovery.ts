@@ -14,6 +14,7 @@ import {
 import { backoffMs } from './backoff.js';
 import { codeAt } from './codes.js';
 import { orderKills } from './launch.js';
+import { taskFailed } from './failing.js';
 import { keysByService, leavingOfLaunch, podByKey, podOfLaunch } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
@@ -137,7 +138,10 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
     const turnedAway = end.outcome === 'refused';
     if (turnedAway) refused.add(key);
     // A pod whose data is there has to come back to the same machine, at its own pace.
-    if (failed || (turnedAway && holdsData(row))) scheduleRetry(proposal, service, row, name, essential);
+    if (failed || (turnedAway && holdsData(row))) {
+      const failures = scheduleRetry(proposal, service, row, name, essential);
+      if (failed) taskFailed(proposal, service, row, { task: name, failures, reason: end.reason });
+    }
     if (turnedAway && !holdsData(row)) restart.set(key, 'replaced');
     else if (essential && !goalReached && !restart.has(key)) restart.set(key, 'restarted');
   }
@@ -176,9 +180,9 @@ function scheduleRetry(
   { pod, index, tasks }: PodRow,
   task: string,
   wholePod: boolean,
-): void {
+): number {
   // Of very many failures told at once the last are not counted: better than not to decide at all.
-  if (proposal.room < RETRIES_ROOM_MIN) return;
+  if (proposal.room < RETRIES_ROOM_MIN) return 0;
   const { at } = proposal.context;
   const row = tasks[task]!;
   const spec = targetSpec(proposal.state, service);
@@ -190,6 +194,7 @@ function scheduleRetry(
     type: 'RetryScheduled',
     data: { service: name, generation, pod, index, task, until, failures, ...whole },
   });
+  return failures;
 }
 
 function wasSteady(spec: ServiceSpec, task: TaskRow, at: EpochMs): boolean {

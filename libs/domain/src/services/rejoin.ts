@@ -85,7 +85,13 @@ function emptyRun({ service, pod, index, recipe, seat, tasks }: PodRow): RunRow 
 function isPlain(row: PodRow): boolean {
   const { seat } = row;
   if (row.status !== 'live' || seat === undefined || row.step !== undefined || row.until !== undefined) return false;
-  if (row.launched !== row.recipe || row.attempt > 0 || row.request !== undefined || row.visits !== undefined)
+  if (
+    row.paused !== undefined ||
+    row.launched !== row.recipe ||
+    row.attempt > 0 ||
+    row.request !== undefined ||
+    row.visits !== undefined
+  )
     return false;
   if (seat.volumes.length > 0 || seat.gpuIds.length > 0 || row.stopReason !== undefined) return false;
   return Object.values(row.tasks).every((task) => task.status === 'ready' && task.until === undefined);

@@ -12,6 +12,7 @@ import {
   spansIn,
   type Place,
 } from './run-rows.js';
+import { putPlan } from './plan-rows.js';
 import { RunDraft } from './run-draft.js';
 import {
   counted,
@@ -28,7 +29,7 @@ import {
 } from './runs.js';
 import { idAt } from './segments.js';
 import { planKey, type PhaseRow, type ServicesRows } from './state.js';
-import { phaseOfStep } from './steps.js';
+import { isOpen, phaseOfStep } from './steps.js';
 import { rememberIncarnation } from './tallies.js';
 
 type DataOf<Type extends 'PlacementRequested' | 'PlacementWithdrawn' | 'TasksObserved' | 'KillOrdered'> =
@@ -189,7 +190,7 @@ function phaseTakingDown(rows: ServicesRows, run: RunRow) {
   const { service, pod, step } = run;
   const name = rows.services.get(service)?.plan;
   const plan = name === undefined ? undefined : rows.plans.get(planKey(service, name));
-  if (plan === undefined || plan.status !== 'running' || plan.run !== step) return undefined;
+  if (plan === undefined || !isOpen(plan) || plan.run !== step) return undefined;
   const phase = phaseOfStep(plan, pod, firstPodOf(run));
   return phase?.action === 'decommission' && phase.done < phase.total ? { plan, phase } : undefined;
 }
@@ -202,6 +203,6 @@ function countTakenDown(rows: ServicesRows, run: RunRow, count: number): PhaseRo
   const { plan, phase } = phaseTakingDown(rows, run)!;
   const done = Math.min(phase.total, phase.done + count);
   const phases = plan.phases.map((other) => (other === phase ? { ...phase, done } : other));
-  rows.plans.put(planKey(run.service, plan.plan), { ...plan, phases });
+  putPlan(rows, { ...plan, phases });
   return phase;
 }

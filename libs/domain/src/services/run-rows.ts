@@ -22,7 +22,8 @@ import {
 } from './runs.js';
 import { bucketOf, findId } from './segments.js';
 import { planKey, podKey, type PodRow, type ServicesRows } from './state.js';
-import { phaseOfStep } from './steps.js';
+import { isOpen, phaseOfStep } from './steps.js';
+import { putPlan } from './plan-rows.js';
 import { fileRow } from './tallies.js';
 
 /** A run, and two positions of it, both included. */
@@ -127,12 +128,12 @@ export function countSteps(rows: ServicesRows, run: RunRow, step: string, count:
   const { service, pod } = run;
   const name = rows.services.get(service)?.plan;
   const plan = name === undefined ? undefined : rows.plans.get(planKey(service, name));
-  if (plan === undefined || plan.status !== 'running' || plan.run !== step) return false;
+  if (plan === undefined || !isOpen(plan) || plan.run !== step) return false;
   const phase = phaseOfStep(plan, pod, firstPodOf(run));
   if (phase === undefined || phase.action === 'decommission' || phase.done >= phase.total) return false;
   const done = Math.min(phase.total, phase.done + count);
   const phases = plan.phases.map((other) => (other === phase ? { ...phase, done } : other));
-  rows.plans.put(planKey(service, plan.plan), { ...plan, phases });
+  putPlan(rows, { ...plan, phases });
   return true;
 }
 

@@ -13,7 +13,10 @@ export function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
   for (const [name, plan] of Object.entries(spec.plans ?? {})) {
     const path = `/plans/${name}`;
     if (RESERVED_PLANS.has(name)) return invalid(path, 'is a plan that every service has', 'choose another name');
-    const refusal = refusalOfParameters(name, plan, path) ?? refusalOfDraining(spec, name, plan, path);
+    const refusal =
+      refusalOfFailure(name, plan, path) ??
+      refusalOfParameters(name, plan, path) ??
+      refusalOfDraining(spec, name, plan, path);
     if (refusal !== undefined) return refusal;
     for (const [phaseName, phase] of Object.entries(plan.phases)) {
       const phaseRefusal = refusalOfPhase(spec, name, phase, `${path}/phases/${phaseName}`);
@@ -21,6 +24,21 @@ export function refusalOfPlans(spec: ServiceSpec): Decision<never> | undefined {
     }
   }
   return refusalOfTasksThatNeverStart(spec);
+}
+
+/** Only what brings a service to another version can be taken back, and what runs as part of it fails as part of it. */
+function refusalOfFailure(name: string, plan: PlanSpec, path: string): Decision<never> | undefined {
+  if (name === 'decommission') {
+    const field = (['on-failure', 'deadline-secs', 'strategy'] as const).find((given) => plan[given] !== undefined);
+    if (field === undefined) return undefined;
+    return invalid(`${path}/${field}`, 'stands in a plan that others run a part of', `plans: update: ${field}`);
+  }
+  if (plan['on-failure'] !== 'rollback' || STANDARD_PLANS.has(name)) return undefined;
+  return invalid(
+    `${path}/on-failure`,
+    'is rollback, but only an update has a version to go back to',
+    'pause, continue',
+  );
 }
 
 function refusalOfParameters(name: string, plan: PlanSpec, path: string): Decision<never> | undefined {

@@ -13,7 +13,7 @@ import type {
   Volume,
 } from '@orrery/contracts';
 import { grantBuckets, launchBuckets, type RunRow } from './runs.js';
-import { hasOpenSteps, isOver } from './steps.js';
+import { deadlineOfPlan, hasOpenSteps, isOver } from './steps.js';
 
 /**
  * What the service-manager knows, as the fold of the services journal.
@@ -67,6 +67,8 @@ export interface ServiceRow {
   readonly generation: number;
   /** The version that is wanted. */
   readonly version: number;
+  /** The last one that a plan has brought it to, whole. */
+  readonly good?: number;
   readonly role: RoleName;
   readonly specDigest: string;
   /** Pod type → the version whose recipe its pods are to run. */
@@ -109,8 +111,15 @@ export interface PlanRow {
   readonly strategy: PlanStrategy;
   readonly phases: readonly PhaseRow[];
   readonly status: 'running' | 'complete' | 'stopped' | 'failed';
-  /** failed: why. */
+  /** failed: why; otherwise why it took back what failed, or what it went on without. */
   readonly reason?: string;
+  /** failed: the phase whose started steps are waited for; once they are complete after all, it goes on. */
+  readonly stuck?: string;
+  /** failed: the version before it is to be applied again. */
+  readonly rollsBack?: true;
+  readonly onFailure?: 'rollback' | 'continue';
+  /** When the whole of it has to be complete. */
+  readonly until?: EpochMs;
   /** Environment of the tasks that its steps run. */
   readonly parameters?: Readonly<Record<string, string>>;
   /** Something of it was completed by force. */
@@ -123,6 +132,8 @@ export interface PlanRow {
 /** Steps have a position in the order of work; those before `next` have started, but for the held and the late. */
 export interface PhaseRow extends PhaseDefinition {
   readonly total: number;
+  /** While steps are under way: when the last of those that started has to be complete. */
+  readonly until?: EpochMs;
   readonly next: number;
   readonly done: number;
   readonly paused: boolean;
@@ -167,6 +178,8 @@ export interface PodRow {
   /** What it had to do before its end is done: it goes, with its data, even if it is wanted again. */
   readonly drained?: true;
   readonly stopReason?: StopReason;
+  /** Its tasks that sleep instead of running their commands. */
+  readonly paused?: readonly string[];
   /** It makes way for these, or did and has no other place yet. */
   readonly preemptedBy?: Preemptor;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
@@ -278,7 +291,11 @@ export interface NameRow {
 export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<string, IndexKeys<RowOf<Part>>>> } = {
   services: {},
   versions: {},
-  plans: { open: (row) => (hasOpenSteps(row) || isOver(row) ? 'open' : undefined) },
+  plans: {
+    open: (row) => (hasOpenSteps(row) || isOver(row) ? 'open' : undefined),
+    due: (row) => deadlineKey(deadlineOfPlan(row)),
+    rollsBack: (row) => (row.rollsBack === true ? 'rollsBack' : undefined),
+  },
   pods: {
     launch: (row) => oneOrMany(launchesOf(row)),
     grant: (row) => row.seat?.grant,
@@ -379,7 +396,8 @@ function earliestRetry(row: PodRow): EpochMs | undefined {
 }
 
 /** A step that runs tasks here tries again once the pod is up: that is told, so nothing is due before. */
-function earliestVisit({ visits, step, tasks }: PodRow): EpochMs | undefined {
+function earliestVisit({ visits, step, tasks, paused }: PodRow): EpochMs | undefined {
+  if (paused !== undefined) return undefined;
   const own = Object.values(tasks).filter(({ status, visit }) => visit !== true && status !== 'dropped');
   if (step !== undefined || !own.every(({ status }) => status === 'ready' || status === 'finished')) return undefined;
   const times = visits!.flatMap(({ until }) => until ?? []);

@@ -1,4 +1,5 @@
 import { rangesOf, type PlanStrategy, type Ranges } from '@orrery/contracts';
+import type { EpochMs } from '@orrery/kernel';
 import type { PhaseRow, PlanRow, PodRow } from './state.js';
 
 /**
@@ -57,12 +58,46 @@ export function isBeingDrained({ visits }: PodRow, { run }: PlanRow, { name, act
   return action === 'decommission' && visits?.some((visit) => visit.run === run && visit.phase === name) === true;
 }
 
+/** A pod that was placed and started takes no longer, or somebody should look at it; Kubernetes and Nomad wait as long. */
+const STEP_DEADLINE_MS = 600_000;
+/** Repairs and moves of data take hours, and nobody knows how many. */
+const TASK_DEADLINE_MS = 86_400_000;
+
+/** How long a step of this phase may take. */
+export function deadlineOf({ deadlineMs, steps }: Pick<PhaseRow, 'deadlineMs' | 'steps'>): number {
+  return deadlineMs ?? (steps === undefined ? STEP_DEADLINE_MS : TASK_DEADLINE_MS);
+}
+
+/** When it has to be told that something of a plan is overdue. An uninstall leaves behind what it can't reach, and needs none. */
+export function deadlineOfPlan(plan: PlanRow): EpochMs | undefined {
+  if (plan.status !== 'running' || plan.plan === 'uninstall') return undefined;
+  let earliest = plan.until;
+  for (const phase of plan.phases) {
+    if (phase.until === undefined || stepsUnderWay(phase) === 0) continue;
+    if (earliest === undefined || phase.until < earliest) earliest = phase.until;
+  }
+  return earliest;
+}
+
+/** Its steps, once started, go on to their end: in ERROR nothing more of it starts, but what it began does. */
+export function isOpen({ status }: Pick<PlanRow, 'status'>): boolean {
+  return status === 'running' || status === 'failed';
+}
+
+/** How many steps have started and are not complete. */
+export function stepsUnderWay(phase: PhaseRow): number {
+  return startedIn(phase) - (phase.done - phase.passed.length);
+}
+
+function startedIn(phase: PhaseRow): number {
+  return phase.next - phase.late.length - heldBefore(phase);
+}
+
 /** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */
 export function openSteps(phase: PhaseRow, max: number): number[] {
-  const started = phase.next - phase.late.length - heldBefore(phase);
-  const underWay = started - (phase.done - phase.passed.length);
+  const started = startedIn(phase);
   const serial = inTurn(phase.strategy);
-  if (serial && underWay > 0) return [];
+  if (serial && stepsUnderWay(phase) > 0) return [];
   const limit = Math.min(serial ? 1 : max, (phase.released ?? phase.total) - started);
   const open: number[] = phase.late.slice(0, Math.max(0, limit));
   for (let position = phase.next; position < phase.total && open.length < limit; position += 1) {

@@ -4,6 +4,7 @@ import type { EpochMs, Refusal } from '@orrery/kernel';
 import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
 import { planView, workOf } from './plan-view.js';
+import { isPaused } from './asleep.js';
 import { podAt, podsOf } from './pods.js';
 import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
 import { Proposal } from './proposal.js';
@@ -52,7 +53,8 @@ export interface PodView {
   readonly name: string;
   readonly pod: string;
   readonly index: number;
-  readonly state: 'PLACING' | 'STARTING' | 'RUNNING' | 'READY' | 'STOPPING' | 'DELAYED' | 'WAITING' | 'FINISHED';
+  readonly state:
+    'PLACING' | 'STARTING' | 'RUNNING' | 'READY' | 'PAUSED' | 'STOPPING' | 'DELAYED' | 'WAITING' | 'FINISHED';
   readonly message?: string;
   readonly agent: string | null;
   readonly grant: string | null;
@@ -69,6 +71,8 @@ export interface PodView {
     readonly launch?: string;
     readonly failures: number;
     readonly until?: EpochMs;
+    /** It sleeps instead of running its command, or will from its next start on. */
+    readonly paused?: true;
   }[];
 }
 
@@ -136,6 +140,12 @@ export function podView(rows: ServicesRows, service: string, pod: string): PodVi
   const dash = pod.lastIndexOf('-');
   const row = podAt(rows, service, pod.slice(0, dash), Number(pod.slice(dash + 1)));
   return row === undefined ? undefined : viewOfPod(row);
+}
+
+/** Whether this task of a pod sleeps on an operator's word. */
+export function isPausedTask(rows: ServicesRows, service: string, pod: string, index: number, task: string): boolean {
+  const row = podAt(rows, service, pod, index);
+  return row !== undefined && isPaused(row, task);
 }
 
 /** Pods of a service in the order of type and index, those after `after` (a name) first. */
@@ -251,6 +261,7 @@ function viewOfPod(row: PodRow): PodView {
         incarnation,
         ...(launch === undefined ? {} : { launch }),
         failures,
+        ...(row.paused?.includes(task) === true ? { paused: true as const } : {}),
         ...(next === undefined ? {} : { until: next }),
       })),
   };
@@ -268,7 +279,7 @@ function podState(row: PodRow): PodView['state'] {
       return launchesOf(row).length > 0 ? 'STOPPING' : 'DELAYED';
     case 'live':
       if (launchesOf(row).length === 0) return 'DELAYED';
-      if (isUp(row)) return 'READY';
+      if (isUp(row)) return row.paused === undefined ? 'READY' : 'PAUSED';
       return isRunning(row) ? 'RUNNING' : 'STARTING';
   }
 }

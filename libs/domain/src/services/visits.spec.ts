@@ -270,7 +270,7 @@ describe('steps of deploy', () => {
         .when(apply(spec)),
     );
     expect(orders(placed.events)).toEqual([['format', 0, undefined]]);
-    placed.thenState((state) => expect(services.nextDeadline!(state)).toBeUndefined());
+    placed.thenState((state) => expect(services.nextDeadline!(state)).toBe(START + 600_000));
     const formatted = placed.when(ended(launchesIn(placed.events), 'FINISHED'));
     expect(orders(formatted.events)).toEqual([['server', 0, undefined]]);
     const ready = formatted.when(running(launchesIn(formatted.events)));

@@ -2,6 +2,7 @@ import { rangesOf } from '@orrery/contracts';
 import { backoffMs } from './backoff.js';
 import { stepRef } from './completion.js';
 import { endDraining } from './draining.js';
+import { failSteps } from './failing.js';
 import { orderLaunches, type Start } from './launch.js';
 import { keyOfPod, podAt, podByKey, rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
@@ -107,7 +108,7 @@ function visitsToStart(proposal: Proposal, name: string, key: string): Start[] {
     return [{ row, seat: row.seat!, recipe, tasks: [task], plan, env: environmentOf(state, service, plan, phase) }];
   }
   const reason = `${row.pod}-${row.index} was changed since version ${plan.version}: start the plan again`;
-  failStep(proposal, service, plan, { phase: visit.phase, index: row.index, reason });
+  failSteps(proposal, service, plan, { phase: visit.phase, indexes: [row.index], reason });
   return [];
 }
 
@@ -124,7 +125,8 @@ function isUnderWay(rows: ServicesRows, service: string, visit: VisitRow): boole
 
 /** It stands where it should, as it should, and nothing else is done with it. */
 function mayBeVisited(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
-  if (row.status !== 'live' || row.step !== undefined || row.seat === undefined) return false;
+  if (row.status !== 'live' || row.step !== undefined || row.seat === undefined || row.paused !== undefined)
+    return false;
   if (!isUp(row) || rows.agents.has(row.seat.agent) || !isWanted(rows, service, row)) return false;
   return !Object.values(row.tasks).some(({ visit }) => visit === true);
 }
@@ -143,7 +145,7 @@ export function visitFailed(
   const failures = visit.failures + 1;
   if (failures >= (phase?.attemptsMax ?? ATTEMPTS_MAX_DEFAULT)) {
     const why = `${task} of ${pod}-${index}: ${reason}`;
-    return failStep(proposal, service, plan, { phase: visit.phase, index, reason: why });
+    return failSteps(proposal, service, plan, { phase: visit.phase, indexes: [index], reason: why });
   }
   const until = proposal.context.at + backoffMs(targetSpec(proposal.state, service), failures + 1);
   const { name, generation } = service;
@@ -179,16 +181,6 @@ export function visitedBy(rows: ServicesRows, { service, run, phases }: PlanRow)
   return [...pods].flatMap((pod) =>
     [...rowsOf(rows, service, pod)].filter((row) => row.visits?.some((visit) => visit.run === run)).map(keyOfPod),
   );
-}
-
-function failStep(proposal: Proposal, service: ServiceRow, plan: PlanRow, { phase, index, reason }: FailedStep): void {
-  proposal.emit({ type: 'StepFailed', data: { ...stepRef(service, plan, phase, [[index, index]]), reason } });
-}
-
-interface FailedStep {
-  readonly phase: string;
-  readonly index: number;
-  readonly reason: string;
 }
 
 /** Begins steps that run tasks: those on pods that do not exist have nothing to do. */

@@ -23,8 +23,9 @@ function missing(free: readonly Disk[], declared: readonly Disk[], needs: readon
     const same = declared.filter(({ type, name }) => type === need.type && (need.disk ?? name) === name);
     if (same.length === 0) return `needs ${shown(need)}, has no such disk`;
     const told = same.map(({ name, sizeMib }) => {
-      const left = free.find((disk) => disk.name === name)?.sizeMib ?? 0;
-      return `${name} has ${left} of ${sizeMib} MiB free`;
+      const left = free.find((disk) => disk.name === name);
+      if (left?.kept === true) return `${name} is reserved for others`;
+      return `${name} has ${left?.sizeMib ?? 0} of ${sizeMib} MiB free`;
     });
     return `needs ${shown(need)}: ${told.join(', ')}`;
   }

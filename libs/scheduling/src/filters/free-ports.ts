@@ -21,11 +21,14 @@ function missing({ capacity, free }: Node, needs: readonly PortNeed[]): string {
   for (const [index, { name, port }] of needs.entries()) {
     if (port === 0) continue;
     if (!hasPort(capacity.ports, port)) return `does not offer port ${port} (${name})`;
+    if (hasPort(free.portsKept ?? [], port)) return `port ${port} (${name}) is reserved for others`;
     if (!hasPort(free.ports, port)) return `port ${port} (${name}) is taken`;
     const twin = needs.find((other, at) => at < index && other.port === port);
     if (twin !== undefined) return `port ${port} is asked for twice, by ${twin.name} and ${name}`;
   }
-  return `needs ${needs.length} ports${wordsFor(needs)}, ${countPorts(free.ports)} free${inRangesOf(needs, free.ports)}`;
+  const kept = countPorts(free.portsKept ?? []);
+  const reserved = kept === 0 ? '' : `, ${kept} reserved for others`;
+  return `needs ${needs.length} ports${wordsFor(needs)}, ${countPorts(free.ports)} free${inRangesOf(needs, free.ports)}${reserved}`;
 }
 
 /** Where they have to be, if that is said. */

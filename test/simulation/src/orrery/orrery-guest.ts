@@ -65,6 +65,8 @@ function ordersOf(random: SeededRandom): { type: string; key: string } & Record<
   const drawn = random.fraction();
   if (drawn < 0.45) return { type: 'ApplyService', key: name, ...specOf(name, random) };
   if (drawn < 0.8) return { type: 'ScaleService', key: name, name, pod: 'web', count: countOf(random) };
+  const pausing = random.chance(0.5) ? 'PausePod' : 'ResumePod';
+  if (drawn < 0.83) return { type: pausing, key: name, name, pod: `web-${random.below(3)}` };
   if (drawn < 0.87) return { type: 'RestartPod', key: name, name, pod: `web-${random.below(3)}` };
   if (drawn < 0.94) return { type: 'ReplacePod', key: name, name, pod: `web-${random.below(3)}` };
   return { type: 'UninstallService', key: name, name };

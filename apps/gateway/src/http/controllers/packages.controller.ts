@@ -37,6 +37,13 @@ export class PackagesController {
     return this.packages.describe(name, parametersOf(request, ['version'])['version']);
   }
 
+  /** As its author wrote them: a file for `rule_files` of Prometheus. */
+  @Get('packages/:name/alerts')
+  async alerts(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('name') name: string): Promise<void> {
+    const rules = await this.packages.alerts(name, parametersOf(request, ['version'])['version']);
+    void reply.header('content-type', 'application/yaml').send(rules);
+  }
+
   @Post('packages/:name/render')
   async render(
     @Req() request: FastifyRequest,

@@ -15,7 +15,12 @@ const planVerbs: Readonly<Record<string, string>> = {
   'force-complete': 'ForceCompletePlan',
   'force-restart': 'ForceRestartPlan',
 };
-const podVerbs: Readonly<Record<string, string>> = { restart: 'RestartPod', replace: 'ReplacePod' };
+const podVerbs: Readonly<Record<string, string>> = {
+  restart: 'RestartPod',
+  replace: 'ReplacePod',
+  pause: 'PausePod',
+  resume: 'ResumePod',
+};
 
 @Controller('v1/services')
 export class ServicesController {
@@ -80,6 +85,11 @@ export class ServicesController {
     const parameters = parametersOf(request, ['at', 'from', 'to']);
     const [from, to] = [versionOf('from', parameters['from']), versionOf('to', parameters['to'])];
     await this.reads.answer(request, reply, { ask: 'service-diff', name, from, to }, parameters);
+  }
+
+  @Get(':name/owned')
+  async owned(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Param('name') name: string): Promise<void> {
+    await this.reads.answer(request, reply, { ask: 'owned', name }, parametersOf(request, ['at']));
   }
 
   @Get(':name/endpoints')

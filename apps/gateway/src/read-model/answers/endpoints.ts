@@ -1,5 +1,5 @@
 import type { PortSpec, ServiceSpec } from '@orrery/contracts';
-import { launchesOfService, serviceView, taskViewOf, versionViews } from '@orrery/domain';
+import { isPausedTask, launchesOfService, serviceView, taskViewOf, versionViews } from '@orrery/domain';
 import { pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Page } from '../query.js';
 import type { World } from '../world.js';
@@ -11,7 +11,7 @@ interface Endpoint {
   readonly vip?: string;
 }
 
-/** Advertised ports and where they can be reached now: of tasks that run and are ready. */
+/** Advertised ports and where they can be reached now: of tasks that run and are ready, and don't sleep. */
 export function listEndpoints(world: World, name: string, page: Page): ListAnswer {
   const { services, cluster } = cellOf(world, name);
   const { version } = serviceView(services, name)!;
@@ -19,8 +19,8 @@ export function listEndpoints(world: World, name: string, page: Page): ListAnswe
   const endpoints = advertisedPorts(spec);
   if (endpoints.size === 0) return { items: [], next: null };
   for (const row of launchesOfService(cluster, name)) {
-    const { state, ready, address, ports, pod, task } = taskViewOf(cluster, row);
-    if (state !== 'RUNNING' || !ready) continue;
+    const { state, ready, address, ports, pod, index, task } = taskViewOf(cluster, row);
+    if (state !== 'RUNNING' || !ready || isPausedTask(services, name, pod, index, task)) continue;
     for (const [port, number] of Object.entries(ports))
       endpoints.get(keyOf(pod, task, port))?.address.push(`${address}:${number}`);
   }

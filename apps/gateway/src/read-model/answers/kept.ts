@@ -1,4 +1,4 @@
-import { givenOf } from '@orrery/contracts';
+import { givenReservedOf } from '@orrery/contracts';
 import { reservationViews, volumeViews, type ReservationView, type VolumeView } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
@@ -14,8 +14,8 @@ export function listReservations({ cells }: World, page: Page): ListAnswer {
   return pageOfEntries(merged(entries), page, ({ reservation, resources, idle, ...rest }) => ({
     id: reservation,
     ...rest,
-    resources: givenOf(resources),
-    idle: givenOf(idle),
+    resources: givenReservedOf(resources),
+    idle: givenReservedOf(idle),
   }));
 }
 

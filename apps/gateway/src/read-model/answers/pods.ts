@@ -48,9 +48,12 @@ function podJson(cell: Cell, service: string, view: PodView): object {
 
 /** As the cluster sees the task; before it does, as far as it got. */
 function taskOfPod(cell: Cell, service: string, pod: PodView, task: PodView['tasks'][number]): object {
-  const { launch, failures, until, incarnation } = task;
+  const { launch, failures, until, incarnation, paused } = task;
   const row = launch === undefined ? undefined : launchOf(cell.cluster, launch as LaunchId);
-  const retry = until === undefined ? {} : { until: new Date(until).toISOString() };
+  const retry = {
+    ...(paused === undefined ? {} : { paused }),
+    ...(until === undefined ? {} : { until: new Date(until).toISOString() }),
+  };
   if (row !== undefined) return { ...taskJson(cell, row), failures, ...retry };
   const id = `${service}.${pod.name}.${task.task}`;
   return {

@@ -1,0 +1,114 @@
+import { idRunsOf, podName, rangesOf, type LaunchId } from '@orrery/contracts';
+import { stepRef } from './completion.js';
+import { orderKillsOf } from './launch.js';
+import { workOf } from './plan-view.js';
+import { rowsOf } from './pods.js';
+import type { Proposal } from './proposal.js';
+import { membersOf, runsOf } from './run-rows.js';
+import { planKey, type PhaseRow, type PlanRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
+import { deadlineOf, phaseOfStep, positionOf, stepsUnderWay } from './steps.js';
+import { isUp } from './tallies.js';
+
+/** Steps that one event names; the rest is counted. */
+const STEPS_TOLD_MAX = 100;
+
+interface Failure {
+  readonly phase: string;
+  readonly indexes: readonly number[];
+  readonly reason: string;
+}
+
+/** Steps have failed for good: the plan is in ERROR, or goes on as its spec says. */
+export function failSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, failure: Failure): void {
+  const { onFailure, status } = plan;
+  if (status !== 'running') return;
+  const step = stepRef(service, plan, failure.phase, rangesOf(failure.indexes));
+  // Only an update has something to go back to.
+  const follows = onFailure === 'rollback' && plan.plan !== 'update' ? undefined : onFailure;
+  const then = follows === undefined ? {} : { then: follows };
+  proposal.emit({ type: 'StepFailed', data: { ...step, reason: failure.reason, ...then } });
+  if (follows === 'continue') proposal.emit({ type: 'StepCompleted', data: { ...step, forced: true } });
+}
+
+/** Says of a plan what did not come in time, and what that waits for. */
+export function tellOverdue(proposal: Proposal, key: string): void {
+  const { at } = proposal.context;
+  for (const { name } of proposal.state.plans.get(key)?.phases ?? []) {
+    const plan = proposal.state.plans.get(key)!;
+    const phase = plan.phases.find((candidate) => candidate.name === name)!;
+    if (phase.until === undefined || phase.until > at || stepsUnderWay(phase) === 0) continue;
+    tellPhase(proposal, plan, phase, `was not complete after ${deadlineOf(phase) / 1000} s`);
+  }
+  const plan = proposal.state.plans.get(key);
+  if (plan?.status !== 'running' || plan.until === undefined || plan.until > at) return;
+  const open = plan.phases.find((phase) => phase.done < phase.total) ?? plan.phases[0]!;
+  tellPhase(proposal, plan, open, `is open at the deadline of plan ${plan.plan}`);
+}
+
+function tellPhase(proposal: Proposal, plan: PlanRow, phase: PhaseRow, what: string): void {
+  const service = proposal.state.services.get(plan.service);
+  if (service === undefined) return;
+  const rows = underWayIn(proposal.state, plan, phase);
+  const [first] = rows;
+  const others =
+    rows.length > 1 ? `, and ${rows.length - 1} more${rows.length < STEPS_TOLD_MAX ? '' : ' at least'}` : '';
+  const reason =
+    first === undefined
+      ? `phase ${phase.name} ${what}`
+      : `${podName(first.pod, first.index)} ${what}: ${waitsFor(first, plan, phase)}${others}`;
+  endVisits(proposal, service, plan, rows);
+  failSteps(proposal, service, plan, { phase: phase.name, indexes: rows.map(({ index }) => index), reason });
+}
+
+/** What a step runs beside a pod ends at its deadline, so that others find the pod free. */
+function endVisits(proposal: Proposal, service: ServiceRow, { run }: PlanRow, rows: readonly PodRow[]): void {
+  const launches = rows.flatMap(({ visits, tasks }): LaunchId[] => {
+    const visit = visits?.find((candidate) => candidate.run === run && candidate.launched);
+    const launch = visit === undefined ? undefined : tasks[visit.tasks[visit.at]!]?.launch;
+    return launch === undefined ? [] : [launch];
+  });
+  orderKillsOf(proposal, service, idRunsOf(launches.sort()), 'overdue');
+}
+
+function waitsFor(row: PodRow, { run }: PlanRow, { name }: PhaseRow): string {
+  const visit = row.visits?.find((candidate) => candidate.run === run && candidate.phase === name);
+  if (visit !== undefined) {
+    const task = visit.tasks[visit.at] ?? '';
+    return visit.launched ? `${task} has not ended` : `${task} waits until the pod is up and free`;
+  }
+  const { status, message } = workOf(row);
+  const late = Object.entries(row.tasks).filter(([, task]) => task.status !== 'ready' && task.status !== 'finished');
+  const tasks = late.map(([task]) => task).join(', ');
+  return message ?? (status === 'STARTING' ? `its agent has not started ${tasks}` : `${tasks} is not ready`);
+}
+
+/** Pods whose steps of this phase have started and are not complete, the first by index. */
+function underWayIn(rows: ServicesRows, plan: PlanRow, phase: PhaseRow): PodRow[] {
+  const found: PodRow[] = [];
+  const take = (row: PodRow) => {
+    const own = row.step === plan.run && phase.action !== 'run' && phaseOfStep(plan, row.pod, row.index) === phase;
+    const visited = row.visits?.some((visit) => visit.run === plan.run && visit.phase === phase.name) === true;
+    if (positionOf(phase, row.index) !== undefined && (own || visited)) found.push(row);
+    return found.length < STEPS_TOLD_MAX;
+  };
+  for (const row of rowsOf(rows, plan.service, phase.pod)) if (!take(row)) return found;
+  for (const [, run] of runsOf(rows, plan.service, phase.pod)) {
+    if (run.step !== plan.run) continue;
+    for (const row of membersOf(rows, run)) if (!isUp(row) && !take(row)) return found;
+  }
+  return found;
+}
+
+/** A task of a pod that a step brings up has failed once more in a row. */
+export function taskFailed(
+  proposal: Proposal,
+  service: ServiceRow,
+  { pod, index }: PodRow,
+  { task, failures, reason }: { readonly task: string; readonly failures: number; readonly reason: string },
+): void {
+  const plan = service.plan === undefined ? undefined : proposal.state.plans.get(planKey(service.name, service.plan));
+  const phase = plan?.status === 'running' ? phaseOfStep(plan, pod, index) : undefined;
+  if (plan === undefined || phase?.attemptsMax === undefined || failures < phase.attemptsMax) return;
+  const why = `${task} of ${podName(pod, index)}: ${reason}, ${failures} times`;
+  failSteps(proposal, service, plan, { phase: phase.name, indexes: [index], reason: why });
+}

@@ -1,0 +1,143 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkout, eventually, RealCluster } from '@orrery/testing';
+
+interface Pod {
+  readonly name: string;
+  readonly state: string;
+  readonly hostname: string;
+  readonly volumes: readonly { readonly volume: string }[];
+  readonly tasks: readonly { readonly state: string; readonly incarnation: number; readonly pid?: number }[];
+}
+
+interface Owned {
+  readonly tasks: number;
+  readonly volumes: number;
+  readonly reservations: number;
+  readonly agents: readonly { readonly hostname: string; readonly state: string }[];
+}
+
+interface Plan {
+  readonly status: string;
+}
+
+const LONER = 'loner';
+const NOTHING = { tasks: 0, volumes: 0, reservations: 0, agents: [] };
+
+const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+
+/** Two agents under the launcher, and one that nobody starts again. */
+describe('operators', () => {
+  let cluster: RealCluster;
+  let agent: ChildProcess;
+  beforeAll(async () => {
+    cluster = await RealCluster.start({ agents: 2 });
+    agent = startAgent();
+    await eventually(async () => (await cluster.json<object[]>('agent', 'list')).length === 3, within('three agents'));
+  });
+  afterAll(async () => {
+    agent?.kill('SIGTERM');
+    await cluster?.stop();
+  });
+
+  const within = (what: string, withinMs = 60_000) => ({ withinMs, everyMs: 500, what });
+  const folderOf = () => join(cluster.home, 'agents', LONER);
+
+  function startAgent(): ChildProcess {
+    return spawn(process.execPath, [join(checkout, 'apps/agent/dist/main.js')], {
+      env: {
+        ...process.env,
+        ORRERY_HOME: cluster.home,
+        ORRERY_KAFKA: cluster.endpoints.kafka.join(','),
+        ORRERY_AGENT_NAME: LONER,
+        ORRERY_AGENT_ADDRESS: '127.0.0.9',
+        ORRERY_AGENT_DIR: folderOf(),
+        ORRERY_AGENT_RESOURCES: JSON.stringify({ cpus: 1, memory: 1024, disk: 1024, hostname: LONER }),
+        ORRERY_AGENT_STOP_TASKS: '1',
+        NO_COLOR: '1',
+      },
+      stdio: 'ignore',
+    });
+  }
+
+  async function apply(name: string, count: number, cmd: string): Promise<void> {
+    const file = join(cluster.home, `${name}.json`);
+    const node = {
+      count,
+      placement: [['hostname', 'MAX_PER', 1]],
+      volumes: { data: { path: 'data', size: 16 } },
+      tasks: { server: { cmd, cpus: 0.05, memory: 16, 'kill-grace-period': 1 } },
+    };
+    writeFileSync(file, JSON.stringify({ name, pods: { node }, plans: deployedAtOnce }));
+    expect(await cluster.cli('service', 'apply', '-f', file)).toMatchObject({ code: 0 });
+  }
+
+  const deployedAtOnce = { deploy: { phases: { node: { pod: 'node', strategy: 'parallel' } } } };
+  const pods = (service: string) => cluster.json<Pod[]>('pod', 'list', service);
+  const pod = (service: string) => cluster.json<Pod>('pod', 'show', service, 'node-0');
+  const owned = async (service: string) =>
+    (await cluster.request('GET', `/v1/services/${service}/owned`)).json as Owned;
+  const volumeFolder = (id: string) => join(folderOf(), 'volumes', id);
+
+  it('pause a pod in its place, look into its volume, and resume it', async () => {
+    await apply('debugged', 1, 'echo kept >> data/lines; exec sleep 100000');
+    const before = await pod('debugged');
+    expect(await cluster.cli('pod', 'pause', 'debugged', 'node-0')).toMatchObject({ code: 0 });
+    const paused = await pod('debugged');
+    expect(paused).toMatchObject({ state: 'PAUSED', hostname: before.hostname, volumes: before.volumes });
+    const looked = await cluster.cli(
+      'task',
+      'exec',
+      'debugged.node-0.server',
+      '--',
+      'sh',
+      '-c',
+      'cat data/lines; echo "$ORRERY_PAUSED_CMD"',
+    );
+    expect(looked).toMatchObject({ code: 0, stdout: 'kept\necho kept >> data/lines; exec sleep 100000\n' });
+    expect(await cluster.json<Plan>('plan', 'show', 'debugged', 'deploy')).toMatchObject({ status: 'COMPLETE' });
+
+    expect(await cluster.cli('pod', 'resume', 'debugged', 'node-0')).toMatchObject({ code: 0 });
+    const after = await pod('debugged');
+    expect(after).toMatchObject({ state: 'READY', hostname: before.hostname, volumes: before.volumes });
+    expect(after.tasks[0]!.incarnation).toBe(before.tasks[0]!.incarnation + 2);
+    const lines = await cluster.cli('task', 'files', 'debugged.node-0.server', 'data/lines', '--cat');
+    expect(lines.stdout).toBe('kept\nkept\n');
+    const { stdout } = await cluster.cli('service', 'uninstall', 'debugged', '--yes');
+    expect(stdout).toBe('debugged uninstalled: 0 tasks, 0 volumes, 0 reservations owned\n');
+  });
+
+  it('uninstall a service while one of its machines is lost, and nothing is left when that comes back', async () => {
+    await apply('stored', 3, 'exec sleep 100000');
+    const lost = (await pods('stored')).find(({ hostname }) => hostname === LONER)!;
+    const { pid } = lost.tasks[0]!;
+    const [{ volume }] = lost.volumes as [{ volume: string }];
+    expect([isAlive(pid!), existsSync(volumeFolder(volume))]).toEqual([true, true]);
+    agent.kill('SIGKILL');
+    await eventually(
+      async () =>
+        (await cluster.json<{ state: string }[]>('agent', 'list')).some(({ state }) => state === 'UNREACHABLE'),
+      within('the agent has lapsed'),
+    );
+
+    const uninstalled = await cluster.cli('service', 'uninstall', 'stored', '--yes');
+    expect(uninstalled).toMatchObject({ code: 0 });
+    expect(uninstalled.stdout).toContain('stored uninstalled: 1 task, 1 volume, 1 reservation owned');
+    expect(uninstalled.stdout).toContain(`left on ${LONER}`);
+    expect((await cluster.request('GET', '/v1/services/stored')).status).toBe(404);
+    expect(isAlive(pid!)).toBe(true);
+
+    agent = startAgent();
+    await eventually(
+      async () => !isAlive(pid!) && !existsSync(volumeFolder(volume)),
+      within('process and volume are gone'),
+    );
+    await eventually(async () => (await owned('stored')).reservations === 0, within('the ledger is empty'));
+    expect(await owned('stored')).toEqual({ service: 'stored', ...NOTHING });
+    const events = await cluster.cli('events', '--service', 'stored', '-o', 'json');
+    const accounts = events.stdout.split('\n').filter((line) => line.includes('ServiceAccounted'));
+    expect(accounts).toHaveLength(2);
+    expect(accounts[1]).toContain('"reservations":0');
+  });
+});
