@@ -3,15 +3,29 @@ import {
   eachIdRun,
   extrasAt,
   idOf,
+  valueAt,
   type AgentId,
   type ClusterEventOf,
+  type Column,
   type GrantId,
   type IdRuns,
   type LaunchId,
 } from '@orrery/contracts';
 import { isNewer } from './find.js';
 import { idKey } from './keys.js';
-import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN, runKey, stagedPieces, type LaunchKind, type RunShared } from './runs.js';
+import { RunDrafts } from './run-draft.js';
+import {
+  canBeAgain,
+  numberAt,
+  RUN_MEMBERS_MAX,
+  RUN_MEMBERS_MIN,
+  runKey,
+  SINCE_MAX,
+  stagedPieces,
+  type LaunchKind,
+  type RunRow,
+  type RunShared,
+} from './runs.js';
 import { blockOf, isLive, NO_PORTS, NOTHING, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
 
 type Accepted = ClusterEventOf<'LaunchAccepted'>['data'];
@@ -33,11 +47,14 @@ export function acceptSet(state: ClusterState, set: Accepted): void {
   const agents = agentOfEach(set);
   const kind = kindOf(set);
   const alike = set.gpuIds === undefined && set.volumes === undefined;
+  const drafts = new RunDrafts(state);
   for (const stretch of stretchesOf(set)) {
     if (set.incarnation > 1) dropEndedBefore(state, kind, stretch);
     if (alike && stretch.count >= RUN_MEMBERS_MIN) putRun(state, set, kind, stretch, agents);
+    else if (alike && set.incarnation > 1) putBack(state, set, stretch, agents, drafts);
     else putRows(state, set, kind, stretch, agents);
   }
+  drafts.write();
   countOrders(state, set);
   countUses(state, set.templateDigest, countIds(set.launches));
 }
@@ -140,6 +157,64 @@ function shortened(numbers: readonly number[], position: number, count: number):
   const part = numbers.slice(position, position + count);
   return part.every((number) => number === part[0]) ? [part[0]!] : part;
 }
+
+/** A task that runs again where it ran goes back into its run; others are rows of their own. */
+function putBack(
+  state: ClusterState,
+  set: Accepted,
+  stretch: Stretch,
+  agents: readonly number[],
+  drafts: RunDrafts,
+): void {
+  for (let member = 0; member < stretch.count; member += 1) {
+    const alone = memberOfStretch(stretch, member);
+    const place = placeOf(state, set, alone, agents[alone.position]!);
+    const draft = place === undefined ? undefined : drafts.of(place.key, place.run);
+    if (place === undefined || draft?.told(place.member) !== 0) {
+      putRows(state, set, kindOf(set), alone, agents);
+    } else {
+      const id = { seq: alone.seq, ordinal: alone.first, incarnation: set.incarnation };
+      draft.takeBack(place.member, id, set.at - place.run.of.acceptedAt);
+    }
+  }
+}
+
+function memberOfStretch({ position, seq, first, grantSeq, grant, index }: Stretch, member: number): Stretch {
+  const ids = { seq, first: first + member, grantSeq, grant: grant + member };
+  return { position: position + member, count: 1, ...ids, index: index + member };
+}
+
+interface Place {
+  readonly key: string;
+  readonly run: RunRow;
+  readonly member: number;
+}
+
+/** The place in a run that this launch left when it ended: the same but for its name and incarnation. */
+function placeOf(state: ClusterState, set: Accepted, alone: Stretch, agent: number): Place | undefined {
+  const { position, seq, first, grantSeq, grant, index } = alone;
+  if (!canBeAgain({ seq, ordinal: first })) return undefined;
+  for (const [key, run] of state.runs.ofPod(set.service, set.pod, index)) {
+    const { of } = run;
+    const member = index - of.index;
+    if (of.grantSeq !== grantSeq || of.grant + member !== grant || numberAt(of.agents, member) !== agent) continue;
+    if (KIND.some((field) => of[field] !== set[field]) || Math.abs(set.at - of.acceptedAt) > SINCE_MAX) continue;
+    if (hasPorts(of, member, set, position)) return { key, run, member };
+  }
+  return undefined;
+}
+
+function hasPorts(of: RunShared, member: number, { ports = NO_COLUMNS }: Accepted, position: number): boolean {
+  const names = Object.keys(of.ports);
+  if (names.length !== Object.keys(ports).length) return false;
+  return names.every((name) => {
+    const column = ports[name];
+    return column !== undefined && numberAt(of.ports[name]!, member) === valueAt(column, position);
+  });
+}
+
+const NO_COLUMNS: Readonly<Record<string, Column>> = Object.freeze({});
+const KIND = ['generation', 'version', 'task', 'templateDigest'] as const;
 
 function putRows(
   state: ClusterState,

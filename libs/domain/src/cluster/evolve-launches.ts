@@ -4,7 +4,19 @@ import { countUses } from './evolve-accepted.js';
 import { endedOfService, findLaunches, isNewer, launchesOfTask } from './find.js';
 import { idKey } from './keys.js';
 import { RunDrafts } from './run-draft.js';
-import { FINAL, numberAt, PHASE, PID_MAX, PID_UNIT, READY, RUNNING, SINCE_MAX, STARTING, UNWANTED } from './runs.js';
+import {
+  FINAL,
+  idOfMember,
+  numberAt,
+  PHASE,
+  PID_MAX,
+  PID_UNIT,
+  READY,
+  RUNNING,
+  SINCE_MAX,
+  STARTING,
+  UNWANTED,
+} from './runs.js';
 import { isLive, keyOfId, type ClusterState, type LaunchPhase, type LaunchRow } from './state.js';
 
 // What happens to launches that are known. Members of a run change together, rows of their own one by one.
@@ -118,7 +130,8 @@ export function endLaunches(state: ClusterState, { launches, ...end }: TaskEnds)
         const told = draft.told(member);
         if (told === 0) continue;
         ends.count(run.of.templateDigest, numberAt(run.of.agents, member));
-        const over = (told & FINAL) !== 0 || hasNewer(state, { ...run.of, index: run.of.index + member });
+        const { incarnation } = idOfMember(run, member);
+        const over = (told & FINAL) !== 0 || hasNewer(state, { ...run.of, incarnation, index: run.of.index + member });
         if (over) draft.drop(member);
         else draft.moveOut(member, (row) => ends.ended(row));
       }

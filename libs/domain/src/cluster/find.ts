@@ -1,6 +1,6 @@
 import { eachIdRun, ordinalOf, seqOf, type AgentId, type IdRuns, type LaunchId } from '@orrery/contracts';
 import { idKey, indexKey } from './keys.js';
-import { numberAt, RUN_MEMBERS_MAX, toldOf, type LaunchKind, type RunRow, type RunShared } from './runs.js';
+import { idOfMember, isFirst, numberAt, RUN_MEMBERS_MAX, toldOf, type LaunchKind, type RunRow } from './runs.js';
 import { blockOf, isLive, keyOfId, memberOf, PODS_PER_BLOCK, type ClusterState, type LaunchRow } from './state.js';
 
 // How launches are found: by their ids, by their task, by their service, by their agent.
@@ -10,8 +10,10 @@ export function launchOf(state: ClusterState, launch: LaunchId): LaunchRow | und
   for (const key of state.runs.overlapping(seq, ordinal, ordinal)) {
     const run = state.runs.get(key)!;
     const member = memberOf(state, run, ordinal - run.of.first);
-    if (member !== undefined) return member;
+    if (member?.launch === launch) return member;
   }
+  const again = state.runs.again(seq, ordinal);
+  if (again !== undefined) return memberOf(state, state.runs.get(again.key)!, again.member);
   return state.launches.get(idKey(seq, ordinal));
 }
 
@@ -31,9 +33,12 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
       const begin = run.of.first;
       const from = Math.max(first - begin, 0);
       const to = Math.min(last + 1 - begin, run.of.count);
-      for (let member = from; member < to; member += 1) if (toldOf(run, member) !== 0) missing -= 1;
-      found.run(key, run, from, to, position + begin + from - first);
+      for (const [start, end] of stretchesOf(run, from, to)) {
+        for (let member = start; member < end; member += 1) if (toldOf(run, member) !== 0) missing -= 1;
+        found.run(key, run, start, end, position + begin + start - first);
+      }
     }
+    if (missing > 0 && state.runs.hasAgain) missing -= findAgain(state, { seq, first, last, position }, found);
     if (missing === 0) return;
     const until = idKey(seq, last);
     for (const key of [...keysUntil(state.launches.keys(idKey(seq, first)), until)]) {
@@ -41,6 +46,39 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
       if (row !== undefined) found.row(key, row, position + ordinalOf(row.launch) - first);
     }
   });
+}
+
+/** Members that have the names that they had at first: mostly all of them. */
+function stretchesOf(run: RunRow, from: number, to: number): (readonly [from: number, to: number])[] {
+  if (run.again === undefined) return [[from, to]];
+  const stretches: (readonly [number, number])[] = [];
+  for (let start = from; start < to; start += 1) {
+    if (!isFirst(run, start)) continue;
+    let end = start + 1;
+    while (end < to && isFirst(run, end)) end += 1;
+    stretches.push([start, end]);
+    start = end;
+  }
+  return stretches;
+}
+
+interface IdRun {
+  readonly seq: number;
+  readonly first: number;
+  readonly last: number;
+  readonly position: number;
+}
+
+/** Gives how many of these ids are those of members that run again. */
+function findAgain(state: ClusterState, { seq, first, last, position }: IdRun, found: Finder): number {
+  let count = 0;
+  for (let ordinal = first; ordinal <= last; ordinal += 1) {
+    const again = state.runs.again(seq, ordinal);
+    if (again === undefined) continue;
+    count += 1;
+    found.run(again.key, state.runs.get(again.key)!, again.member, again.member + 1, position + ordinal - first);
+  }
+  return count;
 }
 
 function* keysUntil(keys: IterableIterator<string>, last: string): IterableIterator<string> {
@@ -72,7 +110,7 @@ export function spansOf(state: ClusterState, launches: IdRuns): LaunchSpan[] {
         if (toldOf(run, start) === 0) continue;
         let end = start + 1;
         while (end < to && toldOf(run, end) !== 0) end += 1;
-        spans.push(spanOf(run.of, start, end, position + start - from));
+        spans.push(spanOf(run, start, end, position + start - from));
         start = end;
       }
     },
@@ -87,11 +125,13 @@ export function spansOf(state: ClusterState, launches: IdRuns): LaunchSpan[] {
   return spans;
 }
 
-function spanOf(run: RunShared, start: number, end: number, position: number): LaunchSpan {
+function spanOf(run: RunRow, start: number, end: number, position: number): LaunchSpan {
+  const { of } = run;
+  const { seq, ordinal, incarnation } = idOfMember(run, start);
   return {
-    kind: run,
-    ...{ seq: run.seq, ordinal: run.first + start, index: run.index + start, count: end - start, position },
-    agents: run.agents.length === 1 ? run.agents : run.agents.slice(start, end),
+    kind: incarnation === of.incarnation ? of : { ...of, incarnation },
+    ...{ seq, ordinal, index: of.index + start, count: end - start, position },
+    agents: of.agents.length === 1 ? of.agents : of.agents.slice(start, end),
   };
 }
 

@@ -2,7 +2,15 @@ import { idsIn, membersIn, type ClusterEvent, type IdRuns, type LaunchId } from 
 import { countOnAgent, launchOf, membersOf } from './find.js';
 import { lossBudget } from './lapses.js';
 import { RUN_MEMBERS_MAX, RUN_MEMBERS_MIN } from './runs.js';
-import { isLive, isLivePhase, LOSS_WINDOW_MS, type AgentRow, type ClusterState, type LaunchRow } from './state.js';
+import {
+  isLive,
+  isLivePhase,
+  LOSS_WINDOW_MS,
+  memberOf,
+  type AgentRow,
+  type ClusterState,
+  type LaunchRow,
+} from './state.js';
 
 /**
  * What holds of every state of the cluster journal, stated once. Each line names the invariant that is broken and where.
@@ -47,6 +55,13 @@ function* runViolations(state: ClusterState): IterableIterator<string> {
   for (const [key, run] of state.runs.entries()) {
     const left = [...membersOf(state, run)].length;
     if (left !== run.left) yield `run-counted: ${key} says ${run.left}, found ${left}`;
+    for (const row of run.again === undefined ? [] : membersOf(state, run)) {
+      if (launchOf(state, row.launch)?.index !== row.index) yield `found-by-its-name: ${row.launch} of ${key}`;
+    }
+    const returned = (run.again ?? []).filter((_, at) => at % 4 === 0);
+    for (const member of returned) {
+      if (memberOf(state, run, member) === undefined) yield `runs-again-where-it-is: member ${member} of ${key}`;
+    }
     if (left < RUN_MEMBERS_MIN || run.of.count > RUN_MEMBERS_MAX) yield `run-of-its-size: ${key} has ${left}`;
   }
 }

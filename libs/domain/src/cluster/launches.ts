@@ -1,5 +1,6 @@
 import {
   eachIdRun,
+  idOf,
   idRunsOf,
   idsIn,
   IdRunsBuilder,
@@ -18,7 +19,7 @@ import {
 import { accept, reject, type Decision, type DecisionContext } from '@orrery/kernel';
 import { endedOn } from './evolve-launches.js';
 import { endedOfService, findLaunches } from './find.js';
-import { FINAL, toldOf, UNWANTED } from './runs.js';
+import { FINAL, idOfMember, toldOf, UNWANTED } from './runs.js';
 import { flagsOf, idsWhere } from './select.js';
 import { isLive, type ClusterState } from './state.js';
 import { currentLaunch } from './views.js';
@@ -96,7 +97,11 @@ function usedOf(launches: IdRuns, state: ClusterState): ReadonlySet<string> {
   const used = new Set<string>();
   findLaunches(state, launches, {
     run: (_, run, from, to) => {
-      for (let at = from; at < to; at += 1) if (toldOf(run, at) !== 0) used.add(`${run.of.seq}.${run.of.first + at}`);
+      for (let at = from; at < to; at += 1) {
+        if (toldOf(run, at) === 0) continue;
+        const { seq, ordinal } = idOfMember(run, at);
+        used.add(idOf(seq, ordinal));
+      }
     },
     row: (_, row) => void used.add(row.launch),
   });

@@ -200,6 +200,7 @@ const runs = (numRuns: number) => ({ numRuns, seed: 20260101 });
 describe('any sequence of inputs', () => {
   it('keeps the invariants, event by event', () => {
     const kinds = new Set<string>();
+    let ranAgain = 0;
     fc.assert(
       fc.property(sequences(150), (draws) => {
         const state = initialState();
@@ -211,12 +212,14 @@ describe('any sequence of inputs', () => {
             expect(broken()).toEqual([]);
           }
           expect(clusterViolations(state)).toEqual([]);
+          if (state.runs.hasAgain) ranAgain += 1;
         });
       }),
       runs(200),
     );
     // A generator that never reaches an event proves nothing about it.
     expect([...kinds].sort()).toEqual(everyKind);
+    expect(ranAgain).toBeGreaterThan(100);
   });
 
   it('leaves a state that is the same by replay, from a snapshot anywhere, and after a roll-back', () => {

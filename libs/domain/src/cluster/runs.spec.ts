@@ -1,6 +1,6 @@
 import type { ClusterEvent, VolumeId } from '@orrery/contracts';
 import { slicesOf, type DomainState } from '@orrery/kernel';
-import { specificationOf } from '@orrery/testing';
+import { digestOf, specificationOf } from '@orrery/testing';
 import { cluster } from './decide.js';
 import {
   accepted,
@@ -8,6 +8,7 @@ import {
   ended,
   event,
   failed,
+  grantOf,
   hello,
   id,
   ids,
@@ -20,9 +21,9 @@ import {
   taskStates,
   templateKept,
 } from './examples.js';
-import { launchesOfService, launchOf, spansOf, taskKey, tasksInOrder } from './find.js';
+import { launchesOfService, launchesOnAgent, launchOf, spansOf, taskKey, tasksInOrder } from './find.js';
 import { clusterViolations } from './invariants.js';
-import type { ClusterState } from './state.js';
+import { initialState, type ClusterState } from './state.js';
 import { countStates } from './views.js';
 
 const given = (...events: readonly ClusterEvent[]) =>
@@ -31,6 +32,13 @@ const sizes = (state: ClusterState) => ({
   runs: [...state.runs.values()].map(({ left }) => left),
   rows: state.launches.size,
 });
+const loadedFrom = (state: ClusterState) => {
+  const loaded = initialState();
+  for (const { part, slice } of slicesOf(state as unknown as DomainState)) {
+    loaded[part as keyof ClusterState].load(slice);
+  }
+  return loaded;
+};
 const span = (first: number, last: number) => [[10, first, last]] as const;
 
 describe('launches that were accepted together', () => {
@@ -74,6 +82,57 @@ describe('launches that were accepted together', () => {
       })
       .when(ordered([launch('10.3')]))
       .then(event('LaunchRefused', { service: hello, generation: 1, launches: ids('10.3'), code: 'launch-id-used' }));
+  });
+
+  it('take back what runs again where it ran, under its new name', () => {
+    const again = [launch('20.7', { index: 3, grant: launches(20)[3]!.grant })];
+    const first = event('TasksRunning', { ...one, m: 1, launches: span(0, 19), sinceFrom: AT, since: [0], pids: [7] });
+    given(accepted(launches(20)), first, ended(2, 'FAILED', '10.3'))
+      .thenState((state) => expect(sizes(state)).toEqual({ runs: [19], rows: 1 }))
+      .when(ordered(again, { incarnation: 2 }))
+      .thenState((state) => {
+        expect(sizes(state)).toEqual({ runs: [20], rows: 0 });
+        expect(launchOf(state, id('10.3'))).toBeUndefined();
+        expect(launchOf(state, id('20.7'))).toMatchObject({ index: 3, incarnation: 2, phase: 'STAGING', since: AT });
+        expect(launchesOnAgent(state, one.agent).map((row) => row.launch)).toContain('20.7');
+        const both = [...span(2, 4), [20, 7, 7]];
+        expect(spansOf(state, both).map(({ kind, seq, index }) => [kind.incarnation, seq, index])).toEqual([
+          [1, 10, 2],
+          [1, 10, 4],
+          [2, 20, 3],
+        ]);
+        expect(clusterViolations(state)).toEqual([]);
+        expect(digestOf(loadedFrom(state))).toBe(digestOf(state));
+        expect(launchOf(loadedFrom(state), id('20.7'))).toEqual(launchOf(state, id('20.7')));
+      })
+      .when(ordered(again, { incarnation: 2 }))
+      .then(event('LaunchRefused', { service: hello, generation: 1, launches: ids('20.7'), code: 'launch-id-used' }))
+      .when(taskStates(3, { running: [{ launches: ids('20.7'), sinceFrom: AT + 5, since: [0], pids: [8] }] }))
+      .thenState((state) => expect(launchOf(state, id('20.7'))).toMatchObject({ since: AT + 5, pid: 8 }))
+      .when(taskStates(4, failed('20.7')))
+      .thenState((state) => {
+        expect(sizes(state)).toEqual({ runs: [19], rows: 1 });
+        expect(launchOf(state, id('20.7'))).toMatchObject({ phase: 'FAILED', incarnation: 2, index: 3 });
+        expect(clusterViolations(state)).toEqual([]);
+      });
+  });
+
+  it('do not take back what runs again elsewhere, on another grant or port, or in another version', () => {
+    const [before] = [launches(20)[3]!];
+    const elsewhere: [Partial<typeof before>, object][] = [
+      [{ agent: 2 }, {}],
+      [{ grant: grantOf('30.1') }, {}],
+      [{ ports: { http: 7000 } }, {}],
+      [{}, { version: 2 }],
+    ];
+    for (const [member, kind] of elsewhere) {
+      const plan = launch('20.7', { index: 3, grant: before.grant, ...member });
+      given(
+        accepted(launches(20)),
+        ended(1, 'FAILED', '10.3'),
+        accepted([plan], { incarnation: 2, ...kind }),
+      ).thenState((state) => expect(sizes(state)).toEqual({ runs: [19], rows: 1 }));
+    }
   });
 
   it('of which too few are left become rows', () => {

@@ -22,7 +22,67 @@ export interface RunRow {
   readonly pieces: readonly Piece[];
   /** Members that are here. */
   readonly left: number;
+  /**
+   * Those that ended and run again where they ran, on the same grant: member, seq and ordinal of the launch, incarnation, four
+   * numbers each, by member.
+   */
+  readonly again?: readonly number[];
 }
+
+/** Numbers that `again` has of each. */
+const AGAIN = 4;
+
+/** A launch of a run, by the name that it has now. */
+export interface MemberId {
+  readonly seq: number;
+  readonly ordinal: number;
+  readonly incarnation: number;
+}
+
+export function idOfMember({ of, again }: RunRow, member: number): MemberId {
+  const at = again === undefined ? -1 : againAt(again, member);
+  return at < 0
+    ? { seq: of.seq, ordinal: of.first + member, incarnation: of.incarnation }
+    : { seq: again![at + 1]!, ordinal: again![at + 2]!, incarnation: again![at + 3]! };
+}
+
+/** Whether the member has the name that it had when the run was accepted. */
+export function isFirst({ again }: RunRow, member: number): boolean {
+  return again === undefined || againAt(again, member) < 0;
+}
+
+function againAt(again: readonly number[], member: number): number {
+  const at = againFrom(again, member);
+  return again[at] === member ? at : -1;
+}
+
+/** Where the member stands or would stand. */
+function againFrom(again: readonly number[], member: number): number {
+  let [low, high] = [0, again.length / AGAIN];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (again[middle * AGAIN]! < member) low = middle + 1;
+    else high = middle;
+  }
+  return low * AGAIN;
+}
+
+export function withAgain(again: readonly number[] = [], member: number, id: MemberId): readonly number[] {
+  return again.toSpliced(againFrom(again, member), 0, member, id.seq, id.ordinal, id.incarnation);
+}
+
+export function withoutAgain(again: readonly number[], member: number): readonly number[] {
+  const at = againAt(again, member);
+  return at < 0 ? again : again.toSpliced(at, AGAIN);
+}
+
+/** Whether the name fits into the index of those that run again. */
+export function canBeAgain({ seq, ordinal }: Pick<MemberId, 'seq' | 'ordinal'>): boolean {
+  return ordinal < ORDINALS && seq < SEQS;
+}
+
+const ORDINALS = 2 ** 24;
+const SEQS = 2 ** 29;
 
 /** What never changes. */
 export interface RunShared extends LaunchKind {
@@ -128,6 +188,11 @@ export function runKey({ service, pod, index, task, seq, first }: RunShared): st
   return `${service}.${pod}.${indexKey(index)}.${task}.${idKey(seq, first)}`;
 }
 
+interface MemberRef {
+  readonly key: string;
+  readonly member: number;
+}
+
 interface RunRef {
   readonly key: string;
   readonly first: number;
@@ -140,6 +205,8 @@ export class RunTable extends Table<string, RunRow> {
   readonly #bySeq = new Map<number, RunRef[]>();
   /** Of each agent by number, in no order. */
   readonly #byAgent = new Map<number, string[]>();
+  /** Launches that run again, by their names as one number. */
+  readonly #again = new Map<number, MemberRef>();
 
   constructor() {
     super('runs');
@@ -147,10 +214,12 @@ export class RunTable extends Table<string, RunRow> {
       written: (key, before, after) => {
         if (before === undefined && after !== undefined) this.#file(key, after);
         if (before !== undefined && after === undefined) this.#remove(key, before);
+        if (before?.again !== after?.again) this.#fileAgain(key, before?.again, after?.again);
       },
       cleared: () => {
         this.#bySeq.clear();
         this.#byAgent.clear();
+        this.#again.clear();
       },
     });
   }
@@ -165,6 +234,15 @@ export class RunTable extends Table<string, RunRow> {
     const keys = [refs[at]!.key];
     for (at += 1; at < refs.length && refs[at]!.first <= last; at += 1) keys.push(refs[at]!.key);
     return keys;
+  }
+
+  get hasAgain(): boolean {
+    return this.#again.size > 0;
+  }
+
+  /** Where this launch is a member that runs again. */
+  again(seq: number, ordinal: number): MemberRef | undefined {
+    return this.#again.get(seq * ORDINALS + ordinal);
   }
 
   /** Keys of the runs that had a member on this agent when they were accepted. */
@@ -192,6 +270,13 @@ export class RunTable extends Table<string, RunRow> {
       const keys = this.#byAgent.get(agent);
       if (keys === undefined) this.#byAgent.set(agent, [key]);
       else keys.push(key);
+    }
+  }
+
+  #fileAgain(key: string, before: readonly number[] = [], after: readonly number[] = []): void {
+    for (let at = 0; at < before.length; at += AGAIN) this.#again.delete(before[at + 1]! * ORDINALS + before[at + 2]!);
+    for (let at = 0; at < after.length; at += AGAIN) {
+      this.#again.set(after[at + 1]! * ORDINALS + after[at + 2]!, { key, member: after[at]! });
     }
   }
 

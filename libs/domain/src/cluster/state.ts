@@ -20,6 +20,7 @@ import { idKey, indexKey } from './keys.js';
 import { AgentTable, CounterTable } from './registry.js';
 import {
   FINAL,
+  idOfMember,
   numberAt,
   PHASE,
   PID_UNIT,
@@ -203,12 +204,13 @@ export function memberOf(state: ClusterState, run: RunRow, member: number): Laun
   if (member < 0 || member >= run.of.count) return undefined;
   const told = toldOf(run, member);
   if (told === 0) return undefined;
-  const { service, generation, version, pod, task, templateDigest, incarnation } = run.of;
-  const { seq, first, index, grantSeq, grant, agents, acceptedAt } = run.of;
+  const { service, generation, version, pod, task, templateDigest } = run.of;
+  const { index, grantSeq, grant, agents, acceptedAt } = run.of;
+  const { seq, ordinal, incarnation } = idOfMember(run, member);
   const on = numberAt(agents, member);
   const phase = told & PHASE;
   const row: LaunchRow = {
-    launch: idOf<LaunchId>(seq, first + member),
+    launch: idOf<LaunchId>(seq, ordinal),
     ...{ service, generation, version, pod, task, templateDigest, incarnation },
     index: index + member,
     agent: state.agents.numbered(on)?.agent ?? ('' as AgentId),
