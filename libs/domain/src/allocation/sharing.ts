@@ -88,7 +88,10 @@ function setQuota({ role, force, ...given }: SetQuota, state: AllocationState): 
       remedy: `make it first: role set ${role} --weight 1`,
     });
   if (quota.limit === undefined && quota.guarantee === undefined)
-    return reject('invalid-field', 'a quota has a limit, a guarantee, or both', { field: '/limit' });
+    return reject('invalid-field', 'a quota has a limit, a guarantee, or both', {
+      field: '/limit',
+      remedy: 'name at least one of them; to end a quota, remove it',
+    });
   const plan = { state, role, quota };
   return (
     conflictOf(plan) ??
