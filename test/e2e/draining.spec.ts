@@ -1,0 +1,64 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually, RealCluster } from '@orrery/testing';
+
+interface Plan {
+  readonly status: string;
+  readonly message?: string;
+}
+
+interface Task {
+  readonly state: string;
+}
+
+describe('a service that is scaled down', () => {
+  let cluster: RealCluster;
+  beforeAll(async () => {
+    cluster = await RealCluster.start({ agents: 3 });
+  });
+  afterAll(() => cluster.stop());
+
+  async function apply(name: string, spec: object): Promise<Awaited<ReturnType<RealCluster['cli']>>> {
+    const file = join(cluster.home, `${name}.yaml`);
+    writeFileSync(file, JSON.stringify({ name, ...spec }));
+    return cluster.cli('service', 'apply', '-f', file);
+  }
+  const plan = (service: string) => cluster.json<Plan>('plan', 'show', service, 'update');
+  const running = async (service: string) =>
+    (await cluster.json<Task[]>('task', 'list', '--service', service)).filter(({ state }) => state === 'RUNNING')
+      .length;
+
+  it('drains each pod, the highest first, before it ends', async () => {
+    const log = join(cluster.home, 'drained');
+    const gate = join(cluster.home, 'gate');
+    const leave = `test -e ${gate} || exit 1; echo "$ORRERY_POD_INDEX of $ORRERY_PODS_STAYING" >> ${log}`;
+    const node = {
+      count: 3,
+      'allow-decommission': true,
+      volumes: { data: { path: 'data', size: 16 } },
+      'resource-sets': { sidecar: { cpus: 0.1, memory: 32 } },
+      tasks: {
+        server: { cmd: 'exec sleep 100000', memory: 32 },
+        leave: { goal: 'ONCE', 'resource-set': 'sidecar', cmd: leave },
+      },
+    };
+    const steps = [['default', ['leave']]];
+    const plans = { decommission: { phases: { node: { pod: 'node', 'max-attempts': 1, steps } } } };
+    expect(await apply('store', { pods: { node }, plans })).toMatchObject({ code: 0 });
+
+    // Nothing is ended while the draining fails.
+    expect((await cluster.cli('service', 'scale', 'store', 'node', '1')).code).toBe(1);
+    expect(await plan('store')).toMatchObject({ status: 'ERROR', message: expect.stringContaining('leave of node-2') });
+    expect(await running('store')).toBe(3);
+    expect(existsSync(log)).toBe(false);
+
+    writeFileSync(gate, '');
+    expect(await cluster.cli('plan', 'resume', 'store', 'update')).toMatchObject({ code: 0 });
+    await eventually(async () => (await running('store')) === 1, {
+      withinMs: 60_000,
+      everyMs: 500,
+      what: 'one is left',
+    });
+    expect(readFileSync(log, 'utf8')).toBe('2 of 1\n1 of 1\n');
+  });
+});
