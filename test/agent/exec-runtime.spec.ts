@@ -153,12 +153,12 @@ describe.each(kinds)('the exec runtime $name', ({ cgroups }) => {
     const launched = task('echo "$GREETING $PWD ${ORRERY_SECRET-none}"; cat conf/app.conf; echo kept > data/file', {
       environment: { GREETING: 'hello', PORT_HTTP: '31000' },
       volumes: [{ volume: '7.1', path: 'data' }],
-      configs: [{ template: 'port={{PORT_HTTP}} & "{{GREETING}}"', dest: 'conf/app.conf' }],
+      configs: [{ template: 'port={{PORT_HTTP}} & "{{GREETING}}" in {{ORRERY_SANDBOX}}', dest: 'conf/app.conf' }],
     });
     await runtime.start(launched);
     await endOf(runtime, launched.launch);
     const sandbox = runtime.sandboxOf(launched.launch);
-    expect(readFileSync(join(sandbox, 'stdout'), 'utf8')).toBe(`hello ${sandbox} none\nport=31000 & "hello"`);
+    expect(readFileSync(join(sandbox, 'stdout'), 'utf8')).toBe(`hello ${sandbox} none\nport=31000 & "hello" in ${sandbox}`);
     expect(readFileSync(join(folder, 'volumes', '7.1', 'file'), 'utf8')).toBe('kept\n');
     await runtime.destroyVolumes(['7.1', '7.2']);
     expect(existsSync(join(folder, 'volumes', '7.1'))).toBe(false);

@@ -34,6 +34,7 @@ const gatewayStatus = {
   'unknown-option': 400,
   'invalid-option': 400,
   'not-renderable': 422,
+  'no-endpoint': 409,
   'no-upgrade-path': 422,
   'broken-package': 502,
   'repository-away': 503,

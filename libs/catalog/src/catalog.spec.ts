@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceSpec } from '@orrery/contracts';
+import { endpointWishes } from './endpoints.js';
 import { ALERTS_FILE, alertsOf } from './alerts.js';
 import { mergeOptions } from './options.js';
 import { readPackage, type PackageDefinition, type PackageFiles } from './package-definition.js';
@@ -77,6 +78,40 @@ describe('a package becomes a service', () => {
     const words = { A: '"}, cmd: "rm' };
     const { value } = render({ given: { node: { words } } }) as { value: ServiceSpec };
     expect(value.pods['node']!.tasks['a']!.env).toEqual(words);
+  });
+});
+
+describe('an option that names a service', () => {
+  const definition = definitionOf({
+    ...files,
+    'config.json': JSON.stringify({
+      properties: {
+        service: { properties: { name: { type: 'string', default: 'sums' } } },
+        kafka: { properties: { service: { type: 'string', 'x-endpoint': 'broker', default: 'kafka' } } },
+      },
+    }),
+    'service.yaml.mustache':
+      'name: {{service.name}}\npods: { p: { count: 1, tasks: { a: { cmd: run, env: { K: {{kafka.service@addresses}} } } } } }\n',
+  });
+
+  it('wants the addresses of its endpoint', () => {
+    const wish = { option: 'kafka.service', endpoint: 'broker' };
+    expect(endpointWishes(definition, {})).toEqual({ ok: true, value: [{ ...wish, service: 'kafka' }] });
+    expect(endpointWishes(definition, { kafka: { service: 'events' } })).toEqual({
+      ok: true,
+      value: [{ ...wish, service: 'events' }],
+    });
+  });
+
+  it('shows them to the template beside itself, and keeps the name alone', () => {
+    const addresses = new Map([['kafka.service', ['127.0.0.1:9092', '127.0.0.2:9092']]]);
+    const given = { kafka: { service: 'events' } };
+    expect(render({ given, addresses }, definition)).toMatchObject({
+      value: {
+        pods: { p: { tasks: { a: { env: { K: '127.0.0.1:9092,127.0.0.2:9092' } } } } },
+        package: { options: given },
+      },
+    });
   });
 });
 
@@ -175,8 +210,9 @@ describe('each package that comes along', () => {
   it.each(folders)('%s %s renders with its defaults, and every option says what it means', (...path) => {
     const definition = definitionOf(filesOf(...path));
     expect(definition.manifest.name).toBe(path[0]);
-    const rendered = render({}, definition);
-    expect(rendered).toMatchObject({ ok: true });
+    const wishes = endpointWishes(definition, {});
+    const addresses = new Map((wishes.ok ? wishes.value : []).map(({ option }) => [option, ['127.0.0.1:2000']]));
+    expect(render({ addresses }, definition)).toMatchObject({ ok: true });
     expect(undescribed(definition.config)).toEqual([]);
     expect(alertsOf(definition.files).length > 0).toBe(definition.files[ALERTS_FILE] !== undefined);
     const { exec } = definition.resource as { exec?: { jars: { sha256: string } } };

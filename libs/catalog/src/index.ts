@@ -8,5 +8,6 @@ export {
 } from './package-definition.js';
 export { ALERTS_FILE, alertsOf, type Alert } from './alerts.js';
 export { mergeOptions, optionsOf, type Options } from './options.js';
-export { filledFile, renderService, type RenderRequest } from './render.js';
+export { endpointWishes, type Addresses, type EndpointWish } from './endpoints.js';
+export { chosenOptions, filledFile, renderService, type RenderRequest } from './render.js';
 export { compareVersions, refusalOfMove } from './versions.js';

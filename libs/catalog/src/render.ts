@@ -1,6 +1,7 @@
 import { checkShape, ServiceSpec } from '@orrery/contracts';
 import Mustache from 'mustache';
 import { parse } from 'yaml';
+import { withAddresses, type Addresses } from './endpoints.js';
 import { mergeOptions, optionsOf, type Options } from './options.js';
 import { broken, type PackageDefinition, type PackageResult } from './package-definition.js';
 
@@ -10,6 +11,14 @@ export interface RenderRequest {
   /** What was given when it was installed or updated before. */
   readonly stored?: Options;
   readonly given: Options;
+  /** Of the services that options name. */
+  readonly addresses?: Addresses;
+}
+
+/** The options that a request comes to, without defaults. */
+export function chosenOptions({ name, stored = {}, given }: RenderRequest): Options {
+  const named: Options = name === undefined ? {} : { service: { name } };
+  return mergeOptions(mergeOptions(stored, given), named);
 }
 
 /** Options of an installed package have to fit into the spec of the service, and that into a command. */
@@ -21,8 +30,7 @@ const OPTIONS_LENGTH_MAX = 64 * 1024;
  */
 export function renderService(definition: PackageDefinition, request: RenderRequest): PackageResult<ServiceSpec> {
   const { manifest, resource, files } = definition;
-  const named: Options = request.name === undefined ? {} : { service: { name: request.name } };
-  const options = mergeOptions(mergeOptions(request.stored ?? {}, request.given), named);
+  const options = chosenOptions(request);
   const length = JSON.stringify(options).length;
   if (length > OPTIONS_LENGTH_MAX) {
     const message = `the options are ${length} characters long, at most ${OPTIONS_LENGTH_MAX} fit`;
@@ -31,7 +39,7 @@ export function renderService(definition: PackageDefinition, request: RenderRequ
   const all = optionsOf(definition, options);
   if (!all.ok) return all;
   const about = { resource, package: { name: manifest.name, version: manifest.version } };
-  const context = { ...withEntries(all.value), ...about };
+  const context = { ...withAddresses(withEntries(all.value), request.addresses ?? new Map()), ...about };
   const parsed = parsedService(files['service.yaml.mustache']!, context);
   if (!parsed.ok) return parsed;
   const filled = withFiles(parsed.value, definition, context);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ServiceSpec } from '@orrery/contracts';
-import { Packages } from './packages.js';
+import { Packages, type Surroundings } from './packages.js';
 import { Repositories } from './repositories.js';
 
 const manifest = (version: string, more: object = {}) =>
@@ -45,7 +45,7 @@ describe('packages of a repository', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const none = async () => undefined;
+  const none: Surroundings = { find: async () => undefined, addressesOf: async () => undefined };
   const cmdOf = (spec: ServiceSpec) => spec.pods['p']!.tasks['t']!.cmd;
 
   it('are found once it is on the list, which outlives the process', async () => {
@@ -64,25 +64,40 @@ describe('packages of a repository', () => {
       }),
     ]);
     repositories.remove('mine');
-    await expect(packages.render('sums', { options: {} })).rejects.toMatchObject({ code: 'unknown-package' });
+    await expect(packages.render('sums', { options: {} }, none)).rejects.toMatchObject({ code: 'unknown-package' });
   });
 
   it('differ in what a version brings, and share the rest', async () => {
     repositories.add({ name: 'mine', uri: join(folder, 'repo') });
-    expect(cmdOf(await packages.render('sums', { options: {} }))).toBe('newest');
+    expect(cmdOf(await packages.render('sums', { options: {} }, none))).toBe('newest');
     expect(cmdOf(await packages.install('sums', { version: '1.9.0', options: {} }, none))).toBe('old');
   });
 
   it('go from version to version only on the ways that they name, with what was stored', async () => {
     repositories.add({ name: 'mine', uri: join(folder, 'repo') });
     const old = await packages.install('sums', { version: '1.9.0', options: { n: 7 } }, none);
-    await expect(packages.update('sums', { version: '2.0.0', options: {} }, old)).rejects.toMatchObject({
+    await expect(packages.update('sums', { version: '2.0.0', options: {} }, old, none)).rejects.toMatchObject({
       code: 'no-upgrade-path',
     });
-    const next = await packages.update('sums', { version: '1.10.0', options: {} }, old);
+    const next = await packages.update('sums', { version: '1.10.0', options: {} }, old, none);
     expect([cmdOf(next), next.pods['p']!.count]).toEqual(['new', 7]);
-    expect((await packages.update('sums', { options: {}, replace: true }, next)).pods['p']!.count).toBe(1);
-    expect(cmdOf(await packages.update('sums', { version: '1.9.0', options: {} }, next))).toBe('old');
+    expect((await packages.update('sums', { options: {}, replace: true }, next, none)).pods['p']!.count).toBe(1);
+    expect(cmdOf(await packages.update('sums', { version: '1.9.0', options: {} }, next, none))).toBe('old');
+  });
+
+  it('wait for the services that their options name', async () => {
+    const wishing = '{"properties":{"kafka":{"type":"string","x-endpoint":"broker","default":"kafka"}}}';
+    writeFileSync(join(folder, 'repo', 'sums', 'config.json'), wishing);
+    writeFileSync(
+      join(folder, 'repo', 'sums', 'service.yaml.mustache'),
+      'name: sums\npods: { p: { count: 1, tasks: { t: { cmd: {{kafka@addresses}} } } } }\n',
+    );
+    repositories.add({ name: 'mine', uri: join(folder, 'repo') });
+    const among = (addresses: readonly string[] | undefined) =>
+      packages.install('sums', { options: {} }, { ...none, addressesOf: async () => addresses });
+    await expect(among(undefined)).rejects.toMatchObject({ code: 'invalid-option', details: { field: '/kafka' } });
+    await expect(among([])).rejects.toMatchObject({ code: 'no-endpoint', status: 409 });
+    expect(cmdOf(await among(['127.0.0.1:1', '127.0.0.2:2']))).toBe('127.0.0.1:1,127.0.0.2:2');
   });
 
   it('come over HTTP by an index', async () => {
@@ -101,7 +116,7 @@ describe('packages of a repository', () => {
     await new Promise<void>((ready) => server!.listen(0, '127.0.0.1', ready));
     const { port } = server.address() as AddressInfo;
     repositories.add({ name: 'far', uri: `http://127.0.0.1:${port}/r/index.json` });
-    expect(cmdOf(await packages.render('sums', { options: {} }))).toBe('newest');
+    expect(cmdOf(await packages.render('sums', { options: {} }, none))).toBe('newest');
     repositories.add({ name: 'far', uri: `http://127.0.0.1:${port}/elsewhere/index.json` });
     await expect(packages.search('')).rejects.toMatchObject({ code: 'repository-away', status: 503 });
   });

@@ -1,5 +1,7 @@
 import {
+  chosenOptions,
   compareVersions,
+  endpointWishes,
   readPackage,
   refusalOfMove,
   ALERTS_FILE,
@@ -7,6 +9,7 @@ import {
   renderService,
   type Options,
   type PackageDefinition,
+  type RenderRequest,
 } from '@orrery/catalog';
 import type { ServiceSpec } from '@orrery/contracts';
 import { Injectable } from '@nestjs/common';
@@ -35,6 +38,13 @@ export interface PackageRequest {
   readonly options: Options;
   /** Of an update: what was stored before is left out. */
   readonly replace?: boolean;
+}
+
+/** What a package is rendered into: the services that are there. */
+export interface Surroundings {
+  find(service: string): Promise<ServiceSpec | undefined>;
+  /** Of the instances that are ready; nothing when there is no such service. */
+  addressesOf(service: string, endpoint: string): Promise<readonly string[] | undefined>;
 }
 
 /** Finds packages, and makes services of them. */
@@ -81,22 +91,20 @@ export class Packages {
   }
 
   /** The service that comes of it. */
-  async render(name: string, { version, options, name: service }: PackageRequest): Promise<ServiceSpec> {
+  async render(
+    name: string,
+    { version, options, name: service }: PackageRequest,
+    surroundings: Surroundings,
+  ): Promise<ServiceSpec> {
     const { entries } = await this.#find(name);
-    return rendered(await open(chosen(entries, version)), {
-      given: options,
-      ...(service !== undefined && { name: service }),
-    });
+    const request = { given: options, ...(service !== undefined && { name: service }) };
+    return rendered(await open(chosen(entries, version)), request, surroundings);
   }
 
   /** As `render`; refused when another service has its name. The same once more is no other. */
-  async install(
-    name: string,
-    request: PackageRequest,
-    find: (service: string) => Promise<ServiceSpec | undefined>,
-  ): Promise<ServiceSpec> {
-    const spec = await this.render(name, request);
-    const there = await find(spec.name);
+  async install(name: string, request: PackageRequest, surroundings: Surroundings): Promise<ServiceSpec> {
+    const spec = await this.render(name, request, surroundings);
+    const there = await surroundings.find(spec.name);
     if (there === undefined || isDeepStrictEqual(there.package, spec.package)) return spec;
     const what = there.package === undefined ? 'was not installed from a package' : `is ${there.package.name}`;
     throw Problem.of('package-already-installed', `there is a service ${spec.name}, and it ${what}`, {
@@ -106,7 +114,12 @@ export class Packages {
   }
 
   /** The next version of an installed service: its stored options, and what is given. */
-  async update(name: string, request: PackageRequest, installed: ServiceSpec): Promise<ServiceSpec> {
+  async update(
+    name: string,
+    request: PackageRequest,
+    installed: ServiceSpec,
+    surroundings: Surroundings,
+  ): Promise<ServiceSpec> {
     const { entries } = await this.#find(name);
     const from = installed.package!;
     const before = entries.find(({ version }) => version === from.version);
@@ -114,7 +127,7 @@ export class Packages {
     const refusal = refusalOfMove(from.version, to, before && (await open(before)));
     if (refusal !== undefined) throw Problem.refused(refusal);
     const stored = request.replace === true ? {} : from.options;
-    return rendered(to, { name: installed.name, stored, given: request.options });
+    return rendered(to, { name: installed.name, stored, given: request.options }, surroundings);
   }
 
   /** All versions of a package, the newest first, from the first repository that has any. */
@@ -152,8 +165,34 @@ async function open(entry: PackageEntry): Promise<PackageDefinition> {
   return read.value;
 }
 
-function rendered(definition: PackageDefinition, request: Parameters<typeof renderService>[1]): ServiceSpec {
-  const result = renderService(definition, request);
+async function rendered(
+  definition: PackageDefinition,
+  request: RenderRequest,
+  surroundings: Surroundings,
+): Promise<ServiceSpec> {
+  const addresses = await addressesFor(definition, request, surroundings);
+  const result = renderService(definition, { ...request, addresses });
   if (!result.ok) throw Problem.refused(result.refusal);
   return result.value;
+}
+
+async function addressesFor(
+  definition: PackageDefinition,
+  request: RenderRequest,
+  { addressesOf }: Surroundings,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const wishes = endpointWishes(definition, chosenOptions(request));
+  if (!wishes.ok) throw Problem.refused(wishes.refusal);
+  const found = wishes.value.map(async ({ option, service, endpoint }) => {
+    const addresses = await addressesOf(service, endpoint);
+    if (addresses !== undefined && addresses.length > 0) return [option, addresses] as const;
+    const field = `/${option.replaceAll('.', '/')}`;
+    if (addresses === undefined) {
+      const remedy = `install it first, or name another service by the option ${option}`;
+      throw Problem.of('invalid-option', `option ${option}: there is no service ${service}`, { field, remedy });
+    }
+    const remedy = `wait until it is ready: orrery endpoints ${service}`;
+    throw Problem.of('no-endpoint', `option ${option}: ${service} has no ${endpoint} that is ready`, { field, remedy });
+  });
+  return new Map(await Promise.all(found));
 }

@@ -34,7 +34,7 @@ export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string, 
   for (const { template, dest } of task.configs) {
     const file = placeIn(sandbox, dest);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, renderConfig(template, { ...task.environment, ...task.view }));
+    writeFileSync(file, renderConfig(template, { ...task.environment, ORRERY_SANDBOX: sandbox, ...task.view }));
   }
   for (const name of ['stdout', 'stderr']) writeFileSync(join(sandbox, name), '', { flag: 'a' });
 }

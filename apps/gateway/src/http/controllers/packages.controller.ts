@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Post, Put, Req, Res } from '@nestjs/common';
 import { checkShape, type ServiceSpec } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Packages, type PackageRequest } from '../../packages/packages.js';
+import { Packages, type PackageRequest, type Surroundings } from '../../packages/packages.js';
 import { packageBody } from '../../packages/package-body.js';
 import { Repositories } from '../../packages/repositories.js';
 import { Problem } from '../../problem.js';
@@ -52,7 +52,7 @@ export class PackagesController {
     @Body() given: unknown,
   ): Promise<void> {
     parametersOf(request, []);
-    void reply.status(200).send(await this.packages.render(name, requestOf(given)));
+    void reply.status(200).send(await this.packages.render(name, requestOf(given), this.surroundings(request)));
   }
 
   @Post('packages/:name/install')
@@ -62,8 +62,8 @@ export class PackagesController {
     @Param('name') name: string,
     @Body() given: unknown,
   ): Promise<void> {
-    const find = async (service: string) => (await this.installed(request, service))?.spec;
-    await this.apply(request, reply, await this.packages.install(name, requestOf(given), find));
+    const spec = await this.packages.install(name, requestOf(given), this.surroundings(request));
+    await this.apply(request, reply, spec);
   }
 
   @Post('packages/:name/update')
@@ -82,7 +82,7 @@ export class PackagesController {
         remedy: 'orrery package list shows what is installed',
       });
     }
-    const spec = await this.packages.update(name, asked, installed.spec);
+    const spec = await this.packages.update(name, asked, installed.spec, this.surroundings(request));
     // What it was rendered from is the version that was read.
     await this.apply(request, reply, spec, String(installed.version));
   }
@@ -114,6 +114,20 @@ export class PackagesController {
     const isDry = parametersOf(request, ['dry-run'])['dry-run'] === 'true';
     if (isDry) return this.reads.answer(request, reply, { ask: 'dry-run', name: spec.name, body: spec });
     await this.writes.apply(request, reply, spec, ifVersion);
+  }
+
+  private surroundings(request: FastifyRequest): Surroundings {
+    return {
+      find: async (service) => (await this.installed(request, service))?.spec,
+      addressesOf: async (service, endpoint) => {
+        if ((await this.installed(request, service)) === undefined) return undefined;
+        const page = pageOf({ limit: '1000' });
+        const { items } = (await this.reads.value(request, { ask: 'endpoints', name: service, page }, undefined)) as {
+          readonly items: readonly { readonly name: string; readonly address: readonly string[] }[];
+        };
+        return items.find(({ name }) => name === endpoint)?.address ?? [];
+      },
+    };
   }
 
   private async installed(
