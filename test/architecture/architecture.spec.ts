@@ -107,7 +107,8 @@ it('runs every spec in some kind of `npm test`', () => {
     .match(/kind\('[a-z0-9-]+'/g)!
     .map((call) => call.slice(6, -1));
   const homeless = specs.filter(
-    (file) => !/^(libs|apps|deploy|test\/bench)\//.test(file) && !kinds.some((kind) => file.startsWith(`test/${kind}/`)),
+    (file) =>
+      !/^(libs|apps|deploy|test\/bench)\//.test(file) && !kinds.some((kind) => file.startsWith(`test/${kind}/`)),
   );
   expect(homeless).toEqual([]);
   expect(specs.map((file) => basename(file)).filter((name) => /^(test|index)\.spec/.test(name))).toEqual([]);
