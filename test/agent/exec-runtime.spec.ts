@@ -158,7 +158,9 @@ describe.each(kinds)('the exec runtime $name', ({ cgroups }) => {
     await runtime.start(launched);
     await endOf(runtime, launched.launch);
     const sandbox = runtime.sandboxOf(launched.launch);
-    expect(readFileSync(join(sandbox, 'stdout'), 'utf8')).toBe(`hello ${sandbox} none\nport=31000 & "hello" in ${sandbox}`);
+    expect(readFileSync(join(sandbox, 'stdout'), 'utf8')).toBe(
+      `hello ${sandbox} none\nport=31000 & "hello" in ${sandbox}`,
+    );
     expect(readFileSync(join(folder, 'volumes', '7.1', 'file'), 'utf8')).toBe('kept\n');
     await runtime.destroyVolumes(['7.1', '7.2']);
     expect(existsSync(join(folder, 'volumes', '7.1'))).toBe(false);
