@@ -43,7 +43,7 @@ export function programOf(surroundings: Surroundings, ended: (code: number) => v
   addAgents(noun(program, 'agent', 'Agents: the machines'), add);
   addSharing(program, add, { listing, reading, changing, yes });
   addCatalog(program, add, { listing, output, changing, yes });
-  addGuests(program, add, { output, yes });
+  addGuests(program, add, { output, yes, changing });
   addPast(program, add);
   addTools(program, add);
   return program;

@@ -75,8 +75,16 @@ async function prepare() {
   const flags =
     replaced === undefined
       ? ''
-      : `-Dcassandra.replace_address_first_boot=${replaced.place}\n-Dcassandra.broadcast_interval_ms=5000\n`;
+      : [
+          `-Dcassandra.replace_address_first_boot=${replaced.place}`,
+          '-Dcassandra.broadcast_interval_ms=5000',
+          // At the same address the first answer of a seed is lost while it ends its connections to the dead node; it is asked
+          // again every 5 s, for as long as this says.
+          '-Dcassandra.ring_delay_ms=20000\n',
+        ].join('\n');
   writeFileSync('conf/join.options', flags);
+  writeFileSync('data/jmx.port', env.PORT_JMX);
+  writeFileSync('data/native.port', env.PORT_NATIVE);
   console.log(
     `rack ${readFileSync('data/rack')}, seeds ${seeds.join(', ')}${replaced ? `, replaces ${replaced.place}` : ''}`,
   );
