@@ -26,3 +26,4 @@ export { scoredNodes, type ScoredNode } from './scored-nodes.js';
 export { NO_PREFERENCES, type Affinity, type Preferences, type SpreadOver } from './scores/preference.js';
 export { preferenceProblem } from './scores/preference-problem.js';
 export { Session, type Found, type Wish } from './session.js';
+export { compilePattern, type Pattern } from './constraints/pattern.js';

@@ -1,5 +1,8 @@
 import { reject, type Decision } from '@orrery/kernel';
 import type { ParameterSpec, PlanSpec } from '@orrery/contracts';
+import { compilePattern } from '@orrery/scheduling';
+
+const VALUE_LENGTH_MAX = 4096;
 
 type Given = Readonly<Record<string, string>>;
 
@@ -35,11 +38,14 @@ export function parametersOf(
 
 /** What a value lacks to be one of this parameter. */
 export function problemOf({ type, pattern }: ParameterSpec, value: string): string | undefined {
+  if (value.length > VALUE_LENGTH_MAX) return `has at most ${VALUE_LENGTH_MAX} characters`;
   if (type === 'integer' && !/^-?\d{1,15}$/.test(value)) return 'is a whole number';
   if (type === 'number' && (value.trim() === '' || !Number.isFinite(Number(value)))) return 'is a number';
   if (type === 'boolean' && value !== 'true' && value !== 'false') return 'is true or false';
-  if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`, 'u').test(value)) return `matches ${pattern}`;
-  return undefined;
+  if (pattern === undefined) return undefined;
+  // The author's pattern must not be able to stall an owner, so the engine's own expressions are not used.
+  const compiled = compilePattern(pattern);
+  return 'error' in compiled || !compiled.matches(value) ? `matches ${pattern}` : undefined;
 }
 
 function invalid(name: string, message: string, remedy: string): Decision<never> {

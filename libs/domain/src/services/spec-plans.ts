@@ -1,5 +1,6 @@
 import { reject, type Decision } from '@orrery/kernel';
 import type { ParameterSpec, PhaseSpec, PlanSpec, PodSpec, ServiceSpec } from '@orrery/contracts';
+import { compilePattern } from '@orrery/scheduling';
 import { problemOf } from './parameters.js';
 import { PEERS_MAX } from './peers.js';
 import { isVisiting, wavesOf } from './recipe.js';
@@ -58,13 +59,12 @@ function refusalOfParameters(name: string, plan: PlanSpec, path: string): Decisi
 
 function problemOfParameter(spec: ParameterSpec): { field: string; message: string; remedy: string } | undefined {
   if (spec.pattern !== undefined) {
-    try {
-      new RegExp(spec.pattern, 'u');
-    } catch (error) {
+    const compiled = compilePattern(spec.pattern);
+    if ('error' in compiled) {
       return {
         field: 'pattern',
-        message: `is no regular expression: ${(error as Error).message}`,
-        remedy: 'correct it',
+        message: `is no regular expression that is known here: ${compiled.error}`,
+        remedy: 'letters, . [a-z] \\d \\w \\s ( ) | * + ? {n,m}; no look-around, no back references',
       };
     }
   }

@@ -380,6 +380,14 @@ describe('what steps can not run', () => {
         plans: { x: { parameters: { A: { type: 'string', pattern: '(' } }, phases: { p: { pod: 'web' } } } },
       },
     ],
+    [
+      // What only an engine knows whose cost has no bound.
+      '/plans/x/parameters/A/pattern',
+      {
+        ...webs(1),
+        plans: { x: { parameters: { A: { type: 'string', pattern: '(?=a)a' } }, phases: { p: { pod: 'web' } } } },
+      },
+    ],
   ])('is refused: %s', (field, spec) => {
     specificationOf(services)
       .given(...AGENTS)
