@@ -2,6 +2,7 @@ import type { Refusal } from '@orrery/kernel';
 import { Type, type Static } from 'typebox';
 import { PortRange, Resources, type Capacity } from './resources.js';
 import { givenOf, givenProperties, resourcesOf, roleOfCommand } from './given-amounts.js';
+import { mergedRanges } from './sets.js';
 
 /** What a reservation keeps: amounts, port numbers, and disks of their own as a whole. */
 
@@ -66,7 +67,7 @@ export function reservedFrom(
   const amounts = { cpusMilli, memoryMib, diskMib, gpus };
   return {
     ...amounts,
-    ...(ports.length === 0 ? {} : { ports: merged(ports) }),
+    ...(ports.length === 0 ? {} : { ports: mergedRanges(ports) }),
     ...(disks.length === 0 ? {} : { disks: [...disks].sort() }),
   };
 }
@@ -104,7 +105,7 @@ export function staticProblem(capacity: Capacity, reservations: readonly StaticR
     for (const range of resources.ports ?? []) {
       const [from, to] = range;
       if (from < 1 || to > 65_535 || from > to) return wrong(`ports go from ${from} to ${to}`, 'name 1 to 65535');
-      if (!merged(capacity.ports).some(([first, last]) => first <= from && to <= last))
+      if (!mergedRanges(capacity.ports).some(([first, last]) => first <= from && to <= last))
         return wrong(`ports ${from}-${to} are not offered`, `offer them, or reserve of ${portsText(capacity.ports)}`);
       if (ports.some(([first, last]) => from <= last && first <= to))
         return wrong(`ports ${from}-${to} are reserved twice`, 'reserve each port once');
@@ -133,14 +134,4 @@ export function staticProblem(capacity: Capacity, reservations: readonly StaticR
 export function keyOfStatic({ role, labels }: Pick<StaticReservation, 'role' | 'labels'>): string {
   const names = Object.keys(labels).sort();
   return JSON.stringify([role, names.map((name) => [name, labels[name]])]);
-}
-
-function merged(ranges: readonly (readonly [number, number])[]): [number, number][] {
-  const result: [number, number][] = [];
-  for (const [from, to] of [...ranges].sort((left, right) => left[0] - right[0])) {
-    const last = result.at(-1);
-    if (last === undefined || from > last[1] + 1) result.push([from, to]);
-    else last[1] = Math.max(last[1], to);
-  }
-  return result;
 }

@@ -60,6 +60,17 @@ export function rangesOf(numbers: Iterable<number>): (readonly [number, number])
   return ranges;
 }
 
+/** In order, those that overlap or touch as one. */
+export function mergedRanges(ranges: Ranges): [number, number][] {
+  const merged: [number, number][] = [];
+  for (const [from, to] of [...ranges].sort((left, right) => left[0] - right[0])) {
+    const last = merged.at(-1);
+    if (last === undefined || from > last[1] + 1) merged.push([from, to]);
+    else last[1] = Math.max(last[1], to);
+  }
+  return merged;
+}
+
 export function* numbersIn(ranges: Ranges): IterableIterator<number> {
   for (const [first, last] of ranges) for (let number = first; number <= last; number += 1) yield number;
 }

@@ -1,6 +1,5 @@
-import type { Plan } from '../answers.js';
-import { argument, confirm, path, type Verb } from '../call.js';
-import { planProgress, waitForPlans } from '../plan-progress.js';
+import { argument, confirm, type Verb } from '../call.js';
+import { changePlan } from './plan.js';
 
 /** `repair`, `cleanup`, `upgradesstables`, `backup`, `restore`: plans of the package. */
 export function plan(name: string): Verb {
@@ -15,13 +14,6 @@ export function plan(name: string): Verb {
     };
     if (name === 'restore') await confirm(call, `Put the rows of backup ${backup} back into ${service}?`);
     const body = Object.keys(parameters).length === 0 ? {} : { parameters };
-    const { reason } = call.options;
-    const outcome = await call.gateway.change('POST', path`/v1/services/${service}/plans/${name}/start`, {
-      body,
-      reason,
-    });
-    await waitForPlans(call, { ...outcome, plans: [{ service, plan: name }] });
-    const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${name}`);
-    await call.output.object(shown, { name: () => name, people: () => `${planProgress(shown)}\n` });
+    await changePlan(call, { service, plan: name, verb: 'start', body, waits: true });
   };
 }

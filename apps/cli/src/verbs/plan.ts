@@ -51,16 +51,28 @@ export function verb(name: string): Verb {
       ...(step === undefined ? {} : { step }),
       ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     };
-    const outcome = await call.gateway.change('POST', path`/v1/services/${service}/plans/${plan}/${name}`, {
-      body,
-      reason: call.options.reason,
-    });
     // A resumed or completed part of a plan leaves the rest to others: only a whole plan is waited for.
-    if (waitedFor.has(name) && phase === undefined)
-      await waitForPlans(call, { ...outcome, plans: [{ service, plan }] });
-    const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`);
-    await call.output.object(shown, { name: () => plan, people: () => `${planProgress(shown)}\n` });
+    await changePlan(call, { service, plan, verb: name, body, waits: waitedFor.has(name) && phase === undefined });
   };
+}
+
+interface PlanChange {
+  readonly service: string;
+  readonly plan: string;
+  readonly verb: string;
+  readonly body: object;
+  readonly waits: boolean;
+}
+
+/** Does it to the plan, and shows how it stands then. */
+export async function changePlan(call: Call, { service, plan, verb: name, body, waits }: PlanChange): Promise<void> {
+  const outcome = await call.gateway.change('POST', path`/v1/services/${service}/plans/${plan}/${name}`, {
+    body,
+    reason: call.options.reason,
+  });
+  if (waits) await waitForPlans(call, { ...outcome, plans: [{ service, plan }] });
+  const shown = await call.gateway.get<Plan>(path`/v1/services/${service}/plans/${plan}`);
+  await call.output.object(shown, { name: () => plan, people: () => `${planProgress(shown)}\n` });
 }
 
 interface StepRow {

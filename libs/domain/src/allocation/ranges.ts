@@ -1,4 +1,4 @@
-import { countIn, type Ranges } from '@orrery/contracts';
+import { countIn, mergedRanges, type Ranges } from '@orrery/contracts';
 
 /** Sums and differences of ranges of whole numbers: inclusive, ascending, none touching the next. */
 
@@ -53,14 +53,7 @@ export function without(ranges: Ranges, gone: Ranges): Ranges {
 export function normalised(ranges: Ranges): Ranges {
   let inOrder = true;
   for (let at = 1; at < ranges.length && inOrder; at += 1) inOrder = ranges[at - 1]![1] + 1 < ranges[at]![0];
-  if (inOrder) return ranges;
-  const merged: [number, number][] = [];
-  for (const [from, to] of [...ranges].sort((left, right) => left[0] - right[0])) {
-    const last = merged.at(-1);
-    if (last === undefined || from > last[1] + 1) merged.push([from, to]);
-    else last[1] = Math.max(last[1], to);
-  }
-  return merged;
+  return inOrder ? ranges : mergedRanges(ranges);
 }
 
 /** Where these numbers, all of them in the ranges, stand in the sequence that the ranges are. */
