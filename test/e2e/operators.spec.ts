@@ -1,7 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkout, eventually, RealCluster } from '@orrery/testing';
+import { eventually, LoneAgent, RealCluster } from '@orrery/testing';
 
 interface Pod {
   readonly name: string;
@@ -30,37 +29,19 @@ const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 /** Two agents under the launcher, and one that nobody starts again. */
 describe('operators', () => {
   let cluster: RealCluster;
-  let agent: ChildProcess;
+  let agent: LoneAgent;
   beforeAll(async () => {
     cluster = await RealCluster.start({ agents: 2 });
-    agent = startAgent();
+    agent = new LoneAgent(cluster, { hostname: LONER, address: '127.0.0.9', memoryMib: 1024, diskMib: 1024 });
+    agent.start();
     await eventually(async () => (await cluster.json<object[]>('agent', 'list')).length === 3, within('three agents'));
   });
   afterAll(async () => {
-    agent?.kill('SIGTERM');
+    await agent?.stop();
     await cluster?.stop();
   });
 
   const within = (what: string, withinMs = 60_000) => ({ withinMs, everyMs: 500, what });
-  const folderOf = () => join(cluster.home, 'agents', LONER);
-
-  function startAgent(): ChildProcess {
-    return spawn(process.execPath, [join(checkout, 'apps/agent/dist/main.js')], {
-      env: {
-        ...process.env,
-        ORRERY_HOME: cluster.home,
-        ORRERY_KAFKA: cluster.endpoints.kafka.join(','),
-        ORRERY_AGENT_NAME: LONER,
-        ORRERY_AGENT_ADDRESS: '127.0.0.9',
-        ORRERY_AGENT_DIR: folderOf(),
-        ORRERY_AGENT_RESOURCES: JSON.stringify({ cpus: 1, memory: 1024, disk: 1024, hostname: LONER }),
-        ORRERY_AGENT_STOP_TASKS: '1',
-        NO_COLOR: '1',
-      },
-      stdio: 'ignore',
-    });
-  }
-
   async function apply(name: string, count: number, cmd: string): Promise<void> {
     const file = join(cluster.home, `${name}.json`);
     const node = {
@@ -78,7 +59,7 @@ describe('operators', () => {
   const pod = (service: string) => cluster.json<Pod>('pod', 'show', service, 'node-0');
   const owned = async (service: string) =>
     (await cluster.request('GET', `/v1/services/${service}/owned`)).json as Owned;
-  const volumeFolder = (id: string) => join(folderOf(), 'volumes', id);
+  const volumeFolder = (id: string) => join(agent.folder, 'volumes', id);
 
   it('pause a pod in its place, look into its volume, and resume it', async () => {
     await apply('debugged', 1, 'echo kept >> data/lines; exec sleep 100000');
@@ -114,7 +95,7 @@ describe('operators', () => {
     const { pid } = lost.tasks[0]!;
     const [{ volume }] = lost.volumes as [{ volume: string }];
     expect([isAlive(pid!), existsSync(volumeFolder(volume))]).toEqual([true, true]);
-    agent.kill('SIGKILL');
+    agent.kill();
     await eventually(
       async () =>
         (await cluster.json<{ state: string }[]>('agent', 'list')).some(({ state }) => state === 'UNREACHABLE'),
@@ -128,7 +109,7 @@ describe('operators', () => {
     expect((await cluster.request('GET', '/v1/services/stored')).status).toBe(404);
     expect(isAlive(pid!)).toBe(true);
 
-    agent = startAgent();
+    agent.start();
     await eventually(
       async () => !isAlive(pid!) && !existsSync(volumeFolder(volume)),
       within('process and volume are gone'),

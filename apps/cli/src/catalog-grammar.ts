@@ -41,7 +41,7 @@ function addPackages(parent: Command, add: Add, { listing, output, changing, yes
     says: 'Give an installed package other options or another version',
     load: verb('update'),
     options: [
-      ...rendering(),
+      ...rendering('the one that is installed'),
       new Option('--replace', 'leave out the options that were given before'),
       ...trying(),
       ...changing(),
@@ -77,12 +77,13 @@ function addRepositories(repo: Command, add: Add, { output }: CommonOptions): vo
   });
 }
 
-const packageVersion = () => new Option('--package-version <version>', 'of the package (default: the newest)');
+const packageVersion = (otherwise = 'the newest') =>
+  new Option('--package-version <version>', `of the package (default: ${otherwise})`);
 const serviceName = () => new Option('--name <service>', 'name of the service (default: as the package)');
-const rendering = () => [
+const rendering = (otherwise?: string) => [
   new Option('--options <file>', 'its options, YAML or JSON; - reads them from stdin'),
   serviceName(),
-  packageVersion(),
+  packageVersion(otherwise),
 ];
 const trying = () => [
   new Option('--dry-run', 'print the difference, the plan and the places; change nothing'),

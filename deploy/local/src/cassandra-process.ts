@@ -2,16 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { classPath, type JarSet } from './artifacts.js';
+import {
+  aloneFlags,
+  cassandraCoordinates,
+  writeJvmOptions,
+  writeLogSettings,
+  writeNodeSettings,
+} from './cassandra-package.js';
 import { classArchive } from './class-archive.js';
 import { readTextIfThere, writeWhole } from './files.js';
 import { compilerFlags } from './jvm-flags.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
-import { renderTemplate } from './templates.js';
 
 export const cassandraJars: JarSet = {
   name: 'cassandra-5.0.6',
-  artifacts: [{ groupId: 'org.apache.cassandra', artifactId: 'cassandra-all', version: '5.0.6' }],
+  artifacts: cassandraCoordinates().map((each) => {
+    const [groupId, artifactId, version] = each.split(':') as [string, string, string];
+    return { groupId, artifactId, version };
+  }),
 };
 
 export interface CassandraProcessOptions {
@@ -28,6 +37,9 @@ export interface CassandraProcessOptions {
 export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec {
   const { folder, javaHome, jarFolder, heapMib } = options;
   const jvmOptions = join(folder, 'jvm.options');
+  const config = join(folder, 'cassandra.yaml');
+  const logConfig = join(folder, 'logback.xml');
+  const dataFolder = join(folder, 'data');
   return {
     name: 'cassandra',
     stage: 0,
@@ -35,14 +47,22 @@ export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec 
     // Decisions need Kafka alone: a backlog of history must not keep a fail-over waiting.
     behindAfterMs: 10_000,
     command: () => {
-      writeConfig(options, jvmOptions);
+      mkdirSync(dataFolder, { recursive: true });
+      writeJvmOptions(jvmOptions);
+      writeLogSettings(logConfig);
+      const clusterName = cassandraClusterName(folder);
+      writeNodeSettings(config, { ...options, clusterName, listenHost: loopback, dataFolder });
       const archive = classArchive(jarFolder, javaHome, folder);
       return {
         file: join(javaHome, 'bin', 'java'),
         args: [
           ...[`-Xmx${heapMib}m`, `-Xms${heapMib / 2}m`, '-XX:+UseG1GC', '-XX:MaxDirectMemorySize=256m'],
           ...compilerFlags(),
-          ...['-XX:+ExitOnOutOfMemoryError', ...archive.flags, `@${jvmOptions}`, '-cp', classPath(jarFolder)],
+          ...archive.flags,
+          ...[`@${jvmOptions}`, ...aloneFlags],
+          ...[`-Dcassandra.config=file:${config}`, `-Dlogback.configurationFile=${logConfig}`],
+          ...[`-Dcassandra.storagedir=${dataFolder}`, `-Dcassandra.logdir=${dataFolder}`],
+          ...['-cp', classPath(jarFolder)],
           'org.apache.cassandra.service.CassandraDaemon',
         ],
         cwd: folder,
@@ -50,23 +70,6 @@ export function cassandraProcess(options: CassandraProcessOptions): ProcessSpec 
       };
     },
   };
-}
-
-function writeConfig({ folder, port, storagePort }: CassandraProcessOptions, jvmOptions: string): void {
-  const dataFolder = join(folder, 'data');
-  const configFile = join(folder, 'cassandra.yaml');
-  const logConfigFile = join(folder, 'logback.xml');
-  mkdirSync(dataFolder, { recursive: true });
-  renderTemplate('cassandra-logback.xml', logConfigFile);
-  renderTemplate('cassandra-jvm.options', jvmOptions, { dataFolder, configFile, logConfigFile });
-  renderTemplate('cassandra.yaml', configFile, {
-    host: loopback,
-    listenHost: loopback,
-    port,
-    storagePort,
-    dataFolder,
-    clusterName: cassandraClusterName(folder),
-  });
 }
 
 /** Every cluster has a name of its own, so that nobody takes another one for it. */

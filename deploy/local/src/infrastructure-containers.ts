@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { aloneFlags, writeNodeSettings } from './cassandra-package.js';
 import { cassandraClusterName } from './cassandra-process.js';
 import { pullImage, type KeptContainer } from './container-keeper.js';
 import { readTextIfThere, writeWhole } from './files.js';
@@ -10,7 +11,6 @@ import { loopback } from './ports.js';
 import { expecting, kafkaReady, cassandraReady, type Waiting } from './readiness.js';
 import { checkout } from './settings.js';
 import type { ProcessSpec } from './supervisor.js';
-import { renderTemplate } from './templates.js';
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.1';
 const CASSANDRA_IMAGE = 'cassandra:5.0.6';
@@ -97,8 +97,7 @@ function cassandraContainer(of: Identity, folder: string, clusterName: string): 
   const data = join(folder, 'data');
   const config = join(folder, 'cassandra.yaml');
   mkdirSync(data, { recursive: true });
-  renderTemplate('cassandra.yaml', config, {
-    host: loopback,
+  writeNodeSettings(config, {
     listenHost: '0.0.0.0',
     port: of.port,
     storagePort: CASSANDRA_STORAGE_PORT,
@@ -112,12 +111,7 @@ function cassandraContainer(of: Identity, folder: string, clusterName: string): 
       CASSANDRA_SEEDS: `${loopback}:${CASSANDRA_STORAGE_PORT}`,
       MAX_HEAP_SIZE: '768M',
       HEAP_NEWSIZE: '192M',
-      JVM_EXTRA_OPTS: [
-        '-Dcassandra.skip_wait_for_gossip_to_settle=0',
-        '-Dcassandra.ring_delay_ms=100',
-        '-Dcassandra.superuser_setup_delay_ms=0',
-        '-Dcassandra.initial_token=0',
-      ].join(' '),
+      JVM_EXTRA_OPTS: aloneFlags.join(' '),
     },
     mounts: [
       { source: config, target: '/etc/cassandra/cassandra.yaml' },

@@ -10,6 +10,7 @@ export { InMemoryLog, noFaults, type LogFaults } from './in-memory-log.js';
 export { InMemoryRegistry } from './in-memory-registry.js';
 export { InMemorySnapshots } from './in-memory-snapshots.js';
 export { kafkaPython } from './kafka-python.js';
+export { LoneAgent, type LoneAgentOptions } from './lone-agent.js';
 export { ManualClock, settled } from './manual-clock.js';
 export { ManualHint } from './manual-hint.js';
 export { SeededRandom } from './seeded-random.js';

@@ -1,0 +1,91 @@
+import { filledFile, packagesFolder } from '@orrery/catalog';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeWhole } from './files.js';
+import { loopback } from './ports.js';
+
+/** The version of the package that the plane's own node is of. */
+const VERSION = '5.0.6';
+const folder = join(packagesFolder, 'cassandra');
+
+/** What a start need not wait for where there are no other nodes. */
+export const aloneFlags = [
+  '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+  '-Dcassandra.ring_delay_ms=100',
+  '-Dcassandra.shutdown_announce_in_ms=0',
+  '-Dcassandra.superuser_setup_delay_ms=0',
+  '-Dcassandra.initial_token=0',
+];
+
+/** Of the plane's own node, what is not as the package has it. */
+export interface OwnNode {
+  readonly clusterName: string;
+  readonly listenHost: string;
+  readonly port: number;
+  readonly storagePort: number;
+  readonly dataFolder: string;
+}
+
+/** The coordinates of its jars, as in `mvn:` addresses. */
+export function cassandraCoordinates(): readonly string[] {
+  const { exec } = JSON.parse(fileOf(join(VERSION, 'resource.json'))) as { exec: { jars: { uri: string } } };
+  return exec.jars.uri.replace(/^mvn:/, '').split('+');
+}
+
+export function writeLogSettings(file: string): void {
+  writeWhole(file, fileOf('logback.xml'));
+}
+
+/** For Java's `@file`: what the package opens of the JDK, and how it runs the server. */
+export function writeJvmOptions(file: string): void {
+  writeWhole(file, `${fileOf('modules.options')}\n${fileOf('jvm.options')}`);
+}
+
+/** cassandra.yaml of the package, for one node that owns the whole ring. */
+export function writeNodeSettings(file: string, own: OwnNode): void {
+  const { dataFolder } = own;
+  const seeds = [
+    {
+      class_name: 'org.apache.cassandra.locator.SimpleSeedProvider',
+      parameters: [{ seeds: `${loopback}:${own.storagePort}` }],
+    },
+  ];
+  const cassandra = {
+    seed_provider: JSON.stringify(seeds),
+    endpoint_snitch: 'SimpleSnitch',
+    rpc_address: own.listenHost,
+    broadcast_rpc_address: loopback,
+    data_file_directories: JSON.stringify([`${dataFolder}/data`]),
+    commitlog_directory: `${dataFolder}/commitlog`,
+    saved_caches_directory: `${dataFolder}/saved_caches`,
+    hints_directory: `${dataFolder}/hints`,
+    cdc_raw_directory: `${dataFolder}/cdc_raw`,
+    // An acknowledged write survives a kill of this one node: the period of the periodic mode would be lost, and the
+    // historian would not know.
+    commitlog_sync: 'group',
+    commitlog_sync_group_window: '5ms',
+    commitlog_sync_period: '0ms',
+    commitlog_segment_size: '32MiB',
+    commitlog_total_space: '256MiB',
+    commitlog_disk_access_mode: 'legacy',
+    // Snapshot chunks are blobs of up to 512 KiB, several in one batch.
+    batch_size_warn_threshold: '1024KiB',
+    batch_size_fail_threshold: '16MiB',
+    concurrent_reads: 8,
+    memtable_heap_space: '96MiB',
+    memtable_offheap_space: '96MiB',
+    file_cache_size: '64MiB',
+    networking_cache_size: '32MiB',
+  };
+  const nodes = { cluster_name: own.clusterName, num_tokens: 1 };
+  const agent = {
+    ORRERY_ADDRESS: loopback,
+    PORT_STORAGE: String(own.storagePort),
+    PORT_NATIVE: String(own.port),
+  };
+  writeWhole(file, filledFile(fileOf('cassandra.yaml'), { options: { nodes, cassandra }, agent }));
+}
+
+function fileOf(name: string): string {
+  return readFileSync(join(folder, name), 'utf8');
+}
