@@ -132,12 +132,11 @@ class Plane {
   #decide(input: Parameters<typeof services.decide>[0]): void {
     const decision = services.decide(input, this.#state, this.#context());
     assert(decision.accepted, 'refused', decision as never);
-    for (const { type, data } of decision.events) {
-      const text = JSON.stringify({ type, version: 1, cause: { domain: 'cluster', cell: 0, seq: this.#seq }, data });
-      const event = JSON.parse(text) as ServicesEvent;
+    const { events, prepared } = decision;
+    prepared?.apply();
+    for (const [index, event] of events.entries()) {
       this.#events += 1;
-      this.#bytes += text.length;
-      services.evolve(this.#state, event);
+      this.#bytes += prepared!.encoded[index]!.length;
       this.#answer(event);
     }
     this.#inputs += 1;
