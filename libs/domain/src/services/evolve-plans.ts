@@ -51,7 +51,8 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   if (plan === undefined || service === undefined) return;
   changePhase(rows, plan, data.phase, (phase) => {
     // Positions follow the indexes or go against them, so the furthest one is at an end of a range.
-    const next = Math.max(phase.next, ...data.indexes.flat().map((index) => positionOf(phase, index)! + 1));
+    let { next } = phase;
+    for (const range of data.indexes) for (const end of range) next = Math.max(next, positionOf(phase, end)! + 1);
     return {
       ...withDeadline(phase, data.at),
       next,

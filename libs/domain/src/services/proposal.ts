@@ -118,6 +118,12 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
     return this.#merged(this.#above, this.#below.by(index, value), above === undefined ? [] : [...above].sort());
   }
 
+  firstBy(index: string, value: string): Row | undefined {
+    if (this.#above === undefined) return this.#below.firstBy(index, value);
+    for (const [, row] of this.by(index, value)) return row;
+    return undefined;
+  }
+
   *#merged(
     above: ReadonlyMap<Key, Row | typeof DELETED>,
     below: IterableIterator<[Key, Row]>,

@@ -54,7 +54,7 @@ export interface ServicesState {
 /** Rows of a table, or of a proposal over it: all that rules and fold may use. */
 export type Rows<Key extends string, Row extends object> = Pick<
   Table<Key, Row>,
-  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by'
+  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by' | 'firstBy'
 >;
 export type ServicesRows = {
   readonly [Part in keyof ServicesState]: ServicesState[Part] extends Table<infer Key, infer Row>
