@@ -595,8 +595,11 @@ function expectAsWanted(world: World): void {
   if (generations === 0) expect(new Set(incarnations).size).toBe(incarnations.length);
 }
 
+/** Seeds that found something. */
+const FOUND: [number][] = [[1987205874], [13]];
+
 describe('a service among failures', () => {
   it('comes to run as wanted once they end, returns every grant exactly once, and keeps all invariants on the way', () => {
-    fc.assert(fc.property(fc.nat(), run), { numRuns: 40 });
+    fc.assert(fc.property(fc.nat(), run), { numRuns: 40, examples: FOUND });
   });
 });

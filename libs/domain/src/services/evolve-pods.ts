@@ -275,7 +275,9 @@ function observePod(
   const ran = state !== 'ENDED';
   const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
   const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
-  const done = finished && row.status === 'live' && after.visit !== true;
+  // Who reaches its goal while it is being ended has reached it.
+  const ending = row.status === 'live' || row.status === 'stopping';
+  const done = finished && ending && after.visit !== true;
   const seen = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);
