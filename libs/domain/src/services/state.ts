@@ -10,6 +10,7 @@ import type {
   RoleName,
   ServiceName,
   ServicesEventOf,
+  ServiceSpec,
   Volume,
 } from '@orrery/contracts';
 import { grantBuckets, launchBuckets, type RunRow } from './runs.js';
@@ -94,8 +95,8 @@ export interface VersionRow {
   readonly service: ServiceName;
   readonly version: number;
   readonly specDigest: string;
-  /** As JSON: the order of pods and phases means something, and no canonical encoding would keep it. */
-  readonly specJson: string;
+  /** The order of its pods and phases means something; rows are encoded as they were built. */
+  readonly spec: ServiceSpec;
 }
 
 /**
