@@ -157,8 +157,9 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
       rows.services.put(gone.service, { ...service, destroyed: true });
     }
     if (pod !== undefined) putPod(rows, unseated(pod));
-    forgetGoneAgent(rows, gone.agent);
   }
+  // Members of runs that went with these held places, too.
+  for (const [agent] of [...rows.agents.by('state', 'GONE')]) forgetGoneAgent(rows, agent as AgentId);
 }
 
 export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {
