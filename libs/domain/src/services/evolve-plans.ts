@@ -55,7 +55,8 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
 }
 
 /** Who stands in for others is wanted as long as the plan that says so has not come to taking them down. */
-function withSurges({ surges: _, ...service }: ServiceRow, phases: readonly PhaseRow[] = []): ServiceRow {
+function withSurges(row: ServiceRow, phases: readonly PhaseRow[] = []): ServiceRow {
+  const { surges: _, ...service } = row;
   const surges = phases.flatMap(({ pod, rolling }) => (rolling === undefined ? [] : [[pod, rolling.surge] as const]));
   const some = surges.filter(([, surge]) => surge > 0);
   return some.length === 0 ? service : { ...service, surges: Object.fromEntries(some) };

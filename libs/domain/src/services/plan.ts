@@ -8,6 +8,7 @@ import {
 } from '@orrery/contracts';
 import { isVisiting, recipeOf, wavesOf } from './recipe.js';
 import { rollingOf } from './rolling.js';
+import { inTurn } from './steps.js';
 import { drainingOf } from './wanted.js';
 
 export interface PlanDefinition {
@@ -63,6 +64,13 @@ export function planToward(input: PlanInput): PlanDefinition {
   const bringUp = layout.phases.flatMap((phase) => bringUpPhases(input, phase, names));
   const takeDown = takeDownPhases(input, layout, bringUp, names);
   return { ...layout, plan: deployed ? 'update' : 'deploy', phases: [...bringUp, ...takeDown] };
+}
+
+/** Pod types in the order in which a deployment brings them up, one after the other; nothing where they come together. */
+export function deployOrder(spec: ServiceSpec): string[] | undefined {
+  const { strategy, phases } = layoutOf(spec, ['deploy']);
+  if (!inTurn(strategy)) return undefined;
+  return [...new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])))];
 }
 
 /**

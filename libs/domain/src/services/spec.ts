@@ -16,6 +16,7 @@ import {
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
 import { refusalOfUpdate } from './rolling.js';
@@ -104,7 +105,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec) ?? refusalOfPeers(spec);
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfOrder(spec);
 }
 
 function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
