@@ -26,6 +26,8 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return plans.stepFailed(rows, event.data);
     case 'StepRestarted':
       return plans.stepRestarted(rows, event.data);
+    case 'PhaseHeldBack':
+      return plans.phaseHeldBack(rows, event.data);
     case 'PodsDrained':
       return plans.podsDrained(rows, event.data);
     case 'PlanPaused':

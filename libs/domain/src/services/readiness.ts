@@ -78,6 +78,10 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
     for (const name of inRuns) if (!touched.has(name)) touched.set(name, []);
     break;
   }
+  // And lets the next one be changed.
+  for (const name of inRuns) {
+    for (const _ of proposal.state.plans.by('heldBack', name)) if (!touched.has(name)) touched.set(name, []);
+  }
   for (const state of ['RUNNING', 'READY'] as const) tellSeen(proposal, state, seen[state]);
   for (const [name, keys] of touched) pursue(proposal, name, keys);
 }

@@ -85,6 +85,8 @@ export interface ServiceRow {
   readonly uninstalling: boolean;
   /** A volume was given away for destruction: the uninstall can't be cancelled any more. */
   readonly destroyed: boolean;
+  /** Pod type → pods beyond its count that stand in for those that change, and are wanted until they are taken down. */
+  readonly surges?: Readonly<Record<string, number>>;
   /** When a place was last asked for in the stead of one with data. */
   readonly replacedAt?: EpochMs;
 }
@@ -146,6 +148,10 @@ export interface PhaseRow extends PhaseDefinition {
   readonly late: readonly number[];
   /** Pod indexes from `next` on whose steps an operator completed by force. */
   readonly passed: readonly number[];
+  /** rolling: pod indexes from `next` on whose steps have started before those of others. */
+  readonly ahead: readonly number[];
+  /** rolling: why nothing may start until more pods are up. */
+  readonly heldBack?: string;
 }
 
 export type PodStatus = 'placing' | 'live' | 'stopping' | 'waiting' | 'finished';
@@ -295,6 +301,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
   plans: {
     open: (row) => (hasOpenSteps(row) || isOver(row) ? 'open' : undefined),
     due: (row) => deadlineKey(deadlineOfPlan(row)),
+    heldBack: (row) => (row.phases.some(({ heldBack }) => heldBack !== undefined) ? row.service : undefined),
     rollsBack: (row) => (row.rollsBack === true ? 'rollsBack' : undefined),
   },
   pods: {
