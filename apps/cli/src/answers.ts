@@ -55,6 +55,7 @@ export interface Phase {
   readonly strategy?: string;
   readonly total: number;
   readonly complete: number;
+  readonly message?: string;
   /** The first of a very large phase. */
   readonly steps?: readonly { readonly name: string; readonly status: string; readonly message?: string }[];
 }

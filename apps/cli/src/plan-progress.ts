@@ -48,5 +48,6 @@ function phaseProgress(phase: Phase): string {
     const steps = (phase.steps ?? []).filter((step) => step.status === status).length;
     return steps === 0 ? '' : `, ${steps} ${status}`;
   });
-  return `${phase.name} ${phase.complete} of ${phase.total} steps${stuck.join('')}`;
+  const waits = phase.message === undefined ? '' : ` (${phase.message})`;
+  return `${phase.name} ${phase.complete} of ${phase.total} steps${stuck.join('')}${waits}`;
 }

@@ -39,6 +39,11 @@ export const refusalStatus = {
   'decommission-not-allowed': 422,
   'pod-being-drained': 409,
   'invalid-spec': 422,
+  'waits-for-later-phase': 422,
+  // How pods are to change.
+  'update-without-room': 422,
+  'surge-with-volumes': 422,
+  'surge-with-identity': 422,
   'wrong-cell': 422,
   'revocable-with-volumes': 422,
   'revocable-and-critical': 422,

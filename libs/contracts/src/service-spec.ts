@@ -150,6 +150,26 @@ export const TaskSpec = Type.Object(
   strict,
 );
 
+const amountOrPart = (maximum: number, description: string) =>
+  Type.Union([Type.Integer({ minimum: 0, maximum }), Type.String({ pattern: '^(100|[1-9]?[0-9])%$' })], {
+    description,
+  });
+
+export const UpdateSpec = Type.Object(
+  {
+    'max-unavailable': Type.Optional(
+      amountOrPart(
+        1_000_000,
+        'pods, or part of the count rounded down, that may be away at once; default 1, with surge 0',
+      ),
+    ),
+    'max-surge': Type.Optional(
+      amountOrPart(1_000_000, 'pods, or part of the count rounded up, that stand in while others change; default 0'),
+    ),
+  },
+  { ...strict, description: 'how its pods are changed, restarted and drained; absent: changed one after the other' },
+);
+
 export const PodSpec = Type.Object(
   {
     count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
@@ -172,6 +192,7 @@ export const PodSpec = Type.Object(
     ),
     affinities: Type.Optional(Type.Array(Affinity, { maxItems: 16 })),
     spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
+    update: Type.Optional(UpdateSpec),
     gang: Type.Optional(
       Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
     ),

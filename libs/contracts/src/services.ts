@@ -73,6 +73,14 @@ export interface PhaseDefinition {
   readonly attemptsMax?: number;
   /** A step that is not complete so long after it started is in ERROR; absent: `deadlineOf` says. */
   readonly deadlineMs?: number;
+  /** deploy, restart: how many pods of the type there may be too few, and how many stand in for them. */
+  readonly rolling?: Rolling;
+}
+
+export interface Rolling {
+  readonly unavailableMax: number;
+  /** Indexes from the count on, wanted until the phase that takes them down. */
+  readonly surge: number;
 }
 
 export type PhaseSteps = readonly [pod: 'default' | number, tasks: readonly string[]];
@@ -137,6 +145,11 @@ export type ServicesEvent =
       readonly data: StepRef & { readonly reason: string; readonly then?: 'rollback' | 'continue' };
     }
   | { readonly type: 'StepRestarted'; readonly data: StepRef & At }
+  /** No step of the phase may start before more pods of its type are up: why. */
+  | {
+      readonly type: 'PhaseHeldBack';
+      readonly data: ServiceRef & At & { readonly plan: string; readonly phase: string; readonly reason: string };
+    }
   /** decommission: what the tasks of the steps had to do is done, or passed over by force. From here on these pods only end. */
   | { readonly type: 'PodsDrained'; readonly data: StepRef & At & { readonly forced?: boolean } }
   | {

@@ -95,8 +95,19 @@ export interface Refusal {
 }
 
 export type Decision<Event> =
-  | { readonly accepted: true; readonly events: readonly Event[] }
+  | { readonly accepted: true; readonly events: readonly Event[]; readonly prepared?: Prepared }
   | { readonly accepted: false; readonly refusal: Refusal };
+
+/**
+ * Of a decider that folds its events while it decides, to know what follows from them: each was encoded, parsed back and
+ * folded over the state once, so nobody has to do it again. `events` are what the JSON says.
+ */
+export interface Prepared {
+  /** The data of each event as JSON. */
+  readonly encoded: readonly string[];
+  /** Does to the state exactly what folding the events would do. */
+  apply(): void;
+}
 
 export function accept<Event>(...events: readonly Event[]): Decision<Event> {
   return { accepted: true, events };

@@ -12,6 +12,7 @@ export {
   type ForeignInput,
   type Input,
   type InternalInput,
+  type Prepared,
   type Refusal,
   type ReportInput,
   type Tick,

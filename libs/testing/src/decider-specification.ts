@@ -146,6 +146,15 @@ function decideAndFold<Input, State extends object, Event extends DomainEvent>(
       throw new Error('rolled back, the state is not what it was: evolve went around a part');
     for (const event of events) decider.evolve(state, event);
     if (digestOf(state) !== after) throw new Error('folded again, the state is another one');
+    if (decision.prepared !== undefined) {
+      deepStrictEqual(
+        decision.prepared.encoded.map((text) => JSON.parse(text) as object),
+        events.map(({ data }) => data),
+      );
+      undo.rollBackTo(0);
+      decision.prepared.apply();
+      if (digestOf(state) !== after) throw new Error('what was prepared is not what folding the events gives');
+    }
   }
   parts.forEach((part) => part.recordTo(undefined));
   return decision;

@@ -12,6 +12,7 @@ import { plans } from './plans.js';
 import { printReport, writeReport, type BenchmarkResult } from './report.js';
 import { ofRuns } from './runs.js';
 import { smoke } from './smoke.js';
+import { steps } from './steps.js';
 import { why } from './why.js';
 
 const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkResult>>> = {
@@ -28,11 +29,12 @@ const benchmarks: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   memory,
   place,
   plans,
+  steps,
   why,
 };
 
 /** What takes its own runs, of what it has set up once. */
-const repeatsItself = new Set(['drf', 'place', 'smoke']);
+const repeatsItself = new Set(['drf', 'place', 'smoke', 'steps']);
 
 const { name, options } = readOptions(process.argv.slice(2));
 const run = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;

@@ -117,7 +117,7 @@ async function listed(cluster: SimulatedCluster): Promise<readonly Listed[]> {
   return (json as { readonly items: readonly Listed[] }).items;
 }
 
-function applyStored(name: string, edition: number): OutgoingCommand {
+export function applyStored(name: string, edition: number): OutgoingCommand {
   const tasks = { server: { cmd: 'exec sleep 1000000', cpus: 0.05, memory: 64, env: { EDITION: String(edition) } } };
   const volumes = { data: { path: 'data', size: 64 } };
   return { type: 'ApplyService', subject: name, body: { name, pods: { node: { count: PODS, volumes, tasks } } } };

@@ -3,7 +3,7 @@ import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
-/** Loaded before a process's own code, in each of its threads: SIGUSR2 begins a profile, the next one writes it. */
+/** Loaded before a process's own code, in each of its threads: SIGUSR2 begins a profile, the next one writes it: one file for each time that is measured. */
 const folder = process.env['ORRERY_BENCH_PROFILES'];
 const SAMPLE_EVERY_US = 500;
 
@@ -13,6 +13,7 @@ if (folder !== undefined) {
   const session = new Session();
   session.connect();
   let began = false;
+  let written = 0;
   const turn = () => {
     began = !began;
     if (began) {
@@ -21,10 +22,12 @@ if (folder !== undefined) {
       session.post('Profiler.start');
       return;
     }
+    written += 1;
+    const file = `${nameOfProcess()}-${threadId}-${written}.cpuprofile`;
     session.post('Profiler.stop', (error, { profile }) => {
       if (error !== null) throw error;
       mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, `${nameOfProcess()}-${threadId}.cpuprofile`), JSON.stringify(profile));
+      writeFileSync(join(folder, file), JSON.stringify(profile));
     });
   };
   threads.onmessage = turn;

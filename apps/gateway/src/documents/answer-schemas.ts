@@ -221,6 +221,7 @@ const phase = Type.Object({
   strategy: text,
   total: count,
   complete: count,
+  message: optional(text),
   steps: Type.Array(step),
 });
 export const plan = Type.Object({

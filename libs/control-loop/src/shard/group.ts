@@ -14,6 +14,7 @@ import {
   type DomainEvent,
   type EpochMs,
   type Input,
+  type Prepared,
   type Refusal,
 } from '@orrery/kernel';
 import { parseBody, takeIn, type CommandRules, type Sender } from '../inputs/commands.js';
@@ -40,6 +41,9 @@ export interface SealedCommit {
   readonly value: Uint8Array;
   readonly parsed: CommitRecord;
 }
+
+/** Why an event was recorded, and by whose order. */
+type About = Pick<RecordedEvent, 'cause'> & Sender;
 
 /** Events of one decision, encoded. More than this is refused, or is a bug of the decider: it has `continue` for that. */
 const DECISION_BYTES_MAX = 256 * 1024;
@@ -239,24 +243,34 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
     const decision = hosting.decider.decide(input, fold.domain, this.#context());
     assert(fold.undo.mark === mark, 'decide changed the state: only evolve may', { domain: hosting.domain });
     if (!decision.accepted) return decision.refusal;
-    const encoded = decision.events.map((event) =>
-      JSON.stringify({
-        type: event.type,
-        version: hosting.eventVersion?.(event.type) ?? 1,
-        cause,
-        ...sender,
-        data: event.data,
-      }),
-    );
+    const { events, prepared } = decision;
+    if (events.length === 0 && first === undefined) return undefined;
+    const about = JSON.stringify({ cause, ...sender }).slice(1, -1);
+    const encoded = events.map(({ type, data }, index) => {
+      const version = hosting.eventVersion?.(type) ?? 1;
+      return `{"type":"${type}","version":${version},${about},"data":${prepared?.encoded[index] ?? JSON.stringify(data)}}`;
+    });
     const bytes = encoded.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (bytes > DECISION_BYTES_MAX) {
       const message = `the events of one decision take ${bytes} bytes, at most ${DECISION_BYTES_MAX} are possible`;
       return { code: 'decision-too-large', message, remedy: 'ask for less at once' };
     }
     if (first !== undefined) this.#fold(first, Buffer.byteLength(first));
-    for (const text of encoded) this.#fold(text, 0);
+    if (prepared === undefined) for (const text of encoded) this.#fold(text, 0);
+    else this.#take(encoded, events, prepared, JSON.parse(`{${about}}`) as About);
     this.#eventBytes += bytes;
     return undefined;
+  }
+
+  /** Events that were folded while they were decided, as they are read: what is left is to let their rows count. */
+  #take(encoded: readonly string[], events: readonly Event[], prepared: Prepared, about: About): void {
+    const { hosting } = this.#options;
+    for (const [index, { type, data }] of events.entries()) {
+      this.#events.push(encoded[index]!);
+      const version = hosting.eventVersion?.(type) ?? 1;
+      this.#parsed.push({ type, version, ...about, data } as unknown as RecordedEvent);
+    }
+    prepared.apply();
   }
 
   #refuse(outcome: CommandOutcome, { code, message, field, remedy }: Refusal, sender: Sender): void {

@@ -118,7 +118,8 @@ function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
   return undefined;
 }
 
-function nextOf(spec: ServiceSpec, pod: string): string[] {
+/** Pod types of this service that others must be with. */
+export function nextOf(spec: ServiceSpec, pod: string): string[] {
   return flattened(constraintsOf(spec.pods[pod]!.placement)).flatMap((rule) =>
     'colocate' in rule && (rule.colocate.service ?? spec.name) === spec.name ? (rule.colocate.pod ?? []) : [],
   );

@@ -43,7 +43,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 4,
+  foldVersion: 6,
   initialState,
   decide,
   evolve,
@@ -52,17 +52,20 @@ export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
 };
 
 function decide(input: ServicesInput, state: ServicesState, context: DecisionContext): Decision<ServicesEvent> {
+  if (input.kind === 'foreign' && !concerning.has(input.event.type)) return accept();
   const proposal = new Proposal(state, context);
   switch (input.kind) {
-    case 'command':
-      return decideCommand(input, proposal);
+    case 'command': {
+      const answer = decideCommand(input, proposal);
+      return answer.accepted ? proposal.decision : answer;
+    }
     case 'foreign':
       reactTo(input.event, proposal);
-      return accept(...proposal.events);
+      return proposal.decision;
     case 'internal':
       if (input.internal.type === 'tick') wakeDue(state, proposal);
       else goOn(state, proposal);
-      return accept(...proposal.events);
+      return proposal.decision;
     case 'reports':
       return unreachable(input.reports[0]!);
     default:
@@ -108,44 +111,38 @@ function decideCommand(
   }
 }
 
+type Fact = AllocationEvent | ClusterEvent;
+type Reactions = {
+  readonly [Type in Fact['type']]?: (proposal: Proposal, data: Extract<Fact, { type: Type }>['data']) => void;
+};
+
 /** Facts of the other journals. What is not listed concerns their owners alone. */
-function reactTo(event: AllocationEvent | ClusterEvent, proposal: Proposal): void {
-  switch (event.type) {
-    case 'Placed':
-      // What schedulers of others were given is for them to use or return.
-      return isOfScheduler(event.data.service) ? undefined : placed(proposal, event.data);
-    case 'PlacementPending':
-      return machines.placementPending(proposal, event.data);
-    case 'PreemptionOrdered':
-      return preemptionOrdered(proposal, event.data);
-    case 'GrantReleased':
-      return grantsReleased(proposal, event.data.grants);
-    case 'LaunchRefused':
-      return launchesRefused(proposal, event.data);
-    case 'TasksRunning':
-      return tasksRunning(proposal, event.data);
-    case 'TasksReady':
-      return tasksReady(proposal, event.data);
-    case 'TasksEnded':
-      return tasksEnded(proposal, event.data);
-    case 'TasksLost':
-      return tasksLost(proposal, event.data);
-    case 'AgentUnreachable':
-      return machines.agentUnreachable(proposal, event.data);
-    case 'AgentRegistered':
-      machines.agentRegistered(proposal, event.data);
-      return machines.agentReturned(proposal, event.data);
-    case 'AgentReturned':
-      return machines.agentReturned(proposal, event.data);
-    case 'AgentDraining':
-      return machines.agentDraining(proposal, event.data);
-    case 'AgentActivated':
-      return machines.agentActivated(proposal, event.data);
-    case 'AgentGone':
-      return machines.agentGone(proposal, event.data);
-    default:
-      return undefined;
-  }
+const reactions: Reactions = {
+  // What schedulers of others were given is for them to use or return.
+  Placed: (proposal, data) => (isOfScheduler(data.service) ? undefined : placed(proposal, data)),
+  PlacementPending: machines.placementPending,
+  PreemptionOrdered: preemptionOrdered,
+  GrantReleased: (proposal, { grants }) => grantsReleased(proposal, grants),
+  LaunchRefused: launchesRefused,
+  TasksRunning: tasksRunning,
+  TasksReady: tasksReady,
+  TasksEnded: tasksEnded,
+  TasksLost: tasksLost,
+  AgentUnreachable: machines.agentUnreachable,
+  AgentRegistered: (proposal, data) => {
+    machines.agentRegistered(proposal, data);
+    machines.agentReturned(proposal, data);
+  },
+  AgentReturned: machines.agentReturned,
+  AgentDraining: machines.agentDraining,
+  AgentActivated: machines.agentActivated,
+  AgentGone: machines.agentGone,
+};
+const concerning: ReadonlySet<string> = new Set(Object.keys(reactions));
+
+function reactTo({ type, data }: Fact, proposal: Proposal): void {
+  const react = reactions[type] as ((proposal: Proposal, data: Fact['data']) => void) | undefined;
+  react?.(proposal, data);
 }
 
 /** An uninstall waits for these; nobody else does. */

@@ -3,6 +3,7 @@ import { orderKills } from './launch.js';
 import { podsOn } from './pods.js';
 import { isUp, countsOf } from './tallies.js';
 import type { Proposal } from './proposal.js';
+import { rollingOf, roomFor } from './rolling.js';
 import { settle } from './settle.js';
 import { launchesOf, podKey, type PodRow, type ServiceRow } from './state.js';
 import { isWanted, targetSpec } from './wanted.js';
@@ -20,13 +21,14 @@ export function continueDrains(proposal: Proposal, name: string): void {
   if (service === undefined || service.uninstalling) return;
   const draining = Array.from(proposal.state.agents.by('state', 'DRAINING'), ([agent]) => agent as AgentId);
   if (draining.length === 0) return;
-  let room = roomFor(proposal, service);
+  const rooms = roomsFor(proposal, service);
   const leaving: PodRow[] = [];
   for (const agent of draining) {
     for (const row of podsOn(proposal.state, agent, name)) {
       if (row.status !== 'live' || !isWanted(proposal.state, service, row)) continue;
       // A pod that is away already takes nothing more from the service by moving.
-      if (isUp(row) && room-- <= 0) continue;
+      const room = rooms(row.pod);
+      if (isUp(row) && room.left-- <= 0) continue;
       leaving.push(row);
     }
   }
@@ -39,13 +41,24 @@ export function continueDrains(proposal: Proposal, name: string): void {
   );
 }
 
-function roomFor(proposal: Proposal, service: ServiceRow): number {
+/** Pod types whose spec says how many may be away have room of their own, the others share that of the service. */
+function roomsFor({ state }: Proposal, service: ServiceRow): (pod: string) => { left: number } {
+  const rooms = new Map<string, { left: number }>();
+  const spec = targetSpec(state, service);
   let pods = 0;
   let up = 0;
-  for (const pod of Object.keys(targetSpec(proposal.state, service).pods)) {
-    const tally = countsOf(proposal.state, service.name, pod);
+  for (const pod of Object.keys(spec.pods)) {
+    const rolling = rollingOf(spec, pod);
+    if (rolling !== undefined) {
+      // Nobody stands in for pods that move, so one goes even where none should be away.
+      const unavailableMax = Math.max(1, rolling.unavailableMax);
+      rooms.set(pod, { left: roomFor(state, service, pod, { ...rolling, unavailableMax }) });
+      continue;
+    }
+    const tally = countsOf(state, service.name, pod);
     pods += tally.pods;
     up += tally.up;
   }
-  return Math.max(1, Math.floor(pods / AWAY_PARTS)) - (pods - up);
+  const shared = { left: Math.max(1, Math.floor(pods / AWAY_PARTS)) - (pods - up) };
+  return (pod) => rooms.get(pod) ?? shared;
 }

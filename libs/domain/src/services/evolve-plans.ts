@@ -5,8 +5,16 @@ import { tallyOf } from './tallies.js';
 import { rejoin } from './rejoin.js';
 import { absentIn, completeStepsOfRuns, createRuns, startStepsOfRuns } from './run-steps.js';
 import * as visits from './evolve-visits.js';
-import { planKey, tallyKey, type PhaseRow, type PlanRow, type PodRow, type ServicesRows } from './state.js';
-import { deadlineOf, isAside, isCanary, isPending, positionOf, stepsUnderWay, tasksOfStep } from './steps.js';
+import {
+  planKey,
+  tallyKey,
+  type PhaseRow,
+  type PlanRow,
+  type PodRow,
+  type ServiceRow,
+  type ServicesRows,
+} from './state.js';
+import { deadlineOf, indexAt, isAside, isCanary, isPending, isWaitedFor, positionOf, tasksOfStep } from './steps.js';
 import { putPlan, underWay } from './plan-rows.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
@@ -25,6 +33,7 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
     held: [],
     late: [],
     passed: [],
+    ahead: [],
   }));
   const released = isCanary(strategy) ? { released: 0 } : {};
   const given = data.parameters === undefined ? {} : { parameters: data.parameters };
@@ -39,10 +48,24 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
   rows.plans.put(planKey(name, plan), row);
   if (isAside(row)) return visits.noteAside(rows, row);
   const service = rows.services.get(name);
-  if (service !== undefined) rows.services.put(name, { ...service, plan });
+  if (service !== undefined) rows.services.put(name, { ...withSurges(service, phases), plan });
   for (const phase of phases) {
     if (phase.action === 'deploy' || phase.action === 'restart') reserveSlots(rows, name, phase);
   }
+}
+
+/** Who stands in for others is wanted as long as the plan that says so has not come to taking them down. */
+function withSurges(row: ServiceRow, phases: readonly PhaseRow[] = []): ServiceRow {
+  const { surges: _, ...service } = row;
+  const surges = phases.flatMap(({ pod, rolling }) => (rolling === undefined ? [] : [[pod, rolling.surge] as const]));
+  const some = surges.filter(([, surge]) => surge > 0);
+  return some.length === 0 ? service : { ...service, surges: Object.fromEntries(some) };
+}
+
+function endSurge(rows: ServicesRows, service: ServiceRow, pod: string): void {
+  if (service.surges?.[pod] === undefined) return;
+  const { [pod]: _, ...surges } = service.surges;
+  rows.services.put(service.name, { ...withSurges(service), ...(Object.keys(surges).length === 0 ? {} : { surges }) });
 }
 
 export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): void {
@@ -51,10 +74,12 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   if (plan === undefined || service === undefined) return;
   changePhase(rows, plan, data.phase, (phase) => {
     // Positions follow the indexes or go against them, so the furthest one is at an end of a range.
-    const next = Math.max(phase.next, ...data.indexes.flat().map((index) => positionOf(phase, index)! + 1));
+    const { next, ahead } = started(phase, data.indexes);
+    const { heldBack: _, ...rest } = phase;
     return {
-      ...withDeadline(phase, data.at),
+      ...withDeadline(rest, data.at),
       next,
+      ahead,
       late: phase.late.filter((index) => !isIn(data.indexes, index)),
       passed: phase.passed.filter((index) => positionOf(phase, index)! >= next),
     };
@@ -62,7 +87,10 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   const phase = phaseOf(plan, data.phase)!;
   if (phase.action === 'run') return visits.visitsBegun(rows, plan, phase, data.indexes);
   startStepsOfRuns(rows, service, phase, data.indexes, plan.run);
-  if (phase.action === 'decommission') return decommissionStarted(rows, plan, phase, data.indexes);
+  if (phase.action === 'decommission') {
+    endSurge(rows, service, phase.pod);
+    return decommissionStarted(rows, plan, phase, data.indexes);
+  }
   const recipe = service.recipes[phase.pod] ?? service.version;
   for (const row of rowsIn(rows, data.service, phase.pod, data.indexes)) {
     putPod(rows, { ...row, recipe, step: plan.run });
@@ -71,6 +99,27 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   for (const index of numbersIn(createRuns(rows, service, phase.pod, absent, plan.run))) {
     putPod(rows, { ...newPod(data.service, phase.pod, index), recipe, step: plan.run });
   }
+}
+
+/** Positions follow the indexes or go against them, so the furthest one is at an end of a range. */
+function started(phase: PhaseRow, indexes: Ranges): Pick<PhaseRow, 'next' | 'ahead'> {
+  if (phase.rolling === undefined)
+    return { next: Math.max(phase.next, ...indexes.flat().map((index) => positionOf(phase, index)! + 1)), ahead: [] };
+  const beyond = new Set(
+    [...phase.ahead, ...numbersIn(indexes)].filter((index) => positionOf(phase, index)! >= phase.next),
+  );
+  let { next } = phase;
+  for (; beyond.size > 0; next += 1) {
+    const index = indexAt(phase, next);
+    if (!beyond.delete(index) && !phase.held.includes(index) && !phase.passed.includes(index)) break;
+  }
+  return { next, ahead: [...beyond].sort((left, right) => left - right) };
+}
+
+export function phaseHeldBack(rows: ServicesRows, data: DataOf<'PhaseHeldBack'>): void {
+  const plan = rows.plans.get(planKey(data.service, data.plan));
+  if (plan === undefined) return;
+  changePhase(rows, plan, data.phase, (phase) => ({ ...withDeadline(phase, data.at), heldBack: data.reason }));
 }
 
 /** Pods that have something to do before their end are not yet taken down. */
@@ -185,13 +234,13 @@ export function planResumed(rows: ServicesRows, data: DataOf<'PlanResumed'>): vo
   const { step } = data;
   if (plan.status === 'failed') {
     const again = underWay(plan);
-    const phases = again.phases.map((phase) => (stepsUnderWay(phase) > 0 ? withDeadline(phase, data.at) : phase));
+    const phases = again.phases.map((phase) => (isWaitedFor(phase) ? withDeadline(phase, data.at) : phase));
     rows.plans.put(planKey(data.service, data.plan), { ...again, phases });
     return visits.visitsRetried(rows, plan);
   }
   if (data.phase === undefined) return rows.plans.put(planKey(data.service, data.plan), resume(plan));
   changePhase(rows, plan, data.phase, (phase) => {
-    if (step === undefined) return resume(phase);
+    if (step === undefined) return withDeadline(resume(phase), data.at);
     const index = indexOfStep(step);
     const late = positionOf(phase, index)! < phase.next ? [...phase.late, index] : phase.late;
     return { ...phase, held: phase.held.filter((held) => held !== index), late };
@@ -207,9 +256,9 @@ export function planStopped(rows: ServicesRows, data: DataOf<'PlanStopped'>): vo
   visits.visitsForgotten(rows, stopped);
   visits.noteAside(rows, stopped);
   const service = rows.services.get(data.service);
-  if (service !== undefined && data.plan === 'uninstall') {
-    rows.services.put(data.service, { ...service, uninstalling: false });
-  }
+  if (service === undefined || isAside(plan)) return;
+  const uninstalling = data.plan === 'uninstall' ? { uninstalling: false } : {};
+  rows.services.put(data.service, { ...withSurges(service), ...uninstalling });
 }
 
 export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'>): void {
@@ -218,7 +267,7 @@ export function phaseCompleted(rows: ServicesRows, data: DataOf<'PhaseCompleted'
   const known = phaseOf(plan, data.phase)!;
   if (known.action === 'run') visits.visitsOver(rows, plan, known, known.indexes);
   changePhase(rows, withForce(underWay(plan), true), data.phase, (phase) => {
-    return { ...phase, next: phase.total, done: phase.total, held: [], late: [], passed: [] };
+    return { ...phase, next: phase.total, done: phase.total, held: [], late: [], passed: [], ahead: [] };
   });
 }
 
@@ -234,7 +283,7 @@ export function planCompleted(rows: ServicesRows, data: DataOf<'PlanCompleted'>)
   if (service === undefined || !(data.plan === 'deploy' || data.plan === 'update')) return;
   const good = complete.forced ? {} : { good: plan.version };
   rows.services.put(data.service, {
-    ...service,
+    ...withSurges(service),
     ...good,
     deployed: true,
     settled: service.settled || !complete.forced,

@@ -157,8 +157,9 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
       rows.services.put(gone.service, { ...service, destroyed: true });
     }
     if (pod !== undefined) putPod(rows, unseated(pod));
-    forgetGoneAgent(rows, gone.agent);
   }
+  // Members of runs that went with these held places, too.
+  for (const [agent] of [...rows.agents.by('state', 'GONE')]) forgetGoneAgent(rows, agent as AgentId);
 }
 
 export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {
@@ -275,7 +276,9 @@ function observePod(
   const ran = state !== 'ENDED';
   const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
   const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
-  const done = finished && row.status === 'live' && after.visit !== true;
+  // Who reaches its goal while it is being ended has reached it.
+  const ending = row.status === 'live' || row.status === 'stopping';
+  const done = finished && ending && after.visit !== true;
   const seen = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);

@@ -26,6 +26,8 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return plans.stepFailed(rows, event.data);
     case 'StepRestarted':
       return plans.stepRestarted(rows, event.data);
+    case 'PhaseHeldBack':
+      return plans.phaseHeldBack(rows, event.data);
     case 'PodsDrained':
       return plans.podsDrained(rows, event.data);
     case 'PlanPaused':
@@ -83,7 +85,7 @@ function serviceApplied(rows: ServicesRows, data: ServicesEventOf<'ServiceApplie
   const known: Partial<ServiceRow> & Pick<ServiceRow, 'deployed' | 'uninstalling' | 'destroyed'> =
     before?.generation === generation ? before : { deployed: false, uninstalling: false, destroyed: false };
   rows.services.put(name, { ...known, name, generation, version, role, specDigest, recipes, settled: false });
-  rows.versions.put(versionKey(name, version), { service: name, version, specDigest, specJson: JSON.stringify(spec) });
+  rows.versions.put(versionKey(name, version), { service: name, version, specDigest, spec });
   const good = known.good === undefined ? [] : [known.good];
   forgetOldVersions(rows, name, version, [...Object.values(recipes), ...good]);
 }

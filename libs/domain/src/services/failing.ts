@@ -6,7 +6,7 @@ import { rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { membersOf, runsOf } from './run-rows.js';
 import { planKey, type PhaseRow, type PlanRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
-import { deadlineOf, phaseOfStep, positionOf, stepsUnderWay } from './steps.js';
+import { deadlineOf, isWaitedFor, phaseOfStep, positionOf } from './steps.js';
 import { isUp } from './tallies.js';
 
 /** Steps that one event names; the rest is counted. */
@@ -24,10 +24,16 @@ export function failSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow
   if (status !== 'running') return;
   const step = stepRef(service, plan, failure.phase, rangesOf(failure.indexes));
   // Only an update has something to go back to.
-  const follows = onFailure === 'rollback' && plan.plan !== 'update' ? undefined : onFailure;
+  const follows =
+    (onFailure === 'rollback' && plan.plan !== 'update') || goesNowhere(failure, onFailure) ? undefined : onFailure;
   const then = follows === undefined ? {} : { then: follows };
   proposal.emit({ type: 'StepFailed', data: { ...step, reason: failure.reason, ...then } });
   if (follows === 'continue') proposal.emit({ type: 'StepCompleted', data: { ...step, forced: true } });
+}
+
+/** Without steps to go on without, the same would be told for ever. */
+function goesNowhere({ indexes }: Failure, onFailure: PlanRow['onFailure']): boolean {
+  return onFailure === 'continue' && indexes.length === 0;
 }
 
 /** Says of a plan what did not come in time, and what that waits for. */
@@ -36,7 +42,7 @@ export function tellOverdue(proposal: Proposal, key: string): void {
   for (const { name } of proposal.state.plans.get(key)?.phases ?? []) {
     const plan = proposal.state.plans.get(key)!;
     const phase = plan.phases.find((candidate) => candidate.name === name)!;
-    if (phase.until === undefined || phase.until > at || stepsUnderWay(phase) === 0) continue;
+    if (phase.until === undefined || phase.until > at || !isWaitedFor(phase)) continue;
     tellPhase(proposal, plan, phase, `was not complete after ${deadlineOf(phase) / 1000} s`);
   }
   const plan = proposal.state.plans.get(key);
@@ -54,7 +60,7 @@ function tellPhase(proposal: Proposal, plan: PlanRow, phase: PhaseRow, what: str
     rows.length > 1 ? `, and ${rows.length - 1} more${rows.length < STEPS_TOLD_MAX ? '' : ' at least'}` : '';
   const reason =
     first === undefined
-      ? `phase ${phase.name} ${what}`
+      ? `phase ${phase.name} ${what}${phase.heldBack === undefined ? '' : `: ${phase.heldBack}`}`
       : `${podName(first.pod, first.index)} ${what}: ${waitsFor(first, plan, phase)}${others}`;
   endVisits(proposal, service, plan, rows);
   failSteps(proposal, service, plan, { phase: phase.name, indexes: rows.map(({ index }) => index), reason });

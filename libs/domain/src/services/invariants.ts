@@ -21,6 +21,7 @@ import {
   type ServicesState,
   type TallyRow,
 } from './state.js';
+import { roomFor } from './rolling.js';
 import { mayBePlaced } from './settle.js';
 import { isAside } from './steps.js';
 import { isToBeDrained, wantedCount } from './wanted.js';
@@ -43,16 +44,38 @@ export function servicesEventViolations(rows: ServicesRows, event: ServicesEvent
     return [...idsIn<GrantId>(event.data.grants)].flatMap((grant) => returnViolation(rows, grant));
   if (event.type === 'KillOrdered' && event.data.reason === 'scaled-down')
     return [...idsIn<LaunchId>(event.data.launches)].flatMap((launch) => killViolation(rows, launch));
+  if (event.type === 'KillOrdered' && event.data.reason === 'updated') return floorViolations(rows, event.data);
   return event.type === 'LaunchOrdered' ? launchViolations(rows, event.data) : [];
 }
 
-/** A pod with something to do before its end has done it, or an operator went on without. */
+/** Nobody who is wanted is ended, and who has something to do before his end has done it, or an operator went on without. */
 function killViolation(rows: ServicesRows, launch: LaunchId): string[] {
   const row = podOfLaunch(rows, launch);
   const service = row === undefined ? undefined : rows.services.get(row.service);
   if (row === undefined || service === undefined || row.drained === true || row.status === 'finished') return [];
+  if (row.index < wantedCount(rows, service, row.pod))
+    return [`launch ${launch} of ${keyOfPod(row)} is ended as not wanted`];
   if (!isToBeDrained(rows, service, row)) return [];
   return [`launch ${launch} is ended before ${row.pod}-${row.index} is drained`];
+}
+
+/** Where a phase says how many pods may be away, none that is up is ended for a change when as many are. */
+function floorViolations(
+  rows: ServicesRows,
+  { service: name, launches }: ServicesEventOf<'KillOrdered'>['data'],
+): string[] {
+  const service = rows.services.get(name);
+  const plan = service?.plan === undefined ? undefined : rows.plans.get(planKey(name, service.plan));
+  if (service === undefined || plan === undefined) return [];
+  const killed = [...idsIn<LaunchId>(launches)].flatMap((launch) => podOfLaunch(rows, launch) ?? []);
+  const ended = new Map(killed.filter(isUp).map((row) => [keyOfPod(row), row]));
+  const types = new Set(Array.from(ended.values(), ({ pod }) => pod));
+  return [...types].flatMap((pod) => {
+    const rolling = plan.phases.find((phase) => phase.pod === pod && phase.rolling !== undefined)?.rolling;
+    const going = [...ended.values()].filter((row) => row.pod === pod).length;
+    if (rolling === undefined || going <= roomFor(rows, service, pod, rolling)) return [];
+    return [`${going} pods of ${name}/${pod} are ended for a change, and there is no room for so many`];
+  });
 }
 
 function launchViolations(rows: ServicesRows, set: ServicesEventOf<'LaunchOrdered'>['data']): string[] {

@@ -250,6 +250,23 @@ describe('an agent that is drained (race 11)', () => {
     expect(dataOf(next.events, 'KillOrdered')).toMatchObject([{ launches: idRunsOf([launches[1]!]) }]);
   });
 
+  it('has nothing left to do for a pod that reached its goal while it was being ended', () => {
+    const job = hello({ pods: { job: { count: 1, tasks: { work: { cmd: 'work', goal: 'FINISH' } } } } });
+    const story = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(job)),
+    );
+    const launches = launchesIn(story.events);
+    const over = story
+      .when(running(launches))
+      .when(draining('a1'))
+      .when(activated('a1'))
+      .when(ended(launches, 'FINISHED'));
+    expect(typesOf(over.events)).toEqual(['TasksObserved', 'GrantReturned', 'StepCompleted', 'PlanCompleted']);
+    over.thenState((state) => expect(services.nextDeadline!(state)).toBeUndefined());
+  });
+
   it('has a pod that the deadline ended moved, not started again there', () => {
     const { story, launches } = spread(webs(1));
     const over = story.when(draining('a1')).when(ended(launches, 'KILLED'));

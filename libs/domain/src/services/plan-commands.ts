@@ -175,7 +175,7 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
 }
 
 function definitionOf(
-  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs }: PhaseRow,
+  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs, rolling }: PhaseRow,
   restart: boolean,
   index?: number,
 ): PhaseDefinition {
@@ -186,6 +186,7 @@ function definitionOf(
     ...(steps === undefined ? {} : { steps }),
     ...(attemptsMax === undefined ? {} : { attemptsMax }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(rolling === undefined ? {} : { rolling }),
   };
 }
 

@@ -19,6 +19,8 @@ export interface PhaseView {
   readonly strategy: PlanStrategy;
   readonly total: number;
   readonly complete: number;
+  /** Why nothing more of it starts now. */
+  readonly message?: string;
   /** In the order of work; only the first of a very large phase. */
   readonly steps: readonly StepView[];
 }
@@ -71,9 +73,10 @@ function phaseView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, stepsMax:
   for (let position = 0; position < Math.min(phase.total, stepsMax); position += 1) {
     steps.push(stepView(rows, plan, phase, indexAt(phase, position)));
   }
-  const { name, strategy, total, done } = phase;
+  const { name, strategy, total, done, heldBack } = phase;
   const complete = Math.min(total, done + upInRuns(rows, plan, phase));
-  return { name, status: phaseStatus(plan, phase, steps), strategy, total, complete, steps };
+  const message = heldBack === undefined || done >= total ? {} : { message: heldBack };
+  return { name, status: phaseStatus(plan, phase, steps), strategy, total, complete, ...message, steps };
 }
 
 /** Steps that are complete and not counted yet, since others of their run are not. */
@@ -149,7 +152,7 @@ function phaseStatus(plan: PlanRow, phase: PhaseRow, steps: readonly StepView[])
   if (plan.status === 'stopped') return 'PENDING';
   if (steps.some(({ status }) => status === 'ERROR')) return 'ERROR';
   if (plan.paused || phase.paused || waitsForWord(phase)) return 'WAITING';
-  if (steps.some(({ status }) => status === 'DELAYED')) return 'DELAYED';
+  if (phase.heldBack !== undefined || steps.some(({ status }) => status === 'DELAYED')) return 'DELAYED';
   return phase.next === 0 ? 'PENDING' : 'IN_PROGRESS';
 }
 

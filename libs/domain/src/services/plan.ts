@@ -7,6 +7,8 @@ import {
   type ServiceSpec,
 } from '@orrery/contracts';
 import { isVisiting, recipeOf, wavesOf } from './recipe.js';
+import { rollingOf } from './rolling.js';
+import { inTurn } from './steps.js';
 import { drainingOf } from './wanted.js';
 
 export interface PlanDefinition {
@@ -60,8 +62,15 @@ export function planToward(input: PlanInput): PlanDefinition {
   const layout = layoutOf(after, deployed ? ['update', 'deploy'] : ['deploy']);
   const names = new Set(layout.phases.map(({ name }) => name));
   const bringUp = layout.phases.flatMap((phase) => bringUpPhases(input, phase, names));
-  const takeDown = takeDownPhases(input, layout, names);
+  const takeDown = takeDownPhases(input, layout, bringUp, names);
   return { ...layout, plan: deployed ? 'update' : 'deploy', phases: [...bringUp, ...takeDown] };
+}
+
+/** Pod types in the order in which a deployment brings them up, one after the other; nothing where they come together. */
+export function deployOrder(spec: ServiceSpec): string[] | undefined {
+  const { strategy, phases } = layoutOf(spec, ['deploy']);
+  if (!inTurn(strategy)) return undefined;
+  return [...new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])))];
 }
 
 /**
@@ -78,10 +87,17 @@ export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | un
     plan,
     phases: phases.map((phase) =>
       phase.steps === undefined
-        ? { ...phase, action, indexes: range(0, countOf(spec, phase.pod)) }
+        ? restartPhase(spec, { ...phase, action, indexes: range(0, countOf(spec, phase.pod)) })
         : runPhase(spec, phase, phase.steps),
     ),
   };
+}
+
+/** Nobody stands in for pods that are only started again. */
+function restartPhase(spec: ServiceSpec, phase: PhaseDefinition): PhaseDefinition {
+  const rolling = rollingOf(spec, phase.pod);
+  if (rolling === undefined) return phase;
+  return { ...phase, rolling: { unavailableMax: Math.max(1, rolling.unavailableMax), surge: 0 } };
 }
 
 /** Takes all pods down: types in the opposite order of their start. */
@@ -114,14 +130,27 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   const old = before === undefined ? undefined : recipeOf(before, pod);
   const relaunch = old?.runDigest !== recipeOf(after, pod)!.runDigest;
   const touched = !settled || old?.digest !== recipeOf(after, pod)!.digest;
-  const ownStrategy = Object.hasOwn(after.plans ?? {}, 'update');
   const added = range(existing, count);
   const changed = touched ? range(0, existing) : [];
   if (changed.length === 0) return added.length === 0 ? [] : [{ ...phase, action, indexes: added }];
-  const strategy = relaunch && !ownStrategy ? ('serial' as const) : phase.strategy;
-  const update: PhaseDefinition = { ...phase, strategy, action, indexes: changed };
-  if (added.length === 0) return [update];
-  return [{ ...phase, name: freeName(`${phase.name}-add`, names), action, indexes: added }, update];
+  const add =
+    added.length === 0 ? [] : [{ ...phase, name: freeName(`${phase.name}-add`, names), action, indexes: added }];
+  const changing: PhaseDefinition = { ...phase, action, indexes: changed };
+  return [...add, ...(relaunch ? relaunchPhases(input, changing, names) : [changing])];
+}
+
+/** Who stands in for others comes first. Without a word in the spec one pod changes after the other. */
+function relaunchPhases({ after, slotsOf }: PlanInput, phase: PhaseDefinition, names: Set<string>): PhaseDefinition[] {
+  const { pod, action } = phase;
+  const ownStrategy = Object.hasOwn(after.plans ?? {}, 'update');
+  const rolling = rollingOf(after, pod);
+  if (rolling === undefined) return [ownStrategy ? phase : { ...phase, strategy: 'serial' }];
+  const strategy = ownStrategy ? phase.strategy : ('parallel' as const);
+  const changing = { ...phase, strategy, rolling };
+  const count = countOf(after, pod);
+  const indexes = range(Math.max(count, slotsOf(pod)), count + rolling.surge);
+  if (indexes.length === 0) return [changing];
+  return [{ ...phase, strategy: 'parallel', name: freeName(`${phase.name}-surge`, names), action, indexes }, changing];
 }
 
 function runPhase(spec: ServiceSpec, phase: Layout['phases'][number], steps: readonly PhaseSteps[]): PhaseDefinition {
@@ -132,10 +161,17 @@ function runPhase(spec: ServiceSpec, phase: Layout['phases'][number], steps: rea
   return { ...phase, action: 'run', indexes };
 }
 
-function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): PhaseDefinition[] {
+function takeDownPhases(
+  input: PlanInput,
+  layout: Layout,
+  before: readonly PhaseDefinition[],
+  names: Set<string>,
+): PhaseDefinition[] {
   const types = [...Object.keys(input.after.pods), ...input.types];
   return [...new Set(types)].flatMap((pod) => {
-    const indexes = range(countOf(input.after, pod), input.slotsOf(pod));
+    const count = countOf(input.after, pod);
+    const surge = before.find((phase) => phase.pod === pod && phase.rolling !== undefined)?.rolling?.surge ?? 0;
+    const indexes = range(count, Math.max(input.slotsOf(pod), count + surge));
     if (indexes.length === 0) return [];
     const name = layout.phases.find((phase) => phase.pod === pod)?.name ?? pod;
     const spec = input.after.pods[pod] ?? input.before?.pods[pod];
@@ -154,10 +190,12 @@ function takeDownPhases(input: PlanInput, layout: Layout, names: Set<string>): P
  */
 function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true): Layout {
   const given = plans.map((plan) => spec.plans?.[plan]).find((plan) => plan !== undefined);
+  const first = given === spec.plans?.['deploy'];
   const phases = Object.entries(given?.phases ?? {}).map(([name, phase]): Layout['phases'][number] => ({
     name,
     pod: phase.pod,
-    strategy: phase.strategy ?? (spec.pods[phase.pod]?.gang === true ? ('parallel' as const) : ('serial' as const)),
+    strategy:
+      phase.strategy ?? (goesTogether(spec.pods[phase.pod], first) ? ('parallel' as const) : ('serial' as const)),
     ...visitsOf(spec, phase),
   }));
   const names = new Set(phases.map(({ name }) => name));
@@ -174,6 +212,11 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
     ...(deadlineSecs === undefined ? {} : { deadlineMs: deadlineSecs * 1000 }),
     phases: [...phases, ...rest],
   };
+}
+
+/** `update` says how many pods may go at a time, once there are any. */
+function goesTogether(pod: ServiceSpec['pods'][string] | undefined, first: boolean): boolean {
+  return pod?.gang === true || (pod?.update !== undefined && !first);
 }
 
 /** The steps of a phase that leaves its pods as they are; those of one that brings them up say what its waves are. */

@@ -14,15 +14,7 @@ import {
 import { CodesDraft } from './codes.js';
 import { counted, GONE, isPod, memberAt, RUN_LENGTH_MAX, type RunRow } from './runs.js';
 
-import {
-  podKey,
-  tallyKey,
-  type LeavingRow,
-  type PhaseRow,
-  type PodRow,
-  type Rows,
-  type ServicesRows,
-} from './state.js';
+import { podKey, tallyKey, type LeavingRow, type PhaseRow, type PodRow, type ServicesRows } from './state.js';
 import { dropRow, fileRow, tallyOf } from './tallies.js';
 
 /**
@@ -44,7 +36,7 @@ export function podByKey(rows: ServicesRows, key: string): PodRow | undefined {
 }
 
 export function podOfLaunch(rows: ServicesRows, launch: LaunchId): PodRow | undefined {
-  const row = firstOf(rows.pods, 'launch', launch);
+  const row = rows.pods.firstBy('launch', launch);
   if (row !== undefined) return row;
   const place = placeOfLaunch(rows, seqOf(launch), ordinalOf(launch));
   const member = place === undefined ? undefined : memberOf(rows, place.run, place.position);
@@ -52,7 +44,7 @@ export function podOfLaunch(rows: ServicesRows, launch: LaunchId): PodRow | unde
 }
 
 export function podOfGrant(rows: ServicesRows, grant: GrantId): PodRow | undefined {
-  const row = firstOf(rows.pods, 'grant', grant);
+  const row = rows.pods.firstBy('grant', grant);
   if (row !== undefined) return row;
   const place = placeOfGrant(rows, seqOf(grant), ordinalOf(grant));
   return place === undefined ? undefined : memberOf(rows, place.run, place.position);
@@ -126,6 +118,11 @@ export function* rowsOf(rows: ServicesRows, service: string, pod: string, from =
 export function rowsIn(rows: ServicesRows, service: string, pod: string, ranges: Ranges): PodRow[] {
   const found: PodRow[] = [];
   for (const [first, last] of ranges) {
+    if (first === last) {
+      const row = rows.pods.get(podKey(service, pod, first));
+      if (row !== undefined) found.push(row);
+      continue;
+    }
     for (const [, row] of rows.pods.entries(podKey(service, pod, first))) {
       if (row.service !== service || row.pod !== pod || row.index > last) break;
       found.push(row);
@@ -195,9 +192,4 @@ function lastPodIn(rows: ServicesRows, service: string, pod: string, from: numbe
     if (position >= first) indexes.push(run.first + position);
   }
   return indexes.length === 0 ? undefined : Math.max(...indexes);
-}
-
-function firstOf<Row extends object>(rows: Rows<string, Row>, index: string, value: string): Row | undefined {
-  for (const [, row] of rows.by(index, value)) return row;
-  return undefined;
 }

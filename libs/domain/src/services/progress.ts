@@ -10,13 +10,14 @@ import type { Proposal } from './proposal.js';
 import { runsOf, spansIn } from './run-rows.js';
 import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
+import { isAsPlanned, rollingSteps, tellHeldBack } from './rolling.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
 import { inTurn, openPhases, openRanges } from './steps.js';
 import { tallyOf } from './tallies.js';
 import { finishUninstall } from './uninstall.js';
 import { beginVisits, isDoneForGood, pursueVisits } from './visits.js';
-import { isAsWanted, runsRecipe, wantedCount } from './wanted.js';
+import { runsRecipe, wantedCount } from './wanted.js';
 
 /** Steps that one decision starts; a larger plan goes on by `continue`. */
 export const STEPS_PER_DECISION_MAX = 16_384;
@@ -78,6 +79,13 @@ function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: 
   for (const phase of openPhases(plan)) {
     const weight = weightOf(proposal, service, phase);
     const most = Math.ceil(max / (inTurn(phase.strategy) ? STEPS_A_ROW : weight));
+    if (phase.rolling !== undefined) {
+      const steps = rollingSteps(proposal, service, phase, most);
+      if (steps.length > 0)
+        return { phase, indexes: rangesOf(steps.sort((left, right) => left - right)), weight: STEPS_A_ROW };
+      tellHeldBack(proposal, service, plan.plan, phase);
+      continue;
+    }
     const open = openRanges(phase, most);
     if (open.length === 0) continue;
     if (!inTurn(phase.strategy)) return { phase, indexes: open, weight };
@@ -145,6 +153,5 @@ function isDoneBefore(proposal: Proposal, service: ServiceRow, plan: PlanRow, ph
   if (phase.action === 'run') return row === undefined || isDoneForGood(proposal.state, plan, phase, row);
   if (phase.action === 'decommission') return row === undefined;
   if (row === undefined) return false;
-  const recipe = service.recipes[phase.pod];
-  return recipe !== undefined && isAsWanted(proposal.state, service, row, recipe);
+  return isAsPlanned(proposal.state, service, row);
 }

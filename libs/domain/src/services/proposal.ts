@@ -1,6 +1,5 @@
-import type { DecisionContext, IndexKeys, Table } from '@orrery/kernel';
+import type { Decision, DecisionContext, IndexKeys, Prepared, Table } from '@orrery/kernel';
 import type { ServicesEvent } from '@orrery/contracts';
-import { lengthOf } from './event-length.js';
 import { evolve } from './evolve.js';
 import { indexes, type Rows, type ServicesRows, type ServicesState } from './state.js';
 
@@ -10,13 +9,16 @@ const ROOM_MAX = 208 * 1024;
 const HEAD_LENGTH = 200;
 
 /**
- * The events of a decision in the making, and the state as it will be after them: each event is folded as soon as it is
- * proposed, into rows that lie over the real ones. So a rule reads what the rules before it decided, and nothing changes
- * until the commit is.
+ * The events of a decision in the making, and the state as it will be after them: each event is encoded, parsed back and
+ * folded as soon as it is proposed, into rows that lie over the real ones. So a rule reads what the rules before it decided,
+ * nothing changes until the decision is taken, and then its rows take the place of theirs: nobody folds the events again.
  */
-export class Proposal {
+export class Proposal implements Prepared {
+  /** As the journal will say them. */
   readonly events: ServicesEvent[] = [];
+  readonly encoded: string[] = [];
   readonly state: ServicesRows;
+  readonly #parts: readonly RowsOver<string, never>[];
   #length = 0;
 
   constructor(
@@ -34,6 +36,7 @@ export class Proposal {
       agents: new RowsOver(state.agents, indexes.agents),
       names: new RowsOver(state.names, indexes.names),
     };
+    this.#parts = Object.values(this.state) as unknown as readonly RowsOver<string, never>[];
   }
 
   /** Characters that the journal still takes of this decision; what can wait is left for the next one. */
@@ -41,25 +44,33 @@ export class Proposal {
     return ROOM_MAX - this.#length;
   }
 
-  emit(event: ServicesEvent): void {
-    this.tell(event);
+  get decision(): Decision<ServicesEvent> {
+    return { accepted: true, events: this.events, prepared: this };
+  }
+
+  emit({ type, data }: ServicesEvent): void {
+    const text = JSON.stringify(data);
+    const event = { type, data: JSON.parse(text) as unknown } as ServicesEvent;
+    this.events.push(event);
+    this.encoded.push(text);
+    this.#length += text.length + HEAD_LENGTH;
     evolve(this.state, event);
   }
 
-  /** An event that no rule of this decision looks for any more. */
-  tell(event: ServicesEvent): void {
-    this.events.push(event);
-    this.#length += lengthOf(event) + HEAD_LENGTH;
+  apply(): void {
+    for (const rows of this.#parts) rows.apply();
   }
 }
+
+const DELETED = Symbol('deleted');
 
 /** Changed rows over unchanged ones, in one order. What is looked up by an index is indexed on the first question. */
 class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row> {
   readonly #below: Table<Key, Row>;
   readonly #indexes: Readonly<Record<string, IndexKeys<Row>>>;
-  /** Every key that was put or deleted; deleted ones have no row. */
-  readonly #above = new Map<Key, Row | undefined>();
-  readonly #filed = new Map<string, Map<string, Set<Key>>>();
+  /** Every key that was put or deleted. */
+  #above: Map<Key, Row | typeof DELETED> | undefined;
+  #filed: Map<string, Map<string, Set<Key>>> | undefined;
   /** The keys above in order, until another one comes. */
   #sorted: readonly Key[] | undefined;
 
@@ -69,7 +80,9 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
   }
 
   get(key: Key): Row | undefined {
-    return this.#above.get(key) ?? (this.#above.has(key) ? undefined : this.#below.get(key));
+    const row = this.#above?.get(key);
+    if (row === undefined) return this.#below.get(key);
+    return row === DELETED ? undefined : row;
   }
 
   has(key: Key): boolean {
@@ -81,57 +94,81 @@ class RowsOver<Key extends string, Row extends object> implements Rows<Key, Row>
   }
 
   delete(key: Key): void {
-    this.#write(key, undefined);
+    this.#write(key, DELETED);
+  }
+
+  /** Puts these rows in the place of those below. */
+  apply(): void {
+    if (this.#above === undefined) return;
+    for (const [key, row] of this.#above) {
+      if (row === DELETED) this.#below.delete(key);
+      else this.#below.put(key, row);
+    }
   }
 
   entries(from = ''): IterableIterator<[Key, Row]> {
-    if (this.#above.size === 0) return this.#below.entries(from);
+    if (this.#above === undefined) return this.#below.entries(from);
     this.#sorted ??= [...this.#above.keys()].sort();
-    return this.#merged(this.#below.entries(from), this.#sorted, firstFrom(this.#sorted, from));
+    return this.#merged(this.#above, this.#below.entries(from), this.#sorted, firstFrom(this.#sorted, from));
   }
 
   by(index: string, value: string): IterableIterator<[Key, Row]> {
-    if (this.#above.size === 0) return this.#below.by(index, value);
-    const above = this.#index(index).get(value);
-    return this.#merged(this.#below.by(index, value), above === undefined ? [] : [...above].sort());
+    if (this.#above === undefined) return this.#below.by(index, value);
+    const above = this.#index(this.#above, index).get(value);
+    return this.#merged(this.#above, this.#below.by(index, value), above === undefined ? [] : [...above].sort());
   }
 
-  *#merged(below: IterableIterator<[Key, Row]>, above: readonly Key[], next = 0): IterableIterator<[Key, Row]> {
+  firstBy(index: string, value: string): Row | undefined {
+    if (this.#above === undefined) return this.#below.firstBy(index, value);
+    for (const [, row] of this.by(index, value)) return row;
+    return undefined;
+  }
+
+  *#merged(
+    above: ReadonlyMap<Key, Row | typeof DELETED>,
+    below: IterableIterator<[Key, Row]>,
+    keys: readonly Key[],
+    from = 0,
+  ): IterableIterator<[Key, Row]> {
+    let next = from;
     for (const entry of below) {
-      if (this.#above.has(entry[0])) continue;
-      for (; next < above.length && above[next]! < entry[0]; next += 1) yield* this.#entry(above[next]!);
+      if (above.has(entry[0])) continue;
+      for (; next < keys.length && keys[next]! < entry[0]; next += 1) yield* entryOf(above, keys[next]!);
       yield entry;
     }
-    for (; next < above.length; next += 1) yield* this.#entry(above[next]!);
+    for (; next < keys.length; next += 1) yield* entryOf(above, keys[next]!);
   }
 
-  *#entry(key: Key): IterableIterator<[Key, Row]> {
-    const row = this.#above.get(key);
-    if (row !== undefined) yield [key, row];
-  }
-
-  #write(key: Key, row: Row | undefined): void {
-    const before = this.#above.get(key);
-    if (this.#sorted !== undefined && !this.#above.has(key)) this.#sorted = undefined;
-    this.#above.set(key, row);
+  #write(key: Key, row: Row | typeof DELETED): void {
+    const above = (this.#above ??= new Map<Key, Row | typeof DELETED>());
+    const before = above.get(key);
+    if (before === undefined) this.#sorted = undefined;
+    above.set(key, row);
+    if (this.#filed === undefined) return;
     for (const [index, filed] of this.#filed) {
       for (const value of this.#valuesOf(index, before)) filed.get(value)?.delete(key);
       for (const value of this.#valuesOf(index, row)) file(filed, value, key);
     }
   }
 
-  #index(name: string): Map<string, Set<Key>> {
+  #index(above: ReadonlyMap<Key, Row | typeof DELETED>, name: string): Map<string, Set<Key>> {
+    this.#filed ??= new Map<string, Map<string, Set<Key>>>();
     let filed = this.#filed.get(name);
     if (filed !== undefined) return filed;
     this.#filed.set(name, (filed = new Map()));
-    for (const [key, row] of this.#above) for (const value of this.#valuesOf(name, row)) file(filed, value, key);
+    for (const [key, row] of above) for (const value of this.#valuesOf(name, row)) file(filed, value, key);
     return filed;
   }
 
-  #valuesOf(index: string, row: Row | undefined): readonly string[] {
-    const values = row === undefined ? undefined : this.#indexes[index]!(row);
+  #valuesOf(index: string, row: Row | typeof DELETED | undefined): readonly string[] {
+    const values = row === undefined || row === DELETED ? undefined : this.#indexes[index]!(row);
     return typeof values === 'string' ? [values] : (values ?? []);
   }
+}
+
+function* entryOf<Key, Row>(above: ReadonlyMap<Key, Row | typeof DELETED>, key: Key): IterableIterator<[Key, Row]> {
+  const row = above.get(key);
+  if (row !== undefined && row !== DELETED) yield [key, row];
 }
 
 function firstFrom<Key extends string>(sorted: readonly Key[], from: string): number {

@@ -78,15 +78,18 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
     for (const name of inRuns) if (!touched.has(name)) touched.set(name, []);
     break;
   }
-  for (const state of ['RUNNING', 'READY'] as const) tellSeen(proposal, state, seen[state], touched.size > 0);
+  // And lets the next one be changed.
+  for (const name of inRuns) {
+    for (const _ of proposal.state.plans.by('heldBack', name)) if (!touched.has(name)) touched.set(name, []);
+  }
+  for (const state of ['RUNNING', 'READY'] as const) tellSeen(proposal, state, seen[state]);
   for (const [name, keys] of touched) pursue(proposal, name, keys);
 }
 
-function tellSeen(proposal: Proposal, state: Seen, { runs, count }: IdRunsBuilder, looksOn: boolean): void {
+function tellSeen(proposal: Proposal, state: Seen, { runs, count }: IdRunsBuilder): void {
   if (count === 0) return;
   const data: ServicesEventOf<'TasksObserved'>['data'] = { state, at: proposal.context.at, launches: runs };
-  if (looksOn) proposal.emit({ type: 'TasksObserved', data });
-  else proposal.tell({ type: 'TasksObserved', data });
+  proposal.emit({ type: 'TasksObserved', data });
 }
 
 function taskOf(proposal: Proposal, row: PodRow, launch: LaunchId): [TaskStatus, RunTask['kind']] {

@@ -18,7 +18,7 @@ import {
   type TaskTemplate,
 } from '@orrery/contracts';
 import { constraintsOf } from './constraints.js';
-import { versionKey, type PodRow, type ServiceRow, type ServicesRows, type VersionRow } from './state.js';
+import { versionKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** All that a version says about one pod type: how its tasks run, what a pod needs and where it may be. */
 export interface Recipe {
@@ -70,15 +70,10 @@ const made = new WeakMap<PodSpec, Recipe>();
 const alike = new Map<string, Recipe>();
 const ALIKE_MAX = 500;
 const ALIKE_LENGTH_MAX = 8_192;
-const parsed = new WeakMap<VersionRow, ServiceSpec>();
 
 /** The spec of a kept version, or nothing when that version is gone. */
 export function specAt(rows: ServicesRows, service: string, version: number): ServiceSpec | undefined {
-  const row = rows.versions.get(versionKey(service, version));
-  if (row === undefined) return undefined;
-  let spec = parsed.get(row);
-  if (spec === undefined) parsed.set(row, (spec = JSON.parse(row.specJson) as ServiceSpec));
-  return spec;
+  return rows.versions.get(versionKey(service, version))?.spec;
 }
 
 /** The recipe of a pod type in a kept version, or nothing when that version is gone or has no such pods. */

@@ -37,7 +37,7 @@ export interface Seats {
 export function seatMembers(rows: ServicesRows, seats: Seats): ReadonlySet<number> {
   const { set, service, pod } = seats;
   const seated: Range[] = [];
-  const columns = columnsOf(seats);
+  let columns: Columns | undefined;
   let offset = 0;
   for (const [first, last] of set.indexes) {
     for (const { run, from, to } of spansIn(rows, service, pod, [[first, last]])) {
@@ -45,11 +45,12 @@ export function seatMembers(rows: ServicesRows, seats: Seats): ReadonlySet<numbe
       const found = runAt(rows, service, pod, begin);
       if (found === undefined) continue;
       const stretch = { from: found.from, count: to - from + 1, at: offset + begin - first };
+      columns ??= columnsOf(seats);
       seated.push(...seatSpan(rows, found, stretch, columns));
     }
     offset += last - first + 1;
   }
-  return new Set(numbersIn(without(set.indexes, seated)));
+  return new Set(numbersIn(seated.length === 0 ? set.indexes : without(set.indexes, seated)));
 }
 
 interface Columns extends Seats {

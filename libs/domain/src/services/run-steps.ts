@@ -20,8 +20,10 @@ export function startStepsOfRuns(
     const own = isolate(rows, span);
     if (own === undefined || own.run.pods === 0) continue;
     const { key, run } = own;
-    if (phase.action === 'decommission') putRun(rows, key, { ...run, step });
-    else if (phase.action === 'restart') breakOutAll(rows, key, run, membersOf(rows, run));
+    // Some of it are ending for a reason of their own, and the others would be told apart from them without their step.
+    const apart = phase.action === 'restart' || (phase.action === 'decommission' && run.stopReason !== null);
+    if (phase.action === 'decommission' && !apart) putRun(rows, key, { ...run, step });
+    else if (apart) breakOutAll(rows, key, run, membersOf(rows, run));
     else bringOn(rows, service, key, run, step);
   }
 }

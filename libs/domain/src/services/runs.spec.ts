@@ -231,6 +231,19 @@ describe('pods that are taken down together', () => {
     expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ incarnation: 2 }]);
   });
 
+  it('stay when a few of their run are not wanted any more', () => {
+    const { story, launches } = up();
+    const down = story.when(scale(COUNT - 2));
+    const [order, ...more] = dataOf(down.events, 'KillOrdered');
+    expect(order).toMatchObject({ launches: idRunsOf(launches.slice(-2)), reason: 'scaled-down' });
+    expect(more).toEqual([]);
+    const over = down.when(ended(launches.slice(-2), 'KILLED')).when(goOn);
+    over.thenState((state) => {
+      expect(podCounts(state, 'hello')).toEqual({ web: { pods: 38, running: 38, up: 38, finished: 0 } });
+      expect(state.plans.get('hello/update')).toMatchObject({ status: 'complete' });
+    });
+  });
+
   it('come back on their grants when they are wanted again before they have ended', () => {
     const { story, launches } = up();
     const again = story.when(scale(10)).when(scale(40));

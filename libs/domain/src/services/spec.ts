@@ -16,8 +16,10 @@ import {
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
+import { refusalOfUpdate } from './rolling.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -45,9 +47,15 @@ function podWithDefaults(pod: PodSpec): PodSpec {
     'allow-decommission': pod['allow-decommission'] ?? Object.keys(pod.volumes ?? {}).length === 0,
     placement: pod.placement ?? [],
     policy: pod.policy ?? 'spread',
+    ...(pod.update === undefined ? {} : { update: updateWithDefaults(pod.update) }),
     volumes: mapValues(pod.volumes ?? {}, (volume) => ({ type: 'ROOT' as const, ...volume })),
     tasks: mapValues(pod.tasks, taskWithDefaults),
   };
+}
+
+/** Who lets others stand in for pods that change can have all of them up, and gets that if he says nothing else. */
+function updateWithDefaults({ 'max-unavailable': away, 'max-surge': surge = 0 }: NonNullable<PodSpec['update']>) {
+  return { 'max-unavailable': away ?? (surge === 0 || surge === '0%' ? 1 : 0), 'max-surge': surge };
 }
 
 function taskWithDefaults(task: TaskSpec): TaskSpec {
@@ -86,6 +94,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfRevocable(pod, pod.priority ?? spec.priority, path) ??
       refusalOfPreferences(pod, path) ??
       refusalOfGang(spec, name, pod) ??
+      refusalOfUpdate(spec, name, pod) ??
       refusalOfPaths(pod, path) ??
       refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
@@ -96,7 +105,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec) ?? refusalOfPeers(spec);
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfOrder(spec);
 }
 
 function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {

@@ -10,6 +10,7 @@ import type {
   RoleName,
   ServiceName,
   ServicesEventOf,
+  ServiceSpec,
   Volume,
 } from '@orrery/contracts';
 import { grantBuckets, launchBuckets, type RunRow } from './runs.js';
@@ -53,7 +54,7 @@ export interface ServicesState {
 /** Rows of a table, or of a proposal over it: all that rules and fold may use. */
 export type Rows<Key extends string, Row extends object> = Pick<
   Table<Key, Row>,
-  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by'
+  'get' | 'has' | 'put' | 'delete' | 'entries' | 'by' | 'firstBy'
 >;
 export type ServicesRows = {
   readonly [Part in keyof ServicesState]: ServicesState[Part] extends Table<infer Key, infer Row>
@@ -84,6 +85,8 @@ export interface ServiceRow {
   readonly uninstalling: boolean;
   /** A volume was given away for destruction: the uninstall can't be cancelled any more. */
   readonly destroyed: boolean;
+  /** Pod type → pods beyond its count that stand in for those that change, and are wanted until they are taken down. */
+  readonly surges?: Readonly<Record<string, number>>;
   /** When a place was last asked for in the stead of one with data. */
   readonly replacedAt?: EpochMs;
 }
@@ -92,8 +95,8 @@ export interface VersionRow {
   readonly service: ServiceName;
   readonly version: number;
   readonly specDigest: string;
-  /** As JSON: the order of pods and phases means something, and no canonical encoding would keep it. */
-  readonly specJson: string;
+  /** The order of its pods and phases means something; rows are encoded as they were built. */
+  readonly spec: ServiceSpec;
 }
 
 /**
@@ -145,6 +148,10 @@ export interface PhaseRow extends PhaseDefinition {
   readonly late: readonly number[];
   /** Pod indexes from `next` on whose steps an operator completed by force. */
   readonly passed: readonly number[];
+  /** rolling: pod indexes from `next` on whose steps have started before those of others. */
+  readonly ahead: readonly number[];
+  /** rolling: why nothing may start until more pods are up. */
+  readonly heldBack?: string;
 }
 
 export type PodStatus = 'placing' | 'live' | 'stopping' | 'waiting' | 'finished';
@@ -294,6 +301,7 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
   plans: {
     open: (row) => (hasOpenSteps(row) || isOver(row) ? 'open' : undefined),
     due: (row) => deadlineKey(deadlineOfPlan(row)),
+    heldBack: (row) => (row.phases.some(({ heldBack }) => heldBack !== undefined) ? row.service : undefined),
     rollsBack: (row) => (row.rollsBack === true ? 'rollsBack' : undefined),
   },
   pods: {

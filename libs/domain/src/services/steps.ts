@@ -7,7 +7,7 @@ import type { PhaseRow, PlanRow, PodRow } from './state.js';
  * one over three, and `continues` costs nothing.
  */
 export function hasOpenSteps(plan: PlanRow): boolean {
-  return openPhases(plan).some((phase) => openSteps(phase, 1).length > 0);
+  return openPhases(plan).some((phase) => phase.heldBack === undefined && openSteps(phase, 1).length > 0);
 }
 
 /** Nothing is left of it but to say so. An uninstall ends by what it waits for after its steps. */
@@ -22,10 +22,17 @@ export function openPhases(plan: PlanRow): PhaseRow[] {
   const released = plan.phases.slice(0, plan.released ?? plan.phases.length);
   const unfinished = released.filter((phase) => phase.done < phase.total);
   const allowed = inTurn(plan.strategy) ? unfinished.slice(0, 1) : unfinished;
-  return allowed.filter((phase) => !phase.paused && (phase.action !== 'run' || isNextOfItsPod(unfinished, phase)));
+  return allowed.filter(
+    (phase) => !phase.paused && (!comesLast(unfinished, phase) || isNextOfItsPod(unfinished, phase)),
+  );
 }
 
-/** What runs beside pods comes after what brings them there. */
+/** What runs beside pods comes after what brings them there, and those who stand in for others go when these are there. */
+function comesLast(unfinished: readonly PhaseRow[], { pod, action }: PhaseRow): boolean {
+  if (action !== 'decommission') return action === 'run';
+  return unfinished.some((phase) => phase.pod === pod && (phase.rolling?.surge ?? 0) > 0);
+}
+
 function isNextOfItsPod(unfinished: readonly PhaseRow[], phase: PhaseRow): boolean {
   return unfinished.find(({ pod }) => pod === phase.pod) === phase;
 }
@@ -73,10 +80,15 @@ export function deadlineOfPlan(plan: PlanRow): EpochMs | undefined {
   if (plan.status !== 'running' || plan.plan === 'uninstall') return undefined;
   let earliest = plan.until;
   for (const phase of plan.phases) {
-    if (phase.until === undefined || stepsUnderWay(phase) === 0) continue;
+    if (phase.until === undefined || !isWaitedFor(phase)) continue;
     if (earliest === undefined || phase.until < earliest) earliest = phase.until;
   }
   return earliest;
+}
+
+/** Something of it is under way, or could be if other pods were up. */
+export function isWaitedFor(phase: PhaseRow): boolean {
+  return stepsUnderWay(phase) > 0 || (phase.heldBack !== undefined && !phase.paused);
 }
 
 /** Its steps, once started, go on to their end: in ERROR nothing more of it starts, but what it began does. */
@@ -90,7 +102,7 @@ export function stepsUnderWay(phase: PhaseRow): number {
 }
 
 function startedIn(phase: PhaseRow): number {
-  return phase.next - phase.late.length - heldBefore(phase);
+  return phase.next - phase.late.length - heldBefore(phase) + phase.ahead.length;
 }
 
 /** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */
@@ -98,11 +110,13 @@ export function openSteps(phase: PhaseRow, max: number): number[] {
   const started = startedIn(phase);
   const serial = inTurn(phase.strategy);
   if (serial && stepsUnderWay(phase) > 0) return [];
-  const limit = Math.min(serial ? 1 : max, (phase.released ?? phase.total) - started);
+  const { unavailableMax = max, surge = 0 } = phase.rolling ?? {};
+  const window = phase.rolling === undefined ? max : unavailableMax + surge - stepsUnderWay(phase);
+  const limit = Math.min(serial ? 1 : Math.min(max, window), (phase.released ?? phase.total) - started);
   const open: number[] = phase.late.slice(0, Math.max(0, limit));
   for (let position = phase.next; position < phase.total && open.length < limit; position += 1) {
     const index = indexAt(phase, position);
-    if (phase.passed.includes(index)) continue;
+    if (phase.passed.includes(index) || phase.ahead.includes(index)) continue;
     if (!phase.held.includes(index)) open.push(index);
     else if (serial) break;
   }
@@ -119,7 +133,7 @@ export function phaseOfStep(plan: PlanRow, pod: string, index: number): PhaseRow
 
 /** As ranges, which may be long where nothing is held back. */
 export function openRanges(phase: PhaseRow, max: number): Ranges {
-  const even = phase.held.length + phase.late.length + phase.passed.length === 0;
+  const even = phase.held.length + phase.late.length + phase.passed.length + phase.ahead.length === 0;
   if (!even || inTurn(phase.strategy)) return rangesOf(openSteps(phase, max));
   const count = Math.min(max, (phase.released ?? phase.total) - phase.next, phase.total - phase.next);
   const from = phase.action === 'decommission' ? phase.total - phase.next - count : phase.next;
@@ -174,7 +188,7 @@ export function positionOf(phase: PhaseRow, index: number): number | undefined {
 /** Whether the step on a pod index has not started yet. */
 export function isPending(phase: PhaseRow, index: number): boolean {
   const position = positionOf(phase, index);
-  if (position === undefined || phase.passed.includes(index)) return false;
+  if (position === undefined || phase.passed.includes(index) || phase.ahead.includes(index)) return false;
   return position >= phase.next || phase.held.includes(index) || phase.late.includes(index);
 }
 

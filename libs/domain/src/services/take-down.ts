@@ -8,7 +8,7 @@ import { numberOf } from './agents.js';
 import type { Proposal } from './proposal.js';
 import { membersOf, spansIn } from './run-rows.js';
 import { absentIn, stretchesOf, unionOf, type Range } from './run-steps.js';
-import { isIdleAt, LIVE, memberAt, NONE, PLACING, type RunRow, someMember } from './runs.js';
+import { isIdleAt, isPod, LIVE, memberAt, NONE, PLACING, type RunRow, someMember } from './runs.js';
 import { eachSegment } from './segments.js';
 import { settle } from './settle.js';
 import { launchesOf, type PhaseRow, type PlanRow, type PodRow, type ServiceRow } from './state.js';
@@ -27,7 +27,9 @@ export function takeDown(
   const rows = rowsIn(state, service.name, phase.pod, indexes);
   const lost = numbersOfLost(proposal);
   const together: RunRow[] = [];
-  for (const { run } of spansIn(state, service.name, phase.pod, indexes)) {
+  for (const { run, from, to } of spansIn(state, service.name, phase.pod, indexes)) {
+    // Few members that left as rows have holes in a run of others, which stays.
+    if (!someMember(run, from, to, isPod)) continue;
     if (needsCare(run, lost)) rows.push(...membersOf(state, run));
     else together.push(run);
   }

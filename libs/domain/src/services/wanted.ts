@@ -13,7 +13,7 @@ export function targetSpec(rows: ServicesRows, service: ServiceRow): ServiceSpec
 
 export function wantedCount(rows: ServicesRows, service: ServiceRow, pod: string): number {
   if (service.uninstalling) return 0;
-  return targetSpec(rows, service).pods[pod]?.count ?? 0;
+  return (targetSpec(rows, service).pods[pod]?.count ?? 0) + (service.surges?.[pod] ?? 0);
 }
 
 export function isWanted(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {

@@ -11,7 +11,7 @@ interface Task {
   readonly state: string;
 }
 
-describe('an update that fails', () => {
+describe('an update', () => {
   let cluster: RealCluster;
   beforeAll(async () => {
     cluster = await RealCluster.start({ agents: 3 });
@@ -28,7 +28,7 @@ describe('an update that fails', () => {
     (await cluster.json<Task[]>('task', 'list', '--service', service)).filter(({ state }) => state === 'RUNNING')
       .length;
 
-  it('is taken back to the version before', async () => {
+  it('that fails is taken back to the version before', async () => {
     const spec = (cmd: string) => ({
       pods: {
         web: {
@@ -54,5 +54,39 @@ describe('an update that fails', () => {
     );
     expect(back.message).toContain('version 2 failed: server of web-0');
     expect(await running('site')).toBe(2);
+  });
+
+  it('keeps enough pods up at any moment, with others that stand in for those that change', async () => {
+    const spec = (version: string) => ({
+      pods: {
+        web: {
+          count: 4,
+          update: { 'max-surge': 1 },
+          tasks: {
+            server: {
+              cmd: `sleep 1; touch up; exec sleep ${version}`,
+              memory: 32,
+              'readiness-check': { cmd: 'test -e up', interval: 0.2 },
+            },
+          },
+        },
+      },
+    });
+    expect(await apply('shop', spec('100001'))).toMatchObject({ code: 0 });
+    const seen: { readonly ready: number; readonly running: number }[] = [];
+    const update = { done: false };
+    const applied = apply('shop', spec('100002')).finally(() => (update.done = true));
+    await eventually(
+      async () => {
+        const { json } = await cluster.request('GET', '/v1/services/shop');
+        seen.push((json as { pods: { web: (typeof seen)[number] } }).pods.web);
+        return update.done ? true : undefined;
+      },
+      { withinMs: 120_000, everyMs: 20, what: 'all pods are changed' },
+    );
+    expect(await applied).toMatchObject({ code: 0 });
+    expect(Math.min(...seen.map(({ ready }) => ready))).toBe(4);
+    expect(Math.max(...seen.map(({ running: pods }) => pods))).toBe(5);
+    expect(await running('shop')).toBe(4);
   });
 });
