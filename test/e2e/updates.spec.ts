@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, RealCluster } from '@orrery/testing';
 
@@ -11,7 +11,7 @@ interface Task {
   readonly state: string;
 }
 
-describe('an update', () => {
+describe('a service that changes', () => {
   let cluster: RealCluster;
   beforeAll(async () => {
     cluster = await RealCluster.start({ agents: 3 });
@@ -28,7 +28,7 @@ describe('an update', () => {
     (await cluster.json<Task[]>('task', 'list', '--service', service)).filter(({ state }) => state === 'RUNNING')
       .length;
 
-  it('that fails is taken back to the version before', async () => {
+  it('is taken back to the version before when the new one fails', async () => {
     const spec = (cmd: string) => ({
       pods: {
         web: {
@@ -88,5 +88,39 @@ describe('an update', () => {
     expect(Math.min(...seen.map(({ ready }) => ready))).toBe(4);
     expect(Math.max(...seen.map(({ running: pods }) => pods))).toBe(5);
     expect(await running('shop')).toBe(4);
+  });
+
+  it('drains each pod that it is scaled down by, the highest first, before it ends', async () => {
+    const log = join(cluster.home, 'drained');
+    const gate = join(cluster.home, 'gate');
+    const leave = `test -e ${gate} || exit 1; echo "$ORRERY_POD_INDEX of $ORRERY_PODS_STAYING" >> ${log}`;
+    const node = {
+      count: 3,
+      'allow-decommission': true,
+      volumes: { data: { path: 'data', size: 16 } },
+      'resource-sets': { sidecar: { cpus: 0.1, memory: 32 } },
+      tasks: {
+        server: { cmd: 'exec sleep 100000', memory: 32 },
+        leave: { goal: 'ONCE', 'resource-set': 'sidecar', cmd: leave },
+      },
+    };
+    const steps = [['default', ['leave']]];
+    const plans = { decommission: { phases: { node: { pod: 'node', 'max-attempts': 1, steps } } } };
+    expect(await apply('store', { pods: { node }, plans })).toMatchObject({ code: 0 });
+
+    // Nothing is ended while the draining fails.
+    expect((await cluster.cli('service', 'scale', 'store', 'node', '1')).code).toBe(1);
+    expect(await plan('store')).toMatchObject({ status: 'ERROR', message: expect.stringContaining('leave of node-2') });
+    expect(await running('store')).toBe(3);
+    expect(existsSync(log)).toBe(false);
+
+    writeFileSync(gate, '');
+    expect(await cluster.cli('plan', 'resume', 'store', 'update')).toMatchObject({ code: 0 });
+    await eventually(async () => (await running('store')) === 1, {
+      withinMs: 60_000,
+      everyMs: 500,
+      what: 'one is left',
+    });
+    expect(readFileSync(log, 'utf8')).toBe('2 of 1\n1 of 1\n');
   });
 });

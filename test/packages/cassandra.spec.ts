@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, LoneAgent } from '@orrery/testing';
-import { PackageCluster, WITHIN_MS, type Task } from './package-cluster.js';
+import { PackageCluster, WITHIN_MS } from './package-cluster.js';
 import { QuorumClient } from './quorum-client.js';
 
 interface Pod {
@@ -50,12 +50,6 @@ describe('the package cassandra', () => {
     );
   const nodes = () => user.runningTasksOf('store');
   const pods = () => user.cluster.json<Pod[]>('pod', 'list', 'store');
-  const gone = (tasks: readonly Task[]) =>
-    eventually(() => tasks.every(({ pid }) => !existsSync(`/proc/${pid}`)), {
-      withinMs: 90_000,
-      everyMs: 200,
-      what: 'no node lives',
-    });
   const ring = async () =>
     (await nodes()).map(({ hostname, ready }) => `${hostname} ${ready ? 'UN' : 'not ready'}`).sort();
 
@@ -195,7 +189,7 @@ describe('the package cassandra', () => {
       const uninstalled = await user.orrery('package', 'uninstall', 'cassandra', '--name', 'store', '--yes');
       expect(uninstalled).toContain('1 task, 1 volume');
       spare.start();
-      await gone(last);
+      await user.gone(last, 90_000);
       const folder = join(spare.folder, 'volumes', volume);
       await eventually(() => !existsSync(folder), { withinMs: 60_000, what: 'the volume of the lost machine is gone' });
       const owned = async () => (await user.cluster.request('GET', '/v1/services/store/owned')).json as typeof NOTHING;

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { eventually } from '@orrery/testing';
-import { PackageCluster, WITHIN_MS, type Task } from './package-cluster.js';
+import { PackageCluster, WITHIN_MS } from './package-cluster.js';
 
 interface Topic {
   readonly name: string;
@@ -18,12 +16,6 @@ describe('packages', () => {
   afterAll(() => user?.stop());
 
   const topicsOf = (service: string) => user.cluster.json<Topic[]>('kafka', 'topic', 'list', service);
-  const gone = (tasks: readonly Task[]) =>
-    eventually(() => tasks.every(({ pid }) => !existsSync(`/proc/${pid}`)), {
-      withinMs: 60_000,
-      everyMs: 200,
-      what: 'no broker lives',
-    });
 
   it('give a web site its files, and other ones later', async () => {
     const files = [{ name: 'index', path: 'site/index.html', text: 'first' }];
@@ -77,7 +69,7 @@ describe('packages', () => {
       );
 
       await user.orrery('package', 'uninstall', 'kafka', '--name', 'events', '--yes');
-      await gone(after);
+      await user.gone(after, 60_000);
       expect(await user.cluster.json<object[]>('volume', 'list')).toEqual([]);
     },
     3 * WITHIN_MS,
@@ -102,7 +94,7 @@ describe('packages', () => {
       expect(left).toHaveLength(2);
       expect(await user.cluster.json<object[]>('volume', 'list')).toHaveLength(2);
       await user.orrery('package', 'uninstall', 'kafka', '--name', 'small', '--yes');
-      await gone(left);
+      await user.gone(left, 60_000);
     },
     3 * WITHIN_MS,
   );

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -55,6 +55,14 @@ export class PackageCluster {
   async runningTasksOf(service: string): Promise<readonly Task[]> {
     const tasks = await this.cluster.json<Task[]>('task', 'list', '--service', service);
     return tasks.filter(({ state }) => state === 'RUNNING');
+  }
+
+  async gone(tasks: readonly Task[], withinMs: number): Promise<void> {
+    await eventually(() => tasks.every(({ pid }) => !existsSync(`/proc/${pid}`)), {
+      withinMs,
+      everyMs: 200,
+      what: 'none of the tasks lives',
+    });
   }
 
   /** Installs, or updates with `verb`, and waits for the plan: longer than the command line itself may take here. */

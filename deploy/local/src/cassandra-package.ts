@@ -1,12 +1,12 @@
-import { filledFile, packagesFolder } from '@orrery/catalog';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { filledFile } from '@orrery/catalog';
 import { writeWhole } from './files.js';
+import { planePackage } from './plane-package.js';
 import { loopback } from './ports.js';
 
-/** The version of the package that the plane's own node is of. */
-const VERSION = '5.0.6';
-const folder = join(packagesFolder, 'cassandra');
+/** Of the version that the plane's own node is of. */
+const own = planePackage('cassandra', '5.0.6');
+
+export const cassandraJars = own.jars;
 
 /** What a start need not wait for where there are no other nodes. */
 export const aloneFlags = [
@@ -26,34 +26,28 @@ export interface OwnNode {
   readonly dataFolder: string;
 }
 
-/** The coordinates of its jars, as in `mvn:` addresses. */
-export function cassandraCoordinates(): readonly string[] {
-  const { exec } = JSON.parse(fileOf(join(VERSION, 'resource.json'))) as { exec: { jars: { uri: string } } };
-  return exec.jars.uri.replace(/^mvn:/, '').split('+');
-}
-
 export function writeLogSettings(file: string): void {
-  writeWhole(file, fileOf('logback.xml'));
+  writeWhole(file, own.file('logback.xml'));
 }
 
 /** For Java's `@file`: what the package opens of the JDK, and how it runs the server. */
 export function writeJvmOptions(file: string): void {
-  writeWhole(file, `${fileOf('modules.options')}\n${fileOf('jvm.options')}`);
+  writeWhole(file, `${own.file('modules.options')}\n${own.file('jvm.options')}`);
 }
 
 /** cassandra.yaml of the package, for one node that owns the whole ring. */
-export function writeNodeSettings(file: string, own: OwnNode): void {
-  const { dataFolder } = own;
+export function writeNodeSettings(file: string, node: OwnNode): void {
+  const { dataFolder } = node;
   const seeds = [
     {
       class_name: 'org.apache.cassandra.locator.SimpleSeedProvider',
-      parameters: [{ seeds: `${loopback}:${own.storagePort}` }],
+      parameters: [{ seeds: `${loopback}:${node.storagePort}` }],
     },
   ];
   const cassandra = {
     seed_provider: JSON.stringify(seeds),
     endpoint_snitch: 'SimpleSnitch',
-    rpc_address: own.listenHost,
+    rpc_address: node.listenHost,
     broadcast_rpc_address: loopback,
     data_file_directories: JSON.stringify([`${dataFolder}/data`]),
     commitlog_directory: `${dataFolder}/commitlog`,
@@ -77,15 +71,11 @@ export function writeNodeSettings(file: string, own: OwnNode): void {
     file_cache_size: '64MiB',
     networking_cache_size: '32MiB',
   };
-  const nodes = { cluster_name: own.clusterName, num_tokens: 1 };
+  const nodes = { cluster_name: node.clusterName, num_tokens: 1 };
   const agent = {
     ORRERY_ADDRESS: loopback,
-    PORT_STORAGE: String(own.storagePort),
-    PORT_NATIVE: String(own.port),
+    PORT_STORAGE: String(node.storagePort),
+    PORT_NATIVE: String(node.port),
   };
-  writeWhole(file, filledFile(fileOf('cassandra.yaml'), { options: { nodes, cassandra }, agent }));
-}
-
-function fileOf(name: string): string {
-  return readFileSync(join(folder, name), 'utf8');
+  writeWhole(file, filledFile(own.file('cassandra.yaml'), { options: { nodes, cassandra }, agent }));
 }

@@ -1,27 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { classPath, type JarSet } from './artifacts.js';
-import {
-  aloneFlags,
-  cassandraCoordinates,
-  writeJvmOptions,
-  writeLogSettings,
-  writeNodeSettings,
-} from './cassandra-package.js';
+import { classPath } from './artifacts.js';
+import { aloneFlags, writeJvmOptions, writeLogSettings, writeNodeSettings } from './cassandra-package.js';
 import { classArchive } from './class-archive.js';
 import { readTextIfThere, writeWhole } from './files.js';
 import { compilerFlags } from './jvm-flags.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
-
-export const cassandraJars: JarSet = {
-  name: 'cassandra-5.0.6',
-  artifacts: cassandraCoordinates().map((each) => {
-    const [groupId, artifactId, version] = each.split(':') as [string, string, string];
-    return { groupId, artifactId, version };
-  }),
-};
 
 export interface CassandraProcessOptions {
   readonly javaHome: string;

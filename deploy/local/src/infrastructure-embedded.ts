@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { jarFolder } from './artifacts.js';
-import { cassandraClusterName, cassandraJars, cassandraProcess } from './cassandra-process.js';
+import { cassandraJars } from './cassandra-package.js';
+import { cassandraClusterName, cassandraProcess } from './cassandra-process.js';
 import type { InfrastructureProvider, InfrastructureSurroundings } from './infrastructure.js';
-import { kafkaClusterId, kafkaJars, kafkaProcess } from './kafka-process.js';
+import { kafkaJars } from './kafka-package.js';
+import { kafkaClusterId, kafkaProcess } from './kafka-process.js';
 import { loopback, type Ports } from './ports.js';
 import { cassandraReady, expecting, kafkaReady } from './readiness.js';
 import type { RememberedPorts } from './remembered-ports.js';

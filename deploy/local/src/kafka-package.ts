@@ -1,12 +1,15 @@
-import { filledFile, packagesFolder } from '@orrery/catalog';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { filledFile } from '@orrery/catalog';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeWhole } from './files.js';
+import { planePackage } from './plane-package.js';
 import { loopback } from './ports.js';
 
 /** The version of the package that the plane's own broker is of. */
 const VERSION = '4.1.1';
-const folder = join(packagesFolder, 'kafka');
+const own = planePackage('kafka', VERSION);
+
+export const kafkaJars = own.jars;
 
 /** Of the plane's own broker, what is not as the package has it. */
 export interface OwnBroker {
@@ -18,25 +21,19 @@ export interface OwnBroker {
   readonly deletableTopics: boolean;
 }
 
-/** The coordinates of its jars, as in `mvn:` addresses. */
-export function kafkaCoordinates(): readonly string[] {
-  const { exec } = JSON.parse(fileOf(join(VERSION, 'resource.json'))) as { exec: { jars: { uri: string } } };
-  return exec.jars.uri.replace(/^mvn:/, '').split('+');
-}
-
 export function writeLogSettings(file: string): void {
-  writeWhole(file, fileOf('log4j2.properties'));
+  writeWhole(file, own.file('log4j2.properties'));
 }
 
 /** server.properties of the package, for one node that is broker and controller at once. */
-export function writeBrokerSettings(file: string, own: OwnBroker): void {
-  const { listenHost, port, controllerPort } = own;
+export function writeBrokerSettings(file: string, broker: OwnBroker): void {
+  const { listenHost, port, controllerPort } = broker;
   const kafka = {
     'process.roles': 'broker,controller',
     'controller.quorum.voters': `1@${loopback}:${controllerPort}`,
     listeners: `BROKER://${listenHost}:${port},CONTROLLER://${loopback}:${controllerPort}`,
-    'log.dirs': own.dataFolder,
-    'delete.topic.enable': own.deletableTopics,
+    'log.dirs': broker.dataFolder,
+    'delete.topic.enable': broker.deletableTopics,
     // The ownership hint: a lost owner is noticed within a second.
     'group.min.session.timeout.ms': 500,
     // One machine: no replicas, few internal partitions.
@@ -57,7 +54,7 @@ export function writeBrokerSettings(file: string, own: OwnBroker): void {
     ORRERY_ADDRESS: loopback,
     PORT_BROKER: String(port),
   };
-  writeWhole(file, filledFile(fileOf('server.properties'), { options: { kafka }, agent }));
+  writeWhole(file, filledFile(own.file('server.properties'), { options: { kafka }, agent }));
 }
 
 /** What `kafka-storage format` would write, unless it is there. */
@@ -65,11 +62,7 @@ export function formatOnce(dataFolder: string, clusterId: () => string): void {
   const meta = join(dataFolder, 'meta.properties');
   if (existsSync(meta)) return;
   mkdirSync(dataFolder, { recursive: true });
-  const bootstrap = Buffer.from(fileOf(join(VERSION, 'bootstrap.base64')), 'base64');
+  const bootstrap = Buffer.from(own.file(join(VERSION, 'bootstrap.base64')), 'base64');
   writeWhole(join(dataFolder, 'bootstrap.checkpoint'), bootstrap);
   writeWhole(meta, `version=1\ncluster.id=${clusterId()}\nnode.id=1\n`);
-}
-
-function fileOf(name: string): string {
-  return readFileSync(join(folder, name), 'utf8');
 }

@@ -1,20 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { classPath, type JarSet } from './artifacts.js';
+import { classPath } from './artifacts.js';
 import { classArchive } from './class-archive.js';
 import { readTextIfThere } from './files.js';
 import { compilerFlags } from './jvm-flags.js';
-import { formatOnce, kafkaCoordinates, writeBrokerSettings, writeLogSettings } from './kafka-package.js';
+import { formatOnce, writeBrokerSettings, writeLogSettings } from './kafka-package.js';
 import { loopback } from './ports.js';
 import type { ProcessSpec } from './supervisor.js';
-
-export const kafkaJars: JarSet = {
-  name: 'kafka-4.1.1',
-  artifacts: kafkaCoordinates().map((each) => {
-    const [groupId, artifactId, version] = each.split(':') as [string, string, string];
-    return { groupId, artifactId, version };
-  }),
-};
 
 export interface KafkaProcessOptions {
   readonly javaHome: string;

@@ -3,7 +3,10 @@ import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
-/** Loaded before a process's own code, in each of its threads: SIGUSR2 begins a profile, the next one writes it: one file for each time that is measured. */
+/**
+ * Loaded before a process's own code, in each of its threads: SIGUSR2 begins a profile, the next one writes it, to one file
+ * for each time that is measured.
+ */
 const folder = process.env['ORRERY_BENCH_PROFILES'];
 const SAMPLE_EVERY_US = 500;
 

@@ -247,8 +247,7 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
     if (events.length === 0 && first === undefined) return undefined;
     const about = JSON.stringify({ cause, ...sender }).slice(1, -1);
     const encoded = events.map(({ type, data }, index) => {
-      const version = hosting.eventVersion?.(type) ?? 1;
-      return `{"type":"${type}","version":${version},${about},"data":${prepared?.encoded[index] ?? JSON.stringify(data)}}`;
+      return `{"type":"${type}","version":${this.#versionOf(type)},${about},"data":${prepared?.encoded[index] ?? JSON.stringify(data)}}`;
     });
     const bytes = encoded.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (bytes > DECISION_BYTES_MAX) {
@@ -264,13 +263,15 @@ export class Group<Command, Foreign, Report, Internal, State extends object, Eve
 
   /** Events that were folded while they were decided, as they are read: what is left is to let their rows count. */
   #take(encoded: readonly string[], events: readonly Event[], prepared: Prepared, about: About): void {
-    const { hosting } = this.#options;
     for (const [index, { type, data }] of events.entries()) {
       this.#events.push(encoded[index]!);
-      const version = hosting.eventVersion?.(type) ?? 1;
-      this.#parsed.push({ type, version, ...about, data } as unknown as RecordedEvent);
+      this.#parsed.push({ type, version: this.#versionOf(type), ...about, data } as unknown as RecordedEvent);
     }
     prepared.apply();
+  }
+
+  #versionOf(type: Event['type']): number {
+    return this.#options.hosting.eventVersion?.(type) ?? 1;
   }
 
   #refuse(outcome: CommandOutcome, { code, message, field, remedy }: Refusal, sender: Sender): void {

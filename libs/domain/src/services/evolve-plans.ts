@@ -48,24 +48,28 @@ export function planStarted(rows: ServicesRows, data: DataOf<'PlanStarted'>): vo
   rows.plans.put(planKey(name, plan), row);
   if (isAside(row)) return visits.noteAside(rows, row);
   const service = rows.services.get(name);
-  if (service !== undefined) rows.services.put(name, { ...withSurges(service, phases), plan });
+  if (service !== undefined) rows.services.put(name, { ...withSurges(service, surgesOf(phases)), plan });
   for (const phase of phases) {
     if (phase.action === 'deploy' || phase.action === 'restart') reserveSlots(rows, name, phase);
   }
 }
 
 /** Who stands in for others is wanted as long as the plan that says so has not come to taking them down. */
-function withSurges(row: ServiceRow, phases: readonly PhaseRow[] = []): ServiceRow {
+function surgesOf(phases: readonly PhaseRow[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    phases.flatMap(({ pod, rolling }) => (rolling === undefined || rolling.surge === 0 ? [] : [[pod, rolling.surge]])),
+  );
+}
+
+function withSurges(row: ServiceRow, surges: Readonly<Record<string, number>> = {}): ServiceRow {
   const { surges: _, ...service } = row;
-  const surges = phases.flatMap(({ pod, rolling }) => (rolling === undefined ? [] : [[pod, rolling.surge] as const]));
-  const some = surges.filter(([, surge]) => surge > 0);
-  return some.length === 0 ? service : { ...service, surges: Object.fromEntries(some) };
+  return Object.keys(surges).length === 0 ? service : { ...service, surges };
 }
 
 function endSurge(rows: ServicesRows, service: ServiceRow, pod: string): void {
   if (service.surges?.[pod] === undefined) return;
   const { [pod]: _, ...surges } = service.surges;
-  rows.services.put(service.name, { ...withSurges(service), ...(Object.keys(surges).length === 0 ? {} : { surges }) });
+  rows.services.put(service.name, withSurges(service, surges));
 }
 
 export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): void {
@@ -73,7 +77,6 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   const service = rows.services.get(data.service);
   if (plan === undefined || service === undefined) return;
   changePhase(rows, plan, data.phase, (phase) => {
-    // Positions follow the indexes or go against them, so the furthest one is at an end of a range.
     const { next, ahead } = started(phase, data.indexes);
     const { heldBack: _, ...rest } = phase;
     return {

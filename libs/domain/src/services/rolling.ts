@@ -4,7 +4,7 @@ import { podAt, rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { membersOf, runsOf } from './run-rows.js';
 import type { PhaseRow, PodRow, ServiceRow, ServicesRows } from './state.js';
-import { inTurn, isPending, openSteps, stepsUnderWay } from './steps.js';
+import { inTurn, isPending, openSteps, windowOf } from './steps.js';
 import { countsOf, isUp } from './tallies.js';
 import { drainingOf, isAsWanted, targetSpec } from './wanted.js';
 
@@ -57,11 +57,6 @@ export function rollingSteps(proposal: Proposal, service: ServiceRow, phase: Pha
     steps.push(index);
   }
   return steps;
-}
-
-function windowOf(phase: PhaseRow): number {
-  const { unavailableMax, surge } = phase.rolling!;
-  return (inTurn(phase.strategy) ? 1 : unavailableMax + surge) - stepsUnderWay(phase);
 }
 
 /** A canary and steps that an operator holds back keep their order. */

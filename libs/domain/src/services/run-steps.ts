@@ -21,9 +21,9 @@ export function startStepsOfRuns(
     if (own === undefined || own.run.pods === 0) continue;
     const { key, run } = own;
     // Some of it are ending for a reason of their own, and the others would be told apart from them without their step.
-    const apart = phase.action === 'restart' || (phase.action === 'decommission' && run.stopReason !== null);
-    if (phase.action === 'decommission' && !apart) putRun(rows, key, { ...run, step });
-    else if (apart) breakOutAll(rows, key, run, membersOf(rows, run));
+    const isMixed = phase.action === 'decommission' && run.stopReason !== null;
+    if (phase.action === 'restart' || isMixed) breakOutAll(rows, key, run, membersOf(rows, run));
+    else if (phase.action === 'decommission') putRun(rows, key, { ...run, step });
     else bringOn(rows, service, key, run, step);
   }
 }

@@ -105,20 +105,22 @@ function startedIn(phase: PhaseRow): number {
   return phase.next - phase.late.length - heldBefore(phase) + phase.ahead.length;
 }
 
+/** Steps of a phase that may start beside those under way; endless where nothing says how many. */
+export function windowOf(phase: PhaseRow): number {
+  const { strategy, rolling } = phase;
+  if (inTurn(strategy)) return 1 - stepsUnderWay(phase);
+  return rolling === undefined ? Infinity : rolling.unavailableMax + rolling.surge - stepsUnderWay(phase);
+}
+
 /** Pod indexes of the steps of a phase that may start now, at most `max`, in the order of work. */
 export function openSteps(phase: PhaseRow, max: number): number[] {
-  const started = startedIn(phase);
-  const serial = inTurn(phase.strategy);
-  if (serial && stepsUnderWay(phase) > 0) return [];
-  const { unavailableMax = max, surge = 0 } = phase.rolling ?? {};
-  const window = phase.rolling === undefined ? max : unavailableMax + surge - stepsUnderWay(phase);
-  const limit = Math.min(serial ? 1 : Math.min(max, window), (phase.released ?? phase.total) - started);
+  const limit = Math.min(max, windowOf(phase), (phase.released ?? phase.total) - startedIn(phase));
   const open: number[] = phase.late.slice(0, Math.max(0, limit));
   for (let position = phase.next; position < phase.total && open.length < limit; position += 1) {
     const index = indexAt(phase, position);
     if (phase.passed.includes(index) || phase.ahead.includes(index)) continue;
     if (!phase.held.includes(index)) open.push(index);
-    else if (serial) break;
+    else if (inTurn(phase.strategy)) break;
   }
   return open;
 }
