@@ -79,12 +79,15 @@ describe('an agent with real processes', () => {
 
   it('tells how tasks ended', async () => {
     await master.launch({ cmd: 'exit 0' }, { launch: '1.0' });
-    await master.launch({ cmd: 'exit 9' }, { launch: '2.0' });
+    await master.launch({ cmd: 'echo begin >&2; echo no such table >&2; exit 9' }, { launch: '2.0' });
     await master.launch({ cmd: 'kill -9 $$' }, { launch: '3.0' });
     await master.launch({ image: 'registry/name:1' }, { launch: '4.0' });
     await until(() => ['1.0', '2.0', '3.0', '4.0'].every((launch) => master.endOf(launch) !== undefined));
     expect(master.endOf('1.0')).toMatchObject({ state: 'FINISHED', exit: { code: 0 } });
-    expect(master.endOf('2.0')).toMatchObject({ state: 'FAILED', reason: 'exit-code', exit: { code: 9 } });
+    expect(master.endOf('2.0')).toMatchObject({
+      ...{ state: 'FAILED', reason: 'exit-code', exit: { code: 9 } },
+      message: 'no such table',
+    });
     expect(master.endOf('3.0')).toMatchObject({ state: 'FAILED', reason: 'signal', exit: { signal: 'SIGKILL' } });
     expect(master.endOf('4.0')).toMatchObject({ state: 'ERROR', reason: 'start-failed' });
   });

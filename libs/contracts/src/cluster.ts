@@ -353,6 +353,7 @@ export interface TaskEnds {
   readonly exit?: ExitStatus;
   /** A constant for programs: `exit-code`, `signal`, `oom`, `killed`, `health-check`, `start-failed`, `agent-gone` … */
   readonly reason: string;
+  /** Of `exit-code` and `signal`: the last line that the task wrote to stderr. */
   readonly message?: string;
   /** The agent's clock when it told of them: shown, never used for order. */
   readonly agentTime?: EpochMs;

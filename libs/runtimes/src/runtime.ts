@@ -95,6 +95,8 @@ export interface Ended {
   readonly signal?: string;
   readonly oom?: boolean;
   readonly message?: string;
+  /** exited, and not with 0: the last line that it wrote to its stderr; no more than 512 bytes. */
+  readonly lastLine?: string;
 }
 
 export type Probe = { readonly timeoutMs: number } & (

@@ -7,7 +7,7 @@ import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Change, Outcome } from '../gateway-client.js';
 import type { Listing } from '../output/output.js';
 import { fields, table } from '../output/table.js';
-import { waitForPlans } from '../plan-progress.js';
+import { planTrouble, waitForPlans } from '../plan-progress.js';
 import { atOf, showList, showObject } from '../reading.js';
 import { waitUntil } from '../waiting.js';
 import { readSpecs } from '../spec-files.js';
@@ -50,7 +50,8 @@ function serviceText({ name, version, role, state, plan, pods }: Service): strin
     ],
     Object.entries(pods),
   );
-  return `${fields({ name, version, role, state, plan: planText(plan) })}\n${counts}`;
+  const trouble = (plan === null ? [] : planTrouble(plan)).map((line) => `${line}\n`).join('');
+  return `${fields({ name, version, role, state, plan: planText(plan) })}${trouble}\n${counts}`;
 }
 
 /** Of those that nothing is said of. */

@@ -21,7 +21,16 @@ import { ownNetworkOf, usageBySession, type SessionUsage } from '../usage/proces
 import type { Usage } from '../usage/usage.js';
 import { runInTask } from '../task-commands.js';
 import { inheritedEnvironment } from './inherited-environment.js';
-import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
+import { lastLineOf } from './last-line.js';
+import {
+  claimForNobody,
+  launchFolder,
+  readClaim,
+  readExit,
+  readIfThere,
+  type ExitRecord,
+  type LaunchFolder,
+} from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
 import { makeSandbox, realPlaceIn, volumeFolder, type DiskFolders } from './sandbox.js';
@@ -126,7 +135,7 @@ export class ExecRuntime implements Runtime {
     await this.#killRest(launch);
     const exit = readExit(folder);
     const told = { ...(task !== undefined && { pid: task.pid }), since };
-    if (exit !== undefined) return { state: 'ended', how: 'exited', ...told, ...exit };
+    if (exit !== undefined) return { state: 'ended', how: 'exited', ...told, ...exit, ...lastWords(exit, folder) };
     const why = shim.bootId === this.#boot ? 'its shim was killed' : 'the machine was restarted';
     return { ...unknownEnd(Date.now(), `nobody saw its end: ${why}`), ...told };
   }
@@ -325,6 +334,11 @@ function describeIsolation(cgroups: Cgroups | undefined, why = 'not asked for'):
 function failedToStart(error: unknown): Ended {
   const message = error instanceof Error ? error.message : String(error);
   return { state: 'ended', how: 'start-failed', at: Date.now(), message };
+}
+
+function lastWords({ code }: ExitRecord, { sandbox }: LaunchFolder): Pick<Ended, 'lastLine'> {
+  const lastLine = code === 0 ? undefined : lastLineOf(join(sandbox, 'stderr'));
+  return lastLine === undefined ? {} : { lastLine };
 }
 
 function unknownEnd(at: number, message: string): Ended {
