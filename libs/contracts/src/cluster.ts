@@ -96,6 +96,8 @@ export interface TaskTemplate {
   readonly healthCheck?: TaskCheck;
   /** Fetched before the start. */
   readonly artifacts?: readonly TaskArtifact[];
+  /** What only the agent's machine knows, by name. */
+  readonly secrets?: readonly TaskSecret[];
   /** Files written before the start, below the sandbox; mustache over the environment. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
   /** Other pods of the service, as they were placed when this was ordered; by pod type, then index. */
@@ -117,6 +119,13 @@ export interface TaskArtifact {
   readonly dest: string;
   readonly extract?: boolean;
   readonly executable?: boolean;
+}
+
+/** The name of a secret, and where its task finds the value: in an environment variable, a file below the sandbox, or both. */
+export interface TaskSecret {
+  readonly secret: string;
+  readonly env?: string;
+  readonly file?: string;
 }
 
 export interface TaskCheck {

@@ -88,6 +88,29 @@ export const DiscoverySpec = Type.Object(
   { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
 );
 
+export const SecretSpec = Type.Object(
+  {
+    secret: Type.String({
+      pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
+      maxLength: 255,
+      description:
+        'name of a secret that agents have; one in a folder, such as eng/web/key, is for services of that role and below',
+    }),
+    'env-key': Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' })),
+    file: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+        maxLength: 255,
+        description: 'below the sandbox',
+      }),
+    ),
+  },
+  {
+    ...strict,
+    description: 'a value that stands nowhere but on the agents: its task finds it by env-key, file, or both',
+  },
+);
+
 export const UriSpec = Type.Object(
   {
     uri: Type.String({
@@ -205,6 +228,7 @@ export const PodSpec = Type.Object(
       }),
     ),
     uris,
+    secrets: Type.Optional(Type.Record(name('secret of the pod'), SecretSpec, { maxProperties: 64 })),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
   strict,
@@ -332,6 +356,7 @@ export type PodSpec = Static<typeof PodSpec>;
 export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
+export type SecretSpec = Static<typeof SecretSpec>;
 export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
 export type ResourceSetSpec = Static<typeof ResourceSetSpec>;

@@ -69,6 +69,10 @@ export interface TaskLaunch {
   /** Files written before the start: mustache over the environment, and over `view`, which outweighs it. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
   readonly view?: Readonly<Record<string, unknown>>;
+  /** Beside `environment`: what a configuration file says of these is for the task's eyes, too. */
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
+  /** Linked into the sandbox for the task's eyes alone: of mode 0400, told to nobody who asks for files, gone with its end. */
+  readonly secretFiles?: readonly { readonly path: string; readonly value: Uint8Array }[];
 }
 
 export type Observation =
@@ -85,8 +89,8 @@ export interface Running {
 export interface Ended {
   readonly state: 'ended';
   /** `never-begun`: stopped before its process was made; `fetch-failed`: what it needs did not
-   * come; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
-  readonly how: 'exited' | 'never-begun' | 'fetch-failed' | 'start-failed' | 'unknown';
+   * come; `secret-…`: it can't have a secret; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
+  readonly how: 'exited' | 'never-begun' | NeverMade | 'unknown';
   readonly at: number;
   readonly pid?: number;
   readonly since?: number;
@@ -98,6 +102,8 @@ export interface Ended {
   /** exited, and not with 0: the last line that it wrote to its stderr; no more than 512 bytes. */
   readonly lastLine?: string;
 }
+
+type NeverMade = 'fetch-failed' | 'secret-missing' | 'secret-refused' | 'start-failed';
 
 export type Probe = { readonly timeoutMs: number } & (
   | { readonly kind: 'cmd'; readonly command: string; readonly environment: Readonly<Record<string, string>> }

@@ -70,9 +70,9 @@ function verdict(
   });
   if (kill?.cause === 'health-check') return say('FAILED', 'health-check');
   if (kill !== undefined) return say('KILLED', seen.how === 'never-begun' ? 'never-started' : kill.cause);
-  if (seen.how === 'fetch-failed') return say('ERROR', 'fetch-failed');
-  if (seen.how === 'never-begun' || seen.how === 'start-failed') return say('ERROR', 'start-failed');
+  if (seen.how === 'never-begun') return say('ERROR', 'start-failed');
   if (seen.how === 'unknown') return say('FAILED', 'exit-unknown');
+  if (seen.how !== 'exited') return say('ERROR', seen.how);
   if (seen.code === 0) return say('FINISHED', 'exit-code');
   if (seen.oom === true) return say('FAILED', 'oom');
   return say('FAILED', seen.signal === undefined ? 'exit-code' : 'signal', seen.lastLine);

@@ -20,6 +20,7 @@ import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
 import { refusalOfUpdate } from './rolling.js';
+import { refusalOfSecrets } from './secret-rules.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -98,6 +99,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfPaths(pod, path) ??
       refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
+      refusalOfSecrets(spec, pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
     for (const [taskName, task] of Object.entries(pod.tasks)) {
