@@ -30,6 +30,7 @@ export function taskLaunchOf(
     links,
     configs: template.configs,
     view: peersView(template),
+    rlimits: template.rlimits ?? [],
     secretEnvironment: secrets.environment,
     secretFiles: secrets.files,
   };

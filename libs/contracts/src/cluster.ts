@@ -96,6 +96,8 @@ export interface TaskTemplate {
   readonly healthCheck?: TaskCheck;
   /** Fetched before the start. */
   readonly artifacts?: readonly TaskArtifact[];
+  /** Of each of its processes, by names such as RLIMIT_NOFILE. */
+  readonly rlimits?: readonly Rlimit[];
   /** What only the agent's machine knows, by name. */
   readonly secrets?: readonly TaskSecret[];
   /** Files written before the start, below the sandbox; mustache over the environment. */
@@ -120,6 +122,9 @@ export interface TaskArtifact {
   readonly extract?: boolean;
   readonly executable?: boolean;
 }
+
+/** -1: no limit. */
+export type Rlimit = readonly [name: string, soft: number, hard: number];
 
 /** The name of a secret, and where its task finds the value: in an environment variable, a file below the sandbox, or both. */
 export interface TaskSecret {

@@ -111,6 +111,21 @@ export const SecretSpec = Type.Object(
   },
 );
 
+/** Resource limits of Linux, by the names of the SDK. */
+const resourceLimits = [
+  ...['AS', 'CORE', 'CPU', 'DATA', 'FSIZE', 'LOCKS', 'MEMLOCK', 'MSGQUEUE', 'NICE', 'NOFILE', 'NPROC', 'RSS'],
+  ...['RTPRIO', 'RTTIME', 'SIGPENDING', 'STACK'],
+].map((limit) => `RLIMIT_${limit}`);
+
+const rlimit = Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER, description: '-1: no limit' });
+export const RlimitSpec = Type.Object({ soft: rlimit, hard: rlimit }, strict);
+const RlimitSpecs = Type.Unsafe<Readonly<Record<string, RlimitSpec>>>(
+  Type.Object(Object.fromEntries(resourceLimits.map((limit) => [limit, Type.Optional(RlimitSpec)])), {
+    ...strict,
+    description: 'of each process of its tasks; a process may raise soft up to hard',
+  }),
+);
+
 export const UriSpec = Type.Object(
   {
     uri: Type.String({
@@ -229,6 +244,7 @@ export const PodSpec = Type.Object(
     ),
     uris,
     secrets: Type.Optional(Type.Record(name('secret of the pod'), SecretSpec, { maxProperties: 64 })),
+    rlimits: Type.Optional(RlimitSpecs),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
   strict,
@@ -357,6 +373,7 @@ export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type SecretSpec = Static<typeof SecretSpec>;
+export type RlimitSpec = Static<typeof RlimitSpec>;
 export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
 export type ResourceSetSpec = Static<typeof ResourceSetSpec>;

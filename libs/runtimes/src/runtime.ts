@@ -62,6 +62,8 @@ export interface TaskLaunch {
   readonly cpusMilli: number;
   /** 0: no limit. */
   readonly memoryMib: number;
+  /** Of each of its processes; -1: no limit. */
+  readonly rlimits?: readonly (readonly [name: string, soft: number, hard: number])[];
   /** Folders that outlive the launch, linked into the sandbox at `path`; `disk`: on that disk of its own. */
   readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
   /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */

@@ -54,6 +54,8 @@ describe('a spec', () => {
     ['/pods/web/tasks/server/configs/c/dest', task({ configs: { c: { template: '', dest: 'stdout' } } })],
     ['/pods/web/tasks', task({ env: { A: 'x'.repeat(65_000), B: 'x'.repeat(65_000), C: 'x'.repeat(2000) } })],
     ['/pods/web/volumes/b/path', pod({ volumes: { a: { path: 'data', size: 1 }, b: { path: 'data/b', size: 1 } } })],
+    ['/pods/web/rlimits/RLIMIT_NOFILE/soft', pod({ rlimits: { RLIMIT_NOFILE: { soft: 2, hard: 1 } } })],
+    ['/pods/web/rlimits/RLIMIT_CORE/soft', pod({ rlimits: { RLIMIT_CORE: { soft: -1, hard: 1 } } })],
     ['/pods/web/secrets/s', pod({ secrets: { s: { secret: 'key' } } })],
     ['/pods/web/secrets/s/env-key', pod({ secrets: { s: { secret: 'key', 'env-key': 'ORRERY_KEY' } } })],
     [
@@ -236,6 +238,14 @@ describe('ports of a task', () => {
     expect(tasks[0]!.ports).toEqual(['p', 'p-1', 'p-2']);
     expect(tasks[0]!.template.portEnv).toEqual({ p: 'PORT_P', 'p-1': 'PORT_P_1', 'p-2': 'PORT_P_2' });
   });
+});
+
+it('limits of processes stand in the template, and change what runs', () => {
+  const limited = pod({ rlimits: { RLIMIT_NOFILE: { soft: 1024, hard: -1 } } });
+  expect(refusalOfSpec(withDefaults(limited))).toBeUndefined();
+  const recipe = recipeOf(withDefaults(limited), 'web')!;
+  expect(recipe.tasks[0]!.template.rlimits).toEqual([['RLIMIT_NOFILE', 1024, -1]]);
+  expect(recipe.runDigest).not.toBe(recipeOf(withDefaults(pod({})), 'web')!.runDigest);
 });
 
 describe('secrets of a pod', () => {

@@ -100,6 +100,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
       refusalOfSecrets(spec, pod, path) ??
+      refusalOfRlimits(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
     for (const [taskName, task] of Object.entries(pod.tasks)) {
@@ -234,6 +235,16 @@ function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined
         return invalid(field, `is ${port}, as is ${other}`, 'another number, or 0 for any free one');
       taken.set(port, field);
     }
+  }
+  return undefined;
+}
+
+function refusalOfRlimits({ rlimits = {} }: PodSpec, path: string): Decision<never> | undefined {
+  const sizeOf = (limit: number) => (limit === -1 ? Infinity : limit);
+  for (const [name, { soft, hard }] of Object.entries(rlimits)) {
+    if (sizeOf(soft) <= sizeOf(hard)) continue;
+    const field = `${path}/rlimits/${name}/soft`;
+    return invalid(field, `is ${soft}, more than its hard limit of ${hard}`, 'no more than hard; -1 is no limit');
   }
   return undefined;
 }

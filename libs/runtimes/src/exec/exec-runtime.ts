@@ -34,6 +34,7 @@ import {
 } from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
+import { rlimitWords } from './rlimits.js';
 import { makeSandbox, realPlaceIn, volumeFolder, type DiskFolders } from './sandbox.js';
 import { installShim } from './shim.js';
 
@@ -251,7 +252,10 @@ export class ExecRuntime implements Runtime {
     const { path, sandbox } = launchFolder(this.#launches, task.launch);
     const shim = spawn(
       '/bin/sh',
-      [this.#shim, path, task.command, group?.oomCounter ?? '', ...(group?.procsFiles ?? [])],
+      [
+        ...[this.#shim, path, task.command, group?.oomCounter ?? '', rlimitWords(task.rlimits ?? [])],
+        ...(group?.procsFiles ?? []),
+      ],
       {
         cwd: '/',
         // A session of its own: what ends the agent's terminal or service doesn't end the task.
