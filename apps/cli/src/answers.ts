@@ -243,8 +243,11 @@ export interface QuotaOfRole {
 export interface Endpoint {
   readonly name: string;
   readonly address: readonly string[];
-  readonly dns?: readonly string[];
   readonly vip?: string;
+  /** Of the tasks, where they have such. */
+  readonly names?: readonly string[];
+  readonly visibility?: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** What there is of a service, known by name or not. */

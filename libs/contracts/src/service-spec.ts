@@ -82,10 +82,18 @@ export const DiscoverySpec = Type.Object(
   {
     prefix: Type.Optional(name('discovery prefix')),
     visibility: Type.Optional(
-      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')]),
+      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')], {
+        description: 'who is to find it: anybody, whoever runs in the cluster (default), this service alone',
+      }),
+    ),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
+        maxProperties: 32,
+        description: 'told with its endpoints',
+      }),
     ),
   },
-  { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
+  { ...strict, description: 'how others find this task: by the name <prefix>-<index>, beside its address' },
 );
 
 export const SecretSpec = Type.Object(
@@ -373,6 +381,7 @@ export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
 export type SecretSpec = Static<typeof SecretSpec>;
+export type DiscoverySpec = Static<typeof DiscoverySpec>;
 export type RlimitSpec = Static<typeof RlimitSpec>;
 export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;

@@ -214,10 +214,32 @@ export async function endpoints(call: Call): Promise<void> {
     columns: [
       { title: 'NAME', cell: (endpoint) => endpoint.name },
       { title: 'ADDRESS', cell: (endpoint) => endpoint.address.join(' '), shrinks: true },
-      { title: 'DNS', cell: (endpoint) => endpoint.dns?.join(' ') },
       { title: 'VIP', cell: (endpoint) => endpoint.vip },
+      {
+        title: 'NAMES',
+        cell: ({ names }) => names?.join(' '),
+        shrinks: true,
+        unlessNone: ({ names }) => names !== undefined,
+      },
+      { title: 'VISIBILITY', cell: ({ visibility }) => visibility, unlessNone: isRestricted },
+      {
+        title: 'LABELS',
+        cell: ({ labels }) => labels && labelText(labels),
+        unlessNone: ({ labels }) => labels !== undefined,
+      },
     ],
   });
+}
+
+/** Whoever runs in the cluster finds what says nothing else. */
+function isRestricted({ visibility = 'CLUSTER' }: Endpoint): boolean {
+  return visibility !== 'CLUSTER';
+}
+
+function labelText(labels: NonNullable<Endpoint['labels']>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }
 
 /** Waits for what a change of a service started, then prints the service. */

@@ -56,6 +56,24 @@ describe('a spec', () => {
     ['/pods/web/volumes/b/path', pod({ volumes: { a: { path: 'data', size: 1 }, b: { path: 'data/b', size: 1 } } })],
     ['/pods/web/rlimits/RLIMIT_NOFILE/soft', pod({ rlimits: { RLIMIT_NOFILE: { soft: 2, hard: 1 } } })],
     ['/pods/web/rlimits/RLIMIT_CORE/soft', pod({ rlimits: { RLIMIT_CORE: { soft: -1, hard: 1 } } })],
+    [
+      '/pods/web/tasks/server/ports/b/vip',
+      task({ ports: { a: { vip: { prefix: 'x', port: 80 } }, b: { vip: { prefix: 'x', port: 80 } } } }),
+    ],
+    ['/pods/web/tasks/server/ports/p/vip', withPort({ count: 2, vip: { prefix: 'x', port: 80 } })],
+    [
+      '/pods/web/tasks/side/discovery/prefix',
+      pod({
+        tasks: {
+          server: { cmd: 'serve', discovery: { prefix: 'db' } },
+          side: { cmd: 'serve', discovery: { prefix: 'db' } },
+        },
+      }),
+    ],
+    [
+      '/pods/web/tasks/server/discovery/prefix',
+      pod({ count: 11, tasks: { server: { cmd: 'serve', discovery: { prefix: 'x'.repeat(61) } } } }),
+    ],
     ['/pods/web/secrets/s', pod({ secrets: { s: { secret: 'key' } } })],
     ['/pods/web/secrets/s/env-key', pod({ secrets: { s: { secret: 'key', 'env-key': 'ORRERY_KEY' } } })],
     [

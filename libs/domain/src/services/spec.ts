@@ -16,6 +16,7 @@ import {
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfDiscovery } from './discovery-rules.js';
 import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
@@ -108,7 +109,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfOrder(spec);
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfDiscovery(spec) ?? refusalOfOrder(spec);
 }
 
 function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
