@@ -17,7 +17,6 @@ s3proxy.credential=${KEY.text}
 s3proxy.endpoint=http://{{ORRERY_ADDRESS}}:{{PORT_HTTP}}
 s3proxy.ignore-unknown-headers=true
 jclouds.provider=filesystem-nio2
-jclouds.filesystem.basedir=data
 jclouds.identity=none
 jclouds.credential=none
 `;
@@ -33,7 +32,7 @@ const objectStore = {
       volumes: { data: { path: 'data', size: 128 } },
       tasks: {
         server: {
-          cmd: `mkdir -p data/${BUCKET} && exec java -Xmx128m -Dlogback.configurationFile=logging.xml -cp 'lib/*' org.gaul.s3proxy.Main --properties settings`,
+          cmd: `mkdir -p data/${BUCKET} && echo jclouds.filesystem.basedir=$PWD/data >>settings && exec java -Xmx128m -Dlogback.configurationFile=logging.xml -cp 'lib/*' org.gaul.s3proxy.Main --properties settings`,
           cpus: 0.5,
           memory: 384,
           configs: {
@@ -52,7 +51,7 @@ describe('the package cassandra and a bucket', () => {
   let user: PackageCluster;
   beforeAll(async () => {
     user = await PackageCluster.start(2);
-    const folder = join(user.cluster.home, 'secrets/backups');
+    const folder = join(user.cluster.home, 'secrets');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(join(folder, 's3-access-key'), KEY.id, { mode: 0o600 });
     writeFileSync(join(folder, 's3-secret-key'), KEY.text, { mode: 0o600 });
@@ -67,8 +66,8 @@ describe('the package cassandra and a bucket', () => {
       const s3 = {
         bucket: BUCKET,
         endpoint: `http://${objects!.address}:${objects!.ports['http']}`,
-        access_key_secret: 'backups/s3-access-key',
-        secret_key_secret: 'backups/s3-secret-key',
+        access_key_secret: 's3-access-key',
+        secret_key_secret: 's3-secret-key',
       };
       await user.change('install', 'cassandra', 'store', { nodes: { count: 1, disk: 1024 }, backup: { s3 } });
       const [node] = await user.runningTasksOf('store');
