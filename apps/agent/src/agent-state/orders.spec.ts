@@ -8,6 +8,7 @@ import {
   type LaunchId,
   type LaunchSet,
   type VolumeId,
+  agentRunsOf,
 } from '@orrery/contracts';
 import { newState, type AgentState } from './agent-state.js';
 import { step, type AgentInput } from './step.js';
@@ -107,16 +108,21 @@ const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', tem
 
 /** One launch of the agent with number 9, then one of this one. */
 function setOf(other: string, launch: string, more: object = {}): LaunchSet {
-  const agents = [
+  const agents = agentRunsOf([
     [9, 1, 1],
     [7, 1, 1],
-  ];
+  ]);
   const launches = idRunsOf([other, launch]);
   return { ...kind, indexes: [[4, 5]], agents, launches, grants: [[3, 0, 1]], ...more } as unknown as LaunchSet;
 }
 
 function ownSetOf(launch: string): LaunchSet {
-  const members = { indexes: [[0, 0]], agents: [[7, 1, 1]], launches: idRunsOf([launch]), grants: [[3, 0, 0]] };
+  const members = {
+    indexes: [[0, 0]],
+    agents: agentRunsOf([[7, 1, 1]]),
+    launches: idRunsOf([launch]),
+    grants: [[3, 0, 0]],
+  };
   return { ...kind, ...members } as unknown as LaunchSet;
 }
 
