@@ -41,11 +41,13 @@ class Case {
 
   /** On its lane, with the next n unless told otherwise. */
   lane(order: object, [number, epoch, n, reported]: readonly (number | undefined)[] = []): this {
-    const head = [number ?? 7, epoch ?? 1, n ?? this.state.obeyed + 1, reported ?? 0];
-    return this.input({
-      type: 'order',
-      order: { journalId: 'j', to: [[9, 1, 1, 0], head], ...order } as unknown as LaneOrder,
-    });
+    const to = {
+      numbers: [9, number ?? 7],
+      epochs: [1, epoch ?? 1],
+      ns: [1, n ?? this.state.obeyed + 1],
+      reported: [0, reported ?? 0],
+    };
+    return this.input({ type: 'order', order: { journalId: 'j', to, ...order } as unknown as LaneOrder });
   }
 
   launch(launch: string, more: object = {}, head: readonly (number | undefined)[] = []): this {
