@@ -7,6 +7,12 @@ interface Plan {
   readonly phases: readonly { readonly name: string; readonly complete: number; readonly total: number }[];
 }
 
+interface Owned {
+  readonly tasks: number;
+  readonly volumes: number;
+  readonly reservations: number;
+}
+
 interface Pod {
   readonly name: string;
   readonly volumes: readonly { readonly volume: string }[];
@@ -23,11 +29,16 @@ interface Line {
   };
 }
 
-const PODS = 3;
+const PODS = 4;
+const LEFT = 2;
 const OWNER = 'service-manager-0';
 const rounds = Number(process.env['ORRERY_KILLS'] ?? '2');
 const within = (what: string) => ({ withinMs: 120_000, everyMs: 50, what });
+const isBetween = (count: number, low: number, high: number) => low < count && count < high;
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+
+/** Each pod takes half a second longer than the one before, so that there is a middle of what is done to all at once. */
+const ITS_TIME = 'sleep $((ORRERY_POD_INDEX / 2)).$((ORRERY_POD_INDEX % 2 * 5 + 2))';
 
 /** What its steps run writes a line, so that doing it twice would show. */
 const specOf = (name: string, count: number, version: number) => ({
@@ -41,7 +52,8 @@ const specOf = (name: string, count: number, version: number) => ({
       'resource-sets': { sidecar: { cpus: 0.02, memory: 8 } },
       tasks: {
         server: {
-          cmd: `trap 'sleep 0.4; exit 0' TERM; sleep 100000 & wait # ${version}`,
+          cmd: `trap '${ITS_TIME}; exit 0' TERM; ${ITS_TIME}; touch up; sleep 100000 & wait # ${version}`,
+          'readiness-check': { cmd: 'test -e up', interval: 0.1, timeout: 5 },
           ...{ cpus: 0.02, memory: 8, 'kill-grace-period': 5 },
         },
         init: { goal: 'ONCE', 'resource-set': 'sidecar', cmd: 'echo begun >> data/init; sleep 0.3' },
@@ -74,6 +86,8 @@ describe('kill -9 of the service-manager in the middle of a plan', () => {
   };
   const planOf = async (name: string, plan: string) =>
     (await cluster.request('GET', `/v1/services/${name}/plans/${plan}`)).json as Plan | undefined;
+  const owned = async (name: string) => (await cluster.request('GET', `/v1/services/${name}/owned`)).json as Owned;
+  const total = ({ phases }: Plan) => phases.reduce((sum, phase) => sum + phase.total, 0);
   const done = ({ phases }: Plan) => phases.reduce((sum, { complete }) => sum + complete, 0);
   const pods = (name: string) => cluster.json<Pod[]>('pod', 'list', name);
 
@@ -148,31 +162,42 @@ describe('kill -9 of the service-manager in the middle of a plan', () => {
 
       const before = await eventually(() => running(name, PODS), within(`${name} runs`));
       for (const pid of before) process.kill(pid, 'SIGKILL');
+      await eventually(
+        async () => isBetween(total((await planOf(name, 'recovery'))!), 0, PODS),
+        within(`some pods of ${name} have recovered and some have not`),
+      );
       await cluster.killAndAwaitSuccessor(OWNER);
       await eventually(
         async () => (await running(name, PODS))?.some((pid) => before.includes(pid)) === false,
         within(`${name} runs again`),
       );
 
-      await told('POST', `/v1/services/${name}/scale`, { pod: 'node', count: PODS - 2 });
+      await told('POST', `/v1/services/${name}/scale`, { pod: 'node', count: LEFT });
+      await eventually(
+        async () => isBetween((await owned(name)).volumes, LEFT, PODS),
+        within(`one pod of ${name} was taken down and one was not`),
+      );
       await cluster.killAndAwaitSuccessor(OWNER);
-      await eventually(() => running(name, PODS - 2), within('two pods were taken down'));
+      await eventually(() => running(name, LEFT), within('the pods were taken down'));
       await eventually(
         async () => (await planOf(name, 'update'))?.status === 'COMPLETE',
         within('the plan is complete'),
       );
-      expect(await linesOf(name, 'init')).toEqual(['begun\n']);
+      expect(await linesOf(name, 'init')).toEqual(Array.from({ length: LEFT }, () => 'begun\n'));
 
-      const last = (await running(name, PODS - 2))!;
+      const last = (await running(name, LEFT))!;
       const seen = await toldOf(name);
       await told('DELETE', `/v1/services/${name}`);
+      await eventually(
+        async () => isBetween((await owned(name)).tasks, 0, LEFT),
+        within(`one pod of ${name} has ended and one has not`),
+      );
       await cluster.killAndAwaitSuccessor(OWNER);
-      const owned = async () => (await cluster.request('GET', `/v1/services/${name}/owned`)).json as object;
       await eventually(
         async () => (await cluster.request('GET', `/v1/services/${name}`)).status === 404,
         within(`${name} is removed`),
       );
-      expect(await owned()).toEqual({ service: name, tasks: 0, volumes: 0, reservations: 0, agents: [] });
+      expect(await owned(name)).toEqual({ service: name, tasks: 0, volumes: 0, reservations: 0, agents: [] });
       expect(last.filter(isAlive)).toEqual([]);
 
       expect(seen).toMatchObject({

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { eventually, LoneAgent } from '@orrery/testing';
 import { PackageCluster, WITHIN_MS } from './package-cluster.js';
 import { QuorumClient } from './quorum-client.js';
@@ -134,8 +134,10 @@ describe('the package cassandra', () => {
   );
 
   it(
-    'takes what is left of it away when the lost machine comes back',
+    'keeps what the replaced node had until someone says that it may go, and then takes it away when its machine comes back',
     async () => {
+      const volume = basename(leftBehind);
+      await user.orrery('volume', 'destroy', volume, '--yes', '--detach');
       expect(existsSync(leftBehind)).toBe(true);
       loner.start();
       await eventually(() => !existsSync(leftBehind), { withinMs: 60_000, what: 'the old volume is gone' });

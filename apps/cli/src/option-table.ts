@@ -5,6 +5,8 @@ interface Schema {
   readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
+  /** It stays as it was installed. */
+  readonly 'x-fixed'?: boolean;
 }
 
 type Row = readonly [path: string, schema: Schema];
@@ -18,7 +20,7 @@ export function optionTable(config: object): string {
       { title: 'OPTION', cell: ([path]: Row) => path },
       { title: 'TYPE', cell: ([, { type }]: Row) => type },
       { title: 'DEFAULT', cell: ([, schema]: Row) => shorten(JSON.stringify(schema.default)) },
-      { title: 'MEANING', cell: ([, { description }]: Row) => description },
+      { title: 'MEANING', cell: ([, schema]: Row) => meaningOf(schema) },
     ],
     rowsOf(config as Schema, ''),
   );
@@ -28,6 +30,10 @@ function rowsOf({ properties = {} }: Schema, before: string): Row[] {
   return Object.entries(properties).flatMap(([name, schema]): Row[] =>
     schema.properties === undefined ? [[before + name, schema]] : rowsOf(schema, `${before}${name}.`),
   );
+}
+
+function meaningOf({ description, 'x-fixed': fixed }: Schema): string | undefined {
+  return fixed === true ? `${description}; fixed for the life of the service` : description;
 }
 
 function shorten(text: string | undefined): string | undefined {

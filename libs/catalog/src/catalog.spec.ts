@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { ServiceSpec } from '@orrery/contracts';
 import { endpointWishes } from './endpoints.js';
 import { ALERTS_FILE, alertsOf } from './alerts.js';
-import { mergeOptions } from './options.js';
+import { refusalOfFixed } from './fixed-options.js';
+import { mergeOptions, type Options } from './options.js';
 import { readPackage, type PackageDefinition, type PackageFiles } from './package-definition.js';
 import { packagesFolder } from './packages-folder.js';
 import { filledFile, renderService, type RenderRequest } from './render.js';
@@ -138,6 +139,24 @@ describe('options are refused', () => {
   });
 });
 
+describe('an option that is fixed', () => {
+  const config = JSON.parse(files['config.json']!) as { properties: { node: { properties: { count: object } } } };
+  Object.assign(config.properties.node.properties.count, { 'x-fixed': true });
+  const definition = definitionOf({ ...files, 'config.json': JSON.stringify(config) });
+  const fixedFrom = (was: Options, will: Options) =>
+    refusalOfFixed({ definition: sums, options: was }, { definition, options: will });
+
+  it('stays as it was installed, and its default counts as chosen', () => {
+    expect(fixedFrom({}, { node: { count: 3, words: { A: 'x' } } })).toBeUndefined();
+    expect(fixedFrom({}, { node: { count: 4 } })).toMatchObject({
+      code: 'option-fixed',
+      message: 'option node.count is 3 for the life of the service, found 4',
+      field: '/node/count',
+    });
+    expect(fixedFrom({ node: { count: 4 } }, {})).toMatchObject({ code: 'option-fixed' });
+  });
+});
+
 it('takes an option back where null is given', () => {
   expect(mergeOptions({ a: 1, b: { c: 2, d: 3 } }, { a: null, b: { c: null } })).toEqual({ b: { d: 3 } });
 });
@@ -199,6 +218,10 @@ describe('each package that comes along', () => {
     const few = renderService(kafka, { given: { brokers: { count: 2 } } });
     expect(few).toMatchObject({ refusal: { code: 'invalid-option', field: '/brokers/controllers' } });
     expect(renderService(kafka, { given: { brokers: { count: 2, controllers: 1 } } })).toMatchObject({ ok: true });
+    const apart = (replicas: number) => ({ brokers: { count: 2 }, controllers: { count: 3, replicas } });
+    expect(renderService(kafka, { given: apart(3) })).toMatchObject({ refusal: { field: '/controllers/replicas' } });
+    const rendered = renderService(kafka, { given: apart(2) });
+    expect(rendered).toMatchObject({ value: { pods: { controller: { count: 3 }, broker: { count: 2 } } } });
   });
 
   const folders = readdirSync(packagesFolder).flatMap((name): string[][] => {
@@ -215,9 +238,12 @@ describe('each package that comes along', () => {
     expect(render({ addresses }, definition)).toMatchObject({ ok: true });
     expect(undescribed(definition.config)).toEqual([]);
     expect(alertsOf(definition.files).length > 0).toBe(definition.files[ALERTS_FILE] !== undefined);
-    const { exec } = definition.resource as { exec?: { jars: { sha256: string } } };
-    const list = definition.files['jars.sha256'];
-    expect(exec?.jars.sha256).toBe(list && createHash('sha256').update(list).digest('hex'));
+    const { exec = {} } = definition.resource as { exec?: Record<string, string | { sha256: string }> };
+    for (const [name, asset] of Object.entries(exec)) {
+      if (typeof asset === 'string') continue;
+      const list = definition.files[`${name}.sha256`]!;
+      expect([name, asset.sha256]).toEqual([name, createHash('sha256').update(list).digest('hex')]);
+    }
   });
 });
 

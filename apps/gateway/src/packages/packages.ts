@@ -3,6 +3,7 @@ import {
   compareVersions,
   endpointWishes,
   readPackage,
+  refusalOfFixed,
   refusalOfMove,
   ALERTS_FILE,
   alertsOf,
@@ -124,10 +125,17 @@ export class Packages {
     const from = installed.package!;
     const before = entries.find(({ version }) => version === from.version);
     const to = await open(chosen(entries, request.version ?? before?.version));
-    const refusal = refusalOfMove(from.version, to, before && (await open(before)));
-    if (refusal !== undefined) throw Problem.refused(refusal);
+    const old = before && (await open(before));
     const stored = request.replace === true ? {} : from.options;
-    return rendered(to, { name: installed.name, stored, given: request.options }, surroundings);
+    const next = { name: installed.name, stored, given: request.options };
+    const refusal =
+      refusalOfMove(from.version, to, old) ??
+      refusalOfFixed(
+        { definition: old ?? to, options: from.options },
+        { definition: to, options: chosenOptions(next) },
+      );
+    if (refusal !== undefined) throw Problem.refused(refusal);
+    return rendered(to, next, surroundings);
   }
 
   /** All versions of a package, the newest first, from the first repository that has any. */

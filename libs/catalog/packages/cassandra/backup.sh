@@ -1,20 +1,23 @@
 . ./nodetool.sh
+. ./store.sh
 # What a node holds at this moment: snapshot, copy, and the snapshot goes. Done again, it begins anew.
-target="$FOLDER/$ORRERY_SERVICE/$NAME/$ORRERY_POD-$ORRERY_POD_INDEX"
-keyspaces=$(cat "$FOLDER/$ORRERY_SERVICE/$NAME/keyspaces")
-rm -rf "$target" "$target.partial"
+rm -rf ring data/backup
+store get ring ring
+keyspaces=$(cat ring/keyspaces)
 nodetool clearsnapshot -t "$NAME" || true
 nodetool snapshot -t "$NAME" -- $keyspaces
-mkdir -p "$target.partial"
 for keyspace in $keyspaces; do
   for snapshot in data/data/"$keyspace"/*/snapshots/"$NAME"; do
     [ -d "$snapshot" ] || continue
     # data/data/KEYSPACE/TABLE-ID/snapshots/NAME
     table=$(basename "$(dirname "$(dirname "$snapshot")")")
-    mkdir -p "$target.partial/$keyspace/${table%-*}"
-    cp "$snapshot"/* "$target.partial/$keyspace/${table%-*}/"
+    mkdir -p "data/backup/$keyspace/${table%-*}"
+    # In the volume, so that these are links and no copies.
+    ln "$snapshot"/* "data/backup/$keyspace/${table%-*}/"
   done
 done
+mkdir -p data/backup
+store put data/backup "$ORRERY_POD-$ORRERY_POD_INDEX"
+du -sh data/backup
+rm -rf data/backup
 nodetool clearsnapshot -t "$NAME"
-mv "$target.partial" "$target"
-du -sh "$target"

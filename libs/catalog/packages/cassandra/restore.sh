@@ -1,19 +1,24 @@
 . ./nodetool.sh
+. ./store.sh
 # Gives back what this node held; import takes only what the node owns in the ring of today.
-source="$FOLDER/$ORRERY_SERVICE/$NAME/$ORRERY_POD-$ORRERY_POD_INDEX"
-[ -d "$source" ] || { echo "there is no $source: the backup is of another ring" >&2; exit 1; }
+self="$ORRERY_POD-$ORRERY_POD_INDEX"
+store list | grep -qx "$self" || {
+  echo "the backup $NAME has nothing of $self: it is of another ring" >&2
+  exit 1
+}
+rm -rf ring
+store get ring ring
 keyspaces=$(words "$KEYSPACES")
-[ -n "$keyspaces" ] || keyspaces=$(cat "$FOLDER/$ORRERY_SERVICE/$NAME/keyspaces")
+[ -n "$keyspaces" ] || keyspaces=$(cat ring/keyspaces)
 for keyspace in $keyspaces; do
-  for table in "$source/$keyspace"/*; do
+  # In the volume, so that import can move and need not copy.
+  work="$PWD/data/restore"
+  rm -rf "$work"
+  store get "$self/$keyspace" "$work"
+  for table in "$work"/*; do
     ls "$table"/*-Data.db >/dev/null 2>&1 || continue
-    # Beside the data, so that import can move and need not copy.
-    work="$PWD/data/restore/$keyspace/$(basename "$table")"
-    rm -rf "$work"
-    mkdir -p "$work"
-    cp "$table"/*.* "$work/"
-    rm -f "$work/schema.cql" "$work/manifest.json"
-    nodetool import "$keyspace" "$(basename "$table")" "$work"
-    rm -rf "$work"
+    rm -f "$table/schema.cql" "$table/manifest.json"
+    nodetool import "$keyspace" "$(basename "$table")" "$table"
   done
+  rm -rf "$work"
 done

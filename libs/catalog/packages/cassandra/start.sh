@@ -14,9 +14,14 @@ fi
 chmod 600 data/jmx.password
 printf 'orrery readwrite\n' >conf/jmx.access
 
+figures=
+<%#metrics.enabled%>
+figures=-javaagent:$(echo metrics/*.jar)=$ORRERY_ADDRESS:$PORT_METRICS:conf/jmx.yaml
+<%/metrics.enabled%>
+
 # SIGTERM is a drain: Cassandra's own hook ends the clients, tells the others and flushes.
 exec java -Xms<%nodes.heap%>m -Xmx<%nodes.heap%>m -XX:MaxDirectMemorySize=<%nodes.heap%>m <%nodes.jvm_options%> \
-  -javaagent:lib/<%resource.exec.jamm%> @conf/modules.options @conf/jvm.options -Dcassandra.ring_delay_ms=<%nodes.ring_delay%> @conf/join.options \
+  -javaagent:lib/<%resource.exec.jamm%> $figures @conf/modules.options @conf/jvm.options -Dcassandra.ring_delay_ms=<%nodes.ring_delay%> @conf/join.options \
   -Dcassandra.storagedir="$PWD/data" -Dcassandra.logdir="$PWD/data" \
   -Dcassandra.config="file:$PWD/conf/cassandra.yaml" \
   -Dcassandra-rackdc.properties="file:$PWD/conf/rackdc.properties" \

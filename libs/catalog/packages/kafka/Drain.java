@@ -8,7 +8,7 @@ import org.apache.kafka.common.*;
  * ORRERY_PODS_STAYING. Run again, it goes on from what it finds.
  */
 public class Drain {
-  static final int CONTROLLERS = Integer.parseInt("<%brokers.controllers%>");
+  static final int CONTROLLERS = Integer.parseInt("<%^controllers.count%><%brokers.controllers%><%/controllers.count%><%#controllers.count%>0<%/controllers.count%>");
   static final boolean DROP_REPLICAS = Boolean.parseBoolean("<%brokers.drop_replicas%>");
   static final int MOVES_AT_ONCE = 100;
   static final int SELF = Integer.parseInt(System.getenv("ORRERY_POD_INDEX"));
