@@ -412,8 +412,7 @@ describe('the gateway', () => {
     const discovery = { prefix: 'front', visibility: 'EXTERNAL', labels: { tier: 'web' } };
     const ports = { http: { count: 2, advertise: true }, admin: { vip: { prefix: 'hello', port: 80 } } };
     const server = { cmd: 'sleep 1', cpus: 0.1, memory: 16, ports, discovery };
-    await ask('PUT', '/v1/services/hello', spec(2, { tasks: { server } }), wait);
-    await runs(2);
+    await runs(2, spec(2, { tasks: { server } }));
     const found = { names: ['front-0', 'front-1'], visibility: 'EXTERNAL', labels: { tier: 'web' } };
     expect((await ask('GET', '/v1/services/hello/endpoints')).json['items']).toMatchObject([
       { name: 'admin', vip: 'hello:80', ...found },
