@@ -2,14 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LaunchId, VolumeId } from '@orrery/contracts';
-import { systemClock, systemRandom } from '@orrery/control-loop';
+import { systemClock } from '@orrery/control-loop';
 import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import { InMemoryLog } from '@orrery/testing';
-import { Agent } from '../../apps/agent/src/agent.js';
-import { agentFacts } from '../../apps/agent/src/agent-facts.js';
-import { makeAgentId } from '../../apps/agent/src/agent-id.js';
-import { CheckpointFile } from '../../apps/agent/src/checkpoint-file.js';
-import { readSettings } from '../../apps/agent/src/settings.js';
+import type { Agent } from '../../apps/agent/src/agent.js';
+import { beginAgent } from './agent-in-folder.js';
 import { FakeMaster, headOf } from './fake-master.js';
 import { until } from './until.js';
 
@@ -26,20 +23,8 @@ describe('an agent with real processes', () => {
 
   const begin = async () => {
     runtime = new ExecRuntime({ folder, cgroups, pollMs: 50 });
-    const settings = readSettings({
-      ORRERY_KAFKA: 'none',
-      ORRERY_AGENT_NAME: 'spec',
-      ORRERY_AGENT_DIR: folder,
-      ORRERY_AGENT_LANES: '1',
-    });
-    agent = await Agent.begin({
-      sizes: settings,
-      facts: agentFacts(settings, runtime.isolation),
-      checkpoint: await CheckpointFile.open(folder, () => makeAgentId(settings, 'host', 'beef')),
-      random: systemRandom,
-      log,
-      clock: systemClock,
-      runtime,
+    agent = await beginAgent({
+      ...{ folder, log, runtime },
       say: (_, message) => said.push(message),
       onFailure: (error) => failures.push(error),
       onRejoin: () => said.push('rejoin'),
@@ -79,12 +64,15 @@ describe('an agent with real processes', () => {
 
   it('tells how tasks ended', async () => {
     await master.launch({ cmd: 'exit 0' }, { launch: '1.0' });
-    await master.launch({ cmd: 'exit 9' }, { launch: '2.0' });
+    await master.launch({ cmd: 'echo begin >&2; echo no such table >&2; exit 9' }, { launch: '2.0' });
     await master.launch({ cmd: 'kill -9 $$' }, { launch: '3.0' });
     await master.launch({ image: 'registry/name:1' }, { launch: '4.0' });
     await until(() => ['1.0', '2.0', '3.0', '4.0'].every((launch) => master.endOf(launch) !== undefined));
     expect(master.endOf('1.0')).toMatchObject({ state: 'FINISHED', exit: { code: 0 } });
-    expect(master.endOf('2.0')).toMatchObject({ state: 'FAILED', reason: 'exit-code', exit: { code: 9 } });
+    expect(master.endOf('2.0')).toMatchObject({
+      ...{ state: 'FAILED', reason: 'exit-code', exit: { code: 9 } },
+      message: 'no such table',
+    });
     expect(master.endOf('3.0')).toMatchObject({ state: 'FAILED', reason: 'signal', exit: { signal: 'SIGKILL' } });
     expect(master.endOf('4.0')).toMatchObject({ state: 'ERROR', reason: 'start-failed' });
   });

@@ -68,6 +68,24 @@ describe.each(kinds)('the exec runtime $name', ({ cgroups }) => {
     expect(await run('kill -SEGV $$')).toMatchObject({ signal: 'SIGSEGV' });
   });
 
+  it('limits the processes of a task', async () => {
+    const rlimits: TaskLaunch['rlimits'] = [
+      ['RLIMIT_NOFILE', 64, 128],
+      ['RLIMIT_CORE', 0, 0],
+    ];
+    const launched = task('ulimit -Sn; ulimit -Hn; ulimit -c; exec sleep 60', { rlimits });
+    await runtime.start(launched);
+    const stdout = join(runtime.sandboxOf(launched.launch), 'stdout');
+    await until(() => readFileSync(stdout, 'utf8') === '64\n128\n0\n');
+    await stopNow(runtime, launched.launch);
+    expect(await run('exit 3', { rlimits })).toMatchObject({ code: 3 });
+  });
+
+  it('says which limit the machine does not allow', async () => {
+    const beyond = await run('true', { rlimits: [['RLIMIT_NOFILE', 2 ** 52, 2 ** 52]] });
+    expect(beyond).toMatchObject({ code: 1, lastLine: expect.stringMatching(/^prlimit: .*NOFILE/) });
+  });
+
   it('starts tasks whose SIGINT works', async () => {
     expect(await run('kill -INT $$')).toMatchObject({ signal: 'SIGINT' });
   });

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { systemClock, systemRandom } from '@orrery/control-loop';
 import { KafkajsLog } from '@orrery/kafka';
-import { ArtifactCache, detectCgroups, ExecRuntime } from '@orrery/runtimes';
+import { ArtifactCache, detectCgroups, ExecRuntime, SecretFolder } from '@orrery/runtimes';
 import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
 import { agentFacts } from './agent-facts.js';
@@ -54,6 +54,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   async #listen(): Promise<void> {
     const settings = this.#settings;
     mkdirSync(settings.folder, { recursive: true });
+    const secrets = settings.secretsFolder === undefined ? undefined : new SecretFolder(settings.secretsFolder);
     this.#lock = await lockFolder(settings.folder);
     this.#log = new KafkajsLog({
       brokers: settings.kafka,
@@ -77,6 +78,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
         folder: settings.artifactsFolder,
         say: (message) => this.#telemetry.log.info(message),
       }),
+      ...(secrets !== undefined && { secrets }),
       say: (level, message) => this.#telemetry.log[level](message),
       onFailure: (error) => this.#die(error),
       onRejoin: () => this.#die(new Error('the old id is gone for ever: the next start joins under a new one')),

@@ -9,14 +9,16 @@ import {
   type TopicSizes,
 } from '@orrery/contracts';
 import type { Clock, Log, Random } from '@orrery/control-loop';
-import type {
-  ArtifactCache,
-  Ended,
-  Observation,
-  RunningCommand,
-  Runtime,
-  TaskCommand,
-  TaskLaunch,
+import {
+  SecretProblem,
+  type ArtifactCache,
+  type Ended,
+  type Observation,
+  type RunningCommand,
+  type Runtime,
+  type SecretFolder,
+  type TaskCommand,
+  type TaskLaunch,
 } from '@orrery/runtimes';
 import { AgentLoop } from './agent-loop.js';
 import { isLive, type AgentState } from './agent-state/agent-state.js';
@@ -29,6 +31,7 @@ import { Slots } from './slots.js';
 import { StreamFailure } from './stream-failure.js';
 import { Streams } from './streams.js';
 import { taskEnvironment, taskLaunchOf } from './task-launch.js';
+import { TaskSecrets } from './task-secrets.js';
 
 /** All of the world that an agent touches, so that a simulation can be that world. */
 export interface AgentParts {
@@ -40,6 +43,8 @@ export interface AgentParts {
   readonly host?: () => HostFigures;
   /** Where what tasks need is fetched to; without it a task that needs anything can't start. */
   readonly artifacts?: Pick<ArtifactCache, 'fetch'>;
+  /** Where the values are that tasks name; without it a task that names any can't start. */
+  readonly secrets?: Pick<SecretFolder, 'read'>;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -63,6 +68,7 @@ export class Agent {
   readonly #link: BrokerLink;
   readonly #checks: Checks;
   readonly #streams: Streams;
+  readonly #secrets: TaskSecrets;
   readonly #starts: Slots;
   readonly #probes = new Slots(PROBES_MAX);
   #stopHeartbeat: (() => void) | undefined;
@@ -81,6 +87,7 @@ export class Agent {
     const { agent } = checkpoint.state;
     const warn = (message: string) => say('warn', message);
     this.#parts = parts;
+    this.#secrets = new TaskSecrets(parts.secrets);
     this.#starts = new Slots(Math.max(STARTS_MIN, Math.ceil(facts.capacity.cpusMilli / 1000)));
     this.#loop = new AgentLoop({
       checkpoint,
@@ -99,7 +106,10 @@ export class Agent {
       clock,
       address: facts.address,
       probe: (launch, probe) => this.#probes.run(() => runtime.probe(launch, probe)),
-      environmentOf: (row, template) => taskEnvironment(row, template, this.#identity),
+      environmentOf: (row, template) => ({
+        ...this.#secrets.environmentOf(row.launch.launch),
+        ...taskEnvironment(row, template, this.#identity),
+      }),
       onReady: (launch) => this.#loop.submit({ type: 'ready', launch }),
       onUnhealthy: (launch, message) => this.#loop.submit({ type: 'unhealthy', launch, message }),
     });
@@ -146,8 +156,12 @@ export class Agent {
     const { facts, random, runtime, say } = this.#parts;
     const { state } = this.#loop;
     const live = [...state.launches.values()].filter(isLive).map(({ launch }) => launch.launch);
+    for (const launch of live) this.#secrets.recall(launch, this.#templateOf(launch));
     const observed = await Promise.all(
-      live.map(async (launch): Promise<[LaunchId, Observation]> => [launch, await runtime.observe(launch)]),
+      live.map(async (launch): Promise<[LaunchId, Observation]> => [
+        launch,
+        this.#censored(launch, await runtime.observe(launch)),
+      ]),
     );
     await this.#releaseUnknown();
     // From before the Inventory on: its answer must not be missed.
@@ -253,13 +267,30 @@ export class Agent {
     if (template.image !== undefined) return fail('start-failed', `no runtime for images here: ${template.image}`);
     const links = await this.#fetch(template).catch((error: Error) => error);
     if (links instanceof Error) return fail('fetch-failed', links.message);
-    const task = taskLaunchOf(row, template, this.#identity, links);
+    const secrets = this.#secrets.give(launch, template);
+    if (secrets instanceof SecretProblem) return fail(secrets.code, secrets.message);
+    const task = taskLaunchOf(row, template, this.#identity, links, secrets);
     const observation = await this.#starts.run(async () => {
       // To make a process holds up all others of this one for a while: what is known of the tasks before it goes first.
       await this.#loop.settled();
       return runtime.start(task);
     });
+    this.#observed(launch, observation);
+  }
+
+  #observed(launch: LaunchId, seen: Observation): void {
+    const observation = this.#censored(launch, seen);
+    if (seen.state === 'ended') this.#secrets.forget(launch);
     this.#loop.submit({ type: 'observed', launch, observation });
+  }
+
+  #censored(launch: LaunchId, seen: Observation): Observation {
+    return this.#secrets.censored(launch, this.#templateOf(launch), seen);
+  }
+
+  #templateOf(launch: LaunchId): TaskTemplate | undefined {
+    const row = this.state.launches.get(launch);
+    return row && this.state.templates.get(row.kind.templateDigest);
   }
 
   async #fetch({ artifacts = [] }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
@@ -285,7 +316,7 @@ export class Agent {
     this.#parts.runtime.watch(launch, (observation) => {
       this.#checks.end(launch);
       this.#streams.endCommandsOf(launch);
-      this.#loop.submit({ type: 'observed', launch, observation });
+      this.#observed(launch, observation);
     });
   }
 }

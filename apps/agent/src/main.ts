@@ -8,10 +8,12 @@ import { readSettings } from './settings.js';
 import { FleetServer } from './simulate/fleet-server.js';
 import { readKnobs } from './simulate/knobs.js';
 
-const { values: switches } = parseArgs({ options: { simulate: { type: 'string' } } });
+const { values: switches } = parseArgs({ options: { simulate: { type: 'string' }, secrets: { type: 'string' } } });
 const agents = switches.simulate === undefined ? undefined : countOf(switches.simulate);
 
-const settings = readSettings(process.env);
+const settings = readSettings(
+  switches.secrets === undefined ? process.env : { ...process.env, ORRERY_AGENT_SECRETS: switches.secrets },
+);
 // An agent reads and writes topics only: it has no database.
 const telemetry = new Telemetry(
   { ...settings, app: 'agent', instance: settings.name, cassandra: [], datacenter: '', keyspace: '' },

@@ -12,6 +12,8 @@ export interface Settings {
   readonly folder: string;
   /** Where what tasks need is fetched to; shared by the agents of this machine. */
   readonly artifactsFolder: string;
+  /** Holds what tasks name as secrets; absent: this agent has none. */
+  readonly secretsFolder: string | undefined;
   /** Where tasks of this agent can be reached. */
   readonly address: string;
   readonly cells: number;
@@ -78,6 +80,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     home,
     folder: given('ORRERY_AGENT_DIR') ?? join(home, 'agents', name),
     artifactsFolder: join(given('ORRERY_CACHE') ?? join(homedir(), '.cache', 'orrery'), 'artifacts'),
+    secretsFolder: given('ORRERY_AGENT_SECRETS'),
     address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
     cells,
     lanes: whole('ORRERY_AGENT_LANES', LANES_DEFAULT)!,

@@ -2,6 +2,7 @@ import { taskId, type AgentId, type TaskTemplate } from '@orrery/contracts';
 import type { TaskLaunch } from '@orrery/runtimes';
 import type { LaunchRow } from './agent-state/agent-state.js';
 import { peersEnvironment, peersView } from './peers.js';
+import type { TaskSecretValues } from './task-secrets.js';
 
 /** The agent, as its tasks see it. */
 export interface TaskPlace {
@@ -17,6 +18,7 @@ export function taskLaunchOf(
   template: TaskTemplate,
   agent: TaskPlace,
   links: NonNullable<TaskLaunch['links']>,
+  secrets: TaskSecretValues,
 ): TaskLaunch {
   return {
     launch: row.launch.launch,
@@ -28,6 +30,9 @@ export function taskLaunchOf(
     links,
     configs: template.configs,
     view: peersView(template),
+    rlimits: template.rlimits ?? [],
+    secretEnvironment: secrets.environment,
+    secretFiles: secrets.files,
   };
 }
 

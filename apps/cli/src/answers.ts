@@ -17,7 +17,7 @@ export interface Service {
       }
     >
   >;
-  readonly plan: { readonly name: string; readonly status: string } | null;
+  readonly plan: Pick<Plan, 'name' | 'status' | 'message' | 'failedTask'> | null;
   /** What it was installed from. */
   readonly package?: { readonly name: string; readonly version: string };
   /** Of one service alone. */
@@ -45,6 +45,8 @@ export interface Plan {
   readonly strategy?: string;
   /** ERROR: why. */
   readonly message?: string;
+  /** Id of the task whose failures are the reason. */
+  readonly failedTask?: string;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly phases?: readonly Phase[];
 }
@@ -80,6 +82,8 @@ export interface Task {
   readonly address?: string;
   readonly ports?: Readonly<Record<string, number>>;
   readonly ready?: boolean;
+  /** How it ended. */
+  readonly message?: string;
   /** In a row. */
   readonly failures?: number;
   /** It sleeps instead of running its command. */
@@ -239,8 +243,11 @@ export interface QuotaOfRole {
 export interface Endpoint {
   readonly name: string;
   readonly address: readonly string[];
-  readonly dns?: readonly string[];
   readonly vip?: string;
+  /** Of the tasks, where they have such. */
+  readonly names?: readonly string[];
+  readonly visibility?: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** What there is of a service, known by name or not. */

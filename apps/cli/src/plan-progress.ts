@@ -31,10 +31,21 @@ function notWhole(service: string, { name, message }: Plan): CliError {
   });
 }
 
-function inError(service: string, { name, message }: Plan): CliError {
-  return new CliError('plan-failed', `plan ${name} of ${service} is in ERROR: ${message ?? 'a step failed'}`, {
-    remedy: `orrery plan resume ${service} ${name} tries again what failed; force-restart begins anew, stop gives up`,
+function inError(service: string, plan: Plan): CliError {
+  const { name, message = 'a step failed' } = plan;
+  const logs = logsHint(plan).map((hint) => `${hint}; `);
+  return new CliError('plan-failed', `plan ${name} of ${service} is in ERROR: ${message}`, {
+    remedy: `${logs.join('')}orrery plan resume ${service} ${name} tries again what failed; force-restart begins anew, stop gives up`,
   });
+}
+
+/** Why a plan is in ERROR, and where more can be read. */
+export function planTrouble(plan: Pick<Plan, 'message' | 'failedTask'>): string[] {
+  return plan.message === undefined ? [] : [plan.message, ...logsHint(plan)];
+}
+
+function logsHint({ failedTask }: Pick<Plan, 'failedTask'>): string[] {
+  return failedTask === undefined ? [] : [`orrery task logs ${failedTask} tells more`];
 }
 
 /** `deploy IN_PROGRESS: web 3 of 30 steps, 2 WAITING` */

@@ -67,6 +67,10 @@ function addCluster(program: Command, add: Add): void {
       new Option('--simulate', 'agents without machines, thousands in one process'),
       new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),
+      new Option(
+        '--secrets <dir>',
+        'folder (mode 700) with a file (600) for each secret; default: secrets/ of ORRERY_HOME',
+      ),
       repeatable('--disk <disk>', 'a disk of local agents, such as fast:MOUNT:512'),
       repeatable('--reserve <parts>', "parts of local agents for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'"),
     ],

@@ -78,10 +78,17 @@ function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer,
     ORRERY_AGENT_CELL: String(Math.floor(index / settings.agentsPerCell)),
     ORRERY_AGENT_DIR: folder,
     ORRERY_AGENT_RESOURCES: JSON.stringify(offer.resources),
+    ORRERY_AGENT_SECRETS: secretsFolder(settings),
     // Told to stop, a local agent ends its tasks: `down` leaves nothing running. Killed, it leaves them to its successor.
     ORRERY_AGENT_STOP_TASKS: '1',
   });
   return { ...spec, stopGraceMs: AGENT_STOP_GRACE_MS };
+}
+
+/** One for all local agents: they are one machine. Where nobody names one, there is one to put secrets into. */
+function secretsFolder({ home, secrets = join(home, 'secrets') }: Settings): string {
+  mkdirSync(secrets, { recursive: true, mode: 0o700 });
+  return secrets;
 }
 
 /** Every agent of every cell in one process; ORRERY_SIMULATE says what they are like. */

@@ -16,10 +16,11 @@ import { NotInTime } from './waiting.js';
 
 const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
   up [--detach] [--agents N [--simulate]] [--instances N] [--infra auto|jvm|docker] [--disk D]… [--reserve R]…
-     [--while-stdin-is-open]
+     [--secrets DIR] [--while-stdin-is-open]
                          the whole cluster; --simulate: agents without machines, all in one process; agents declare
                          disks such as fast:MOUNT:512 or agent-0=data:PATH:2048:/mnt/data (NAME:TYPE:MIB[:FOLDER]),
-                         and keep parts of themselves for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'
+                         and keep parts of themselves for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]';
+                         --secrets: folder (mode 700) with a file (600) for each secret, default secrets/ of the home
   down                   stops it, whoever started it
   status [-o json|yaml]  what runs
   infra [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
@@ -60,6 +61,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
       instances: { type: 'string' },
       disk: { type: 'string', multiple: true, default: [] },
       reserve: { type: 'string', multiple: true, default: [] },
+      secrets: { type: 'string' },
       simulate: { type: 'boolean', default: false },
       detach: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'table' },
@@ -106,16 +108,19 @@ interface Flags {
   readonly instances?: string;
   readonly disk: string[];
   readonly reserve: string[];
+  readonly secrets?: string;
   readonly simulate: boolean;
 }
 
-function withFlags(settings: Settings, { home, infra, agents, instances, disk, reserve, simulate }: Flags): Settings {
+function withFlags(settings: Settings, flags: Flags): Settings {
+  const { home, infra, agents, instances, disk, reserve, secrets, simulate } = flags;
   const agentsMax = simulate ? SIMULATED_AGENTS_MAX : AGENTS_MAX;
   return {
     ...settings,
     simulate,
     disks: [...settings.disks, ...disk.map(declaredDisk)],
     reserved: [...settings.reserved, ...reserve.flatMap(declaredReservations)],
+    ...(secrets === undefined ? {} : { secrets: resolve(secrets) }),
     ...(home === undefined ? {} : { home: resolve(home) }),
     ...(infra === undefined ? {} : { infra: infraChoice(infra) }),
     ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, agentsMax) }),

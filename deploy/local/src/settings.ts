@@ -33,6 +33,8 @@ export interface Settings {
   /** What local agents declare beside what they have anyway. */
   readonly disks: readonly DeclaredDisk[];
   readonly reserved: readonly DeclaredReservation[];
+  /** Folder that local agents find secrets in; absent: that of the home. */
+  readonly secrets: string | undefined;
   /** All agents are one process that has no machines and runs no tasks, for tests and benchmarks. */
   readonly simulate: boolean;
   /** Preferred port of the gateway; 0 is any free one. */
@@ -61,6 +63,7 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
     agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, AGENTS_MAX),
     disks: wordsIn(env['ORRERY_DISKS']).map(declaredDisk),
     reserved: wordsIn(env['ORRERY_RESERVE']).flatMap(declaredReservations),
+    secrets: folder(env['ORRERY_SECRETS']),
     simulate: false,
     gatewayPort: count('ORRERY_PORT', env, 7070, 0, 65_535),
   };
@@ -80,6 +83,10 @@ export function wholeNumber(name: string, given: string, min: number, max: numbe
 function count(name: string, env: NodeJS.ProcessEnv, otherwise: number, min: number, max: number): number {
   const given = env[name];
   return given === undefined || given === '' ? otherwise : wholeNumber(name, given, min, max);
+}
+
+function folder(given: string | undefined): string | undefined {
+  return given === undefined || given === '' ? undefined : resolve(given);
 }
 
 function wordsIn(given: string | undefined): string[] {

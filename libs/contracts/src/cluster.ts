@@ -96,6 +96,10 @@ export interface TaskTemplate {
   readonly healthCheck?: TaskCheck;
   /** Fetched before the start. */
   readonly artifacts?: readonly TaskArtifact[];
+  /** Of each of its processes, by names such as RLIMIT_NOFILE. */
+  readonly rlimits?: readonly Rlimit[];
+  /** What only the agent's machine knows, by name. */
+  readonly secrets?: readonly TaskSecret[];
   /** Files written before the start, below the sandbox; mustache over the environment. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
   /** Other pods of the service, as they were placed when this was ordered; by pod type, then index. */
@@ -117,6 +121,16 @@ export interface TaskArtifact {
   readonly dest: string;
   readonly extract?: boolean;
   readonly executable?: boolean;
+}
+
+/** -1: no limit. */
+export type Rlimit = readonly [name: string, soft: number, hard: number];
+
+/** The name of a secret, and where its task finds the value: in an environment variable, a file below the sandbox, or both. */
+export interface TaskSecret {
+  readonly secret: string;
+  readonly env?: string;
+  readonly file?: string;
 }
 
 export interface TaskCheck {
@@ -353,6 +367,7 @@ export interface TaskEnds {
   readonly exit?: ExitStatus;
   /** A constant for programs: `exit-code`, `signal`, `oom`, `killed`, `health-check`, `start-failed`, `agent-gone` … */
   readonly reason: string;
+  /** Of `exit-code` and `signal`: the last line that the task wrote to stderr. */
   readonly message?: string;
   /** The agent's clock when it told of them: shown, never used for order. */
   readonly agentTime?: EpochMs;

@@ -1,11 +1,14 @@
-import { exitMessage } from './exit-status.js';
+import { endMessage } from './exit-status.js';
 
 it.each([
-  [{ code: 3 }, 'exited with code 3'],
-  [{ code: 0 }, 'exited with code 0'],
-  [{ signal: 'SIGKILL' }, 'killed by SIGKILL'],
-  [{ signal: 'SIGKILL', oom: true }, 'out of memory: it used more than its limit'],
-  [{}, undefined],
-])('says of the exit %j: %s', (exit, message) => {
-  expect(exitMessage(exit)).toBe(message);
+  [{ reason: 'exit-code', exit: { code: 3 } }, 'exited with code 3'],
+  [{ reason: 'exit-code', exit: { code: 0 } }, 'exited with code 0'],
+  [{ reason: 'signal', exit: { signal: 'SIGKILL' } }, 'killed by SIGKILL'],
+  [{ reason: 'oom', exit: { signal: 'SIGKILL', oom: true } }, 'out of memory: it used more than its limit'],
+  [{ reason: 'exit-code', exit: { code: 3 }, message: 'no such table' }, 'exited with code 3: no such table'],
+  [{ reason: 'health-check', exit: { code: 143 }, message: 'HTTP 500' }, 'HTTP 500'],
+  [{ reason: 'start-failed', message: 'no disk' }, 'no disk'],
+  [{ exit: {} }, undefined],
+])('says of the end %j: %s', (end, message) => {
+  expect(endMessage(end)).toBe(message);
 });

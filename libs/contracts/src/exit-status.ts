@@ -4,8 +4,21 @@ export interface ExitStatus {
   readonly oom?: boolean;
 }
 
-/** For people; where the agent that saw the end said nothing better. */
-export function exitMessage({ code, signal, oom }: ExitStatus): string | undefined {
+/** `message`: what the agent found that saw the end; of `exit-code` and `signal` the last line that the task wrote to stderr. */
+interface End {
+  readonly reason?: string | undefined;
+  readonly exit?: ExitStatus | undefined;
+  readonly message?: string | undefined;
+}
+
+/** How a task ended, for people. */
+export function endMessage({ reason, exit, message }: End): string | undefined {
+  const how = exit && exitMessage(exit);
+  if (message === undefined || how === undefined) return message ?? how;
+  return reason === 'exit-code' || reason === 'signal' ? `${how}: ${message}` : message;
+}
+
+function exitMessage({ code, signal, oom }: ExitStatus): string | undefined {
   if (oom === true) return 'out of memory: it used more than its limit';
   if (signal !== undefined) return `killed by ${signal}`;
   return code === undefined ? undefined : `exited with code ${code}`;

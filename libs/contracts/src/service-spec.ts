@@ -82,10 +82,56 @@ export const DiscoverySpec = Type.Object(
   {
     prefix: Type.Optional(name('discovery prefix')),
     visibility: Type.Optional(
-      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')]),
+      Type.Union([Type.Literal('EXTERNAL'), Type.Literal('CLUSTER'), Type.Literal('FRAMEWORK')], {
+        description: 'who is to find it: anybody, whoever runs in the cluster (default), this service alone',
+      }),
+    ),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), Type.String({ maxLength: 255 }), {
+        maxProperties: 32,
+        description: 'told with its endpoints',
+      }),
     ),
   },
-  { ...strict, description: 'the name under which others find this task: <prefix>-<index>' },
+  { ...strict, description: 'how others find this task: by the name <prefix>-<index>, beside its address' },
+);
+
+export const SecretSpec = Type.Object(
+  {
+    secret: Type.String({
+      pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$',
+      maxLength: 255,
+      description:
+        'name of a secret that agents have; one in a folder, such as eng/web/key, is for services of that role and below',
+    }),
+    'env-key': Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' })),
+    file: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+        maxLength: 255,
+        description: 'below the sandbox',
+      }),
+    ),
+  },
+  {
+    ...strict,
+    description: 'a value that stands nowhere but on the agents: its task finds it by env-key, file, or both',
+  },
+);
+
+/** Resource limits of Linux, by the names of the SDK. */
+const resourceLimits = [
+  ...['AS', 'CORE', 'CPU', 'DATA', 'FSIZE', 'LOCKS', 'MEMLOCK', 'MSGQUEUE', 'NICE', 'NOFILE', 'NPROC', 'RSS'],
+  ...['RTPRIO', 'RTTIME', 'SIGPENDING', 'STACK'],
+].map((limit) => `RLIMIT_${limit}`);
+
+const rlimit = Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER, description: '-1: no limit' });
+export const RlimitSpec = Type.Object({ soft: rlimit, hard: rlimit }, strict);
+const RlimitSpecs = Type.Unsafe<Readonly<Record<string, RlimitSpec>>>(
+  Type.Object(Object.fromEntries(resourceLimits.map((limit) => [limit, Type.Optional(RlimitSpec)])), {
+    ...strict,
+    description: 'of each process of its tasks; a process may raise soft up to hard',
+  }),
 );
 
 export const UriSpec = Type.Object(
@@ -205,6 +251,8 @@ export const PodSpec = Type.Object(
       }),
     ),
     uris,
+    secrets: Type.Optional(Type.Record(name('secret of the pod'), SecretSpec, { maxProperties: 64 })),
+    rlimits: Type.Optional(RlimitSpecs),
     tasks: Type.Record(name('task name'), TaskSpec, { minProperties: 1, maxProperties: 64 }),
   },
   strict,
@@ -332,6 +380,9 @@ export type PodSpec = Static<typeof PodSpec>;
 export type TaskSpec = Static<typeof TaskSpec>;
 export type CheckSpec = Static<typeof CheckSpec>;
 export type PortSpec = Static<typeof PortSpec>;
+export type SecretSpec = Static<typeof SecretSpec>;
+export type DiscoverySpec = Static<typeof DiscoverySpec>;
+export type RlimitSpec = Static<typeof RlimitSpec>;
 export type UriSpec = Static<typeof UriSpec>;
 export type VolumeSpec = Static<typeof VolumeSpec>;
 export type ResourceSetSpec = Static<typeof ResourceSetSpec>;

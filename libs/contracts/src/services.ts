@@ -142,7 +142,12 @@ export type ServicesEvent =
    */
   | {
       readonly type: 'StepFailed';
-      readonly data: StepRef & { readonly reason: string; readonly then?: 'rollback' | 'continue' };
+      readonly data: StepRef & {
+        readonly reason: string;
+        /** Id of the task that failed, whose output may tell more. */
+        readonly task?: string;
+        readonly then?: 'rollback' | 'continue';
+      };
     }
   | { readonly type: 'StepRestarted'; readonly data: StepRef & At }
   /** No step of the phase may start before more pods of its type are up: why. */

@@ -1,12 +1,12 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
-import type { TaskArtifact, TaskCheck, TaskTemplate } from './cluster.js';
+import type { Rlimit, TaskArtifact, TaskCheck, TaskSecret, TaskTemplate } from './cluster.js';
 import { portNumbersOf } from './ports.js';
-import type { CheckSpec, PodSpec, TaskSpec, UriSpec } from './service-spec.js';
+import type { CheckSpec, PodSpec, RlimitSpec, SecretSpec, TaskSpec, UriSpec } from './service-spec.js';
 
 /** How a task of a pod runs, in the form that launches carry. */
 export function taskTemplateOf(
   task: TaskSpec,
-  { image, uris = [], 'resource-sets': sets }: Partial<PodSpec> = {},
+  { image, uris = [], secrets = {}, rlimits = {}, 'resource-sets': sets }: Partial<PodSpec> = {},
 ): TaskTemplate {
   const set = task['resource-set'] === undefined ? undefined : sets?.[task['resource-set']];
   const artifacts = [...uris, ...(task.uris ?? [])].map(artifactOf);
@@ -29,6 +29,8 @@ export function taskTemplateOf(
     ...(readiness === undefined ? {} : { readinessCheck: checkOf(readiness) }),
     ...(health === undefined ? {} : { healthCheck: checkOf(health) }),
     ...(artifacts.length === 0 ? {} : { artifacts }),
+    ...(Object.keys(rlimits).length === 0 ? {} : { rlimits: Object.entries(rlimits).map(rlimitOf) }),
+    ...(Object.keys(secrets).length === 0 ? {} : { secrets: Object.values(secrets).map(secretOf) }),
     configs: Object.values(task.configs ?? {}).map(({ template, dest }) => ({ template, dest })),
   };
 }
@@ -40,6 +42,14 @@ export function templateDigestOf(template: TaskTemplate): string {
 
 function artifactOf({ dest, ...artifact }: UriSpec): TaskArtifact {
   return { ...artifact, dest: dest ?? placeOf(artifact.uri) };
+}
+
+function rlimitOf([name, { soft, hard }]: [string, RlimitSpec]): Rlimit {
+  return [name, soft, hard];
+}
+
+function secretOf({ secret, 'env-key': env, file }: SecretSpec): TaskSecret {
+  return { secret, ...(env === undefined ? {} : { env }), ...(file === undefined ? {} : { file }) };
 }
 
 /** Where it lies below the sandbox when nobody says. */

@@ -6,6 +6,7 @@ export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './
 export { ExecRuntime, type ExecRuntimeOptions } from './exec/exec-runtime.js';
 export { isSafeName } from './exec/launch-folder.js';
 export { OutsideSandbox } from './exec/sandbox.js';
+export { SecretFolder, SecretProblem } from './secrets/secret-folder.js';
 export { NoTerminal } from './terminal-session.js';
 export type {
   Ended,

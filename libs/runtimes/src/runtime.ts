@@ -62,6 +62,8 @@ export interface TaskLaunch {
   readonly cpusMilli: number;
   /** 0: no limit. */
   readonly memoryMib: number;
+  /** Of each of its processes; -1: no limit. */
+  readonly rlimits?: readonly (readonly [name: string, soft: number, hard: number])[];
   /** Folders that outlive the launch, linked into the sandbox at `path`; `disk`: on that disk of its own. */
   readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
   /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */
@@ -69,6 +71,10 @@ export interface TaskLaunch {
   /** Files written before the start: mustache over the environment, and over `view`, which outweighs it. */
   readonly configs: readonly { readonly template: string; readonly dest: string }[];
   readonly view?: Readonly<Record<string, unknown>>;
+  /** Beside `environment`: what a configuration file says of these is for the task's eyes, too. */
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
+  /** Linked into the sandbox for the task's eyes alone: of mode 0400, told to nobody who asks for files, gone with its end. */
+  readonly secretFiles?: readonly { readonly path: string; readonly value: Uint8Array }[];
 }
 
 export type Observation =
@@ -85,8 +91,8 @@ export interface Running {
 export interface Ended {
   readonly state: 'ended';
   /** `never-begun`: stopped before its process was made; `fetch-failed`: what it needs did not
-   * come; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
-  readonly how: 'exited' | 'never-begun' | 'fetch-failed' | 'start-failed' | 'unknown';
+   * come; `secret-…`: it can't have a secret; `start-failed`: it could not be made; `unknown`: the exit was not recorded. */
+  readonly how: 'exited' | 'never-begun' | NeverMade | 'unknown';
   readonly at: number;
   readonly pid?: number;
   readonly since?: number;
@@ -95,7 +101,11 @@ export interface Ended {
   readonly signal?: string;
   readonly oom?: boolean;
   readonly message?: string;
+  /** exited, and not with 0: the last line that it wrote to its stderr; no more than 512 bytes. */
+  readonly lastLine?: string;
 }
+
+type NeverMade = 'fetch-failed' | 'secret-missing' | 'secret-refused' | 'start-failed';
 
 export type Probe = { readonly timeoutMs: number } & (
   | { readonly kind: 'cmd'; readonly command: string; readonly environment: Readonly<Record<string, string>> }

@@ -63,19 +63,19 @@ function verdict(
 ): { readonly state: TerminalState; readonly end: End } {
   const { kill } = row;
   const exit = exitOf(seen);
-  const message = (kill?.message ?? seen.message ?? outOfMemory(seen, template))?.slice(0, MESSAGE_CHARACTERS_MAX);
-  const say = (state: TerminalState, reason: string) => ({
+  const found = kill?.message ?? seen.message ?? outOfMemory(seen, template);
+  const say = (state: TerminalState, reason: string, message = found?.slice(0, MESSAGE_CHARACTERS_MAX)) => ({
     state,
     end: { at: seen.at, reason, ...(exit !== undefined && { exit }), ...(message !== undefined && { message }) },
   });
   if (kill?.cause === 'health-check') return say('FAILED', 'health-check');
   if (kill !== undefined) return say('KILLED', seen.how === 'never-begun' ? 'never-started' : kill.cause);
-  if (seen.how === 'fetch-failed') return say('ERROR', 'fetch-failed');
-  if (seen.how === 'never-begun' || seen.how === 'start-failed') return say('ERROR', 'start-failed');
+  if (seen.how === 'never-begun') return say('ERROR', 'start-failed');
   if (seen.how === 'unknown') return say('FAILED', 'exit-unknown');
+  if (seen.how !== 'exited') return say('ERROR', seen.how);
   if (seen.code === 0) return say('FINISHED', 'exit-code');
   if (seen.oom === true) return say('FAILED', 'oom');
-  return say('FAILED', seen.signal === undefined ? 'exit-code' : 'signal');
+  return say('FAILED', seen.signal === undefined ? 'exit-code' : 'signal', seen.lastLine);
 }
 
 /** Only here the limit is known that was not enough; what else an exit means, it says itself. */

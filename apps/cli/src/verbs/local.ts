@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Call } from '../call.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 
 export async function up(call: Call): Promise<ExitCode> {
-  const { detach, agents, instances, infra, simulate } = call.options;
+  const { detach, agents, instances, infra, secrets, simulate } = call.options;
   const { disk, reserve } = call.options as { disk?: readonly string[]; reserve?: readonly string[] };
   return launch(call, [
     'up',
@@ -16,6 +16,7 @@ export async function up(call: Call): Promise<ExitCode> {
     ...(simulate === true ? ['--simulate'] : []),
     ...(instances === undefined ? [] : ['--instances', String(instances)]),
     ...(infra === undefined ? [] : ['--infra', String(infra)]),
+    ...(secrets === undefined ? [] : ['--secrets', resolve(call.surroundings.folder, String(secrets))]),
     ...(disk ?? []).flatMap((each) => ['--disk', each]),
     ...(reserve ?? []).flatMap((each) => ['--reserve', each]),
   ]);

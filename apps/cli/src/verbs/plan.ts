@@ -1,7 +1,7 @@
 import type { Plan } from '../answers.js';
 import { argument, path, type Call, type Verb } from '../call.js';
 import { table } from '../output/table.js';
-import { planProgress, waitForPlans } from '../plan-progress.js';
+import { planProgress, planTrouble, waitForPlans } from '../plan-progress.js';
 import { showList, showObject } from '../reading.js';
 
 export async function list(call: Call): Promise<void> {
@@ -36,7 +36,7 @@ export async function show(call: Call): Promise<void> {
 function headOf(plan: Plan): string {
   const given = Object.entries(plan.parameters ?? {}).map(([name, value]) => `${name}=${value}`);
   const parameters = given.length === 0 ? [] : [`parameters: ${given.join(', ')}`];
-  return [planProgress(plan), ...parameters, ...(plan.message === undefined ? [] : [plan.message])].join('\n');
+  return [planProgress(plan), ...parameters, ...planTrouble(plan)].join('\n');
 }
 
 const waitedFor: ReadonlySet<string> = new Set(['start', 'resume', 'force-restart', 'force-complete']);

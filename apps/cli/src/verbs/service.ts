@@ -7,7 +7,7 @@ import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Change, Outcome } from '../gateway-client.js';
 import type { Listing } from '../output/output.js';
 import { fields, table } from '../output/table.js';
-import { waitForPlans } from '../plan-progress.js';
+import { planTrouble, waitForPlans } from '../plan-progress.js';
 import { atOf, showList, showObject } from '../reading.js';
 import { waitUntil } from '../waiting.js';
 import { readSpecs } from '../spec-files.js';
@@ -30,10 +30,8 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function show(call: Call): Promise<void> {
-  await showObject<Service>(call, path`/v1/services/${argument(call, 0)}`, {
-    name: services.name,
-    people: serviceText,
-  });
+  const name = argument(call, 0);
+  await showObject<Service>(call, path`/v1/services/${name}`, { name: services.name, people: serviceText });
 }
 
 /** Without its spec, which `-o yaml` shows. */
@@ -50,7 +48,8 @@ function serviceText({ name, version, role, state, plan, pods }: Service): strin
     ],
     Object.entries(pods),
   );
-  return `${fields({ name, version, role, state, plan: planText(plan) })}\n${counts}`;
+  const trouble = (plan === null ? [] : planTrouble(plan)).map((line) => `${line}\n`).join('');
+  return `${fields({ name, version, role, state, plan: planText(plan) })}${trouble}\n${counts}`;
 }
 
 /** Of those that nothing is said of. */
@@ -213,10 +212,32 @@ export async function endpoints(call: Call): Promise<void> {
     columns: [
       { title: 'NAME', cell: (endpoint) => endpoint.name },
       { title: 'ADDRESS', cell: (endpoint) => endpoint.address.join(' '), shrinks: true },
-      { title: 'DNS', cell: (endpoint) => endpoint.dns?.join(' ') },
       { title: 'VIP', cell: (endpoint) => endpoint.vip },
+      {
+        title: 'NAMES',
+        cell: ({ names }) => names?.join(' '),
+        shrinks: true,
+        unlessNone: ({ names }) => names !== undefined,
+      },
+      { title: 'VISIBILITY', cell: ({ visibility }) => visibility, unlessNone: isRestricted },
+      {
+        title: 'LABELS',
+        cell: ({ labels }) => labels && labelText(labels),
+        unlessNone: ({ labels }) => labels !== undefined,
+      },
     ],
   });
+}
+
+/** Whoever runs in the cluster finds what says nothing else. */
+function isRestricted({ visibility = 'CLUSTER' }: Endpoint): boolean {
+  return visibility !== 'CLUSTER';
+}
+
+function labelText(labels: NonNullable<Endpoint['labels']>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
 }
 
 /** Waits for what a change of a service started, then prints the service. */

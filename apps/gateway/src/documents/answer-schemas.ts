@@ -250,8 +250,10 @@ export const owned = Type.Object({
 export const endpoint = Type.Object({
   name: text,
   address: Type.Array(text),
-  dns: Type.Array(text),
   vip: optional(text),
+  names: optional(Type.Array(text)),
+  visibility: optional(oneOf('EXTERNAL', 'CLUSTER', 'FRAMEWORK')),
+  labels: optional(Type.Record(Type.String(), text)),
 });
 const choice = Type.Object({
   commit: text,

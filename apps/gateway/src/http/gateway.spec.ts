@@ -409,6 +409,19 @@ describe('the gateway', () => {
     });
   });
 
+  it('tells with endpoints how others find them', async () => {
+    const discovery = { prefix: 'front', visibility: 'EXTERNAL', labels: { tier: 'web' } };
+    const ports = { http: { count: 2, advertise: true }, admin: { vip: { prefix: 'hello', port: 80 } } };
+    const server = { cmd: 'sleep 1', cpus: 0.1, memory: 16, ports, discovery };
+    await runs(2, spec(2, { tasks: { server } }));
+    const found = { names: ['front-0', 'front-1'], visibility: 'EXTERNAL', labels: { tier: 'web' } };
+    expect((await ask('GET', '/v1/services/hello/endpoints')).json['items']).toMatchObject([
+      { name: 'admin', vip: 'hello:80', ...found },
+      { name: 'http', ...found },
+      { name: 'http-1', ...found },
+    ]);
+  });
+
   it('takes YAML, and a body without the name that stands in the address', async () => {
     const yaml = 'pods:\n  web:\n    count: 1\n    tasks:\n      server: { cmd: sleep 1, cpus: 0.1, memory: 16 }\n';
     expect((await ask('PUT', '/v1/services/hello', yaml, { ...wait, 'content-type': 'application/yaml' })).status).toBe(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditRow, CommandOutcomeRow, TaskStateRow } from '@orrery/cassandra';
-import { exitMessage, isOfScheduler, parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
+import { endMessage, isOfScheduler, parseCommandType, parseTaskId, taskId } from '@orrery/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventRing } from '../events/event-ring.js';
 import { History } from '../history.js';
@@ -157,7 +157,7 @@ function pageOfRows<Row>(
 }
 
 function taskStateJson({ service, pod, index, task, at, ...row }: TaskStateRow): object {
-  const { incarnation, seq, state, agent, reason, message, cause, launch, ready, exit, late } = row;
+  const { incarnation, seq, state, agent, reason, cause, launch, ready, exit, late } = row;
   return {
     task: taskId(service, pod, index, task),
     incarnation,
@@ -166,7 +166,7 @@ function taskStateJson({ service, pod, index, task, at, ...row }: TaskStateRow):
     at: new Date(at).toISOString(),
     agent: agent ?? null,
     reason: reason ?? null,
-    message: message ?? (exit && exitMessage(exit)) ?? null,
+    message: endMessage(row) ?? null,
     cause: cause ?? null,
     ...{ launch, ready, exit, late },
   };

@@ -62,7 +62,8 @@ export function takeBack(proposal: Proposal, plan: PlanRow): void {
   function staysFailed(reason: string): void {
     const phase = plan.stuck ?? plan.phases[0]!.name;
     const step = { service: name, generation, plan: plan.plan, phase, indexes: [] };
-    proposal.emit({ type: 'StepFailed', data: { ...step, reason } });
+    const task = plan.failedTask === undefined ? {} : { task: plan.failedTask };
+    proposal.emit({ type: 'StepFailed', data: { ...step, reason, ...task } });
   }
 }
 

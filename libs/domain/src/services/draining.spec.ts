@@ -99,7 +99,9 @@ describe('a pod that is one too many', () => {
     const failed = first.when(ended(launchesIn(first.events), 'FAILED'));
     const again = failed.when(tick, { at: START + 1000 });
     const given = again.when(ended(launchesIn(again.events), 'FAILED'), { at: START + 1000 });
-    expect(dataOf(given.events, 'StepFailed')).toMatchObject([{ reason: 'leave of node-2: exit-code' }]);
+    expect(dataOf(given.events, 'StepFailed')).toMatchObject([
+      { reason: 'leave of node-2 failed (exit-code), 2 times' },
+    ]);
     expect(dataOf(given.events, 'KillOrdered')).toEqual([]);
     given.thenState((state) => {
       expect(planView(state, 'hello', 'update')).toMatchObject({ status: 'ERROR' });

@@ -181,14 +181,16 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
 export function stepFailed(rows: ServicesRows, data: DataOf<'StepFailed'>): void {
   const plan = rows.plans.get(planKey(data.service, data.plan));
   if (plan === undefined) return;
-  const { reason, then } = data;
-  if (then === 'continue') return rows.plans.put(planKey(data.service, data.plan), { ...plan, reason });
+  const { reason, task, then } = data;
+  const { failedTask: _, ...before } = plan;
+  const why = { reason, ...(task === undefined ? {} : { failedTask: task }) };
+  if (then === 'continue') return rows.plans.put(planKey(data.service, data.plan), { ...before, ...why });
+  const { rollsBack: __, until: ___, ...rest } = before;
   const waits = phaseOf(plan, data.phase)?.steps === undefined && data.indexes.length > 0;
-  const { rollsBack: _, until: __, ...rest } = plan;
   rows.plans.put(planKey(data.service, data.plan), {
     ...rest,
     status: 'failed',
-    reason,
+    ...why,
     ...(waits ? { stuck: data.phase } : {}),
     ...(then === 'rollback' ? { rollsBack: true } : {}),
   });

@@ -23,6 +23,7 @@ import {
   type ServicesEventOf,
   type ServicesEventType,
   type ServiceSpec,
+  type TaskEnds,
   type TerminalState,
 } from '@orrery/contracts';
 import type { ServicesInput } from './input.js';
@@ -134,10 +135,14 @@ export const running = (launches: readonly LaunchId[], on = 'a1'): ServicesInput
 export const ready = (launches: readonly LaunchId[], isReady = true): ServicesInput =>
   seen({ type: 'TasksReady', data: { ...head(), launches: idRunsOf(launches), ready: isReady } });
 
-export const ended = (launches: readonly LaunchId[], state: TerminalState): ServicesInput =>
+export const ended = (
+  launches: readonly LaunchId[],
+  state: TerminalState,
+  end: Pick<TaskEnds, 'exit' | 'message'> = {},
+): ServicesInput =>
   seen({
     type: 'TasksEnded',
-    data: { ...head(), ends: [{ launches: idRunsOf(launches), state, reason: 'exit-code' }] },
+    data: { ...head(), ends: [{ launches: idRunsOf(launches), state, reason: 'exit-code', ...end }] },
   });
 
 export const refused = (launches: readonly LaunchId[], code: string): ServicesInput =>

@@ -21,6 +21,7 @@ import {
 } from './examples.js';
 import { planView } from './plan-view.js';
 import type { ServicesState } from './state.js';
+import { serviceView } from './views.js';
 
 const phased = (count: number, cmd: string, plan: Partial<PlanSpec> = {}): ServiceSpec => ({
   ...webs(count, cmd),
@@ -97,6 +98,18 @@ describe('a step that is not complete in time', () => {
       { reason: 'web-0 was not complete after 600 s: server is not ready' },
     ]);
     expect(typesOf(late.when(ready(launchesIn(placed.events))).events)).toContain('PlanCompleted');
+  });
+
+  it('says which of its tasks fails again and again', () => {
+    const placed = placeAll(applied(phased(1, 'bad')));
+    const once = placed.when(ended(launchesIn(placed.events), 'FAILED'));
+    const late = once.when(ended(launchesIn(once.events), 'FAILED')).when(tick, { at: LATE });
+    expect(dataOf(late.events, 'StepFailed')).toMatchObject([
+      {
+        reason: 'web-0 was not complete after 600 s: its agent has not started server, server has failed 2 times',
+        task: 'hello.web-0.server',
+      },
+    ]);
   });
 
   it('has the time that its phase gives it', () => {
@@ -179,12 +192,34 @@ function crashes(onFailure?: PlanSpec['on-failure'], before: ServiceSpec = phase
 describe('an update that fails', () => {
   it('starts nothing more, and says why, where its spec says nothing', () => {
     const { failed } = crashes();
-    expect(dataOf(failed.events, 'StepFailed')).toMatchObject([{ reason: 'server of web-0: exit-code, 2 times' }]);
+    expect(dataOf(failed.events, 'StepFailed')).toMatchObject([
+      { reason: 'server of web-0 failed (exit-code), 2 times' },
+    ]);
     expect(dataOf(failed.events, 'StepStarted')).toEqual([]);
     failed.thenState((state) => {
-      expect(shown(state, 'update')).toEqual({ status: 'ERROR', message: 'server of web-0: exit-code, 2 times' });
+      expect(shown(state, 'update')).toEqual({
+        status: 'ERROR',
+        message: 'server of web-0 failed (exit-code), 2 times',
+      });
       expect(state.services.get('hello')).toMatchObject({ version: 2, good: 1 });
     });
+  });
+
+  it('says how its task ended, what that wrote last, and whose output tells more', () => {
+    const phases = { web: { pod: 'web', 'max-attempts': 1 } };
+    const first = placeAll(applied(phased(1, 'bad', { phases })));
+    const failed = first.when(
+      ended(launchesIn(first.events), 'FAILED', { exit: { code: 3 }, message: 'no such table: users' }),
+    );
+    const why = 'server of web-0 exited with code 3: no such table: users';
+    expect(dataOf(failed.events, 'StepFailed')).toMatchObject([{ reason: why, task: 'hello.web-0.server' }]);
+    failed.thenState((state) => {
+      const told = { status: 'ERROR', message: why, failedTask: 'hello.web-0.server' };
+      expect(planView(state, 'hello', 'deploy')).toMatchObject(told);
+      expect(serviceView(state, 'hello')!.plan).toEqual({ name: 'deploy', ...told });
+    });
+    const resumed = failed.when(command('ResumePlan', { name: HELLO, plan: 'deploy' }));
+    resumed.thenState((state) => expect(planView(state, 'hello', 'deploy')).not.toHaveProperty('failedTask'));
   });
 
   it('goes on without what failed, and is not whole then', () => {
@@ -193,7 +228,10 @@ describe('an update that fails', () => {
       expect.arrayContaining(['StepFailed', 'StepCompleted', 'StepStarted', 'KillOrdered']),
     );
     failed.thenState((state) => {
-      expect(shown(state, 'update')).toEqual({ status: 'IN_PROGRESS', message: 'server of web-0: exit-code, 2 times' });
+      expect(shown(state, 'update')).toEqual({
+        status: 'IN_PROGRESS',
+        message: 'server of web-0 failed (exit-code), 2 times',
+      });
     });
   });
 
@@ -204,7 +242,7 @@ describe('an update that fails', () => {
     expect(typesOf(back.events).slice(0, 3)).toEqual(['PlanStopped', 'ServiceApplied', 'PlanStarted']);
     expect(dataOf(back.events, 'ServiceApplied')).toMatchObject([{ version: 3, recipes: { web: 1 } }]);
     expect(dataOf(back.events, 'PlanStarted')).toMatchObject([
-      { plan: 'update', reason: 'version 2 failed: server of web-0: exit-code, 2 times' },
+      { plan: 'update', reason: 'version 2 failed: server of web-0 failed (exit-code), 2 times' },
     ]);
     back.thenState((state) => expect(services.continues!(state)).toBe(false));
   });

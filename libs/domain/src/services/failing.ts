@@ -1,4 +1,4 @@
-import { idRunsOf, podName, rangesOf, type LaunchId } from '@orrery/contracts';
+import { idRunsOf, podName, rangesOf, taskId, type LaunchId } from '@orrery/contracts';
 import { stepRef } from './completion.js';
 import { orderKillsOf } from './launch.js';
 import { workOf } from './plan-view.js';
@@ -16,6 +16,8 @@ interface Failure {
   readonly phase: string;
   readonly indexes: readonly number[];
   readonly reason: string;
+  /** Id of the task that failed. */
+  readonly task?: string;
 }
 
 /** Steps have failed for good: the plan is in ERROR, or goes on as its spec says. */
@@ -27,7 +29,8 @@ export function failSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow
   const follows =
     (onFailure === 'rollback' && plan.plan !== 'update') || goesNowhere(failure, onFailure) ? undefined : onFailure;
   const then = follows === undefined ? {} : { then: follows };
-  proposal.emit({ type: 'StepFailed', data: { ...step, reason: failure.reason, ...then } });
+  const task = failure.task === undefined ? {} : { task: failure.task };
+  proposal.emit({ type: 'StepFailed', data: { ...step, reason: failure.reason, ...task, ...then } });
   if (follows === 'continue') proposal.emit({ type: 'StepCompleted', data: { ...step, forced: true } });
 }
 
@@ -63,7 +66,16 @@ function tellPhase(proposal: Proposal, plan: PlanRow, phase: PhaseRow, what: str
       ? `phase ${phase.name} ${what}${phase.heldBack === undefined ? '' : `: ${phase.heldBack}`}`
       : `${podName(first.pod, first.index)} ${what}: ${waitsFor(first, plan, phase)}${others}`;
   endVisits(proposal, service, plan, rows);
-  failSteps(proposal, service, plan, { phase: phase.name, indexes: rows.map(({ index }) => index), reason });
+  const indexes = rows.map(({ index }) => index);
+  const failing = first === undefined ? undefined : failingOf(first);
+  const task = failing === undefined ? {} : { task: taskId(service.name, phase.pod, first!.index, failing.name) };
+  failSteps(proposal, service, plan, { phase: phase.name, indexes, reason, ...task });
+}
+
+/** A task of the pod whose last ends were failures. */
+function failingOf({ tasks }: PodRow): { readonly name: string; readonly failures: number } | undefined {
+  const found = Object.entries(tasks).find(([, { failures }]) => failures > 0);
+  return found && { name: found[0], failures: found[1].failures };
 }
 
 /** What a step runs beside a pod ends at its deadline, so that others find the pod free. */
@@ -85,7 +97,10 @@ function waitsFor(row: PodRow, { run }: PlanRow, { name }: PhaseRow): string {
   const { status, message } = workOf(row);
   const late = Object.entries(row.tasks).filter(([, task]) => task.status !== 'ready' && task.status !== 'finished');
   const tasks = late.map(([task]) => task).join(', ');
-  return message ?? (status === 'STARTING' ? `its agent has not started ${tasks}` : `${tasks} is not ready`);
+  const failing = failingOf(row);
+  const often = failing === undefined ? '' : `, ${failing.name} has failed ${failing.failures} times`;
+  const what = message ?? (status === 'STARTING' ? `its agent has not started ${tasks}` : `${tasks} is not ready`);
+  return `${what}${often}`;
 }
 
 /** Pods whose steps of this phase have started and are not complete, the first by index. */
@@ -105,16 +120,45 @@ function underWayIn(rows: ServicesRows, plan: PlanRow, phase: PhaseRow): PodRow[
   return found;
 }
 
+/** How a task ended, once more in a row. */
+export interface TaskFailure {
+  readonly task: string;
+  readonly failures: number;
+  /** Such as `exited with code 3`. */
+  readonly how: string;
+  /** What the agent found, or the last line that the task wrote. */
+  readonly said?: string;
+}
+
 /** A task of a pod that a step brings up has failed once more in a row. */
 export function taskFailed(
   proposal: Proposal,
   service: ServiceRow,
   { pod, index }: PodRow,
-  { task, failures, reason }: { readonly task: string; readonly failures: number; readonly reason: string },
+  failure: TaskFailure,
 ): void {
   const plan = service.plan === undefined ? undefined : proposal.state.plans.get(planKey(service.name, service.plan));
   const phase = plan?.status === 'running' ? phaseOfStep(plan, pod, index) : undefined;
-  if (plan === undefined || phase?.attemptsMax === undefined || failures < phase.attemptsMax) return;
-  const why = `${task} of ${podName(pod, index)}: ${reason}, ${failures} times`;
-  failSteps(proposal, service, plan, { phase: phase.name, indexes: [index], reason: why });
+  if (plan === undefined || phase?.attemptsMax === undefined || failure.failures < phase.attemptsMax) return;
+  failByTask(proposal, service, plan, { ...failure, pod, index, phase: phase.name });
+}
+
+/** A step has failed for good since one of its tasks has, too often. */
+export function failByTask(
+  proposal: Proposal,
+  service: ServiceRow,
+  plan: PlanRow,
+  {
+    task,
+    failures,
+    how,
+    said,
+    pod,
+    index,
+    phase,
+  }: TaskFailure & Pick<PodRow, 'pod' | 'index'> & { readonly phase: string },
+): void {
+  const often = failures === 1 ? '' : `, ${failures} times`;
+  const reason = `${task} of ${podName(pod, index)} ${how}${often}${said === undefined ? '' : `: ${said}`}`;
+  failSteps(proposal, service, plan, { phase, indexes: [index], reason, task: taskId(service.name, pod, index, task) });
 }

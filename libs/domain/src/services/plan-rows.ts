@@ -10,6 +10,6 @@ export function putPlan(rows: ServicesRows, plan: PlanRow): void {
 
 /** Not in ERROR any more. */
 export function underWay(plan: PlanRow): PlanRow {
-  const { reason: _, stuck: __, rollsBack: ___, ...rest } = plan;
+  const { reason: _, failedTask: __, stuck: ___, rollsBack: ____, ...rest } = plan;
   return { ...rest, status: 'running' };
 }

@@ -35,6 +35,8 @@ export interface PlanView {
   readonly parameters?: Readonly<Record<string, string>>;
   /** ERROR: why. */
   readonly message?: string;
+  /** ERROR: id of the task whose failures are the reason; its output may tell more. */
+  readonly failedTask?: string;
 }
 
 const STEPS_SHOWN_MAX = 10_000;
@@ -50,10 +52,11 @@ export function planView(
   const row = rows.plans.get(planKey(service, plan));
   if (row === undefined) return undefined;
   const phases = row.phases.map((phase) => phaseView(rows, row, phase, stepsMax));
-  const { strategy, version, parameters, reason } = row;
+  const { strategy, version, parameters, reason, failedTask } = row;
   const more = {
     ...(parameters === undefined ? {} : { parameters }),
     ...(reason === undefined ? {} : { message: reason }),
+    ...(failedTask === undefined ? {} : { failedTask }),
   };
   return { name: plan, status: statusOf(row, phases), strategy, version, phases, ...more };
 }

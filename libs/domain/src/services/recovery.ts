@@ -1,5 +1,6 @@
 import type { EpochMs } from '@orrery/kernel';
 import {
+  endMessage,
   idOf,
   idRunsOf,
   IdRunsBuilder,
@@ -31,70 +32,73 @@ const STEADY_MS = 60_000;
 
 /** Characters of a decision that retries leave for the launches and kills that follow. */
 const RETRIES_ROOM_MIN = 96 * 1024;
-const REASON_LENGTH_MAX = 500;
+const SAID_LENGTH_MAX = 500;
 
 /** `ended`: for no fault of the task's. `refused`: the agent turned the launch away, it never ran. */
 type Outcome = 'exited' | 'failed' | 'ended' | 'refused';
 
-interface End {
+interface End extends Told {
   readonly launch: LaunchId;
+}
+
+/** How launches ended. `how`, `said`: as in a `TaskFailure`. */
+interface Told {
   readonly outcome: Outcome;
-  readonly reason: string;
+  readonly how: string;
+  readonly said?: string;
 }
 
 export function tasksEnded(proposal: Proposal, { ends }: ClusterEventOf<'TasksEnded'>['data']): void {
   launchesOver(
     proposal,
-    ends.map((end) => ({ launches: end.launches, outcome: outcomeOf[end.state], reason: reasonOf(end) })),
+    ends.map((end) => ({ launches: end.launches, outcome: outcomeOf[end.state], ...howOf(end) })),
   );
 }
 
 export function tasksLost(proposal: Proposal, { launches }: ClusterEventOf<'TasksLost'>['data']): void {
-  launchesOver(proposal, [{ launches, outcome: 'ended', reason: 'lost' }]);
+  launchesOver(proposal, [{ launches, outcome: 'ended', how: 'was lost' }]);
 }
 
 export function launchesRefused(proposal: Proposal, { launches, code }: ClusterEventOf<'LaunchRefused'>['data']): void {
-  launchesOver(proposal, [{ launches, outcome: 'refused', reason: code }]);
+  launchesOver(proposal, [{ launches, outcome: 'refused', how: `was refused (${code})` }]);
 }
 
-function reasonOf({ reason, exit, message }: TaskEnds): string {
-  const code = exit?.code === undefined ? '' : ` ${exit.code}`;
-  const said = message === undefined ? '' : `: ${message}`;
-  return `${reason}${code}${said}`.slice(0, REASON_LENGTH_MAX);
+function howOf({ reason, exit, message }: TaskEnds): Omit<Told, 'outcome'> {
+  const exited = reason === 'exit-code' || reason === 'signal' ? endMessage({ reason, exit }) : undefined;
+  const said = message === undefined ? {} : { said: message.slice(0, SAID_LENGTH_MAX) };
+  return { how: exited ?? `failed (${reason})`, ...said };
 }
 
 const outcomeOf = { FINISHED: 'exited', FAILED: 'failed', ERROR: 'failed', KILLED: 'ended', LOST: 'ended' } as const;
 
-interface Ends {
+interface Ends extends Told {
   readonly launches: IdRuns;
-  readonly outcome: Outcome;
-  readonly reason: string;
 }
 
 /** Members of runs that were told to end are just told to be over; what follows from that follows by `continue`. */
 function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
-  const told = new IdRunsBuilder();
+  const over = new IdRunsBuilder();
   const ends: End[] = [];
-  for (const { launches, outcome, reason } of all) {
+  for (const { launches, ...told } of all) {
     walkIds<LaunchId>(proposal.state, 'launch', launches, {
       known: ({ run, task, position }, count) => {
         const { kind, launches: ids } = run.tasks[task]!;
-        const plain = kind !== 'batch' || outcome !== 'exited';
+        const plain = kind !== 'batch' || told.outcome !== 'exited';
         eachSegment(ids, position, position + count, (from, length, seq, first) => {
           for (let offset = 0; offset < length; offset += 1) {
             const code = memberAt(run, from + offset);
             const living = codeAt(run.status[task]!, from + offset) !== NONE;
             if (code === GONE || (living && !(plain && code === STOPPING))) {
-              ends.push({ launch: idOf(seq, first + offset), outcome, reason });
-            } else if (living) told.add(seq, first + offset);
+              ends.push({ launch: idOf(seq, first + offset), ...told });
+            } else if (living) over.add(seq, first + offset);
           }
         });
       },
-      unknown: (launch) => ends.push({ launch, outcome, reason }),
+      unknown: (launch) => ends.push({ launch, ...told }),
     });
   }
-  if (told.count > 0) {
-    const data = { state: 'ENDED', at: proposal.context.at, launches: told.runs } as const;
+  if (over.count > 0) {
+    const data = { state: 'ENDED', at: proposal.context.at, launches: over.runs } as const;
     proposal.emit({ type: 'TasksObserved', data });
   }
   if (ends.length > 0) podsOver(proposal, ends);
@@ -130,7 +134,7 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
   for (const { end, row, name, failed, essential, goalReached } of judged) {
     if (row.status !== 'live') continue;
     if (row.tasks[name]!.visit === true) {
-      if (failed) visitFailed(proposal, service, row, { task: name, reason: end.reason });
+      if (failed) visitFailed(proposal, service, row, { task: name, ...end });
       else if (end.outcome === 'refused') visitRefused(proposal, service, row);
       continue;
     }
@@ -140,7 +144,7 @@ function podsEnded(proposal: Proposal, service: ServiceRow, ends: readonly PodEn
     // A pod whose data is there has to come back to the same machine, at its own pace.
     if (failed || (turnedAway && holdsData(row))) {
       const failures = scheduleRetry(proposal, service, row, name, essential);
-      if (failed) taskFailed(proposal, service, row, { task: name, failures, reason: end.reason });
+      if (failed) taskFailed(proposal, service, row, { task: name, failures, ...end });
     }
     if (turnedAway && !holdsData(row)) restart.set(key, 'replaced');
     else if (essential && !goalReached && !restart.has(key)) restart.set(key, 'restarted');

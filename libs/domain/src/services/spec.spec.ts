@@ -54,6 +54,63 @@ describe('a spec', () => {
     ['/pods/web/tasks/server/configs/c/dest', task({ configs: { c: { template: '', dest: 'stdout' } } })],
     ['/pods/web/tasks', task({ env: { A: 'x'.repeat(65_000), B: 'x'.repeat(65_000), C: 'x'.repeat(2000) } })],
     ['/pods/web/volumes/b/path', pod({ volumes: { a: { path: 'data', size: 1 }, b: { path: 'data/b', size: 1 } } })],
+    ['/pods/web/rlimits/RLIMIT_NOFILE/soft', pod({ rlimits: { RLIMIT_NOFILE: { soft: 2, hard: 1 } } })],
+    ['/pods/web/rlimits/RLIMIT_CORE/soft', pod({ rlimits: { RLIMIT_CORE: { soft: -1, hard: 1 } } })],
+    [
+      '/pods/web/tasks/server/ports/b/vip',
+      task({ ports: { a: { vip: { prefix: 'x', port: 80 } }, b: { vip: { prefix: 'x', port: 80 } } } }),
+    ],
+    ['/pods/web/tasks/server/ports/p/vip', withPort({ count: 2, vip: { prefix: 'x', port: 80 } })],
+    [
+      '/pods/web/tasks/side/discovery/prefix',
+      pod({
+        tasks: {
+          server: { cmd: 'serve', discovery: { prefix: 'db' } },
+          side: { cmd: 'serve', discovery: { prefix: 'db' } },
+        },
+      }),
+    ],
+    [
+      '/pods/web/tasks/server/discovery/prefix',
+      pod({ count: 11, tasks: { server: { cmd: 'serve', discovery: { prefix: 'x'.repeat(61) } } } }),
+    ],
+    ['/pods/web/secrets/s', pod({ secrets: { s: { secret: 'key' } } })],
+    ['/pods/web/secrets/s/env-key', pod({ secrets: { s: { secret: 'key', 'env-key': 'ORRERY_KEY' } } })],
+    [
+      '/pods/web/secrets/t/env-key',
+      pod({ secrets: { s: { secret: 'key', 'env-key': 'KEY' }, t: { secret: 'other', 'env-key': 'KEY' } } }),
+    ],
+    [
+      '/pods/web/secrets/s/env-key',
+      pod({
+        secrets: { s: { secret: 'key', 'env-key': 'KEY' } },
+        tasks: { server: { cmd: 'serve', env: { KEY: 'x' } } },
+      }),
+    ],
+    [
+      '/pods/web/secrets/s/env-key',
+      pod({
+        secrets: { s: { secret: 'key', 'env-key': 'PORT_HTTP' } },
+        tasks: { server: { cmd: 'serve', ports: { http: {} } } },
+      }),
+    ],
+    ['/pods/web/secrets/s/file', pod({ secrets: { s: { secret: 'key', file: '../key' } } })],
+    ['/pods/web/secrets/s/file', pod({ secrets: { s: { secret: 'key', file: 'stderr' } } })],
+    [
+      '/pods/web/secrets/s/file',
+      pod({ secrets: { s: { secret: 'key', file: 'data/key' } }, volumes: { d: { path: 'data', size: 1 } } }),
+    ],
+    [
+      '/pods/web/secrets/s/file',
+      pod({ secrets: { s: { secret: 'key', file: 'keys' }, t: { secret: 'other', file: 'keys/other' } } }),
+    ],
+    [
+      '/pods/web/secrets/s/file',
+      pod({
+        secrets: { s: { secret: 'key', file: 'app.conf' } },
+        tasks: { server: { cmd: 'serve', configs: { c: { template: '', dest: 'app.conf' } } } },
+      }),
+    ],
     ['/pods/web/placement/0', pod({ placement: [['hostname', 'NEAR', 'x']] })],
     [
       '/pods/web/placement/1',
@@ -198,6 +255,48 @@ describe('ports of a task', () => {
     ]);
     expect(tasks[0]!.ports).toEqual(['p', 'p-1', 'p-2']);
     expect(tasks[0]!.template.portEnv).toEqual({ p: 'PORT_P', 'p-1': 'PORT_P_1', 'p-2': 'PORT_P_2' });
+  });
+});
+
+it('limits of processes stand in the template, and change what runs', () => {
+  const limited = pod({ rlimits: { RLIMIT_NOFILE: { soft: 1024, hard: -1 } } });
+  expect(refusalOfSpec(withDefaults(limited))).toBeUndefined();
+  const recipe = recipeOf(withDefaults(limited), 'web')!;
+  expect(recipe.tasks[0]!.template.rlimits).toEqual([['RLIMIT_NOFILE', 1024, -1]]);
+  expect(recipe.runDigest).not.toBe(recipeOf(withDefaults(pod({})), 'web')!.runDigest);
+});
+
+describe('secrets of a pod', () => {
+  const keyed = (role: string, secret: string) => ({
+    ...pod({ secrets: { key: { secret, 'env-key': 'KEY', file: 'private/key' } } }),
+    role,
+  });
+
+  it.each([
+    ['*', 'key'],
+    ['eng/web', 'key'],
+    ['eng/web', 'eng/key'],
+    ['eng/web', 'eng/web/key'],
+  ])('may be had by role %s where it is kept as %s', (role, secret) => {
+    expect(refusalOfSpec(withDefaults(keyed(role, secret)))).toBeUndefined();
+  });
+
+  it.each([
+    ['*', 'eng/key'],
+    ['eng', 'eng/web/key'],
+    ['eng/web', 'eng/we/key'],
+    ['eng/web', 'sales/key'],
+  ])('is of others for role %s where it is kept as %s', (role, secret) => {
+    expect(refusalOfSpec(withDefaults(keyed(role, secret)))).toMatchObject({
+      refusal: { code: 'secret-of-others', field: '/pods/web/secrets/key/secret' },
+    });
+  });
+
+  it('stand in the template by name, and change what runs', () => {
+    const recipe = recipeOf(withDefaults(keyed('eng', 'eng/key')), 'web')!;
+    const secrets = [{ secret: 'eng/key', env: 'KEY', file: 'private/key' }];
+    expect(recipe.tasks[0]!.template.secrets).toEqual(secrets);
+    expect(recipe.runDigest).not.toBe(recipeOf(withDefaults(pod({})), 'web')!.runDigest);
   });
 });
 

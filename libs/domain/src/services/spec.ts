@@ -16,10 +16,12 @@ import {
 } from '@orrery/contracts';
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
+import { refusalOfDiscovery } from './discovery-rules.js';
 import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
 import { recipeOf } from './recipe.js';
 import { refusalOfUpdate } from './rolling.js';
+import { refusalOfSecrets } from './secret-rules.js';
 
 const READINESS_DEFAULTS = { interval: 1, timeout: 5, delay: 0, 'grace-period': 0, 'max-consecutive-failures': 1 };
 const HEALTH_DEFAULTS = { interval: 5, timeout: 5, delay: 0, 'grace-period': 10, 'max-consecutive-failures': 3 };
@@ -98,6 +100,8 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       refusalOfPaths(pod, path) ??
       refusalOfVolumes(pod, path) ??
       refusalOfPorts(pod, path) ??
+      refusalOfSecrets(spec, pod, path) ??
+      refusalOfRlimits(pod, path) ??
       refusalOfLength(pod, path);
     if (refusal !== undefined) return refusal;
     for (const [taskName, task] of Object.entries(pod.tasks)) {
@@ -105,7 +109,7 @@ export function refusalOfSpec(spec: ServiceSpec): Decision<never> | undefined {
       if (taskRefusal !== undefined) return taskRefusal;
     }
   }
-  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfOrder(spec);
+  return refusalOfPlans(spec) ?? refusalOfPeers(spec) ?? refusalOfDiscovery(spec) ?? refusalOfOrder(spec);
 }
 
 function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): Decision<never> | undefined {
@@ -232,6 +236,16 @@ function refusalOfPorts(pod: PodSpec, path: string): Decision<never> | undefined
         return invalid(field, `is ${port}, as is ${other}`, 'another number, or 0 for any free one');
       taken.set(port, field);
     }
+  }
+  return undefined;
+}
+
+function refusalOfRlimits({ rlimits = {} }: PodSpec, path: string): Decision<never> | undefined {
+  const sizeOf = (limit: number) => (limit === -1 ? Infinity : limit);
+  for (const [name, { soft, hard }] of Object.entries(rlimits)) {
+    if (sizeOf(soft) <= sizeOf(hard)) continue;
+    const field = `${path}/rlimits/${name}/soft`;
+    return invalid(field, `is ${soft}, more than its hard limit of ${hard}`, 'no more than hard; -1 is no limit');
   }
   return undefined;
 }

@@ -116,6 +116,8 @@ export interface PlanRow {
   readonly status: 'running' | 'complete' | 'stopped' | 'failed';
   /** failed: why; otherwise why it took back what failed, or what it went on without. */
   readonly reason?: string;
+  /** Id of the task whose failures are the reason. */
+  readonly failedTask?: string;
   /** failed: the phase whose started steps are waited for; once they are complete after all, it goes on. */
   readonly stuck?: string;
   /** failed: the version before it is to be applied again. */

@@ -3,7 +3,7 @@ import { podName, priorityOf } from '@orrery/contracts';
 import type { EpochMs, Refusal } from '@orrery/kernel';
 import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
-import { planView, workOf } from './plan-view.js';
+import { planView, workOf, type PlanView } from './plan-view.js';
 import { isPaused } from './asleep.js';
 import { podAt, podsOf } from './pods.js';
 import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
@@ -43,7 +43,8 @@ export interface ServiceView {
       }
     >
   >;
-  readonly plan: { readonly name: string; readonly status: PlanStatus } | null;
+  /** `message`, `failedTask`: in ERROR, why. */
+  readonly plan: Pick<PlanView, 'name' | 'status' | 'message' | 'failedTask'> | null;
   /** What it was installed from. */
   readonly package?: { readonly name: string; readonly version: string };
 }
@@ -115,7 +116,7 @@ export function serviceView(rows: ServicesRows, name: string): ServiceView | und
     role: service.role,
     state: stateOf(rows, service, spec, plan?.status),
     pods: Object.fromEntries(pods),
-    plan: plan === undefined ? null : { name: plan.name, status: plan.status },
+    plan: plan === undefined ? null : briefly(plan),
     ...(spec.package !== undefined && { package: { name: spec.package.name, version: spec.package.version } }),
   };
 }
@@ -208,6 +209,14 @@ export function previewApply(state: ServicesState, spec: ServiceSpec, at: EpochM
   const { plan: name, strategy, phases } = started.data;
   const after = applied.data.spec;
   return { ok: true, difference: differenceOf(before, after), plan: { name, strategy, phases }, spec: after };
+}
+
+function briefly({ name, status, message, failedTask }: PlanView): ServiceView['plan'] {
+  return {
+    ...{ name, status },
+    ...(message === undefined ? {} : { message }),
+    ...(failedTask === undefined ? {} : { failedTask }),
+  };
 }
 
 /** A status needs no more than the first of them. */

@@ -113,11 +113,13 @@ describe('a step that runs tasks beside those of a pod', () => {
     const twice = second.when(ended(launchesIn(second.events), 'FAILED'), { at: START + 1000 });
     const third = twice.when(tick, { at: START + 3000 });
     const given = third.when(ended(launchesIn(third.events), 'FAILED'), { at: START + 3000 });
-    expect(dataOf(given.events, 'StepFailed')).toMatchObject([{ reason: 'repair of node-0: exit-code' }]);
+    expect(dataOf(given.events, 'StepFailed')).toMatchObject([
+      { reason: 'repair of node-0 failed (exit-code), 3 times' },
+    ]);
     given.thenState((state) => {
       expect(planView(state, 'hello', 'repair')).toMatchObject({
         status: 'ERROR',
-        message: 'repair of node-0: exit-code',
+        message: 'repair of node-0 failed (exit-code), 3 times',
       });
       expect(stepsOf(state)).toEqual(['node-0 ERROR', 'node-1 PENDING']);
       expect(services.nextDeadline!(state)).toBeUndefined();

@@ -2,7 +2,7 @@ import { rangesOf } from '@orrery/contracts';
 import { backoffMs } from './backoff.js';
 import { stepRef } from './completion.js';
 import { endDraining } from './draining.js';
-import { failSteps } from './failing.js';
+import { failByTask, failSteps, type TaskFailure } from './failing.js';
 import { orderLaunches, type Start } from './launch.js';
 import { keyOfPod, podAt, podByKey, rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
@@ -136,7 +136,7 @@ export function visitFailed(
   proposal: Proposal,
   service: ServiceRow,
   { pod, index, visits }: PodRow,
-  { task, reason }: { readonly task: string; readonly reason: string },
+  { task, how, said }: Omit<TaskFailure, 'failures'>,
 ): void {
   const visit = visits?.find(({ launched }) => launched);
   const plan = visit === undefined ? undefined : planOfVisit(proposal.state, service.name, visit);
@@ -144,8 +144,8 @@ export function visitFailed(
   const phase = plan.phases.find(({ name }) => name === visit.phase);
   const failures = visit.failures + 1;
   if (failures >= (phase?.attemptsMax ?? ATTEMPTS_MAX_DEFAULT)) {
-    const why = `${task} of ${pod}-${index}: ${reason}`;
-    return failSteps(proposal, service, plan, { phase: visit.phase, indexes: [index], reason: why });
+    const failure = { task, failures, how, ...(said === undefined ? {} : { said }) };
+    return failByTask(proposal, service, plan, { ...failure, pod, index, phase: visit.phase });
   }
   const until = proposal.context.at + backoffMs(targetSpec(proposal.state, service), failures + 1);
   const { name, generation } = service;

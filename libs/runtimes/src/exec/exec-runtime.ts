@@ -20,10 +20,21 @@ import { FolderSizes } from '../usage/folder-sizes.js';
 import { ownNetworkOf, usageBySession, type SessionUsage } from '../usage/process-table.js';
 import type { Usage } from '../usage/usage.js';
 import { runInTask } from '../task-commands.js';
+import { removeEyesOnlyFiles } from './eyes-only.js';
 import { inheritedEnvironment } from './inherited-environment.js';
-import { claimForNobody, launchFolder, readClaim, readExit, readIfThere } from './launch-folder.js';
+import { lastLineOf } from './last-line.js';
+import {
+  claimForNobody,
+  launchFolder,
+  readClaim,
+  readExit,
+  readIfThere,
+  type ExitRecord,
+  type LaunchFolder,
+} from './launch-folder.js';
 import { rotateOutput, type RotationLimits } from './output-rotation.js';
 import { ReleasedLaunches } from './released-launches.js';
+import { rlimitWords } from './rlimits.js';
 import { makeSandbox, realPlaceIn, volumeFolder, type DiskFolders } from './sandbox.js';
 import { installShim } from './shim.js';
 
@@ -99,11 +110,11 @@ export class ExecRuntime implements Runtime {
       await this.#runShim(task, this.#groupFor(task));
     } catch (error) {
       // Whoever holds the claim tells what became of it; without a holder nobody may begin it any more.
-      if (claimForNobody(folder)) return failedToStart(error);
+      if (claimForNobody(folder)) return failedToStart(error, folder);
     }
     const seen = await this.observe(task.launch);
     if (seen.state !== 'absent' || !claimForNobody(folder)) return seen;
-    return failedToStart(new Error('the shim ended before it could claim the launch'));
+    return failedToStart(new Error('the shim ended before it could claim the launch'), folder);
   }
 
   async observe(launch: string): Promise<Observation> {
@@ -124,9 +135,10 @@ export class ExecRuntime implements Runtime {
       return this.observe(launch);
     }
     await this.#killRest(launch);
+    removeEyesOnlyFiles(folder.sandbox);
     const exit = readExit(folder);
     const told = { ...(task !== undefined && { pid: task.pid }), since };
-    if (exit !== undefined) return { state: 'ended', how: 'exited', ...told, ...exit };
+    if (exit !== undefined) return { state: 'ended', how: 'exited', ...told, ...exit, ...lastWords(exit, folder) };
     const why = shim.bootId === this.#boot ? 'its shim was killed' : 'the machine was restarted';
     return { ...unknownEnd(Date.now(), `nobody saw its end: ${why}`), ...told };
   }
@@ -240,13 +252,16 @@ export class ExecRuntime implements Runtime {
     const { path, sandbox } = launchFolder(this.#launches, task.launch);
     const shim = spawn(
       '/bin/sh',
-      [this.#shim, path, task.command, group?.oomCounter ?? '', ...(group?.procsFiles ?? [])],
+      [
+        ...[this.#shim, path, task.command, group?.oomCounter ?? '', rlimitWords(task.rlimits ?? [])],
+        ...(group?.procsFiles ?? []),
+      ],
       {
         cwd: '/',
         // A session of its own: what ends the agent's terminal or service doesn't end the task.
         detached: true,
         stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-        env: { ...inheritedEnvironment(), ...task.environment, ORRERY_SANDBOX: sandbox },
+        env: { ...inheritedEnvironment(), ...task.secretEnvironment, ...task.environment, ORRERY_SANDBOX: sandbox },
       },
     );
     await recorded(shim);
@@ -322,9 +337,15 @@ function describeIsolation(cgroups: Cgroups | undefined, why = 'not asked for'):
   return `cgroup-v${cgroups.version}${missing.length > 0 ? ` without limits of ${missing.join(' and ')}` : ''}`;
 }
 
-function failedToStart(error: unknown): Ended {
+function failedToStart(error: unknown, { sandbox }: LaunchFolder): Ended {
+  removeEyesOnlyFiles(sandbox);
   const message = error instanceof Error ? error.message : String(error);
   return { state: 'ended', how: 'start-failed', at: Date.now(), message };
+}
+
+function lastWords({ code }: ExitRecord, { sandbox }: LaunchFolder): Pick<Ended, 'lastLine'> {
+  const lastLine = code === 0 ? undefined : lastLineOf(join(sandbox, 'stderr'));
+  return lastLine === undefined ? {} : { lastLine };
 }
 
 function unknownEnd(at: number, message: string): Ended {

@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, realpathSync, statSync, symlinkSync, writeFileSyn
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import Mustache from 'mustache';
 import type { TaskLaunch } from '../runtime.js';
+import { EyesOnlyFiles } from './eyes-only.js';
 import { isSafeName } from './launch-folder.js';
 
 /** A path that a task or a person named leads to what is neither the task's sandbox nor one of its volumes. */
@@ -31,12 +32,28 @@ export function makeSandbox(task: TaskLaunch, sandbox: string, volumes: string, 
     mkdirSync(dirname(link), { recursive: true });
     linkTo(place, link);
   }
-  for (const { template, dest } of task.configs) {
-    const file = placeIn(sandbox, dest);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, renderConfig(template, { ...task.environment, ORRERY_SANDBOX: sandbox, ...task.view }));
-  }
+  makeFiles(task, sandbox);
   for (const name of ['stdout', 'stderr']) writeFileSync(join(sandbox, name), '', { flag: 'a' });
+}
+
+function makeFiles(
+  { configs, environment, secretEnvironment = {}, secretFiles = [], view }: TaskLaunch,
+  sandbox: string,
+) {
+  const eyesOnly = new EyesOnlyFiles(sandbox);
+  const put = (path: string, write: (place: string) => void) => {
+    const place = placeIn(sandbox, path);
+    mkdirSync(dirname(place), { recursive: true });
+    write(place);
+  };
+  for (const { path, value } of secretFiles) put(path, (place) => linkTo(eyesOnly.add(value), place));
+  for (const { template, dest } of configs) {
+    const told = { ...environment, ORRERY_SANDBOX: sandbox, ...view };
+    const text = renderConfig(template, told);
+    const whole = renderConfig(template, { ...secretEnvironment, ...told });
+    if (whole === text) put(dest, (place) => writeFileSync(place, text));
+    else put(dest, (place) => linkTo(eyesOnly.add(whole), place));
+  }
 }
 
 export function volumeFolder(volumes: string, volume: string): string {

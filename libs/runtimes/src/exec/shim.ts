@@ -11,15 +11,17 @@ import { join } from 'node:path';
  * - `exit 137` and SIGKILL give a shell the same status; it writes a notice ("Killed") to its stderr only for a signal. dash
  *   and busybox write none for SIGINT and SIGPIPE, bash none for SIGTERM either: 130 and 141 without a notice are told as signals.
  * - The time of the end is the uptime of the machine (its boot stands in `pid`) and that of the file: no process for a date.
+ * - RLIMITS are empty or the words of a command that sets them and becomes its arguments; the shim itself goes without.
  * - A byte on descriptor 3 tells the agent that the task is on record; nobody has to be there to read it. It is told before the
  *   child joins its groups: each takes the kernel some milliseconds, and the command begins in all of them anyway.
  */
 const shimText = `#!/bin/sh
-# usage: shim.sh LAUNCH_FOLDER COMMAND OOM_COUNTER [CGROUP_PROCS_FILE...]
+# usage: shim.sh LAUNCH_FOLDER COMMAND OOM_COUNTER RLIMITS [CGROUP_PROCS_FILE...]
 _orrery_folder=$1
 _orrery_command=$2
 _orrery_oom_counter=$3
-shift 3
+_orrery_rlimits=$4
+shift 4
 trap : HUP INT QUIT TERM
 
 read -r _orrery_boot </proc/sys/kernel/random/boot_id
@@ -41,7 +43,7 @@ exec 2>"$_orrery_folder/notice"
   for _orrery_procs; do
     echo 0 >"$_orrery_procs" || exit 126
   done
-  exec setsid /bin/sh -c "$_orrery_command"
+  exec setsid $_orrery_rlimits /bin/sh -c "$_orrery_command"
 )
 _orrery_status=$?
 

@@ -1,4 +1,4 @@
-import type { PortSpec, ServiceSpec } from '@orrery/contracts';
+import { portNumbersOf, type DiscoverySpec, type PortSpec, type ServiceSpec } from '@orrery/contracts';
 import { isPausedTask, launchesOfService, serviceView, taskViewOf, versionViews } from '@orrery/domain';
 import { pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Page } from '../query.js';
@@ -9,6 +9,10 @@ interface Endpoint {
   readonly name: string;
   readonly address: string[];
   readonly vip?: string;
+  /** `<prefix>-<index>` of the tasks at these addresses, where they have such names. */
+  readonly names?: string[];
+  readonly visibility?: DiscoverySpec['visibility'];
+  readonly labels?: DiscoverySpec['labels'];
 }
 
 /** Advertised ports and where they can be reached now: of tasks that run and are ready, and don't sleep. */
@@ -21,30 +25,63 @@ export function listEndpoints(world: World, name: string, page: Page): ListAnswe
   for (const row of launchesOfService(cluster, name)) {
     const { state, ready, address, ports, pod, index, task } = taskViewOf(cluster, row);
     if (state !== 'RUNNING' || !ready || isPausedTask(services, name, pod, index, task)) continue;
-    for (const [port, number] of Object.entries(ports))
-      endpoints.get(keyOf(pod, task, port))?.address.push(`${address}:${number}`);
+    const prefix = spec?.pods[pod]?.tasks[task]?.discovery?.prefix;
+    for (const [port, number] of Object.entries(ports)) {
+      const endpoint = endpoints.get(keyOf(pod, task, port));
+      endpoint?.address.push(`${address}:${number}`);
+      if (prefix !== undefined) endpoint?.names?.push(`${prefix}-${index}`);
+    }
   }
   const byName = new Map<string, Endpoint>();
   for (const endpoint of endpoints.values()) {
     const same = byName.get(endpoint.name);
-    if (same === undefined) byName.set(endpoint.name, endpoint);
-    else same.address.push(...endpoint.address);
+    byName.set(endpoint.name, same === undefined ? endpoint : together(same, endpoint));
   }
   const sorted = [...byName].sort(([left], [right]) => (left < right ? -1 : 1)) as Keyed<Endpoint>[];
-  return pageOfEntries(sorted, page, (endpoint) => ({ ...endpoint, address: endpoint.address.sort() }));
+  return pageOfEntries(sorted, page, (endpoint) => ({
+    ...endpoint,
+    address: endpoint.address.sort(),
+    ...(endpoint.names === undefined ? {} : { names: endpoint.names.sort() }),
+  }));
+}
+
+/** Ports of one name in several tasks are one endpoint; what only one of them may have is that of the first. */
+function together(first: Endpoint, second: Endpoint): Endpoint {
+  const names = [...(first.names ?? []), ...(second.names ?? [])];
+  return {
+    ...second,
+    ...first,
+    address: [...first.address, ...second.address],
+    ...(first.names === undefined && second.names === undefined ? {} : { names }),
+    ...(first.labels === undefined && second.labels === undefined
+      ? {}
+      : { labels: { ...second.labels, ...first.labels } }),
+  };
 }
 
 function advertisedPorts(spec: ServiceSpec | undefined): Map<string, Endpoint> {
   const endpoints = new Map<string, Endpoint>();
   for (const [pod, { tasks }] of Object.entries(spec?.pods ?? {})) {
-    for (const [task, { ports = {} }] of Object.entries(tasks)) {
+    for (const [task, { ports = {}, discovery }] of Object.entries(tasks)) {
       for (const [port, declared] of Object.entries(ports)) {
         if (declared.advertise !== true && declared.vip === undefined) continue;
-        endpoints.set(keyOf(pod, task, port), { name: port, address: [], ...vipOf(declared) });
+        for (const { name } of portNumbersOf(port, declared)) {
+          endpoints.set(keyOf(pod, task, name), { name, address: [], ...vipOf(declared), ...foundBy(discovery) });
+        }
       }
     }
   }
   return endpoints;
+}
+
+function foundBy(discovery: DiscoverySpec | undefined): Pick<Endpoint, 'names' | 'visibility' | 'labels'> {
+  if (discovery === undefined) return {};
+  const { prefix, visibility = 'CLUSTER', labels } = discovery;
+  return {
+    visibility,
+    ...(prefix === undefined ? {} : { names: [] }),
+    ...(labels === undefined ? {} : { labels }),
+  };
 }
 
 function vipOf({ vip }: PortSpec): { vip?: string } {

@@ -1,4 +1,4 @@
-import { exitMessage, podName, type AgentId } from '@orrery/contracts';
+import { endMessage, podName, type AgentId } from '@orrery/contracts';
 import {
   currentLaunch,
   launchesOnAgent,
@@ -63,7 +63,7 @@ export function taskJson({ cluster }: Cell, row: LaunchRow): object {
   const { id, service, pod, index, task, agent, state, incarnation, pid, address, ports, ready, since, ...rest } =
     taskViewOf(cluster, row);
   const { launch, version, hostname, exit, reason } = rest;
-  const message = rest.message ?? (exit && exitMessage(exit));
+  const message = endMessage(rest);
   return {
     id,
     service,

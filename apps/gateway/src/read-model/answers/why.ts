@@ -1,11 +1,4 @@
-import {
-  exitMessage,
-  parseTaskId,
-  podName,
-  type GrantId,
-  type PendingReasons,
-  type Preemptor,
-} from '@orrery/contracts';
+import { endMessage, parseTaskId, podName, type GrantId, type PendingReasons, type Preemptor } from '@orrery/contracts';
 import {
   explainPending,
   grantOf,
@@ -51,10 +44,10 @@ export function explain(world: World, id: string): Answer {
 function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined): object {
   const held = grantOf(allocation, grant);
   const { state, agent, hostname, since, reason, exit, incarnation } = view;
-  const message = view.message ?? (exit && exitMessage(exit));
+  const message = endMessage(view);
   return {
     state,
-    sentence: sentenceOf(view, pod),
+    sentence: sentenceOf({ ...view, ...(message === undefined ? {} : { message }) }, pod),
     incarnation,
     agent,
     hostname,
