@@ -52,8 +52,9 @@ async function sentenceOf(call: Call, service: string, { pod, count }: Trouble):
 async function howItFailed(call: Call, { state, tasks = [] }: Pod): Promise<string> {
   const failed = tasks.find(({ failures = 0 }) => failures > 0);
   if (state !== 'DELAYED' || failed === undefined) return '';
-  const { message } = await call.gateway.get<Task>(path`/v1/tasks/${failed.id}`);
-  return message === undefined ? '' : `; ${failed.task} ${message}; \`orrery task logs ${failed.id}\` tells more`;
+  const { message, state: end } = await call.gateway.get<Task>(path`/v1/tasks/${failed.id}`);
+  const more = end === 'FAILED' ? `; \`orrery task logs ${failed.id}\` tells more` : '';
+  return message === undefined ? '' : `; ${failed.task}: ${message}${more}`;
 }
 
 function typeOf({ name }: Pod): string {

@@ -30,10 +30,8 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function show(call: Call): Promise<void> {
-  await showObject<Service>(call, path`/v1/services/${argument(call, 0)}`, {
-    name: services.name,
-    people: serviceText,
-  });
+  const name = argument(call, 0);
+  await showObject<Service>(call, path`/v1/services/${name}`, { name: services.name, people: serviceText });
 }
 
 /** Without its spec, which `-o yaml` shows. */

@@ -19,6 +19,7 @@ import {
   type JournalRecord,
   type LaneOrder,
   type LaunchId,
+  valueAt,
 } from '@orrery/contracts';
 import {
   hostDecider,
@@ -95,7 +96,7 @@ class Plane {
   }
 
   #obey(order: AgentOrder | LaneOrder): void {
-    this.#obeyed = 'to' in order ? order.to[0]![2] : order.n;
+    this.#obeyed = 'to' in order ? valueAt(order.to.ns, 0) : order.n;
     if (order.type === 'Launches') {
       const running = [{ launches: order.set.launches, sinceFrom: Date.now(), since: [0], pids: [42], ready: true }];
       this.#report({ type: 'TaskStates', epoch: 1, running });
@@ -412,8 +413,7 @@ describe('the gateway', () => {
     const discovery = { prefix: 'front', visibility: 'EXTERNAL', labels: { tier: 'web' } };
     const ports = { http: { count: 2, advertise: true }, admin: { vip: { prefix: 'hello', port: 80 } } };
     const server = { cmd: 'sleep 1', cpus: 0.1, memory: 16, ports, discovery };
-    await ask('PUT', '/v1/services/hello', spec(2, { tasks: { server } }), wait);
-    await runs(2);
+    await runs(2, spec(2, { tasks: { server } }));
     const found = { names: ['front-0', 'front-1'], visibility: 'EXTERNAL', labels: { tier: 'web' } };
     expect((await ask('GET', '/v1/services/hello/endpoints')).json['items']).toMatchObject([
       { name: 'admin', vip: 'hello:80', ...found },
