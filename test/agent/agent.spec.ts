@@ -7,7 +7,7 @@ import { detectCgroups, ExecRuntime } from '@orrery/runtimes';
 import { InMemoryLog } from '@orrery/testing';
 import type { Agent } from '../../apps/agent/src/agent.js';
 import { beginAgent } from './agent-in-folder.js';
-import { FakeMaster } from './fake-master.js';
+import { FakeMaster, headOf } from './fake-master.js';
 import { until } from './until.js';
 
 const { cgroups } = detectCgroups(`spec-${process.pid}`);
@@ -82,7 +82,7 @@ describe('an agent with real processes', () => {
     const n = master.ordered;
     await until(() => agent.state.obeyed === n);
     const kills = (epoch: number, at: number, journalId = master.journalId) =>
-      master.sendLane({ type: 'Kills', journalId, to: [[agent.state.number, epoch, at, 0]], launches: [[[1, 0, 0]]] });
+      master.sendLane({ type: 'Kills', journalId, to: headOf(agent.state.number, epoch, at), launches: [[[1, 0, 0]]] });
     await kills(1, n);
     await kills(1, n + 2);
     await kills(0, n + 1);
@@ -90,7 +90,7 @@ describe('an agent with real processes', () => {
     await master.sendLane({
       type: 'Kills',
       journalId: master.journalId,
-      to: [[agent.state.number + 1, 1, n + 1, 0]],
+      to: headOf(agent.state.number + 1, 1, n + 1),
       launches: [[[1, 0, 0]]],
     });
     await until(() => master.runningOf('1.0') !== undefined);

@@ -15,6 +15,8 @@ import {
   type TasksRun,
   type TaskEnds,
   type TaskTemplate,
+  agentRunsOf,
+  type LaneHeads,
 } from '@orrery/contracts';
 import type { Log, LogReader } from '@orrery/control-loop';
 import type { Launch } from '../../apps/agent/src/agent-state/agent-state.js';
@@ -105,7 +107,7 @@ export class FakeMaster {
     this.ordered += 1;
     return this.sendLane({
       journalId: this.journalId,
-      to: [[NUMBER, this.epoch, this.ordered, this.reported]],
+      to: headOf(NUMBER, this.epoch, this.ordered, this.reported),
       ...body,
     });
   }
@@ -137,7 +139,7 @@ export class FakeMaster {
     await this.order({
       type: 'Sync',
       number: NUMBER,
-      keep: keep.map((set) => ({ ...set, agents: [[NUMBER, this.epoch, 1]] as const })),
+      keep: keep.map((set) => ({ ...set, agents: agentRunsOf([[NUMBER, this.epoch, 1]]) })),
       templates: Object.fromEntries(live.map(([, { set, template }]) => [set.templateDigest, template])),
       kill: idRunsOf(live.filter(([launch]) => this.unwanted.has(launch)).map(([launch]) => launch)),
       volumes: [],
@@ -243,4 +245,9 @@ export function launchSet(
     grants: idRunsOf(launches.map((_, position) => `1.${position}`)),
   } as unknown as LaunchSet;
   return { set, template: whole };
+}
+
+/** Of an order for one agent. */
+export function headOf(number: number, epoch: number, n: number, reported = 0): LaneHeads {
+  return { numbers: [number], epochs: [epoch], ns: [n], reported: [reported] };
 }

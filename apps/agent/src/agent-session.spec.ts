@@ -19,10 +19,7 @@ describe('an order', () => {
     const order = {
       type: 'Kills',
       journalId: 'j',
-      to: [
-        [6, 1, 1, 0],
-        [7, 2, 5, 3],
-      ],
+      to: { numbers: [6, 7], epochs: [1, 2], ns: [1, 5], reported: [0, 3] },
       launches: [],
     } as LaneOrder;
     expect(ownPart(order, registration)).toEqual({ at: 1, epoch: 2, n: 5, reported: 3 });

@@ -1,9 +1,10 @@
 import {
   columnOf,
   IdRunsBuilder,
+  valueAt,
   type AgentReport,
   type LaneOrder,
-  type LaneOrderHead,
+  type LaneHead,
   type TaskEnds,
   type TasksRun,
 } from '@orrery/contracts';
@@ -41,10 +42,7 @@ export function takesSync(
   return order.epoch > epoch || (order.epoch === epoch && order.n > obeyed);
 }
 
-export interface OwnPart {
-  readonly epoch: number;
-  readonly n: number;
-  readonly reported: number;
+export interface OwnPart extends LaneHead {
   /** Which of the agents of the order this one is. */
   readonly at: number;
 }
@@ -52,10 +50,10 @@ export interface OwnPart {
 /** What a lane order has for this agent, if anything; whether it is the next one, `isNext` tells. */
 export function ownPart(order: LaneOrder, { journalId, number }: Registration): OwnPart | undefined {
   if (number === 0 || order.journalId !== journalId) return undefined;
-  const at = order.to.findIndex((head: LaneOrderHead) => head[0] === number);
+  const { numbers, epochs, ns, reported } = order.to;
+  const at = numbers.indexOf(number);
   if (at < 0) return undefined;
-  const [, epoch, n, reported] = order.to[at]!;
-  return { epoch, n, reported, at };
+  return { epoch: valueAt(epochs, at), n: valueAt(ns, at), reported: valueAt(reported, at), at };
 }
 
 // --- Reports --------------------------------------------------------------------------------------------------------

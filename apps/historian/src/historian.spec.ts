@@ -1,5 +1,12 @@
 import { statesOf, type ProjectionPosition, type TaskSetRow } from '@orrery/cassandra';
-import { domainNames, journalTopic, type CommitRecord, type DomainName, type RecordedEvent } from '@orrery/contracts';
+import {
+  domainNames,
+  journalTopic,
+  type CommitRecord,
+  type DomainName,
+  type RecordedEvent,
+  agentRunsOf,
+} from '@orrery/contracts';
 import { encodeCommit, encodeRecord, provisionJournal, sha256 } from '@orrery/control-loop';
 import { cluster } from '@orrery/domain';
 import { InMemoryLog, InMemoryRegistry, InMemorySnapshots, ManualClock, SeededRandom } from '@orrery/testing';
@@ -90,7 +97,7 @@ describe('the historian', () => {
 
   const launched = event('LaunchAccepted', {
     ...{ service: 'web', generation: 1, version: 1, pod: 'node', task: 'server', templateDigest: 'd', incarnation: 1 },
-    ...{ indexes: [[0, 9]], agents: [[1, 1, 10]], launches: [[4, 0, 9]], grants: [[2, 0, 9]], at: 0 },
+    ...{ indexes: [[0, 9]], agents: agentRunsOf([[1, 1, 10]]), launches: [[4, 0, 9]], grants: [[2, 0, 9]], at: 0 },
   });
   const running = (first: number, to: number) =>
     event('TasksRunning', {

@@ -1,5 +1,5 @@
 import { bucketOf, PODS_A_BUCKET } from '@orrery/cassandra';
-import { eachIdRun, type IdRuns, type LaunchSet } from '@orrery/contracts';
+import { eachIdRun, type IdRuns, type LaunchSet, type AgentRuns, eachAgentRun } from '@orrery/contracts';
 import { assert, ByteReader, ByteWriter, type Plain } from '@orrery/kernel';
 
 /**
@@ -243,7 +243,7 @@ function keyOf(
 function runsOf(set: LaunchSet, partitionOf: (bucket: number) => Partition): Run[] {
   const launches = new Walk(idSpans(set.launches));
   const grants = new Walk(idSpans(set.grants));
-  const agents = new Walk(set.agents.map(([agent, , count]) => ({ number: agent, ordinal: 0, count })));
+  const agents = new Walk(agentSpans(set.agents));
   const runs: Run[] = [];
   for (const [first, last] of set.indexes) {
     for (let index = first; index <= last;) {
@@ -279,6 +279,12 @@ interface Span {
 function idSpans(runs: IdRuns): Span[] {
   const spans: Span[] = [];
   eachIdRun(runs, (number, first, last) => spans.push({ number, ordinal: first, count: last - first + 1 }));
+  return spans;
+}
+
+function agentSpans(runs: AgentRuns): Span[] {
+  const spans: Span[] = [];
+  eachAgentRun(runs, (number, _, count) => spans.push({ number, ordinal: 0, count }));
   return spans;
 }
 

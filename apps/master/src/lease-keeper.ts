@@ -67,9 +67,14 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
 
   onCommit({ events }: AcceptedCommit<ClusterEvent>, state: ClusterState): void {
     const told = new Set<AgentRow>();
-    for (const event of events) {
-      for (const row of agentsIn(event as ClusterEvent, state)) told.add(row);
+    for (const event of events as readonly ClusterEvent[]) {
+      if (event.type === 'LaunchAccepted') {
+        for (const number of event.data.agents.numbers) this.#leases.ordered(number);
+      } else {
+        for (const row of agentsIn(event, state)) told.add(row);
+      }
     }
+    // After the rest: the state counts all orders of the commit.
     for (const row of told) this.#note(row, state);
     this.#tellHeld(state);
   }
@@ -154,22 +159,18 @@ export class LeaseKeeper implements OwnedShardGuest<ClusterEvent, ClusterState> 
   }
 }
 
-/** Agents whose lease or orders an event changes. */
+/** Agents whose lease or orders an event changes, but for launches. */
 function* agentsIn(event: ClusterEvent, state: ClusterState): IterableIterator<AgentRow> {
   if ('agent' in event.data) {
     const row = state.agents.get(event.data.agent);
     if (row !== undefined) yield row;
-    return;
-  }
-  const numbers =
-    event.type === 'LaunchAccepted'
-      ? event.data.agents.map(([agent]) => agent)
-      : event.type === 'KillAccepted'
-        ? spansOf(state, event.data.launches).flatMap(({ agents }) => agents)
-        : [];
-  for (const number of numbers) {
-    const row = state.agents.numbered(number);
-    if (row !== undefined) yield row;
+  } else if (event.type === 'KillAccepted') {
+    for (const { agents } of spansOf(state, event.data.launches)) {
+      for (const number of agents) {
+        const row = state.agents.numbered(number);
+        if (row !== undefined) yield row;
+      }
+    }
   }
 }
 

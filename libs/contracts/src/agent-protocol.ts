@@ -2,7 +2,7 @@ import type { EpochMs } from '@orrery/kernel';
 import type { AgentFacts, LaunchSet, TaskEnds, TasksRun, TaskTemplate, TerminalSize } from './cluster.js';
 import type { ExitStatus } from './exit-status.js';
 import type { AgentId, LaunchId, VolumeId } from './ids.js';
-import type { IdRuns } from './sets.js';
+import type { Column, IdRuns } from './sets.js';
 
 /**
  * What master and agent say to each other, as JSON values of Kafka messages.
@@ -17,21 +17,34 @@ export type LaneOrder =
       readonly type: 'Launches';
       readonly journalId: string;
       /** One for each run of `set.agents`, in their order. */
-      readonly to: readonly LaneOrderHead[];
+      readonly to: LaneHeads;
       readonly set: LaunchSet;
       readonly template: TaskTemplate;
     }
   | {
       readonly type: 'Kills';
       readonly journalId: string;
-      readonly to: readonly LaneOrderHead[];
+      readonly to: LaneHeads;
       /** One for each of `to`. */
       readonly launches: readonly IdRuns[];
       readonly graceMs?: number;
     };
 
-/** `reported`: as in the head of an order for one agent. */
-export type LaneOrderHead = readonly [agent: number, epoch: number, n: number, reported: number];
+/** Whom a lane order is for, in columns; `reported`: as in the head of an order for one agent. */
+export interface LaneHeads {
+  /** Of the agents. */
+  readonly numbers: readonly number[];
+  readonly epochs: Column;
+  readonly ns: Column;
+  readonly reported: Column;
+}
+
+/** What of the heads is for one agent. */
+export interface LaneHead {
+  readonly epoch: number;
+  readonly n: number;
+  readonly reported: number;
+}
 
 export type AgentOrder = AgentOrderHead &
   (

@@ -2,8 +2,8 @@ import type { PodNeeds } from './resources.js';
 
 /** Bytes that the places of one gang may take as JSON: they stand in one event, whose journal takes 256 KiB. */
 const GANG_BYTES_MAX = 160 * 1024;
-/** An agent and its registration. */
-export const RUN_BYTES = 13;
+/** The number of an agent, its registration, and how many are on it: a figure each where they differ. */
+export const RUN_BYTES = 10;
 
 /** About what a member of a set takes as JSON, beside its agent. */
 export function memberBytes({ ports, gpus, volumes }: PodNeeds): number {

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import {
+  agentRunsIn,
+  agentRunsOf,
   columnOf,
   countIds,
   countIn,
@@ -169,8 +171,10 @@ describe('members', () => {
         const set = built(list);
         expect([...membersIn(set)]).toEqual(list);
         expect(countMembers(set)).toBe(list.length);
-        expect(set.agents.reduce((sum, [, , count]) => sum + count, 0)).toBe(list.length);
-        expect(new Set(set.agents.map(([agent]) => agent)).size).toBe(set.agents.length);
+        const runs = [...agentRunsIn(set.agents)];
+        expect(runs.reduce((sum, [, , count]) => sum + count, 0)).toBe(list.length);
+        expect(new Set(runs.map(([agent]) => agent)).size).toBe(runs.length);
+        expect(agentRunsOf(runs)).toEqual(set.agents);
         expect(JSON.parse(JSON.stringify(set))).toEqual(set);
       }),
       runs,
@@ -189,7 +193,10 @@ describe('members', () => {
 
   it('say nothing of what none of them has', () => {
     const plain = { agent: 1, epoch: 1, ports: {}, gpuIds: [], volumes: [] };
-    expect(built([0, 1, 2].map((index) => ({ ...plain, index })))).toEqual({ indexes: [[0, 2]], agents: [[1, 1, 3]] });
+    expect(built([0, 1, 2].map((index) => ({ ...plain, index })))).toEqual({
+      indexes: [[0, 2]],
+      agents: agentRunsOf([[1, 1, 3]]),
+    });
     expect(() => built([1, 1].map((index) => ({ ...plain, index })))).toThrow('members out of order');
   });
 });

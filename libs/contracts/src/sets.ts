@@ -19,16 +19,23 @@ export type IdRuns = readonly (readonly number[])[];
 /** One number a member; a single one stands for all. */
 export type Column = readonly number[];
 
-/** So many members, one after the other, on the agent of this number in this registration of it. */
-export type AgentRun = readonly [agent: number, epoch: number, count: number];
+/**
+ * Where members sit, run by run in their order: so many, one after the other, on the agent of this number in this registration
+ * of it. In columns, since a service that is spread has as many runs as tasks.
+ */
+export interface AgentRuns {
+  readonly numbers: readonly number[];
+  readonly epochs: Column;
+  readonly counts: Column;
+}
 
 /**
- * Pods of one kind on their agents. Member k is the pod of the k-th index; `agents` says run by run where the members sit,
- * in order of members, and each agent stands in one run only. Agents go by the number that the cluster journal gave them.
+ * Pods of one kind on their agents. Member k is the pod of the k-th index; each agent stands in one run only. Agents go by
+ * the number that the cluster journal gave them.
  */
 export interface Members {
   readonly indexes: Ranges;
-  readonly agents: readonly AgentRun[];
+  readonly agents: AgentRuns;
   /** Port name → the number that each member has. */
   readonly ports?: Readonly<Record<string, Column>>;
   /** Devices of each member. */
@@ -227,7 +234,7 @@ export class RangeCursor {
   }
 }
 
-// --- Columns and members --------------------------------------------------------------------------------------------
+// --- Columns --------------------------------------------------------------------------------------------------------
 
 export function valueAt(column: Column, position: number): number {
   return column.length === 1 ? column[0]! : column[position]!;
@@ -239,20 +246,69 @@ export function columnOf(values: readonly number[]): Column {
   return values.length > 1 && values.every((value) => value === first) ? [first!] : values;
 }
 
+// --- Agents ---------------------------------------------------------------------------------------------------------
+
+/** `position` is that of the run's first member. */
+export function eachAgentRun(
+  { numbers, epochs, counts }: AgentRuns,
+  run: (agent: number, epoch: number, count: number, position: number, at: number) => void,
+): void {
+  let position = 0;
+  for (let at = 0; at < numbers.length; at += 1) {
+    const count = valueAt(counts, at);
+    run(numbers[at]!, valueAt(epochs, at), count, position, at);
+    position += count;
+  }
+}
+
+/** Run by run, where there are few; `eachAgentRun` makes no objects. */
+export function* agentRunsIn(runs: AgentRuns): IterableIterator<[agent: number, epoch: number, count: number]> {
+  for (const [at, number] of runs.numbers.entries()) yield [number, valueAt(runs.epochs, at), valueAt(runs.counts, at)];
+}
+
+export function agentRunsOf(runs: Iterable<readonly [agent: number, epoch: number, count: number]>): AgentRuns {
+  const builder = new AgentRunsBuilder();
+  for (const run of runs) builder.add(...run);
+  return builder.runs;
+}
+
+/** Gathers where members sit, in their order. */
+export class AgentRunsBuilder {
+  readonly #numbers: number[] = [];
+  readonly #epochs: number[] = [];
+  readonly #counts: number[] = [];
+
+  add(agent: number, epoch: number, count = 1): void {
+    const last = this.#numbers.length - 1;
+    if (last >= 0 && this.#numbers[last] === agent && this.#epochs[last] === epoch) {
+      this.#counts[last]! += count;
+    } else {
+      this.#numbers.push(agent);
+      this.#epochs.push(epoch);
+      this.#counts.push(count);
+    }
+  }
+
+  get runs(): AgentRuns {
+    return { numbers: this.#numbers, epochs: columnOf(this.#epochs), counts: columnOf(this.#counts) };
+  }
+}
+
+// --- Members --------------------------------------------------------------------------------------------------------
+
 export function countMembers({ indexes }: Members): number {
   return countIn(indexes);
 }
 
 /** Each member by itself, in order: for what is rare; sets are worked on run by run. */
 export function* membersIn(members: Members): IterableIterator<Member> {
-  const { agents } = members;
+  const { numbers, epochs, counts } = members.agents;
   let run = 0;
-  let left = agents[0]?.[2] ?? 0;
+  let left = numbers.length === 0 ? 0 : valueAt(counts, 0);
   let position = 0;
   for (const index of numbersIn(members.indexes)) {
-    while (left === 0) left = agents[++run]![2];
-    const [agent, epoch] = agents[run]!;
-    yield { index, agent, epoch, ...extrasAt(members, position) };
+    while (left === 0) left = valueAt(counts, ++run);
+    yield { index, agent: numbers[run]!, epoch: valueAt(epochs, run), ...extrasAt(members, position) };
     left -= 1;
     position += 1;
   }
@@ -288,7 +344,7 @@ export function membersAt(members: Members, positions: Iterable<number>): Member
 /** Gathers members whose indexes ascend and of which those on one agent come one after the other. */
 export class MembersBuilder {
   readonly #indexes: [number, number][] = [];
-  readonly #agents: [number, number, number][] = [];
+  readonly #agents = new AgentRunsBuilder();
   readonly #ports = new Map<string, number[]>();
   readonly #gpuIds: (readonly string[])[] = [];
   readonly #volumes: (readonly Volume[])[] = [];
@@ -299,9 +355,7 @@ export class MembersBuilder {
     if (range !== undefined) assert(index > range[1], 'members out of order', { index, after: range[1] });
     if (range !== undefined && range[1] === index - 1) range[1] = index;
     else this.#indexes.push([index, index]);
-    const run = this.#agents.at(-1);
-    if (run !== undefined && run[0] === agent && run[1] === epoch) run[2] += 1;
-    else this.#agents.push([agent, epoch, 1]);
+    this.#agents.add(agent, epoch);
     for (const name in ports) {
       const column = this.#ports.get(name);
       if (column === undefined) this.#ports.set(name, [ports[name]!]);
@@ -316,7 +370,7 @@ export class MembersBuilder {
     const ports = Object.fromEntries(Array.from(this.#ports, ([name, values]) => [name, columnOf(values)]));
     return {
       indexes: this.#indexes,
-      agents: this.#agents,
+      agents: this.#agents.runs,
       ...(this.#ports.size === 0 ? {} : { ports }),
       ...(this.#gpuIds.every((ids) => ids.length === 0) ? {} : { gpuIds: this.#gpuIds }),
       ...(this.#volumes.every((volumes) => volumes.length === 0) ? {} : { volumes: this.#volumes }),

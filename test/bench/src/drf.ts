@@ -6,6 +6,7 @@ import {
   type RequestId,
   type RoleName,
   type ServiceName,
+  countIn,
 } from '@orrery/contracts';
 import { allocation, allocationViolations, type AllocationState } from '@orrery/domain';
 import type { DecisionContext } from '@orrery/kernel';
@@ -89,7 +90,7 @@ function round(): RoundResult {
     if (!decision.accepted) throw new Error(decision.refusal.message);
     for (const event of decision.events) {
       allocation.evolve(state, event);
-      if (event.type === 'Placed') placed += event.data.agents.reduce((sum, [, , count]) => sum + count, 0);
+      if (event.type === 'Placed') placed += countIn(event.data.indexes);
     }
   }
   const roundS = Math.round(performance.now() - startedAt) / 1000;

@@ -10,6 +10,7 @@ import {
   type LaunchId,
   type LaunchSet,
   type TaskTemplate,
+  agentRunsOf,
 } from '@orrery/contracts';
 import type { Observation } from '@orrery/runtimes';
 import { SeededRandom } from '@orrery/testing';
@@ -290,7 +291,10 @@ class World {
     const { epoch, session } = this.#master;
     const n = ++this.#master.ordered;
     const { reported } = this.#master;
-    const head = body.type === 'Sync' ? { agent, session, epoch, n, reported } : { to: [[3, epoch, n, reported]] };
+    const head =
+      body.type === 'Sync'
+        ? { agent, session, epoch, n, reported }
+        : { to: { numbers: [3], epochs: [epoch], ns: [n], reported: [reported] } };
     const order = { journalId: 'j', ...head, ...body } as never;
     if (!this.#random.chance(0.08)) this.#input({ type: 'order', order });
     this.#ordersSent.push(order);
@@ -339,5 +343,11 @@ function setOf(launches: readonly Launch[], epoch: number): LaunchSet {
   const ids = idRunsOf(launches.map(({ launch }) => launch));
   const grants = idRunsOf(launches.map((_, at) => `9.${at}`));
   const indexes = launches.map(({ index }) => [index, index]);
-  return { ...kind, indexes, agents: [[3, epoch, launches.length]], launches: ids, grants } as unknown as LaunchSet;
+  return {
+    ...kind,
+    indexes,
+    agents: agentRunsOf([[3, epoch, launches.length]]),
+    launches: ids,
+    grants,
+  } as unknown as LaunchSet;
 }

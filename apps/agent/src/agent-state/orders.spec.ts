@@ -8,6 +8,7 @@ import {
   type LaunchId,
   type LaunchSet,
   type VolumeId,
+  agentRunsOf,
 } from '@orrery/contracts';
 import { newState, type AgentState } from './agent-state.js';
 import { step, type AgentInput } from './step.js';
@@ -40,11 +41,13 @@ class Case {
 
   /** On its lane, with the next n unless told otherwise. */
   lane(order: object, [number, epoch, n, reported]: readonly (number | undefined)[] = []): this {
-    const head = [number ?? 7, epoch ?? 1, n ?? this.state.obeyed + 1, reported ?? 0];
-    return this.input({
-      type: 'order',
-      order: { journalId: 'j', to: [[9, 1, 1, 0], head], ...order } as unknown as LaneOrder,
-    });
+    const to = {
+      numbers: [9, number ?? 7],
+      epochs: [1, epoch ?? 1],
+      ns: [1, n ?? this.state.obeyed + 1],
+      reported: [0, reported ?? 0],
+    };
+    return this.input({ type: 'order', order: { journalId: 'j', to, ...order } as unknown as LaneOrder });
   }
 
   launch(launch: string, more: object = {}, head: readonly (number | undefined)[] = []): this {
@@ -107,16 +110,21 @@ const kind = { service: 's', generation: 1, version: 1, pod: 'p', task: 't', tem
 
 /** One launch of the agent with number 9, then one of this one. */
 function setOf(other: string, launch: string, more: object = {}): LaunchSet {
-  const agents = [
+  const agents = agentRunsOf([
     [9, 1, 1],
     [7, 1, 1],
-  ];
+  ]);
   const launches = idRunsOf([other, launch]);
   return { ...kind, indexes: [[4, 5]], agents, launches, grants: [[3, 0, 1]], ...more } as unknown as LaunchSet;
 }
 
 function ownSetOf(launch: string): LaunchSet {
-  const members = { indexes: [[0, 0]], agents: [[7, 1, 1]], launches: idRunsOf([launch]), grants: [[3, 0, 0]] };
+  const members = {
+    indexes: [[0, 0]],
+    agents: agentRunsOf([[7, 1, 1]]),
+    launches: idRunsOf([launch]),
+    grants: [[3, 0, 0]],
+  };
   return { ...kind, ...members } as unknown as LaunchSet;
 }
 

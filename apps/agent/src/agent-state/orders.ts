@@ -10,6 +10,7 @@ import {
   type LaunchId,
   type LaunchSet,
   type TaskTemplate,
+  valueAt,
 } from '@orrery/contracts';
 import { unreachable, type EpochMs } from '@orrery/kernel';
 import { isNext, ownPart, takesSync } from '../agent-session.js';
@@ -66,8 +67,9 @@ function obeyLane(turn: Turn, order: LaneOrder, at: EpochMs): void {
 
 /** Those of one of the agents of a set. */
 function launchesIn(set: LaunchSet, agentAt: number): Launch[] {
-  const before = set.agents.slice(0, agentAt).reduce((sum, [, , count]) => sum + count, 0);
-  const count = set.agents[agentAt]![2];
+  const { counts } = set.agents;
+  const count = valueAt(counts, agentAt);
+  const before = counts.length === 1 ? agentAt * count : counts.slice(0, agentAt).reduce((sum, each) => sum + each, 0);
   const [launches, grants, indexes] = [
     new IdCursor(set.launches),
     new IdCursor(set.grants),
@@ -125,7 +127,7 @@ function synchronise(turn: Turn, order: OrderOf<'Sync'>, at: EpochMs): void {
   const killed = [...idsIn<LaunchId>(order.kill)];
   const spokenOf = new Set<LaunchId>(killed);
   for (const set of order.keep) {
-    for (const launch of set.agents.flatMap((_, agentAt) => launchesIn(set, agentAt))) {
+    for (const launch of set.agents.numbers.flatMap((_, agentAt) => launchesIn(set, agentAt))) {
       spokenOf.add(launch.launch);
       want(turn, launch, set, at);
     }

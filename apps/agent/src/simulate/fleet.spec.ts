@@ -13,6 +13,7 @@ import {
   type LaneOrder,
   type LaunchSet,
   type TaskTemplate,
+  type LaneHeads,
 } from '@orrery/contracts';
 import { InMemoryLog, ManualClock, SeededRandom } from '@orrery/testing';
 import { Fleet } from './fleet.js';
@@ -81,28 +82,28 @@ class World {
       templateDigest: 'abc',
       incarnation: 0,
       indexes: [[0, count - 1]],
-      agents: numbers.map((number) => [number, 1, perAgent]),
+      agents: { numbers, epochs: [1], counts: [perAgent] },
       launches: [[seq, 0, count - 1]],
       grants: [[seq, 0, count - 1]],
     };
     const order = { type: 'Launches', journalId: 'j', set, template: { ...template, ...more } } as const;
-    await this.#send({ ...order, to: numbers.map((number) => this.#head(number)) });
+    await this.#send({ ...order, to: this.#heads(numbers) });
   }
 
   async kill(seq: number, first: number, last: number, agent: number): Promise<void> {
     await this.#send({
       type: 'Kills',
       journalId: 'j',
-      to: [this.#head(agent)],
+      to: this.#heads([agent]),
       launches: [[[seq, first, last]]],
     });
   }
 
-  #head(number: number): readonly [number, number, number, number] {
-    const n = this.#ordered.get(number)! + 1;
-    this.#ordered.set(number, n);
-    const agent = [...this.#numbers].find(([, each]) => each === number)![0];
-    return [number, 1, n, this.#reported.get(agent) ?? 0];
+  #heads(numbers: readonly number[]): LaneHeads {
+    for (const number of numbers) this.#ordered.set(number, this.#ordered.get(number)! + 1);
+    const ns = numbers.map((number) => this.#ordered.get(number)!);
+    const agents = numbers.map((number) => [...this.#numbers].find(([, each]) => each === number)![0]);
+    return { numbers, epochs: [1], ns, reported: agents.map((agent) => this.#reported.get(agent) ?? 0) };
   }
 
   #send(order: LaneOrder): Promise<void> {

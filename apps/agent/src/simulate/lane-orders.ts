@@ -1,14 +1,13 @@
-import { IdCursor, type LaneOrder } from '@orrery/contracts';
+import { IdCursor, valueAt, type LaneHeads, type LaneOrder } from '@orrery/contracts';
 import type { SimulatedAgent } from './simulated-agent.js';
 
 /** Hands each agent of a lane order its part of it. `reach` runs it now, or later, or never. */
 export function carryOut(order: LaneOrder, reach: (agent: number, run: (agent: SimulatedAgent) => void) => void): void {
   const { journalId, to } = order;
   if (order.type === 'Kills') {
-    for (const [at, head] of to.entries()) {
-      const launches = order.launches[at]!;
-      reach(head[0], (agent) => {
-        if (agent.takes(head, journalId)) agent.kill(launches);
+    for (const [at, number] of to.numbers.entries()) {
+      reach(number, (agent) => {
+        if (agent.takes(headAt(to, at), journalId)) agent.kill(order.launches[at]!);
       });
     }
     return;
@@ -16,18 +15,22 @@ export function carryOut(order: LaneOrder, reach: (agent: number, run: (agent: S
   const { set, template } = order;
   const ids = new IdCursor(set.launches);
   let position = 0;
-  for (const [at, head] of to.entries()) {
-    const count = set.agents[at]![2];
-    const own: (readonly [seq: number, first: number, count: number])[] = [];
-    ids.take(count, (...run) => own.push(run));
+  for (const [at, number] of to.numbers.entries()) {
+    const count = valueAt(set.agents.counts, at);
+    const own: number[] = [];
+    ids.take(count, (seq, first, launches) => void own.push(seq, first, launches));
     const volumes = set.volumes?.slice(position, position + count) ?? [];
     position += count;
-    reach(head[0], (agent) => {
-      if (!agent.takes(head, journalId)) return;
+    reach(number, (agent) => {
+      if (!agent.takes(headAt(to, at), journalId)) return;
       for (const held of volumes) agent.hold(held.map(({ volume }) => volume));
-      for (const [seq, first, launches] of own) {
-        for (let each = 0; each < launches; each += 1) agent.launch(seq, first + each, template);
+      for (let run = 0; run < own.length; run += 3) {
+        for (let each = 0; each < own[run + 2]!; each += 1) agent.launch(own[run]!, own[run + 1]! + each, template);
       }
     });
   }
+}
+
+function headAt({ epochs, ns, reported }: LaneHeads, at: number) {
+  return { epoch: valueAt(epochs, at), n: valueAt(ns, at), reported: valueAt(reported, at) };
 }

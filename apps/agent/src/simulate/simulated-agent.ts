@@ -6,7 +6,7 @@ import {
   type Heartbeat,
   type IdRuns,
   type InventoryItem,
-  type LaneOrderHead,
+  type LaneHead,
   type LaunchSet,
   type TaskTemplate,
   type VolumeId,
@@ -103,7 +103,7 @@ export class SimulatedAgent {
   }
 
   /** Its part of a lane order: whether it is the one to obey next. */
-  takes([, epoch, n, reported]: LaneOrderHead, journalId: string): boolean {
+  takes({ epoch, n, reported }: LaneHead, journalId: string): boolean {
     if (this.standDown !== undefined || journalId !== this.journalId) return false;
     this.#acknowledge(epoch, reported);
     if (!isNext(this, { epoch, n })) return false;

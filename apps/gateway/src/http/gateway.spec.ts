@@ -19,6 +19,7 @@ import {
   type JournalRecord,
   type LaneOrder,
   type LaunchId,
+  valueAt,
 } from '@orrery/contracts';
 import {
   hostDecider,
@@ -95,7 +96,7 @@ class Plane {
   }
 
   #obey(order: AgentOrder | LaneOrder): void {
-    this.#obeyed = 'to' in order ? order.to[0]![2] : order.n;
+    this.#obeyed = 'to' in order ? valueAt(order.to.ns, 0) : order.n;
     if (order.type === 'Launches') {
       const running = [{ launches: order.set.launches, sinceFrom: Date.now(), since: [0], pids: [42], ready: true }];
       this.#report({ type: 'TaskStates', epoch: 1, running });

@@ -14,6 +14,7 @@ import {
   type RoleName,
   type ServiceName,
   type ServicesEvent,
+  agentRunsIn,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -355,7 +356,7 @@ describe('a request', () => {
       .when(asked(wide), { seq: 3 })
       .thenEvents((events) => {
         const [data] = placements(events) as [AllocationEventOf<'Placed'>['data']];
-        expect([data.grants, data.indexes, data.agents]).toEqual([
+        expect([data.grants, data.indexes, [...agentRunsIn(data.agents)]]).toEqual([
           [[3, 0, 5]],
           [[3, 8]],
           [

@@ -178,8 +178,8 @@ describe('why a pod is where it is', () => {
     ledger.happened(opened(1, 4), opened(2, 8));
     ledger.decide(asked(request('r.1')));
     const [commit] = ledger.commits;
-    const placed = commit!.events.find(({ type }) => type === 'Placed') as { data: { agents: number[][] } };
-    placed.data.agents[0]![0] = 1;
+    const placed = commit!.events.find(({ type }) => type === 'Placed') as { data: { agents: { numbers: number[] } } };
+    placed.data.agents.numbers[0] = 1;
     expect(ledger.choiceOf('1.0' as GrantId)).toBeUndefined();
   });
 });

@@ -10,6 +10,7 @@ import {
   type PendingReasons,
   type PlacementRequest,
   type RecordedEvent,
+  valueAt,
 } from '@orrery/contracts';
 import { InvariantError, type DecisionContext, type EpochMs } from '@orrery/kernel';
 import {
@@ -125,7 +126,8 @@ function memberOf({ request, indexes, agents, grants }: Placed, grant: GrantId):
   const position = ordinalOf(grant) - grants[0]![1]!;
   const [[index]] = numbersAt(indexes, [[position, position]]) as [[number, number]];
   let before = position;
-  for (const [agent, , count] of agents) {
+  for (const [at, agent] of agents.numbers.entries()) {
+    const count = valueAt(agents.counts, at);
     if (before < count) return { request, index, agent, before };
     before -= count;
   }

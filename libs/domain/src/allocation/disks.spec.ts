@@ -1,15 +1,17 @@
-import type {
-  AgentId,
-  AllocationEvent,
-  AllocationEventOf,
-  Disk,
-  GrantId,
-  PlacementRequest,
-  RequestId,
-  RoleName,
-  ServiceName,
-  VolumeId,
-  VolumeNeed,
+import {
+  type AgentId,
+  type AllocationEvent,
+  type AllocationEventOf,
+  type Disk,
+  type GrantId,
+  type PlacementRequest,
+  type RequestId,
+  type RoleName,
+  type ServiceName,
+  type VolumeId,
+  type VolumeNeed,
+  agentRunsIn,
+  agentRunsOf,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -104,7 +106,7 @@ describe('a volume on a disk of its own', () => {
       .given(opened(a), opened(b, mount('d1', 100), mount('d2', 100)))
       .when(asked(request('w.1', { type: 'MOUNT' }, { indexes: [[0, 2]] })))
       .thenEvents((events) => {
-        expect(placedIn(events)[0]!.agents).toEqual([[2, 3, 2]]);
+        expect([...agentRunsIn(placedIn(events)[0]!.agents)]).toEqual([[2, 3, 2]]);
         expect(volumesIn(events).map(({ disk }) => disk)).toEqual(['d1', 'd2']);
       })
       .thenState(sound);
@@ -176,7 +178,7 @@ describe('a shared volume', () => {
       .thenEvents((events) => expect(placedIn(events).map(({ indexes }) => indexes)).toEqual([[[0, 0]]]))
       .when(goOn)
       .thenEvents((events) => {
-        expect(placedIn(events)[0]).toMatchObject({ indexes: [[1, 2]], agents: [[1, 3, 2]] });
+        expect(placedIn(events)[0]).toMatchObject({ indexes: [[1, 2]], agents: agentRunsOf([[1, 3, 2]]) });
         expect(volumesIn(events).map(({ volume }) => volume)).toEqual(['1.1', '1.1']);
       })
       .thenState((state) => {

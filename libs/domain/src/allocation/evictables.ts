@@ -8,7 +8,7 @@ import {
   type Filter,
   type FleetNode,
 } from '@orrery/scheduling';
-import { rankKey } from './keys.js';
+import { rankKey, rankPrefix } from './keys.js';
 import { countOf, portsAt, positionsOn, type LotRow } from './lots.js';
 import { awaited } from './preemptions.js';
 import { numbersAt, positionsOf, without } from './ranges.js';
@@ -39,6 +39,7 @@ export class Evictables {
   #leaving: Map<string, number> | undefined;
   readonly #taken = new Set<number>();
   #ranks: readonly (readonly [string, LotRow])[] | undefined;
+  #least: readonly (LotRow | undefined)[] | undefined;
   #looked = 0;
 
   /** `givenUp`: by the round, so that they come back anyway. */
@@ -54,7 +55,17 @@ export class Evictables {
 
   /** Whether anybody at all may be asked: cheap, however many places there are. */
   isAny(row: RequestRow): boolean {
+    const least = (this.#least ??= [this.#leastImportant(false), this.#leastImportant(true)]);
+    if (!least.some((lot) => lot !== undefined && mayPreempt(row, { ...lot, role: row.role }))) return false;
     return this.#ranked().some(([, lot]) => mayPreempt(row, lot));
+  }
+
+  /** Where even this one does not yield to its own role, nobody does. */
+  #leastImportant(revocable: boolean): LotRow | undefined {
+    const { lots } = this.#state;
+    const prefix = rankPrefix(revocable);
+    const rank = lots.firstOf('rank', prefix);
+    return rank?.startsWith(prefix) === true ? lots.firstBy('rank', rank) : undefined;
   }
 
   /** Nobody else plans with these agents in this round. */

@@ -12,6 +12,8 @@ import {
   type RoleName,
   type VolumeId,
   type VolumeNeed,
+  agentRunsOf,
+  type AgentRuns,
 } from '@orrery/contracts';
 import {
   amountsOf,
@@ -243,13 +245,10 @@ function requestDropped(state: AllocationState, data: AllocationEventOf<'Request
   serve(state, data.request, data.indexes);
 }
 
+const NOWHERE = agentRunsOf([]);
+
 /** `agents`: where they are now, when they were placed. */
-function serve(
-  state: AllocationState,
-  request: RequestId,
-  indexes: Ranges,
-  agents: AllocationEventOf<'Placed'>['data']['agents'] = [],
-): void {
+function serve(state: AllocationState, request: RequestId, indexes: Ranges, agents: AgentRuns = NOWHERE): void {
   const row = state.requests.get(request);
   if (row === undefined) return;
   const left = without(row.indexes, indexes);

@@ -194,7 +194,7 @@ describe('a gang', () => {
 
   it('is no larger than one event can tell', () => {
     const { needs } = wish('r.1', 1);
-    expect(gangSizeMax(needs)).toBe(12_603);
-    expect(gangSizeMax({ ...needs, ports: [{ name: 't.p', port: 0 }] })).toBe(8623);
+    expect(gangSizeMax(needs)).toBe(16_384);
+    expect(gangSizeMax({ ...needs, ports: [{ name: 't.p', port: 0 }] })).toBe(10_240);
   });
 });

@@ -24,9 +24,13 @@ export function queuePrefix(role: RoleName, revocable: boolean): string {
   return `${role} ${revocable ? 'r' : ''}`;
 }
 
-/** Places that are alike to whoever would preempt them. */
+/** Places that are alike to whoever would preempt them: sorts the revocable apart, and the least important first. */
 export function rankKey({ role, ...of }: Ranked & { readonly role: RoleName }): string {
-  return `${role} ${of.revocable === true ? 'r' : ''}${priorityOf(of)}`;
+  return `${rankPrefix(of.revocable === true)}${String(priorityOf(of)).padStart(3, '0')} ${role}`;
+}
+
+export function rankPrefix(revocable: boolean): string {
+  return revocable ? 'revocable ' : 'held ';
 }
 
 /** Numbers as text that sorts like them. */

@@ -16,6 +16,7 @@ import {
   type RoleName,
   type ServiceName,
   type VolumeId,
+  eachAgentRun,
 } from '@orrery/contracts';
 import type { Held } from '@orrery/scheduling';
 import { rankKey, setKey } from './keys.js';
@@ -85,16 +86,11 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
 }
 
 function runsOfPlaced(runs: Members['agents']): Pick<LotRow, 'agents' | 'ends'> {
-  const agents = new Uint32Array(runs.length);
-  const ends = new Uint32Array(runs.length);
-  let end = 0;
-  for (let run = 0; run < runs.length; run += 1) {
-    const [agent, , count] = runs[run]!;
-    end += count;
-    agents[run] = agent;
-    ends[run] = end;
-  }
-  return { agents, ends };
+  const ends = new Uint32Array(runs.numbers.length);
+  eachAgentRun(runs, (_agent, _epoch, count, position, at) => {
+    ends[at] = position + count;
+  });
+  return { agents: Uint32Array.from(runs.numbers), ends };
 }
 
 function columnsOf(

@@ -47,7 +47,11 @@ function membersOf(state: AllocationState, context: DecisionContext, row: Adopti
   const columns = needs.ports.map(({ name }, at) => [name, columnOf(ports[at]!)] as const);
   return {
     indexes: firstOf(indexes, picks.count),
-    agents: numbers.map((number, at) => [number, state.agents.numbered(number)!.epoch, counts[at]!]),
+    agents: {
+      numbers,
+      epochs: columnOf(numbers.map((number) => state.agents.numbered(number)!.epoch)),
+      counts: columnOf(counts),
+    },
     ...(columns.length === 0 ? {} : { ports: Object.fromEntries(columns) }),
     ...(gpuIds.length === 0 ? {} : { gpuIds }),
     ...(needs.volumes.length === 0 ? {} : { volumes: volumesFor(state, context, row, picks.count, disks) }),

@@ -8,6 +8,8 @@ import {
   type NominatedPlace,
   type Ranges,
   type RequestId,
+  agentRunsIn,
+  type AgentRuns,
 } from '@orrery/contracts';
 import type { PreemptionRow } from './preemption-row.js';
 import { normalised, without } from './ranges.js';
@@ -95,13 +97,9 @@ export function preemptionOrdered(state: AllocationState, data: AllocationEventO
 }
 
 /** Pods of the request got these places, or want none any more; gives the agents where room is kept no longer. */
-export function placesTaken(
-  state: AllocationState,
-  request: RequestId,
-  agents: AllocationEventOf<'Placed'>['data']['agents'],
-): number[] {
+export function placesTaken(state: AllocationState, request: RequestId, agents: AgentRuns): number[] {
   if (state.preemptions.size === 0) return [];
-  const taken = new Map(agents.map(([agent, , count]) => [agent, count]));
+  const taken = new Map(Array.from(agentRunsIn(agents), ([agent, , count]) => [agent, count]));
   let wanted = countIn(state.requests.get(request)?.indexes ?? []);
   const freed: number[] = [];
   for (const [id, row] of [...state.preemptions.by('request', request)]) {

@@ -1,12 +1,13 @@
-import type {
-  AgentId,
-  AllocationCommand,
-  AllocationEvent,
-  AllocationEventOf,
-  PlacementRequest,
-  RequestId,
-  RoleName,
-  ServiceName,
+import {
+  type AgentId,
+  type AllocationCommand,
+  type AllocationEvent,
+  type AllocationEventOf,
+  type PlacementRequest,
+  type RequestId,
+  type RoleName,
+  type ServiceName,
+  countIn,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -47,10 +48,7 @@ const quotaSet = (name: string, quota: Omit<AllocationEventOf<'QuotaSet'>['data'
   ({ type: 'QuotaSet', data: { role: role(name), ...quota, cells } }) satisfies AllocationEvent;
 
 const countPlaced = (events: readonly AllocationEvent[]) =>
-  events.reduce(
-    (sum, event) => sum + (event.type === 'Placed' ? event.data.agents.reduce((n, [, , c]) => n + c, 0) : 0),
-    0,
-  );
+  events.reduce((sum, event) => sum + (event.type === 'Placed' ? countIn(event.data.indexes) : 0), 0);
 const reasonsIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) => (event.type === 'PlacementPending' ? [event.data.reasons] : []));
 

@@ -1,12 +1,13 @@
-import type {
-  AgentId,
-  AllocationEvent,
-  PlacementRequest,
-  RequestId,
-  ReservationId,
-  RoleName,
-  ServiceName,
-  SharingCommand,
+import {
+  type AgentId,
+  type AllocationEvent,
+  type PlacementRequest,
+  type RequestId,
+  type ReservationId,
+  type RoleName,
+  type ServiceName,
+  type SharingCommand,
+  agentRunsIn,
 } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
@@ -54,7 +55,9 @@ const unreserve = (reservation: string, agent = a) =>
   order({ type: 'Unreserve', body: { agent, reservation: reservation as ReservationId } });
 const runsIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) =>
-    event.type === 'Placed' ? event.data.agents.map(([agent, , count]) => `${'?abc'[agent]!} ${count}`) : [],
+    event.type === 'Placed'
+      ? Array.from(agentRunsIn(event.data.agents), ([agent, , count]) => `${'?abc'[agent]!} ${count}`)
+      : [],
   );
 const idle = (state: ReturnType<typeof allocation.initialState>) =>
   Object.fromEntries(reservedOn(state, 1).map(({ id, idle: left }) => [id, left.cpusMilli / 1000]));

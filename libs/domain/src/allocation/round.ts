@@ -1,8 +1,6 @@
 import type { DecisionContext } from '@orrery/kernel';
 import {
   countIn,
-  memberBytes,
-  RUN_BYTES,
   type AllocationEvent,
   type IdRuns,
   type PendingReasons,
@@ -29,6 +27,7 @@ import {
 } from '@orrery/scheduling';
 import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { DeadEnds, isByQuota, isKnownBefore, type DeadEnd } from './dead-ends.js';
+import { DecisionSize } from './decision-size.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
 import { NOTHING_FOUND, placeInSession, type Look } from './look.js';
@@ -45,8 +44,6 @@ import { looksAtItself, SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, WaitingRequests, type RoleTurn } from './turns.js';
 
-/** Bytes of grants and reasons that one decision emits at most; 256 KiB is the limit of the journal. */
-const DECISION_BYTES_MAX = 192 * 1024;
 /** Nodes looked at in one decision: some 20 ms on a slow core. */
 const LOOKED_MAX = 1_000_000;
 /** What passing over a request costs, in looks at a node, and what explaining it costs an agent. */
@@ -75,7 +72,7 @@ export class Round {
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
   readonly #gangs: GangTurns;
-  #bytes = 0;
+  readonly #size = new DecisionSize();
   #looked = 0;
   /** A gang came for whose places this decision has no room left. */
   #isEnding = false;
@@ -168,7 +165,7 @@ export class Round {
   }
 
   #isFull(): boolean {
-    return this.#isEnding || this.#bytes >= DECISION_BYTES_MAX || this.#looked + this.#session.looked >= LOOKED_MAX;
+    return this.#isEnding || this.#size.isFull || this.#looked + this.#session.looked >= LOOKED_MAX;
   }
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
@@ -201,7 +198,7 @@ export class Round {
   #serveNominated(row: AdoptingRow, left: Ranges, pods: number): Answered {
     const { request } = row;
     const agents = this.#nominations.agentsOf(request);
-    const wanted = Math.min(pods, this.#roomFor(row), this.#nominations.podsOf(request), countIn(left));
+    const wanted = Math.min(pods, this.#size.podsOf(row), this.#nominations.podsOf(request), countIn(left));
     this.#nominations.lend(request);
     if (this.#reserved.any) this.#reserved.lend(row.role);
     const { picks } = this.#look(this.#session, row, this.#wishOf(row), wanted, agents);
@@ -237,7 +234,7 @@ export class Round {
   /** First where something is reserved for the role, then anywhere. */
   #serveReserved(row: AdoptingRow, left: Ranges, pods: number): Answered {
     const agents = this.#reserved.lend(row.role);
-    const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
+    const wanted = Math.min(pods, this.#size.podsOf(row), countIn(left));
     const { picks } =
       agents.length === 0 || row.adoption !== undefined
         ? NOTHING_FOUND
@@ -252,7 +249,7 @@ export class Round {
 
   #serve(row: AdoptingRow, left: Ranges, pods: number): Answered {
     const since = this.#since(row);
-    const wanted = Math.min(pods, this.#roomFor(row), countIn(left));
+    const wanted = Math.min(pods, this.#size.podsOf(row), countIn(left));
     const wish = this.#wishOf(row);
     const among = row.adoption === undefined ? (since < 0 ? undefined : this.#grownSince(since)) : [row.adoption.agent];
     const found = this.#withVolumes(row, this.#look(this.#session, row, wish, wanted, among));
@@ -272,8 +269,7 @@ export class Round {
     const size = countIn(left);
     const isNews = mayBeTried(row, this.#ledger);
     if (!isNews && !this.#gangs.mayKeep) return { count: 0, blocked: true };
-    const bytes = SET_BYTES + size * (RUN_BYTES + memberBytes(row.needs));
-    if (this.#bytes > 0 && this.#bytes + bytes > DECISION_BYTES_MAX) {
+    if (!this.#size.hasRoomForAll(row, size)) {
       this.#isEnding = true;
       return { count: 0, blocked: false };
     }
@@ -383,10 +379,6 @@ export class Round {
     return effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
   }
 
-  #roomFor(row: AdoptingRow): number {
-    return Math.max(1, Math.floor((DECISION_BYTES_MAX - this.#bytes) / (RUN_BYTES + memberBytes(row.needs))));
-  }
-
   #grant(row: AdoptingRow, picks: Picks): void {
     if (picks.count === 0) return;
     const needs = this.#reserved.any ? placeNeedsOf(row) : NOTHING;
@@ -396,12 +388,12 @@ export class Round {
     if (served === undefined) {
       this.#served.set(row, (served = new Picks()));
       this.#peers.granted(row, served);
-      this.#bytes += SET_BYTES;
+      this.#size.addSet(row);
     }
     served.addAll(picks);
     this.#peers.counted(picks);
     if (looksAtItself(row)) this.#peers.placed(row, picks);
-    this.#bytes += RUN_BYTES * picks.numbers.length + memberBytes(row.needs) * picks.count;
+    this.#size.addPods(row, picks);
   }
 
   #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
@@ -434,12 +426,15 @@ export class Round {
     const placedAround = this.#placedAround(row);
     // What a quota forbids nobody can make way for.
     const blocked = { row, left: indexes, placedAround, ...(isByQuota(deadEnd) ? {} : { turns: this.#turns }) };
-    if (row.reasons !== undefined && isKnownBefore(row.reasons, deadEnd)) return void this.#blocked.push(blocked);
+    if (row.reasons !== undefined && isKnownBefore(row.reasons, deadEnd)) {
+      this.#size.addTried(row);
+      return void this.#blocked.push(blocked);
+    }
     const { request, service, generation, pod } = row;
     const reasons = deadEnd.reasons();
     const data = { request, service, generation, pod, indexes, reasons };
     this.#blocked.push({ ...blocked, event: { type: 'PlacementPending', data } });
-    this.#bytes += 1000 + indexes.length * 14 + reasons.examples.length * 250;
+    this.#size.addPending(row, indexes, reasons);
   }
 
   /** What is told of those that found no place. `all`: everything that waits was tried. */
@@ -474,6 +469,3 @@ interface Blocked {
   readonly placedAround: number;
   readonly event?: AllocationEvent;
 }
-
-/** About what a set takes as JSON, beside its agents and members. */
-const SET_BYTES = 400;

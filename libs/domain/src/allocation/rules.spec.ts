@@ -1,4 +1,12 @@
-import type { AgentId, AllocationEvent, PlacementRequest, RequestId, RoleName, ServiceName } from '@orrery/contracts';
+import {
+  type AgentId,
+  type AllocationEvent,
+  type PlacementRequest,
+  type RequestId,
+  type RoleName,
+  type ServiceName,
+  agentRunsIn,
+} from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import { allocation } from './decide.js';
 import { foreign } from './examples.js';
@@ -29,7 +37,7 @@ const asked = (gpus: number, more: Partial<PlacementRequest> = {}) =>
   });
 const agentsIn = (events: readonly AllocationEvent[]) =>
   events.flatMap((event) =>
-    event.type === 'Placed' ? event.data.agents.map(([agent, , count]) => [agent, count]) : [],
+    event.type === 'Placed' ? Array.from(agentRunsIn(event.data.agents), ([agent, , count]) => [agent, count]) : [],
   );
 
 describe('agents with gpus', () => {

@@ -48,7 +48,7 @@ const placedIn = (events: readonly AllocationEvent[]) =>
       ? [
           {
             indexes: event.data.indexes,
-            agents: event.data.agents.map(([agent]) => agent),
+            agents: event.data.agents.numbers,
             volumes: event.data.volumes,
           },
         ]

@@ -10,6 +10,7 @@ import {
   type GrantId,
   type IdRuns,
   type LaunchId,
+  eachAgentRun,
 } from '@orrery/contracts';
 import { isNewer } from './find.js';
 import { idKey } from './keys.js';
@@ -65,7 +66,9 @@ function kindOf({ service, generation, version, pod, task, templateDigest, incar
 
 function agentOfEach({ agents }: Accepted): number[] {
   const numbers: number[] = [];
-  for (const [agent, , count] of agents) for (let left = count; left > 0; left -= 1) numbers.push(agent);
+  eachAgentRun(agents, (agent, _, count) => {
+    for (let left = count; left > 0; left -= 1) numbers.push(agent);
+  });
   return numbers;
 }
 
@@ -73,10 +76,10 @@ function agentOfEach({ agents }: Accepted): number[] {
 function countOrders(state: ClusterState, { agents }: Accepted): void {
   const orders = new Map<number, number>();
   const live = new Map<number, number>();
-  for (const [agent, , count] of agents) {
+  eachAgentRun(agents, (agent, _, count) => {
     orders.set(agent, 1);
     live.set(agent, (live.get(agent) ?? 0) + count);
-  }
+  });
   state.counters.add('ordered', orders);
   state.counters.add('live', live);
 }

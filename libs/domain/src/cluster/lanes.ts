@@ -1,38 +1,65 @@
 import {
+  AgentRunsBuilder,
+  columnOf,
+  eachAgentRun,
   IdCursor,
   IdRunsBuilder,
   RangeCursor,
-  type AgentRun,
-  type LaneOrderHead,
+  type LaneHead,
+  type LaneHeads,
   type LaunchSet,
   type Volume,
 } from '@orrery/contracts';
 
 /** Which lane an agent of a set reads, and how an order names it there. */
-export interface Addressed {
+export interface Addressed extends LaneHead {
   readonly partition: number;
-  readonly head: LaneOrderHead;
+  readonly number: number;
 }
 
 export interface LanePart {
   readonly partition: number;
-  readonly to: readonly LaneOrderHead[];
+  readonly to: LaneHeads;
   readonly set: LaunchSet;
+}
+
+/** Gathers whom an order is for. */
+export class LaneHeadsBuilder {
+  readonly #numbers: number[] = [];
+  readonly #epochs: number[] = [];
+  readonly #ns: number[] = [];
+  readonly #reported: number[] = [];
+
+  add({ number, epoch, n, reported }: Addressed): void {
+    this.#numbers.push(number);
+    this.#epochs.push(epoch);
+    this.#ns.push(n);
+    this.#reported.push(reported);
+  }
+
+  get heads(): LaneHeads {
+    return {
+      numbers: this.#numbers,
+      epochs: columnOf(this.#epochs),
+      ns: columnOf(this.#ns),
+      reported: columnOf(this.#reported),
+    };
+  }
 }
 
 /** What of a set goes to each lane. `addressed` goes run by run of its agents; those without are left out. */
 export function lanesOf(set: LaunchSet, addressed: readonly (Addressed | undefined)[]): LanePart[] {
   const first = addressed[0]?.partition;
   if (first !== undefined && addressed.every((each) => each?.partition === first)) {
-    return [{ partition: first, to: addressed.map((each) => each!.head), set }];
+    const to = new LaneHeadsBuilder();
+    for (const each of addressed) to.add(each!);
+    return [{ partition: first, to: to.heads, set }];
   }
   const parts = new Map<number, PartBuilder>();
   const cursors = { launches: new IdCursor(set.launches), grants: new IdCursor(set.grants) };
   const indexes = new RangeCursor(set.indexes);
-  let position = 0;
-  set.agents.forEach((run, at) => {
+  eachAgentRun(set.agents, (_agent, _epoch, count, position, at) => {
     const address = addressed[at];
-    const count = run[2];
     if (address === undefined) {
       cursors.launches.skip(count);
       cursors.grants.skip(count);
@@ -40,22 +67,21 @@ export function lanesOf(set: LaunchSet, addressed: readonly (Addressed | undefin
     } else {
       let part = parts.get(address.partition);
       if (part === undefined) parts.set(address.partition, (part = new PartBuilder(set)));
-      part.add(address.head, run, position);
-      cursors.launches.take(count, (seq, from, ids) => part.launches.add(seq, from, ids));
-      cursors.grants.take(count, (seq, from, ids) => part.grants.add(seq, from, ids));
-      indexes.take(count, (from, numbers) => part.addIndexes(from, numbers));
+      part.add(address, count, position);
+      cursors.launches.take(count, part.addLaunches);
+      cursors.grants.take(count, part.addGrants);
+      indexes.take(count, part.addIndexes);
     }
-    position += count;
   });
   return Array.from(parts, ([partition, part]) => ({ partition, ...part.made }));
 }
 
 class PartBuilder {
-  readonly launches = new IdRunsBuilder();
-  readonly grants = new IdRunsBuilder();
+  readonly #launches = new IdRunsBuilder();
+  readonly #grants = new IdRunsBuilder();
   readonly #set: LaunchSet;
-  readonly #to: LaneOrderHead[] = [];
-  readonly #agents: AgentRun[] = [];
+  readonly #to = new LaneHeadsBuilder();
+  readonly #agents = new AgentRunsBuilder();
   readonly #indexes: [number, number][] = [];
   readonly #ports = new Map<string, number[]>();
   readonly #gpuIds: (readonly string[])[] = [];
@@ -65,11 +91,11 @@ class PartBuilder {
     this.#set = set;
   }
 
-  add(head: LaneOrderHead, run: AgentRun, position: number): void {
+  add(address: Addressed, count: number, position: number): void {
     const { ports, gpuIds, volumes } = this.#set;
-    this.#to.push(head);
-    this.#agents.push(run);
-    const end = position + run[2];
+    this.#to.add(address);
+    this.#agents.add(address.number, address.epoch, count);
+    const end = position + count;
     for (const name in ports) {
       const column = ports[name]!;
       const cut = this.#ports.get(name);
@@ -81,24 +107,30 @@ class PartBuilder {
     if (volumes !== undefined) this.#volumes.push(...volumes.slice(position, end));
   }
 
-  addIndexes(from: number, count: number): void {
+  // Functions of the part once, not of each agent anew: there are as many agents as tasks where they are spread.
+
+  readonly addLaunches = (seq: number, from: number, count: number): void => this.#launches.add(seq, from, count);
+
+  readonly addGrants = (seq: number, from: number, count: number): void => this.#grants.add(seq, from, count);
+
+  readonly addIndexes = (from: number, count: number): void => {
     const range = this.#indexes.at(-1);
     if (range !== undefined && range[1] === from - 1) range[1] = from + count - 1;
     else this.#indexes.push([from, from + count - 1]);
-  }
+  };
 
   get made(): Pick<LanePart, 'to' | 'set'> {
     const { ports, gpuIds, volumes, ...shared } = this.#set;
     const set = {
       ...shared,
       indexes: this.#indexes,
-      agents: this.#agents,
+      agents: this.#agents.runs,
       ...(ports !== undefined && { ports: Object.fromEntries(this.#ports) }),
       ...(gpuIds !== undefined && { gpuIds: this.#gpuIds }),
       ...(volumes !== undefined && { volumes: this.#volumes }),
-      launches: this.launches.runs,
-      grants: this.grants.runs,
+      launches: this.#launches.runs,
+      grants: this.#grants.runs,
     };
-    return { to: this.#to, set };
+    return { to: this.#to.heads, set };
   }
 }

@@ -1,4 +1,5 @@
 import {
+  eachAgentRun,
   eachIdRun,
   idOf,
   idRunsOf,
@@ -7,7 +8,7 @@ import {
   membersIn,
   MembersBuilder,
   parseTaskId,
-  type AgentRun,
+  valueAt,
   type ClusterCommand,
   type ClusterEvent,
   type GrantId,
@@ -55,7 +56,8 @@ interface Judged {
 const NONE_REFUSED: ReadonlyMap<string, IdRunsBuilder> = new Map();
 
 function judged(set: LaunchSet, state: ClusterState): Judged {
-  const codes = set.agents.map((run) => refusalOf(run, state));
+  const codes: (string | undefined)[] = [];
+  eachAgentRun(set.agents, (agent, epoch) => void codes.push(refusalOf(agent, epoch, state)));
   const used = usedOf(set.launches, state);
   if (used.size === 0 && codes.every((code) => code === undefined)) return { taken: set, refused: NONE_REFUSED };
 
@@ -63,7 +65,9 @@ function judged(set: LaunchSet, state: ClusterState): Judged {
   const members = new MembersBuilder();
   const [launches, grants] = [new IdRunsBuilder(), new IdRunsBuilder()];
   const [ids, held] = [idsIn<LaunchId>(set.launches), idsIn<GrantId>(set.grants)];
-  const codeOf = set.agents.flatMap(([, , count], run) => new Array<string | undefined>(count).fill(codes[run]));
+  const codeOf = codes.flatMap((code, run) =>
+    new Array<string | undefined>(valueAt(set.agents.counts, run)).fill(code),
+  );
   let position = 0;
   for (const member of membersIn(set)) {
     const launch = ids.next().value as LaunchId;
@@ -84,7 +88,7 @@ function judged(set: LaunchSet, state: ClusterState): Judged {
   return { taken: { ...shared, ...members.members, launches: launches.runs, grants: grants.runs }, refused };
 }
 
-export function refusalOf([number, epoch]: AgentRun, state: ClusterState): string | undefined {
+export function refusalOf(number: number, epoch: number, state: ClusterState): string | undefined {
   const agent = state.agents.numbered(number);
   if (agent === undefined) return 'unknown-agent';
   if (agent.epoch !== epoch) return 'epoch-passed';

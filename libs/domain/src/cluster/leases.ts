@@ -21,6 +21,8 @@ const BEHIND_MS_MAX = 30_000;
  */
 export class Leases {
   readonly #agents = new Map<AgentId, Lease>();
+  /** By the numbers of the agents. */
+  readonly #numbered: (Lease | undefined)[] = [];
   readonly #lanes: readonly Lane[];
 
   constructor(lanes: number) {
@@ -36,23 +38,34 @@ export class Leases {
   /** An agent as the last accepted commit left it, and its last order. One that joins or returns begins with a full lease. */
   note(row: AgentRow, ordered: number): void {
     const { agent, epoch, session } = row;
-    const lane = this.#laneOf(agent);
     const before = this.#agents.get(agent);
-    if (row.standing === 'GONE') return void this.#agents.delete(agent);
+    if (row.standing === 'GONE') {
+      this.#agents.delete(agent);
+      this.#numbered[row.number] = undefined;
+      return;
+    }
     const watched = row.reachable && !row.lapseHeld;
     const anew = before === undefined || before.epoch !== epoch || before.watched !== watched;
-    const lease = anew ? { ...newLease(lane.marks), agent, epoch, session, ordered, watched } : before;
+    const lane = before?.lane ?? this.#laneOf(agent);
+    const lease = anew ? { ...newLease(lane.marks), agent, lane, epoch, session, ordered, watched } : before;
     lease.ordered = ordered;
     lease.asked = row.inventoryAsked;
     this.#agents.set(agent, lease);
+    this.#numbered[row.number] = lease;
     if (anew && watched) lookAgain(lane, lease, lane.marks + LEASE_MARKERS);
+  }
+
+  /** One more order to the agent of this number. */
+  ordered(number: number): void {
+    const lease = this.#numbered[number];
+    if (lease !== undefined) lease.ordered += 1;
   }
 
   /** A heartbeat as it was read; `atMs` is the log's time. Those of another process or epoch keep nobody's lease. */
   heartbeat(beat: Heartbeat, atMs: number): ClusterInternal | undefined {
     const lease = this.#agents.get(beat.agent);
     if (lease === undefined || lease.epoch !== beat.epoch || lease.session !== beat.session) return undefined;
-    const lane = this.#laneOf(beat.agent);
+    const { lane } = lease;
     lease.heardAt = lane.marks;
     if (!lease.watched && !lease.asked && lane.marks - lease.saidAt >= REPEAT_AFTER_MARKERS) {
       lease.saidAt = lane.marks;
@@ -106,6 +119,7 @@ interface Lane {
 
 interface Lease {
   readonly agent: AgentId;
+  readonly lane: Lane;
   readonly epoch: number;
   readonly session: string;
   /** Its lease runs: it is reachable, and no lapse of it is held. */

@@ -1,4 +1,5 @@
-import type { AgentId, ClusterEvent, VolumeId } from '@orrery/contracts';
+import { type AgentId, type ClusterEvent, type VolumeId, valueAt } from '@orrery/contracts';
+import { LaneHeadsBuilder } from './lanes.js';
 import { specificationOf } from '@orrery/testing';
 import { cluster } from './decide.js';
 import {
@@ -69,15 +70,15 @@ describe('orders to agents', () => {
         order: {
           ...{ type: 'Launches', journalId: 'j', template },
           ...{
-            to: [
-              [1, 1, 2, 0],
-              [2, 1, 1, 0],
-            ],
+            to: heads([1, 1, 2, 0], [2, 1, 1, 0]),
             set: setOf([here, other]),
           },
         },
       },
-      { partition: 1, order: { type: 'Launches', journalId: 'j', template, to: [[3, 1, 1, 0]], set: setOf([there]) } },
+      {
+        partition: 1,
+        order: { type: 'Launches', journalId: 'j', template, to: heads([3, 1, 1, 0]), set: setOf([there]) },
+      },
     ]);
   });
 
@@ -88,17 +89,14 @@ describe('orders to agents', () => {
         order: {
           ...{ type: 'Kills', journalId: 'j', graceMs: 10 },
           ...{
-            to: [
-              [1, 1, 3, 0],
-              [2, 1, 2, 0],
-            ],
+            to: heads([1, 1, 3, 0], [2, 1, 2, 0]),
             launches: [ids('10.0'), ids('10.1')],
           },
         },
       },
       {
         partition: 1,
-        order: { type: 'Kills', journalId: 'j', graceMs: 10, to: [[3, 1, 2, 0]], launches: [ids('10.2')] },
+        order: { type: 'Kills', journalId: 'j', graceMs: 10, to: heads([3, 1, 2, 0]), launches: [ids('10.2')] },
       },
     ]);
   });
@@ -110,9 +108,11 @@ describe('orders to agents', () => {
       event('VolumeDestroyAccepted', { ...one, n: 4, volumes: ['v1' as VolumeId] }),
       accepted(launches(9, 11)),
     ];
-    expect(told(three, ...events).map(({ order }) => ('to' in order ? order.to.map(([, , n]) => n) : order.n))).toEqual(
-      [[2, 1], [3], 4, [5]],
-    );
+    expect(
+      told(three, ...events).map(({ order }) =>
+        'to' in order ? order.to.numbers.map((_, at) => valueAt(order.to.ns, at)) : order.n,
+      ),
+    ).toEqual([[2, 1], [3], 4, [5]]);
   });
 
   it('for one agent carry journal, session, epoch and the n of their event', () => {
@@ -126,8 +126,8 @@ describe('orders to agents', () => {
     const again = registered({ epoch: 2, session: 's2' });
     const events = [accepted([launch('10.0'), launch('10.1', { agent: 2 })]), killed(['10.0', '10.1']), again];
     expect(told(three, ...events).slice(0, 2)).toMatchObject([
-      { order: { type: 'Launches', to: [[2, 1, 1, 0]], set: setOf([launch('10.1', { agent: 2 })]) } },
-      { order: { type: 'Kills', to: [[2, 1, 2, 0]], launches: [ids('10.1')] } },
+      { order: { type: 'Launches', to: heads([2, 1, 1, 0]), set: setOf([launch('10.1', { agent: 2 })]) } },
+      { order: { type: 'Kills', to: heads([2, 1, 2, 0]), launches: [ids('10.1')] } },
     ]);
   });
 
@@ -141,7 +141,7 @@ describe('orders to agents', () => {
 
   it('to agents that are gone are left out', () => {
     expect(told([...three, event('AgentGone', one)], accepted(set.slice(0, 2)))).toMatchObject([
-      { order: { to: [[2, 1, 1, 0]] } },
+      { order: { to: heads([2, 1, 1, 0]) } },
     ]);
   });
 
@@ -185,7 +185,7 @@ describe('a Sync', () => {
     const ordered = sync(3, 'obeyed-behind');
     expect(told(staged('10.0'), ordered, killed(['10.0']))).toMatchObject([
       { order: { type: 'Sync', n: 4, keep: [], kill: ids('10.0') } },
-      { order: { type: 'Kills', to: [[1, 1, 4, 0]] } },
+      { order: { type: 'Kills', to: heads([1, 1, 4, 0]) } },
     ]);
   });
 
@@ -332,3 +332,9 @@ describe('a stream', () => {
       .thenState((state) => expect([...state.streams.keys()]).toEqual(['s64']));
   });
 });
+
+function heads(...each: readonly (readonly [number: number, epoch: number, n: number, reported: number])[]) {
+  const builder = new LaneHeadsBuilder();
+  for (const [number, epoch, n, reported] of each) builder.add({ partition: 0, number, epoch, n, reported });
+  return builder.heads;
+}

@@ -1,4 +1,5 @@
 import {
+  eachAgentRun,
   IdRunsBuilder,
   MembersBuilder,
   ordinalOf,
@@ -9,14 +10,13 @@ import {
   type ClusterEvent,
   type ClusterEventOf,
   type LaneOrder,
-  type LaneOrderHead,
   type LaunchSet,
   type StreamOrder,
   type TaskTemplate,
 } from '@orrery/contracts';
 import type { EpochMs } from '@orrery/kernel';
 import { launchesOnAgent, spansOf } from './find.js';
-import { lanesOf, type Addressed } from './lanes.js';
+import { LaneHeadsBuilder, lanesOf, type Addressed } from './lanes.js';
 import { numberAt } from './runs.js';
 import type { AgentRow, ClusterState, LaunchRow, StreamRow } from './state.js';
 
@@ -91,7 +91,8 @@ class OrderMaker {
   #launches(data: ClusterEventOf<'LaunchAccepted'>['data']): RelayedOrder[] {
     const { at: _, ...set } = data;
     const template = this.#state.templates.get(set.templateDigest)?.template;
-    const addressed = set.agents.map(([agent, epoch]) => this.#address(agent, epoch));
+    const addressed: (Addressed | undefined)[] = [];
+    eachAgentRun(set.agents, (agent, epoch) => void addressed.push(this.#address(agent, epoch)));
     if (template === undefined) return [];
     const { journalId } = this.#context;
     return lanesOf(set, addressed).map(({ partition, to, set: part }) => ({
@@ -110,19 +111,25 @@ class OrderMaker {
         ids.add(seq, ordinal + member);
       }
     }
-    const lanes = new Map<number, { to: LaneOrderHead[]; launches: IdRunsBuilder['runs'][] }>();
+    const lanes = new Map<number, { to: LaneHeadsBuilder; launches: IdRunsBuilder['runs'][] }>();
     for (const [agent, ids] of killed) {
       const address = this.#address(agent);
       if (address === undefined) continue;
       let lane = lanes.get(address.partition);
-      if (lane === undefined) lanes.set(address.partition, (lane = { to: [], launches: [] }));
-      lane.to.push(address.head);
+      if (lane === undefined) lanes.set(address.partition, (lane = { to: new LaneHeadsBuilder(), launches: [] }));
+      lane.to.add(address);
       lane.launches.push(ids.runs);
     }
     const { journalId } = this.#context;
-    return Array.from(lanes, ([partition, lane]) => ({
+    return Array.from(lanes, ([partition, { to, launches: killedOf }]) => ({
       partition,
-      order: { type: 'Kills', journalId, ...lane, ...(graceMs === undefined ? {} : { graceMs }) },
+      order: {
+        type: 'Kills',
+        journalId,
+        to: to.heads,
+        launches: killedOf,
+        ...(graceMs === undefined ? {} : { graceMs }),
+      },
     }));
   }
 
@@ -133,8 +140,8 @@ class OrderMaker {
     if (epoch === undefined ? this.#registered.has(agent) : row.epoch !== epoch) return undefined;
     const n = this.#next.get(agent) ?? this.#state.counters.ordered(agent);
     this.#next.set(agent, n - 1);
-    const head = [agent, row.epoch, n, this.#state.counters.reported(agent)] as const;
-    return { partition: this.#context.partitionOf(row.agent), head };
+    const reported = this.#state.counters.reported(agent);
+    return { partition: this.#context.partitionOf(row.agent), number: agent, epoch: row.epoch, n, reported };
   }
 
   /** Orders of a registration that has passed are left out: its process obeys nothing more. */

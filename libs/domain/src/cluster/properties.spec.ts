@@ -13,6 +13,7 @@ import {
   type LaunchId,
   type TaskEnds,
   type VolumeId,
+  valueAt,
 } from '@orrery/contracts';
 import { partsOf, slicesOf, UndoLog, type DomainState } from '@orrery/kernel';
 import { digestOf } from '@orrery/testing';
@@ -347,7 +348,7 @@ function numbersTold(orders: readonly (AgentOrder | LaneOrder)[]): Map<AgentId, 
   const told = new Map<AgentId, number[]>();
   const add = (agent: AgentId, n: number) => told.set(agent, [...(told.get(agent) ?? []), n]);
   for (const order of orders) {
-    if ('to' in order) for (const [number, , n] of order.to) add(agents[number - 1]!, n);
+    if ('to' in order) order.to.numbers.forEach((number, at) => add(agents[number - 1]!, valueAt(order.to.ns, at)));
     else if (order.type !== 'Sync' && order.type !== 'StandDown') add(order.agent, order.n);
   }
   return told;

@@ -1,12 +1,13 @@
-import type {
-  AgentId,
-  AllocationEvent,
-  ClusterEvent,
-  GrantId,
-  IdRuns,
-  LaunchId,
-  RoleName,
-  ServiceName,
+import {
+  type AgentId,
+  type AllocationEvent,
+  type ClusterEvent,
+  type GrantId,
+  type IdRuns,
+  type LaunchId,
+  type RoleName,
+  type ServiceName,
+  agentRunsOf,
 } from '@orrery/contracts';
 import { OWN_SEQ_FROM } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
@@ -24,7 +25,11 @@ const needs = {
   ports: [{ name: 'web.http', port: 0 }],
   volumes: [],
 };
-const members = { indexes: [[0, 1]], agents: [[1, 1, 2]], ports: { 'web.http': [31_000, 31_001] } } as const;
+const members = {
+  indexes: [[0, 1]],
+  agents: agentRunsOf([[1, 1, 2]]),
+  ports: { 'web.http': [31_000, 31_001] },
+} as const;
 const grant = {
   service: batch,
   generation: 0,

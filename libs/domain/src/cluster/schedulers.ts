@@ -149,7 +149,7 @@ function refusalOfLaunch(
   if (service !== serviceOfScheduler(scheduler))
     return { code: 'not-yours', message: `grant ${grant} is of ${service}` };
   if (row.closing === true) return { code: 'grant-returned', message: `grant ${grant} was given back` };
-  const away = refusalOf([on, epoch, 1], state);
+  const away = refusalOf(on, epoch, state);
   if (away !== undefined) return { code: away, message: `the agent of grant ${grant} takes no launch` };
   const living = livingOn(state, row);
   if (living.some(({ task }) => task === name))

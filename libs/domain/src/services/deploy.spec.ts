@@ -1,3 +1,4 @@
+import { agentRunsOf } from '@orrery/contracts';
 import { specificationOf } from '@orrery/testing';
 import type { LaunchId } from '@orrery/contracts';
 import { services } from './decide.js';
@@ -46,10 +47,10 @@ describe('a service that is applied', () => {
         task: 'server',
         incarnation: 1,
         indexes: [[0, 2]],
-        agents: [
+        agents: agentRunsOf([
           [1, 1, 2],
           [2, 1, 1],
-        ],
+        ]),
         launches: [[8, 0, 2]],
         grants: [[701, 0, 2]],
       },

@@ -1,5 +1,5 @@
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
-import { idRunsOf, type PlacementRequest } from '@orrery/contracts';
+import { idRunsOf, type PlacementRequest, agentRunsOf } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
   launchesOf,
@@ -163,7 +163,7 @@ describe('a place on an agent that was lost meanwhile', () => {
     const back = story.when(registered('a1', 2));
     expect(typesOf(back.events)).toEqual(['AgentNoted']);
     const again = back.when(ended(launches, 'FAILED'));
-    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agents: [[1, 2, 1]] }]);
+    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agents: agentRunsOf([[1, 2, 1]]) }]);
     const away = again.when(refused(launchesIn(again.events), 'epoch-passed'));
     expect(typesOf(away.events)).toEqual(['TasksObserved', 'RetryScheduled']);
   });

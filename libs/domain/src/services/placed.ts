@@ -82,14 +82,14 @@ function placedTogether(proposal: Proposal, service: ServiceRow, data: Placed): 
   if (found === 0 || found < countIn(data.indexes)) return false;
   for (const [agent] of state.agents.entries()) {
     const number = numberOf(state, agent as AgentId);
-    if (data.agents.some(([other]) => other === number)) return false;
+    if (number !== undefined && data.agents.numbers.includes(number)) return false;
   }
   const { run } = spans[0]!;
   const recipe = recipeAt(state, data.service, run.recipe, data.pod);
   if (recipe === undefined) return false;
   const { indexes, agents, ports, grants } = data;
   const members: Members = { indexes, agents, ...(ports === undefined ? {} : { ports }) };
-  if (fitLaunches(proposal, recipe, found, agents.length))
+  if (fitLaunches(proposal, recipe, found, agents.numbers.length))
     orderSets(proposal, service, { run, recipe }, { ...members, grants });
   else proposal.emit({ type: 'GrantsTaken', data: { ...refOf(service), pod: data.pod, ...members, grants } });
   return true;

@@ -7,6 +7,7 @@ import {
   type IdRuns,
   type Members,
   type TaskTemplate,
+  eachAgentRun,
 } from '@orrery/contracts';
 import { newCodes, withCodes } from './codes.js';
 import { membersOn } from './pods.js';
@@ -64,12 +65,10 @@ function columnsOf(seats: Seats): Columns {
   const count = countIn(seats.set.indexes);
   const agents = new Uint32Array(count);
   const epochs = new Uint32Array(count);
-  let at = 0;
-  for (const [agent, epoch, length] of seats.set.agents) {
+  eachAgentRun(seats.set.agents, (agent, epoch, length, at) => {
     agents.fill(agent, at, at + length);
     epochs.fill(epoch, at, at + length);
-    at += length;
-  }
+  });
   const launchIds = seats.order === undefined ? [] : segmentsOf(seats.order.launches);
   return { ...seats, agents, epochs, grantIds: segmentsOf(seats.grants), launchIds };
 }

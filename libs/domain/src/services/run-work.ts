@@ -1,4 +1,4 @@
-import { countIn, IdRunsBuilder, type AgentRun, type IdRuns, type Members } from '@orrery/contracts';
+import { AgentRunsBuilder, countIn, IdRunsBuilder, type IdRuns, type Members } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
 import { headOf, launchIds } from './launch.js';
 import { keyOfPod, rowsIn } from './pods.js';
@@ -163,17 +163,14 @@ function withEachAgentOnce(run: RunRow, [first, last]: Range): Range[] {
 }
 
 function membersOn(run: RunRow, [first, last]: Range): Members {
-  const agents: [number, number, number][] = [];
+  const agents = new AgentRunsBuilder();
   for (let position = first - run.first; position <= last - run.first; position += 1) {
-    const before = agents.at(-1);
-    const [agent, epoch] = [run.agents[position]!, epochAt(run, position)];
-    if (before !== undefined && before[0] === agent) before[2] += 1;
-    else agents.push([agent, epoch, 1]);
+    agents.add(run.agents[position]!, epochAt(run, position));
   }
   const ports: Record<string, number[]> = {};
   for (const name in run.ports) {
     ports[name] = [...run.ports[name]!.subarray(first - run.first, last - run.first + 1)];
   }
   const named = Object.keys(ports).length === 0 ? {} : { ports };
-  return { indexes: [[first, last]], agents: agents as AgentRun[], ...named };
+  return { indexes: [[first, last]], agents: agents.runs, ...named };
 }

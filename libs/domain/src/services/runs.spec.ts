@@ -1,6 +1,6 @@
 import { SPECIFICATION_STARTS_AT_MS as START, digestOf, specificationOf } from '@orrery/testing';
 import { partsOf, slicesOf, type DomainState } from '@orrery/kernel';
-import { idRunsOf, type LaunchId, type ServicesEvent } from '@orrery/contracts';
+import { idRunsOf, type LaunchId, type ServicesEvent, agentRunsOf } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
   AGENTS,
@@ -190,7 +190,7 @@ describe('a pod that diverges', () => {
     const back = story.when(registered('a2', 7));
     back.thenState((state) => expect(sizes(state)).toEqual({ rows: 0, runs: 1 }));
     const again = back.when(ended(launches.slice(12, 13), 'KILLED'));
-    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agents: [[2, 7, 1]] }]);
+    expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([{ agents: agentRunsOf([[2, 7, 1]]) }]);
   });
 
   it('takes back the wishes of those that are not wanted any more, and leaves the others alone', () => {
