@@ -192,6 +192,18 @@ export type ServicesEvent =
           readonly waits?: true;
         };
     }
+  /** There is room for a pod to be what is wanted of it, on this grant and where it is, once it has let go of the one it has. */
+  | {
+      readonly type: 'SizeGranted';
+      readonly data: ServiceRef & {
+        readonly pod: string;
+        readonly index: number;
+        readonly grant: GrantId;
+        /** `<task>.<port>` → number, all of them. */
+        readonly ports: Readonly<Record<string, number>>;
+        readonly gpuIds: readonly string[];
+      };
+    }
   /**
    * The number under which the cluster journal knows an agent: what sets of this journal mean by it. Told again when its
    * address is another one.

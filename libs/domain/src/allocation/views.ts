@@ -28,6 +28,7 @@ import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
+import { remedyForGrowing } from './resizing.js';
 import { rulesOf } from './rules.js';
 import { SetPeers, sizeOfSet } from './set-peers.js';
 import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
@@ -148,7 +149,9 @@ export function explainPending(
     const preemption = adoption === undefined ? preemptionReasons(state, row, filters) : undefined;
     const others = preemption === undefined ? {} : { preemption };
     const all = gangs.explaining([...own, ...filters], placeNeedsOf(first));
-    return { ...reasonsOf(state, all, examplesMax), ...others, ...made };
+    const reasons = reasonsOf(state, all, examplesMax);
+    const remedy = remedyForGrowing(state, first, reasons.remedy);
+    return { ...reasons, remedy, ...others, ...made };
   });
 }
 

@@ -46,6 +46,8 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return pods.placementWithdrawn(rows, event.data);
     case 'GrantsTaken':
       return pods.grantsTaken(rows, event.data);
+    case 'SizeGranted':
+      return pods.sizeGranted(rows, event.data);
     case 'LaunchOrdered':
       return pods.launchOrdered(rows, event.data);
     case 'KillOrdered':
