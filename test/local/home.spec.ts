@@ -4,10 +4,12 @@ import { createServer } from 'node:net';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { missing } from '../../deploy/local/preflight.mjs';
+import { declarationsIn } from '../../deploy/local/src/agent-declarations.js';
 import { agentOffers } from '../../deploy/local/src/agent-offers.js';
 import { Home, HomeTaken } from '../../deploy/local/src/home.js';
 import { Ports } from '../../deploy/local/src/ports.js';
 import { identify, isAlive } from '../../deploy/local/src/process-identity.js';
+import { rememberDeclarations } from '../../deploy/local/src/remembered-declarations.js';
 import { settingsFrom } from '../../deploy/local/src/settings.js';
 import { WrongSetting } from '../../deploy/local/src/wrong-setting.js';
 import { removeTemporaryFolders, temporaryFolder } from './temporary-home.js';
@@ -102,7 +104,7 @@ describe('a port', () => {
 
   it('that the cluster itself uses is not offered to tasks', () => {
     const settings = settingsFrom({ ORRERY_CELLS: '1' });
-    const offers = agentOffers(settings, { block: 2200, inUse: [9042, 7000, 2200, 31_999] });
+    const offers = agentOffers(settings, { block: 2200, inUse: [9042, 7000, 2200, 31_999] }, declarationsIn({}));
     const [first] = offers.map(({ resources }) => (resources as { ports: [number, number][] }).ports);
     const offered = (port: number) => first!.some(([from, to]) => from <= port && port <= to);
     expect([7000, 7001, 9041, 9042, 9043, 31_998, 31_999].map(offered)).toEqual([
@@ -123,7 +125,7 @@ describe('a port', () => {
       ORRERY_DISKS: 'fast:MOUNT:512 agent-1=data:PATH:2048:/mnt/data',
       ORRERY_RESERVE: 'cpus(eng):0.5;ports(eng):[7100-7110,7200];disks(ops):fast agent-2=mem(eng/web):64',
     });
-    const offers = agentOffers(settings, { block: 2200, inUse: [] });
+    const offers = agentOffers(settings, { block: 2200, inUse: [] }, declarationsIn(settings.declared));
     const declared = offers.map(({ resources, folders }) => {
       const { disks, reservations } = resources as { disks: object; reservations: object };
       return { disks, reservations, folders };
@@ -154,6 +156,41 @@ describe('a port', () => {
   });
 });
 
+describe('what agents declare', () => {
+  const remember = (home: string, env: NodeJS.ProcessEnv) => {
+    const said: string[] = [];
+    const { disks, reserved, secrets } = rememberDeclarations(home, settingsFrom(env).declared, (line) =>
+      said.push(line),
+    );
+    return { disks: disks.map(({ name }) => name), roles: reserved.map(({ role }) => role), secrets, said };
+  };
+
+  it('is as it was last time, but for what is said anew', () => {
+    const home = temporaryFolder();
+    expect(remember(home, {})).toEqual({ disks: [], roles: [], secrets: undefined, said: [] });
+    const first = {
+      ORRERY_DISKS: 'fast:MOUNT:512 data:PATH:300',
+      ORRERY_RESERVE: 'cpus(eng):0.2',
+      ORRERY_SECRETS: '/s',
+    };
+    expect(remember(home, first)).toEqual({ disks: ['fast', 'data'], roles: ['eng'], secrets: '/s', said: [] });
+    const again = remember(home, {});
+    expect(again).toMatchObject({ disks: ['fast', 'data'], roles: ['eng'], secrets: '/s' });
+    expect(again.said).toEqual([
+      expect.stringMatching(
+        /^agents declare --disk 'fast:MOUNT:512' --disk 'data:PATH:300', as .*--disk declares others, or none$/,
+      ),
+      expect.stringContaining("--reserve 'cpus(eng):0.2'"),
+      expect.stringContaining("--secrets '/s'"),
+    ]);
+    const other = remember(home, { ORRERY_DISKS: 'slow:PATH:100' });
+    expect(other).toMatchObject({ disks: ['slow'], roles: ['eng'] });
+    expect(other.said).toHaveLength(2);
+    expect(remember(home, { ORRERY_DISKS: 'none' })).toMatchObject({ disks: [], roles: ['eng'] });
+    expect(remember(home, {})).toMatchObject({ disks: [], roles: ['eng'] });
+  });
+});
+
 describe('a setting', () => {
   it.each([
     [{ ORRERY_CELLS: 'three' }, 'ORRERY_CELLS is a whole number'],
@@ -163,6 +200,7 @@ describe('a setting', () => {
     [{ ORRERY_INFRA: 'podman' }, '--infra is one of auto, jvm, docker'],
     [{ ORRERY_DISKS: 'fast:MOUNT' }, '--disk is [AGENT=]NAME:PATH|MOUNT:MIB'],
     [{ ORRERY_DISKS: 'fast:MOUNT:0' }, '--disk is'],
+    [{ ORRERY_DISKS: 'none fast:MOUNT:1' }, '--disk none stands alone'],
     [{ ORRERY_RESERVE: 'cpus:2' }, '--reserve is [AGENT=]RESOURCE(ROLE):VALUE'],
     [{ ORRERY_RESERVE: 'wheels(eng):2' }, '--reserve is'],
     [{ ORRERY_RESERVE: 'cpus(eng):2;cpus(eng):3' }, '--reserve names cpus of eng twice'],

@@ -65,7 +65,7 @@ describe('the package cassandra', () => {
         (await nodes()).map(({ address }) => address),
         PORT,
       );
-      await client.createTable();
+      await client.createTable({ replicas: 3 });
       await client.fill(1, FILLED);
     },
     2 * WITHIN_MS,

@@ -1,4 +1,4 @@
-import { PackageCluster, WITHIN_MS } from './package-cluster.js';
+import { PackageCluster, WITHIN_MS, type Task } from './package-cluster.js';
 
 interface Topic {
   readonly name: string;
@@ -16,6 +16,9 @@ describe('packages', () => {
   afterAll(() => user?.stop());
 
   const topicsOf = (service: string) => user.cluster.json<Topic[]>('kafka', 'topic', 'list', service);
+
+  const incarnationsOf = (tasks: readonly Task[], pod: string) =>
+    tasks.filter(({ id }) => id.includes(`.${pod}-`)).map(({ incarnation }) => incarnation);
 
   it('give a web site its files, and other ones later', async () => {
     const files = [{ name: 'index', path: 'site/index.html', text: 'first' }];
@@ -76,14 +79,17 @@ describe('packages', () => {
   );
 
   it(
-    'move what a Kafka broker has to the others before it goes',
+    'give Kafka controllers of their own, and move what a broker has to the others before it goes',
     async () => {
-      await user.change('install', 'kafka', 'small', { brokers: { disk: 512, controllers: 1 } });
+      const controllers = { count: 3, replicas: 2, disk: 256 };
+      await user.change('install', 'kafka', 'small', { brokers: { disk: 512 }, controllers });
       const create = ['kafka', 'topic', 'create', 'small', 'orders', '--partitions', '6', '--replication', '2'];
       await user.orrery(...create);
-      const { acknowledged, lost } = await user.producedDuring('small', 'orders', () =>
-        user.change('update', 'kafka', 'small', { brokers: { count: 2 } }),
-      );
+      const started = incarnationsOf(await user.runningTasksOf('small'), 'controller');
+      const { acknowledged, lost } = await user.producedDuring('small', 'orders', async () => {
+        await user.change('update', 'kafka', 'small', { controllers: { heap: 168 } });
+        await user.change('update', 'kafka', 'small', { brokers: { count: 2 } });
+      });
       expect(acknowledged).toBeGreaterThan(0);
       expect(lost).toBe(0);
       const replicas = (await topicsOf('small')).flatMap(({ partitions }) =>
@@ -91,8 +97,10 @@ describe('packages', () => {
       );
       expect(replicas.every((each) => each.join() === '0,1')).toBe(true);
       const left = await user.runningTasksOf('small');
-      expect(left).toHaveLength(2);
-      expect(await user.cluster.json<object[]>('volume', 'list')).toHaveLength(2);
+      const restarted = incarnationsOf(left, 'controller');
+      expect(restarted.map((incarnation, at) => incarnation > started[at]!)).toEqual([true, true, true]);
+      expect(left).toHaveLength(5);
+      expect(await user.cluster.json<object[]>('volume', 'list')).toHaveLength(5);
       await user.orrery('package', 'uninstall', 'kafka', '--name', 'small', '--yes');
       await user.gone(left, 60_000);
     },

@@ -79,6 +79,14 @@ export class PackageCluster {
     await this.completed(service, verb === 'install' ? 'deploy' : 'update');
   }
 
+  /** Applies a spec, and waits for its plan. */
+  async apply(spec: { readonly name: string }): Promise<void> {
+    const file = join(this.folder, `${spec.name}-spec.json`);
+    writeFileSync(file, JSON.stringify(spec));
+    await this.orrery('service', 'apply', '-f', file, '--detach');
+    await this.completed(spec.name, 'deploy');
+  }
+
   /** Of the newest version of the service. */
   async completed(service: string, plan: string): Promise<void> {
     await eventually(

@@ -24,9 +24,9 @@ export class QuorumClient {
     return this.#client.shutdown();
   }
 
-  async createTable(): Promise<void> {
+  async createTable({ replicas }: { readonly replicas: number }): Promise<void> {
     await this.#client.execute(
-      "CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}",
+      `CREATE KEYSPACE shop WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': ${replicas}}`,
     );
     await this.#client.execute('CREATE TABLE shop.orders (id int PRIMARY KEY, text text)');
   }

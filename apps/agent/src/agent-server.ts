@@ -76,6 +76,8 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       host: () => host.measure(),
       artifacts: new ArtifactCache({
         folder: settings.artifactsFolder,
+        user: realpathSync(settings.folder),
+        bytesMax: settings.artifactsMib * 1024 * 1024,
         say: (message) => this.#telemetry.log.info(message),
       }),
       ...(secrets !== undefined && { secrets }),

@@ -42,7 +42,7 @@ export interface AgentParts {
   /** What of the machine is used; without it nothing is measured. */
   readonly host?: () => HostFigures;
   /** Where what tasks need is fetched to; without it a task that needs anything can't start. */
-  readonly artifacts?: Pick<ArtifactCache, 'fetch'>;
+  readonly artifacts?: Pick<ArtifactCache, 'fetch' | 'release' | 'retain'>;
   /** Where the values are that tasks name; without it a task that names any can't start. */
   readonly secrets?: Pick<SecretFolder, 'read'>;
   readonly log: Log;
@@ -153,9 +153,10 @@ export class Agent {
   }
 
   async #begin(): Promise<void> {
-    const { facts, random, runtime, say } = this.#parts;
+    const { artifacts, facts, random, runtime, say } = this.#parts;
     const { state } = this.#loop;
     const live = [...state.launches.values()].filter(isLive).map(({ launch }) => launch.launch);
+    await artifacts?.retain(new Set(live));
     for (const launch of live) this.#secrets.recall(launch, this.#templateOf(launch));
     const observed = await Promise.all(
       live.map(async (launch): Promise<[LaunchId, Observation]> => [
@@ -262,10 +263,10 @@ export class Agent {
     const { runtime } = this.#parts;
     const fail = (how: Ended['how'], message: string) => {
       const observation = { state: 'ended', how, at: this.#parts.clock.nowMs(), message } as const;
-      this.#loop.submit({ type: 'observed', launch, observation });
+      return this.#observed(launch, observation);
     };
     if (template.image !== undefined) return fail('start-failed', `no runtime for images here: ${template.image}`);
-    const links = await this.#fetch(template).catch((error: Error) => error);
+    const links = await this.#fetch(launch, template).catch((error: Error) => error);
     if (links instanceof Error) return fail('fetch-failed', links.message);
     const secrets = this.#secrets.give(launch, template);
     if (secrets instanceof SecretProblem) return fail(secrets.code, secrets.message);
@@ -275,13 +276,14 @@ export class Agent {
       await this.#loop.settled();
       return runtime.start(task);
     });
-    this.#observed(launch, observation);
+    await this.#observed(launch, observation);
   }
 
-  #observed(launch: LaunchId, seen: Observation): void {
-    const observation = this.#censored(launch, seen);
-    if (seen.state === 'ended') this.#secrets.forget(launch);
-    this.#loop.submit({ type: 'observed', launch, observation });
+  async #observed(launch: LaunchId, seen: Observation): Promise<void> {
+    this.#loop.submit({ type: 'observed', launch, observation: this.#censored(launch, seen) });
+    if (seen.state !== 'ended') return;
+    this.#secrets.forget(launch);
+    await this.#parts.artifacts?.release(launch);
   }
 
   #censored(launch: LaunchId, seen: Observation): Observation {
@@ -293,11 +295,11 @@ export class Agent {
     return row && this.state.templates.get(row.kind.templateDigest);
   }
 
-  async #fetch({ artifacts = [] }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
+  async #fetch(launch: LaunchId, { artifacts = [] }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
     const cache = this.#parts.artifacts;
     if (artifacts.length > 0 && cache === undefined) throw new Error('this agent fetches nothing');
     return Promise.all(
-      artifacts.map(async (artifact) => ({ place: await cache!.fetch(artifact), path: artifact.dest })),
+      artifacts.map(async (artifact) => ({ place: await cache!.fetch(artifact, launch), path: artifact.dest })),
     );
   }
 
@@ -316,7 +318,7 @@ export class Agent {
     this.#parts.runtime.watch(launch, (observation) => {
       this.#checks.end(launch);
       this.#streams.endCommandsOf(launch);
-      this.#observed(launch, observation);
+      this.#observed(launch, observation).catch(this.#parts.onFailure);
     });
   }
 }

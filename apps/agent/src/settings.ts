@@ -12,6 +12,8 @@ export interface Settings {
   readonly folder: string;
   /** Where what tasks need is fetched to; shared by the agents of this machine. */
   readonly artifactsFolder: string;
+  /** Beyond it what was used longest ago goes. */
+  readonly artifactsMib: number;
   /** Holds what tasks name as secrets; absent: this agent has none. */
   readonly secretsFolder: string | undefined;
   /** Where tasks of this agent can be reached. */
@@ -54,6 +56,7 @@ export interface GivenDisk {
 export type GivenReservation = Static<typeof reservationSchema>;
 
 const LANES_DEFAULT = 4;
+const ARTIFACTS_DEFAULT_MIB = 20_480;
 
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const given = (name: string) => (env[name] === undefined || env[name] === '' ? undefined : env[name]);
@@ -80,6 +83,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     home,
     folder: given('ORRERY_AGENT_DIR') ?? join(home, 'agents', name),
     artifactsFolder: join(given('ORRERY_CACHE') ?? join(homedir(), '.cache', 'orrery'), 'artifacts'),
+    artifactsMib: whole('ORRERY_ARTIFACTS_MIB', ARTIFACTS_DEFAULT_MIB)!,
     secretsFolder: given('ORRERY_AGENT_SECRETS'),
     address: given('ORRERY_AGENT_ADDRESS') ?? '127.0.0.1',
     cells,

@@ -85,7 +85,7 @@ function addCassandra(program: Command, add: Add, { yes, changing }: CommonOptio
   });
   add(parent, {
     usage: 'backup <service> <name>',
-    says: 'Copy schema and data of all nodes to the folder of the option backup.folder',
+    says: 'Copy schema and data of all nodes to where the options say, backup.folder or backup.s3',
     load: plan('backup'),
     options: [keyspaces(), ...changing()],
   });

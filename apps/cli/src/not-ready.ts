@@ -38,7 +38,7 @@ function troublesIn(pods: readonly Pod[]): Trouble[] {
 async function sentenceOf(call: Call, service: string, { pod, count }: Trouble): Promise<string> {
   const others = count === 1 ? '' : ` (and ${count - 1} more like it)`;
   const message = pod.message === undefined ? '' : `: ${pod.message}`;
-  if (pod.state !== 'PLACING') return `${pod.name}${others} is ${pod.state}${message}${await howItFailed(call, pod)}`;
+  if (pod.state !== 'PLACING') return `${pod.name}${others} is ${pod.state}${message}${await whoTellsMore(call, pod)}`;
   // It has no tasks before it has a place: what they will be stands in the spec.
   const { spec } = await call.gateway.get<Service>(path`/v1/services/${service}`);
   const [task] = Object.keys(spec?.pods[typeOf(pod)]?.tasks ?? {});
@@ -48,13 +48,12 @@ async function sentenceOf(call: Call, service: string, { pod, count }: Trouble):
   return `${pod.name}${others} waits for a place: ${sentence}; \`orrery task why ${id}\` tells more`;
 }
 
-/** Of a pod that waits for its next try: how the last one ended. */
-async function howItFailed(call: Call, { state, tasks = [] }: Pod): Promise<string> {
+/** Of a pod that waits for its next try: what else there is to read, where a process of the last one ran. */
+async function whoTellsMore(call: Call, { state, tasks = [] }: Pod): Promise<string> {
   const failed = tasks.find(({ failures = 0 }) => failures > 0);
   if (state !== 'DELAYED' || failed === undefined) return '';
-  const { message, state: end } = await call.gateway.get<Task>(path`/v1/tasks/${failed.id}`);
-  const more = end === 'FAILED' ? `; \`orrery task logs ${failed.id}\` tells more` : '';
-  return message === undefined ? '' : `; ${failed.task}: ${message}${more}`;
+  const { state: end } = await call.gateway.get<Task>(path`/v1/tasks/${failed.id}`);
+  return end === 'FAILED' ? `; \`orrery task logs ${failed.id}\` tells more` : '';
 }
 
 function typeOf({ name }: Pod): string {

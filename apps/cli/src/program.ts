@@ -71,7 +71,10 @@ function addCluster(program: Command, add: Add): void {
         '--secrets <dir>',
         'folder (mode 700) with a file (600) for each secret; default: secrets/ of ORRERY_HOME',
       ),
-      repeatable('--disk <disk>', 'a disk of local agents, such as fast:MOUNT:512'),
+      repeatable(
+        '--disk <disk>',
+        'a disk of local agents, such as fast:MOUNT:512; none: no more; default: as last time',
+      ),
       repeatable('--reserve <parts>', "parts of local agents for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]'"),
     ],
   });

@@ -1,7 +1,22 @@
 import { join } from 'node:path';
 import { WrongSetting } from './wrong-setting.js';
 
-/** Disks and reservations that local agents declare, as `up` takes them. */
+/** What local agents declare in the words of `up`; where nothing is said, what was said last holds. */
+export interface GivenDeclarations {
+  readonly disks?: readonly string[];
+  readonly reserve?: readonly string[];
+  readonly secrets?: string;
+}
+
+/** Instead of a disk or a reservation: there are to be none any more. */
+const NONE = 'none';
+
+export interface Declarations {
+  readonly disks: readonly DeclaredDisk[];
+  readonly reserved: readonly DeclaredReservation[];
+  /** Folder that they find secrets in; absent: that of the home. */
+  readonly secrets?: string;
+}
 
 export interface DeclaredDisk {
   /** Absent: every local agent has one. */
@@ -19,8 +34,23 @@ export interface DeclaredReservation {
   readonly resources: object;
 }
 
+/** Throws a `WrongSetting` where the words can't be meant. */
+export function declarationsIn({ disks = [], reserve = [], secrets }: GivenDeclarations): Declarations {
+  return {
+    disks: unlessNone('--disk', disks).map(declaredDisk),
+    reserved: unlessNone('--reserve', reserve).flatMap(declaredReservations),
+    ...(secrets === undefined ? {} : { secrets }),
+  };
+}
+
+function unlessNone(flag: string, words: readonly string[]): readonly string[] {
+  if (!words.includes(NONE)) return words;
+  if (words.length > 1) throw new WrongSetting(`${flag} ${NONE} stands alone, found ${words.join(' ')}`);
+  return [];
+}
+
 /** `[AGENT=]NAME:TYPE:MIB[:PATH]`, such as `fast:MOUNT:512`. */
-export function declaredDisk(text: string): DeclaredDisk {
+function declaredDisk(text: string): DeclaredDisk {
   const { agent, rest } = forWhom(text);
   const [, name, type, size, path] =
     /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(PATH|MOUNT):([1-9]\d{0,11})(?::(\/.+))?$/.exec(rest) ?? [];
@@ -41,7 +71,7 @@ export function declaredDisk(text: string): DeclaredDisk {
  * Written as Mesos writes what an agent has: `[AGENT=]RESOURCE(ROLE):VALUE;…`, such as
  * `cpus(eng):2;memory(eng):512;ports(eng):[7100-7110,7200]`. One reservation for each role.
  */
-export function declaredReservations(text: string): DeclaredReservation[] {
+function declaredReservations(text: string): DeclaredReservation[] {
   const { agent, rest } = forWhom(text);
   const byRole = new Map<string, Record<string, unknown>>();
   for (const part of rest.split(';').filter((each) => each.trim() !== '')) {
@@ -85,15 +115,14 @@ function forWhom(text: string): { readonly agent: { readonly agent?: string }; r
 export function declarationsFor(
   agent: string,
   home: string,
-  disks: readonly DeclaredDisk[],
-  reservations: readonly DeclaredReservation[],
+  { disks, reserved }: Declarations,
 ): { readonly disks?: readonly { readonly path: string }[]; readonly reservations?: readonly object[] } {
   const isOwn = ({ agent: of }: { readonly agent?: string }) => of === undefined || of === agent;
   const own = disks.filter(isOwn).map(({ name, type, sizeMib, path = join(home, 'disks') }) => ({
     ...{ name, type, size: sizeMib },
     path: join(path, agent, name),
   }));
-  const kept = reservations.filter(isOwn).map(({ role, resources }) => ({ role, resources }));
+  const kept = reserved.filter(isOwn).map(({ role, resources }) => ({ role, resources }));
   return {
     ...(own.length === 0 ? {} : { disks: own }),
     ...(kept.length === 0 ? {} : { reservations: kept }),

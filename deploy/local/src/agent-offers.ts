@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { declarationsFor } from './agent-declarations.js';
+import { declarationsFor, type Declarations } from './agent-declarations.js';
 import { loopback } from './ports.js';
 import type { Settings } from './settings.js';
 
@@ -32,14 +32,14 @@ export interface PortsOfHome {
 }
 
 /** The offers of all agents of this home. */
-export function agentOffers(settings: Settings, ports: PortsOfHome): readonly AgentOffer[] {
+export function agentOffers(settings: Settings, ports: PortsOfHome, declared: Declarations): readonly AgentOffer[] {
   const agents = settings.cells * settings.agentsPerCell;
   // Every core, since cpu is shared by weight and the agents play machines of their own; memory is not elastic.
   const cpus = availableParallelism();
   const memory = Math.max(AGENT_MEMORY_MIB_MIN, Math.floor((totalMib() - PLANE_MEMORY_MIB) / agents));
   return Array.from({ length: agents }, (_, index) => {
     const hostname = `agent-${index}`;
-    const declared = declarationsFor(hostname, settings.home, settings.disks, settings.reserved);
+    const own = declarationsFor(hostname, settings.home, declared);
     return {
       address: haveOwnAddresses ? `127.0.${Math.floor(index / 250)}.${(index % 250) + 1}` : loopback,
       resources: {
@@ -47,12 +47,12 @@ export function agentOffers(settings: Settings, ports: PortsOfHome): readonly Ag
         memory,
         disk: AGENT_DISK_MIB,
         ports: haveOwnAddresses ? portsOnOwnAddress(ports, index) : portsOnSharedAddress(ports, index, agents),
-        ...declared,
+        ...own,
         hostname,
         region: 'local',
         zone: `zone-${(index % ZONES) + 1}`,
       },
-      folders: (declared.disks ?? []).map(({ path }) => path),
+      folders: (own.disks ?? []).map(({ path }) => path),
     };
   });
 }

@@ -18,6 +18,8 @@ export interface ClusterAddresses {
   readonly gatewayPort: number;
   /** One an agent, in their order. */
   readonly offers: readonly AgentOffer[];
+  /** One for all of them: they are one machine. */
+  readonly secretsFolder: string;
 }
 
 /** The processes of the plane and its agents, in the order of their start. */
@@ -45,7 +47,9 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
   ];
   const agents = settings.simulate
     ? [fleet(settings, common)]
-    : addresses.offers.map((offer, index) => agent(settings, common, offer, index));
+    : addresses.offers.map((offer, index) =>
+        agent(settings, { ...common, ORRERY_AGENT_SECRETS: addresses.secretsFolder }, offer, index),
+      );
   return [...owners, ...readers, ...agents];
 }
 
@@ -78,17 +82,10 @@ function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer,
     ORRERY_AGENT_CELL: String(Math.floor(index / settings.agentsPerCell)),
     ORRERY_AGENT_DIR: folder,
     ORRERY_AGENT_RESOURCES: JSON.stringify(offer.resources),
-    ORRERY_AGENT_SECRETS: secretsFolder(settings),
     // Told to stop, a local agent ends its tasks: `down` leaves nothing running. Killed, it leaves them to its successor.
     ORRERY_AGENT_STOP_TASKS: '1',
   });
   return { ...spec, stopGraceMs: AGENT_STOP_GRACE_MS };
-}
-
-/** One for all local agents: they are one machine. Where nobody names one, there is one to put secrets into. */
-function secretsFolder({ home, secrets = join(home, 'secrets') }: Settings): string {
-  mkdirSync(secrets, { recursive: true, mode: 0o700 });
-  return secrets;
 }
 
 /** Every agent of every cell in one process; ORRERY_SIMULATE says what they are like. */

@@ -1,13 +1,20 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { declaredDisk, declaredReservations } from './agent-declarations.js';
 import type { KeptContainer } from './container-keeper.js';
 import { runDetached } from './detached.js';
 import { runDown } from './down.js';
 import { runInForeground } from './foreground.js';
 import { Home, HomeTaken } from './home.js';
 import { runInfra } from './infra.js';
-import { AGENTS_MAX, infraChoice, settingsFrom, SIMULATED_AGENTS_MAX, wholeNumber, type Settings } from './settings.js';
+import {
+  AGENTS_MAX,
+  declaredWith,
+  infraChoice,
+  settingsFrom,
+  SIMULATED_AGENTS_MAX,
+  wholeNumber,
+  type Settings,
+} from './settings.js';
 import { WrongSetting } from './wrong-setting.js';
 import { SomebodyElse } from './readiness.js';
 import { runStatus, type StatusFormat } from './status.js';
@@ -20,7 +27,8 @@ const usage = `usage: node deploy/local/dist/main.js VERB [--home DIR]
                          the whole cluster; --simulate: agents without machines, all in one process; agents declare
                          disks such as fast:MOUNT:512 or agent-0=data:PATH:2048:/mnt/data (NAME:TYPE:MIB[:FOLDER]),
                          and keep parts of themselves for roles, such as 'cpus(eng):2;ports(eng):[7100-7110]';
-                         --secrets: folder (mode 700) with a file (600) for each secret, default secrets/ of the home
+                         --secrets: folder (mode 700) with a file (600) for each secret, default secrets/ of the home.
+                         What is not said is as it was last time; --disk none, --reserve none: none any more
   down                   stops it, whoever started it
   status [-o json|yaml]  what runs
   infra [--infra auto|jvm|docker] [--deletable-topics] [--while-stdin-is-open]
@@ -118,9 +126,7 @@ function withFlags(settings: Settings, flags: Flags): Settings {
   return {
     ...settings,
     simulate,
-    disks: [...settings.disks, ...disk.map(declaredDisk)],
-    reserved: [...settings.reserved, ...reserve.flatMap(declaredReservations)],
-    ...(secrets === undefined ? {} : { secrets: resolve(secrets) }),
+    declared: declaredWith(settings.declared, { disks: disk, reserve, secrets }),
     ...(home === undefined ? {} : { home: resolve(home) }),
     ...(infra === undefined ? {} : { infra: infraChoice(infra) }),
     ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, agentsMax) }),

@@ -34,6 +34,13 @@ export class Home {
     return join(this.folder, 'endpoints.json');
   }
 
+  /** Where secrets of tasks are put when nobody names another folder; its owner's alone. */
+  get secretsFolder(): string {
+    const folder = join(this.folder, 'secrets');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
   /** The bearer token of this home's operator, made once. */
   token(): string {
     const file = join(this.folder, 'token');

@@ -1,12 +1,7 @@
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  declaredDisk,
-  declaredReservations,
-  type DeclaredDisk,
-  type DeclaredReservation,
-} from './agent-declarations.js';
+import { declarationsIn, type GivenDeclarations } from './agent-declarations.js';
 import { WrongSetting } from './wrong-setting.js';
 
 /** Where Kafka and Cassandra come from when no address is given. */
@@ -30,11 +25,8 @@ export interface Settings {
   readonly lanes: number;
   readonly instances: number;
   readonly agentsPerCell: number;
-  /** What local agents declare beside what they have anyway. */
-  readonly disks: readonly DeclaredDisk[];
-  readonly reserved: readonly DeclaredReservation[];
-  /** Folder that local agents find secrets in; absent: that of the home. */
-  readonly secrets: string | undefined;
+  /** What local agents declare beside what they have anyway; words that can be meant. */
+  readonly declared: GivenDeclarations;
   /** All agents are one process that has no machines and runs no tasks, for tests and benchmarks. */
   readonly simulate: boolean;
   /** Preferred port of the gateway; 0 is any free one. */
@@ -61,12 +53,40 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
     lanes: count('ORRERY_AGENT_LANES', env, 4, 1, 1024),
     instances: count('ORRERY_INSTANCES', env, 1, 1, 16),
     agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, AGENTS_MAX),
-    disks: wordsIn(env['ORRERY_DISKS']).map(declaredDisk),
-    reserved: wordsIn(env['ORRERY_RESERVE']).flatMap(declaredReservations),
-    secrets: folder(env['ORRERY_SECRETS']),
+    declared: declaredWith(
+      {},
+      {
+        disks: wordsIn(env['ORRERY_DISKS']),
+        reserve: wordsIn(env['ORRERY_RESERVE']),
+        secrets: env['ORRERY_SECRETS'] === '' ? undefined : env['ORRERY_SECRETS'],
+      },
+    ),
     simulate: false,
     gatewayPort: count('ORRERY_PORT', env, 7070, 0, 65_535),
   };
+}
+
+/** More of the same; throws where it can't be meant. */
+export function declaredWith(
+  before: GivenDeclarations,
+  more: {
+    readonly disks: readonly string[];
+    readonly reserve: readonly string[];
+    readonly secrets: string | undefined;
+  },
+): GivenDeclarations {
+  const [disks, reserve] = [
+    [...(before.disks ?? []), ...more.disks],
+    [...(before.reserve ?? []), ...more.reserve],
+  ];
+  const secrets = more.secrets === undefined ? before.secrets : resolve(more.secrets);
+  const declared = {
+    ...(disks.length === 0 ? {} : { disks }),
+    ...(reserve.length === 0 ? {} : { reserve }),
+    ...(secrets === undefined ? {} : { secrets }),
+  };
+  declarationsIn(declared);
+  return declared;
 }
 
 export function infraChoice(given: string): InfraChoice {
@@ -83,10 +103,6 @@ export function wholeNumber(name: string, given: string, min: number, max: numbe
 function count(name: string, env: NodeJS.ProcessEnv, otherwise: number, min: number, max: number): number {
   const given = env[name];
   return given === undefined || given === '' ? otherwise : wholeNumber(name, given, min, max);
-}
-
-function folder(given: string | undefined): string | undefined {
-  return given === undefined || given === '' ? undefined : resolve(given);
 }
 
 function wordsIn(given: string | undefined): string[] {

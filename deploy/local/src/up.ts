@@ -1,3 +1,4 @@
+import { declarationsIn, type Declarations } from './agent-declarations.js';
 import { agentOffers, portBlocks, type PortsOfHome } from './agent-offers.js';
 import { clusterProcesses } from './cluster-processes.js';
 import { removeEndpoints, writeEndpoints, type Endpoints } from './endpoints.js';
@@ -9,6 +10,7 @@ import { loopback, Ports } from './ports.js';
 import type { Progress } from './progress.js';
 import { provisionCassandra, provisionJournals, provisionKafka } from './provision.js';
 import { gatewayReady } from './readiness.js';
+import { rememberDeclarations } from './remembered-declarations.js';
 import { RememberedPorts } from './remembered-ports.js';
 import type { Settings } from './settings.js';
 import type { StopSignals } from './stop-signals.js';
@@ -54,6 +56,7 @@ export async function runUp(settings: Settings, { progress, stopped, ready }: Up
 
 interface Launch extends Omit<InfrastructureSurroundings, 'deletableTopics'> {
   readonly home: Home;
+  readonly declared: Declarations;
   infrastructure?: Infrastructure;
   /** Known, and written for clients, before the first process of the plane starts. */
   endpoints?: Omit<Endpoints, 'processes'>;
@@ -69,12 +72,17 @@ function newLaunch(home: Home, settings: Settings, progress: Progress, signal: A
     say: progress.say,
   });
   const remembered = new RememberedPorts(home.folder);
-  const launch: Launch = { home, settings, supervisor, ports: new Ports(), remembered, progress, signal };
+  const declared = settings.simulate
+    ? declarationsIn({})
+    : rememberDeclarations(home.folder, settings.declared, progress.say);
+  const launch: Launch = { home, declared, settings, supervisor, ports: new Ports(), remembered, progress, signal };
   return launch;
 }
 
 async function startCluster(launch: Launch): Promise<void> {
-  const { home, settings, supervisor, ports, progress, signal } = launch;
+  const { home, settings, supervisor, ports, progress, signal, declared } = launch;
+  const secretsFolder = declared.secrets ?? home.secretsFolder;
+  await assertKept(secretsFolder);
   launch.infrastructure = await startInfrastructure(
     { ...launch, deletableTopics: false },
     {
@@ -89,13 +97,19 @@ async function startCluster(launch: Launch): Promise<void> {
   const gateway = `http://${loopback}:${gatewayPort}`;
   launch.endpoints = { gateway, kafka, cassandra, datacenter: settings.datacenter, keyspace: settings.keyspace };
   writeEndpoints(home.endpointsFile, launch.endpoints, supervisor.running);
-  const offers = settings.simulate ? [] : agentOffers(settings, portsOfAgents(launch, gatewayPort));
-  const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort, offers });
+  const offers = settings.simulate ? [] : agentOffers(settings, portsOfAgents(launch, gatewayPort), declared);
+  const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort, offers, secretsFolder });
   for (const spec of processes) await supervisor.start(spec);
   const stillWorthIt = () => supervisor.assertStarting();
   await progress.during(`gateway at ${gateway}`, () =>
     gatewayReady(gateway, { withinMs: GATEWAY_READY_WITHIN_MS, signal, stillWorthIt }),
   );
+}
+
+/** Agents would end with the same words, one after the other and again and again. */
+async function assertKept(secretsFolder: string): Promise<void> {
+  const { SecretFolder } = await import('@orrery/runtimes');
+  new SecretFolder(secretsFolder);
 }
 
 function portsOfAgents({ ports, remembered }: Launch, gatewayPort: number): PortsOfHome {

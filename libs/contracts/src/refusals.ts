@@ -40,6 +40,7 @@ export const refusalStatus = {
   'pod-being-drained': 409,
   'invalid-spec': 422,
   'waits-for-later-phase': 422,
+  'wait-for-each-other': 422,
   'secret-of-others': 422,
   // How pods are to change.
   'update-without-room': 422,

@@ -98,7 +98,13 @@ async function withTopics<Value>(
 ): Promise<Value> {
   const service = argument(call, 0);
   const endpoints = await call.gateway.list<Endpoint>(path`/v1/services/${service}/endpoints`);
-  const brokers = endpoints.find(({ name }) => name === ENDPOINT)?.address ?? [];
+  const brokers = endpoints.find(({ name }) => name === ENDPOINT)?.address;
+  if (brokers === undefined) {
+    throw new CliError('no-kafka', `${service} is no Kafka: it advertises no port ${ENDPOINT}`, {
+      remedy: 'orrery package list shows what was installed from the package kafka',
+      exitCode: exitCodes.refused,
+    });
+  }
   if (brokers.length === 0) {
     throw new CliError('no-broker', `${service} has no broker that is ready`, {
       remedy: `orrery pod list ${service}; orrery task why ${service}.broker-0.broker`,

@@ -62,6 +62,8 @@ class Plane {
   readonly #loops: ControlLoop[] = [];
   readonly input: { readonly text: string; readonly headers: Readonly<Record<string, string>> }[] = [];
   readonly opened: Extract<AgentOrder, { type: 'OpenStream' }>[] = [];
+  /** How all that is started ends at once; nothing: it runs. */
+  failure: { readonly exit: object; readonly message: string } | undefined;
   readonly #inputs: LogReader[] = [];
   #orders: LogReader | undefined;
   #m = 0;
@@ -97,7 +99,10 @@ class Plane {
 
   #obey(order: AgentOrder | LaneOrder): void {
     this.#obeyed = 'to' in order ? valueAt(order.to.ns, 0) : order.n;
-    if (order.type === 'Launches') {
+    if (order.type === 'Launches' && this.failure !== undefined) {
+      const ended = [{ launches: order.set.launches, state: 'FAILED', reason: 'exit-code', ...this.failure }];
+      this.#report({ type: 'TaskStates', epoch: 1, ended });
+    } else if (order.type === 'Launches') {
       const running = [{ launches: order.set.launches, sinceFrom: Date.now(), since: [0], pids: [42], ready: true }];
       this.#report({ type: 'TaskStates', epoch: 1, running });
     }
@@ -860,6 +865,17 @@ describe('the gateway', () => {
     await runs(1);
     expect((await ask('POST', '/v1/tasks/hello.web-0.server/kill', {}, wait)).status).toBe(200);
     await eventually(async () => (await ask('GET', '/v1/tasks/hello.web-0.server')).text.includes('"incarnation":2'));
+  });
+
+  it('says with a pod that waits for its next try, and with the step of its plan, how the last one ended', async () => {
+    plane.failure = { exit: { code: 7 }, message: 'no such table' };
+    await ask('PUT', '/v1/services/hello', spec(1));
+    const message = 'waits for its next try; server: exited with code 7: no such table';
+    await eventually(async () => (await ask('GET', '/v1/services/hello/pods/web-0')).text.includes(message));
+    expect((await ask('GET', '/v1/services/hello/plans/deploy')).json).toMatchObject({
+      phases: [{ steps: [{ name: 'web-0', status: 'DELAYED', message }] }],
+    });
+    expect((await ask('GET', '/v1/services/hello/plans')).text).toContain(message);
   });
 
   it('writes, in a life of many events, nothing that its published schemas do not allow', async () => {

@@ -2,17 +2,9 @@ import { unreachable } from '@orrery/kernel';
 import { listAgents, showAgent } from './answers/agents.js';
 import { dryRun } from './answers/dry-run.js';
 import { listEndpoints } from './answers/endpoints.js';
+import { listPlans, showPlan } from './answers/plans.js';
 import { listPods, showPod } from './answers/pods.js';
-import {
-  diffVersions,
-  listPlans,
-  listServices,
-  listVersions,
-  rolesOf,
-  showPlan,
-  showService,
-  whereabouts,
-} from './answers/services.js';
+import { diffVersions, listServices, listVersions, rolesOf, showService, whereabouts } from './answers/services.js';
 import { agentOf, listReservations, listVolumes } from './answers/kept.js';
 import { measuredTasks } from './answers/measured-tasks.js';
 import { metricsTargets } from './answers/metrics-targets.js';

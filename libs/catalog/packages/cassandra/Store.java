@@ -30,14 +30,17 @@ public class Store {
         .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
         .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED);
     if (!ENDPOINT.isEmpty()) builder.endpointOverride(URI.create(ENDPOINT)).forcePathStyle(true);
-    try (var client = builder.build();
-        var transfers = S3TransferManager.builder().s3Client(client).build()) {
+    try {
+      var client = builder.build();
+      var transfers = S3TransferManager.builder().s3Client(client).build();
       switch (arguments[0]) {
         case "put" -> put(client, transfers, Path.of(arguments[1]), arguments[2]);
         case "get" -> get(transfers, arguments[1], Path.of(arguments[2]));
         case "list" -> keys(client, MARKS).forEach(key -> System.out.println(key.substring(MARKS.length())));
         default -> throw new IllegalArgumentException(arguments[0]);
       }
+      // A close of the client would wait some seconds for requests that nobody makes any more.
+      System.exit(0);
     } catch (Exception error) {
       Throwable cause = error;
       while (cause.getCause() != null) cause = cause.getCause();

@@ -3,6 +3,7 @@ import type { ServiceName, ServicesCommand, ServicesEvent, ServiceSpec } from '@
 import { refusalOfChange } from './change-rules.js';
 import { isSame } from './difference.js';
 import { refusalOfDrained } from './draining.js';
+import { refusalOfOrder, refusalOfUpdateOrder } from './order-rules.js';
 import { planOfUninstall, planToward, type PlanDefinition } from './plan.js';
 import { countsOf, podTypes, tallyOf } from './tallies.js';
 import { pursue } from './progress.js';
@@ -150,7 +151,10 @@ function applySpec(proposal: Proposal, spec: ServiceSpec, ifVersion?: string, re
   const before = service === undefined ? undefined : targetSpec(proposal.state, service);
   if (before !== undefined) {
     if (isSame(before, spec)) return accept();
-    const refusal = refusalOfChange(before, spec) ?? refusalOfDrained(proposal.state, service!, before, spec);
+    const refusal =
+      refusalOfChange(before, spec) ??
+      refusalOfDrained(proposal.state, service!, before, spec) ??
+      (service!.deployed ? refusalOfUpdateOrder(before, spec) : refusalOfOrder(spec));
     if (refusal !== undefined) return refusal;
   }
   if (service !== undefined) stopPlans(proposal, service, [service.plan]);

@@ -10,7 +10,7 @@ import type {
   PodSpec,
   ServiceSpec,
 } from '@orrery/contracts';
-import { contradictionOf, flattened, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
+import { contradictionOf, leavesOf, neighbourIn, ruleProblem } from '@orrery/scheduling';
 
 /** Placement as users write it, in the form of requests. What is no rule stays what it is, for `refusalOfPlacement` to find. */
 export function constraintsOf(placement: PlacementSpec = []): Constraint[] {
@@ -100,6 +100,8 @@ function strangerIn(
 
 /** Pod types that may go only where the next one is, round to the first: none of them could ever begin. */
 function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
+  const stuck = nextOf(spec, first).length === 0 ? new Set<string>() : neverPlaced(spec);
+  if (!stuck.has(first)) return undefined;
   const trail = [first];
   const seen = new Set(trail);
   const left = [nextOf(spec, first)];
@@ -109,7 +111,7 @@ function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
       left.pop();
       trail.pop();
     } else if (pod === first) return [...trail, first];
-    else if (!seen.has(pod) && Object.hasOwn(spec.pods, pod)) {
+    else if (!seen.has(pod) && stuck.has(pod)) {
       seen.add(pod);
       trail.push(pod);
       left.push(nextOf(spec, pod));
@@ -118,11 +120,40 @@ function circleOf(spec: ServiceSpec, first: string): string[] | undefined {
   return undefined;
 }
 
-/** Pod types of this service that others must be with. */
+/** Pod types that are left when all that may go first, or after these, have their places. */
+function neverPlaced(spec: ServiceSpec): Set<string> {
+  const left = new Set(Object.keys(spec.pods));
+  for (let before = Infinity; left.size < before;) {
+    before = left.size;
+    for (const pod of left) if (mayGoBeside(spec, pod, (other) => !left.has(other))) left.delete(pod);
+  }
+  return left;
+}
+
+/** Whether the rules of a pod type let it be placed while of its own service only these types have places. */
+export function mayGoBeside(spec: ServiceSpec, pod: string, isPlaced: (pod: string) => boolean): boolean {
+  const holds = (rule: Constraint): boolean => {
+    if ('and' in rule) return rule.and.every(holds);
+    if ('or' in rule) return rule.or.some(holds);
+    const next = ownNeighbour(spec, rule);
+    return next === undefined || isPlaced(next);
+  };
+  return constraintsOf(spec.pods[pod]!.placement).every(holds);
+}
+
+/** Pod types of this service that others must be with, or may be with instead of something else. */
 export function nextOf(spec: ServiceSpec, pod: string): string[] {
-  return flattened(constraintsOf(spec.pods[pod]!.placement)).flatMap((rule) =>
-    'colocate' in rule && (rule.colocate.service ?? spec.name) === spec.name ? (rule.colocate.pod ?? []) : [],
-  );
+  const within = (rule: Constraint): string[] => {
+    if ('and' in rule) return rule.and.flatMap(within);
+    if ('or' in rule) return rule.or.flatMap(within);
+    const next = ownNeighbour(spec, rule);
+    return next === undefined ? [] : [next];
+  };
+  return constraintsOf(spec.pods[pod]!.placement).flatMap(within);
+}
+
+function ownNeighbour({ name }: ServiceSpec, rule: Constraint): string | undefined {
+  return 'colocate' in rule && (rule.colocate.service ?? name) === name ? rule.colocate.pod : undefined;
 }
 
 function invalid(field: string, message: string, remedy: string): Decision<never> {

@@ -9,7 +9,7 @@ import {
   type ServicesEventOf,
   type ServicesEventType,
 } from '@orrery/contracts';
-import { addressOf, agentNamed as agentOfNumber } from './agents.js';
+import { addressOf, agentNamed as agentOfNumber, numberOf } from './agents.js';
 import { leavingOfLaunch, membersOn, podAt, podOfGrant, podOfLaunch, putPod, rowsIn } from './pods.js';
 import { askForRuns, observeMembers, releaseMembers, returnMembers, stopMembers, withdrawRuns } from './run-members.js';
 import { visitDelayed, visitEnded, visitLaunched, visitsCutOff } from './evolve-visits.js';
@@ -145,10 +145,13 @@ export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): vo
 /** While its service is uninstalled, a returned grant is remembered until the allocator has released it. */
 export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>): void {
   const destroyVolumes = data.destroyVolumes === true;
-  for (const grant of returnMembers(rows, data.grants)) {
+  const { rest, agents } = returnMembers(rows, data.grants);
+  const left = new Set<AgentId>();
+  for (const grant of rest) {
     const pod = podOfGrant(rows, grant);
     const gone = pod === undefined ? rows.leaving.get(grant) : leavingOf(rows, pod, pod.seat!);
     if (gone === undefined) continue;
+    left.add(gone.agent);
     const service = rows.services.get(gone.service);
     const uninstalling = service?.generation === gone.generation && service.uninstalling;
     if (uninstalling) rows.leaving.put(grant, { ...gone, launches: [], destroyVolumes, returned: true });
@@ -158,8 +161,10 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
     }
     if (pod !== undefined) putPod(rows, unseated(pod));
   }
-  // Members of runs that went with these held places, too.
-  for (const [agent] of [...rows.agents.by('state', 'GONE')]) forgetGoneAgent(rows, agent as AgentId);
+  for (const [key] of [...rows.agents.by('state', 'GONE')]) {
+    const agent = key as AgentId;
+    if (left.has(agent) || agents.has(numberOf(rows, agent)!)) forgetGoneAgent(rows, agent);
+  }
 }
 
 export function releaseNoted(rows: ServicesRows, { grants }: DataOf<'ReleaseNoted'>): void {

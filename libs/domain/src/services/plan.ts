@@ -66,9 +66,9 @@ export function planToward(input: PlanInput): PlanDefinition {
   return { ...layout, plan: deployed ? 'update' : 'deploy', phases: [...bringUp, ...takeDown] };
 }
 
-/** Pod types in the order in which a deployment brings them up, one after the other; nothing where they come together. */
-export function deployOrder(spec: ServiceSpec): string[] | undefined {
-  const { strategy, phases } = layoutOf(spec, ['deploy']);
+/** Pod types in the order in which a plan brings them up, one after the other; nothing where they come together. */
+export function orderOf(spec: ServiceSpec, plan: 'deploy' | 'update'): string[] | undefined {
+  const { strategy, phases } = layoutOf(spec, plan === 'update' ? ['update', 'deploy'] : ['deploy']);
   if (!inTurn(strategy)) return undefined;
   return [...new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])))];
 }

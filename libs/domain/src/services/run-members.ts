@@ -139,12 +139,20 @@ export function stopMembers(rows: ServicesRows, { launches, reason }: DataOf<'Ki
 
 // --- Grants ---------------------------------------------------------------------------------------------------------
 
+interface Returned {
+  /** Of those that are no members, or that go on. */
+  readonly rest: readonly GrantId[];
+  /** Numbers of the agents that the others were on. */
+  readonly agents: ReadonlySet<number>;
+}
+
 /**
  * Members whose plan takes them down are gone with their grant, and their steps complete; while a service is uninstalled
  * their grants are remembered until they are released. Gives the grants of all others.
  */
-export function returnMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
+export function returnMembers(rows: ServicesRows, grants: IdRuns): Returned {
   const rest: GrantId[] = [];
+  const agents = new Set<number>();
   const gone = new Map<string, { run: RunRow; positions: number[] }>();
   const told = ({ key, run, position: from }: Place, count: number) => {
     const ends = takesDown(rows, run);
@@ -157,6 +165,7 @@ export function returnMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
       }
       const filed = gone.get(key) ?? { run, positions: [] };
       filed.positions.push(position);
+      agents.add(run.agents[position]!);
       gone.set(key, filed);
     }
   };
@@ -168,7 +177,7 @@ export function returnMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
     dropMembers(rows, key, run, positions, uninstalling ? RETURNED : GONE);
     releaseSlots(rows, run.service, phase);
   }
-  return rest;
+  return { rest, agents };
 }
 
 /** The allocator has released grants that an uninstall waits for; gives those that no run knows. */

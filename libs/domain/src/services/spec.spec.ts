@@ -195,6 +195,17 @@ describe('a spec', () => {
         },
       },
     ],
+    [
+      '/pods/web/placement',
+      {
+        ...hello(),
+        pods: {
+          web: { ...hello().pods['web']!, placement: { or: [{ colocate: 'db' }, { colocate: 'cache' }] } },
+          db: { ...hello().pods['web']!, placement: [{ colocate: 'web' }] },
+          cache: { ...hello().pods['web']!, placement: [{ colocate: 'db' }] },
+        },
+      },
+    ],
     ['/pods/web/affinities/0', pod({ affinities: [{ field: 'rack', operator: 'LIKE', value: '(', weight: 10 }] })],
     ['/pods/web/affinities/0/weight', pod({ affinities: [{ field: 'rack', value: 'a', weight: 0 }] })],
     ['/pods/web/spreads/0/targets', pod({ spreads: [{ field: 'zone', targets: { a: 60, b: 50 } }] })],

@@ -27,14 +27,12 @@ export class SecretFolder {
   /** Throws, with what to do, where others could look into the folder. */
   constructor(folder: string) {
     this.#folder = folder;
-    const problem = this.#problem();
-    if (problem !== undefined) throw new Error(problem);
+    this.#assertKept();
   }
 
   /** The value as it is in the file. Throws a `SecretProblem`. */
   read(secret: string): Buffer {
-    const problem = this.#problem();
-    if (problem !== undefined) throw new SecretProblem('secret-refused', problem);
+    this.#assertKept();
     const named = join(this.#folder, secret);
     const file = realPathIfThere(named);
     if (file === undefined)
@@ -51,12 +49,14 @@ export class SecretFolder {
     return readFileSync(file);
   }
 
-  #problem(): string | undefined {
+  #assertKept(): void {
     const stat = statSync(this.#folder, { throwIfNoEntry: false });
-    if (stat?.isDirectory() !== true) return `the folder of secrets is not there: mkdir -m 700 ${this.#folder}`;
-    return isOpenToOthers(stat)
-      ? `others can look into the folder of secrets: chmod 700 ${this.#folder}, as the user of the agent`
-      : undefined;
+    if (stat?.isDirectory() !== true)
+      throw new SecretProblem('secret-missing', `the folder of secrets is not there: mkdir -m 700 ${this.#folder}`);
+    if (isOpenToOthers(stat)) {
+      const message = `others can look into the folder of secrets: chmod 700 ${this.#folder}, as the user of the agent`;
+      throw new SecretProblem('secret-refused', message);
+    }
   }
 }
 

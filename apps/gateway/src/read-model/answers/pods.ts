@@ -1,5 +1,5 @@
-import type { AgentId, LaunchId } from '@orrery/contracts';
-import { launchOf, podView, podViews, type PodView } from '@orrery/domain';
+import { endMessage, type AgentId, type LaunchId } from '@orrery/contracts';
+import { currentLaunch, launchOf, podView, podViews, taskViewOf, type PodView } from '@orrery/domain';
 import { encodeCursor } from '../../http/parameters.js';
 import { Problem } from '../../problem.js';
 import type { ListAnswer } from '../paging.js';
@@ -29,8 +29,17 @@ export function findPod(cell: Cell, service: string, pod: string): PodView {
   });
 }
 
+/** What is going on with a pod, and how its last try ended where it waits for the next: `waits for …; server: exited with code 7`. */
+export function messageOf({ cluster }: Cell, service: string, { name, state, message, tasks }: PodView) {
+  const failed = state === 'DELAYED' ? tasks.find(({ failures }) => failures > 0) : undefined;
+  const last = failed && currentLaunch(cluster, `${service}.${name}.${failed.task}`);
+  const how = last && endMessage(taskViewOf(cluster, last));
+  return message === undefined || how === undefined ? message : `${message}; ${failed!.task}: ${how}`;
+}
+
 function podJson(cell: Cell, service: string, view: PodView): object {
-  const { name, state, message, agent, version, volumes, preemptedBy, until, tasks } = view;
+  const { name, state, agent, version, volumes, preemptedBy, until, tasks } = view;
+  const message = messageOf(cell, service, view);
   return {
     name,
     service,

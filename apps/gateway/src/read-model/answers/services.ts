@@ -1,11 +1,8 @@
-import { planView, planViews, serviceView, versionDifference, versionViews, type ServicesState } from '@orrery/domain';
+import { serviceView, versionDifference, versionViews, type ServicesState } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page, Whereabouts } from '../query.js';
 import type { Cell, World } from '../world.js';
-
-/** Of each phase in a list of plans; one plan alone is shown whole. */
-const STEPS_LISTED = 100;
 
 export function listServices({ cells }: World, page: Page): ListAnswer {
   const named = merged(cells.map((cell) => namesOf(cell, page.after)));
@@ -52,24 +49,6 @@ export function diffVersions(world: World, name: string, from: number, to: numbe
   const missing = kept.includes(from) ? to : from;
   throw Problem.of('unknown-version', `${name} has no version ${missing}`, {
     remedy: `kept versions: ${kept.join(', ')}`,
-  });
-}
-
-export function listPlans(world: World, name: string, page: Page): ListAnswer {
-  const { services } = cellOf(world, name);
-  const plans = planViews(services, name, STEPS_LISTED).map((plan): Keyed<typeof plan> => [plan.name, plan]);
-  plans.sort(([left], [right]) => (left < right ? -1 : 1));
-  return pageOfEntries(plans, page, (plan) => plan);
-}
-
-/** `steps`: at most so many of each phase. */
-export function showPlan(world: World, name: string, plan: string, steps: number): Answer {
-  const { services } = cellOf(world, name);
-  const value = planView(services, name, plan, steps);
-  if (value !== undefined) return { value };
-  const known = planViews(services, name, 0).map((view) => view.name);
-  throw Problem.of('unknown-plan', `${name} has no plan ${plan} that has run`, {
-    remedy: `plans: ${known.join(', ')}`,
   });
 }
 
