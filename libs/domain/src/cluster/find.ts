@@ -35,11 +35,12 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
       const run = state.runs.get(key)!;
       const from = Math.max(first - begin, 0);
       const to = Math.min(last + 1 - begin, run.of.count);
-      const toFirst = position + begin - first;
-      if (run.again === undefined) missing -= foundIn(key, run, from, to, toFirst + from, found);
-      else
-        for (const [start, end] of stretchesOf(run, from, to))
-          missing -= foundIn(key, run, start, end, toFirst + start, found);
+      const told = (start: number, end: number) => {
+        missing -= countHere(run, start, end);
+        found.run(key, run, start, end, position + begin + start - first);
+      };
+      if (run.again === undefined) told(from, to);
+      else for (const [start, end] of stretchesOf(run, from, to)) told(start, end);
     }
     if (missing > 0 && state.runs.hasAgain) missing -= findAgain(state, { seq, first, last, position }, found);
     if (missing === 0) return;
@@ -51,11 +52,9 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
   });
 }
 
-/** How many of the members are here. */
-function foundIn(key: string, run: RunRow, from: number, to: number, position: number, found: Finder): number {
+function countHere(run: RunRow, from: number, to: number): number {
   let here = 0;
   for (let member = from; member < to; member += 1) if (toldOf(run, member) !== 0) here += 1;
-  found.run(key, run, from, to, position);
   return here;
 }
 

@@ -80,7 +80,8 @@ export function walkIds<Id extends LaunchId | GrantId>(
   eachIdRun(ids, (seq, first, end) => {
     for (let ordinal = first; ordinal <= end;) {
       // Ids of one run mostly follow each other; it may have been written since.
-      const near = last !== undefined && rows.runs.get(last.key) === last.run ? placeNear(last, seq, ordinal) : undefined;
+      const near =
+        last !== undefined && rows.runs.get(last.key) === last.run ? placeNear(last, seq, ordinal) : undefined;
       const place = near ?? placeOf(rows, seq, ordinal);
       last = place;
       if (place === undefined) {
