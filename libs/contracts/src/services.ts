@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
 import type { PlacementRequest } from './allocation.js';
 import type { LaunchSet, TaskTemplate } from './cluster.js';
-import type { AgentId, RequestId, RoleName, ServiceName } from './ids.js';
+import type { AgentId, GrantId, RequestId, RoleName, ServiceName } from './ids.js';
 import type { Preemptor } from './preemption.js';
 import { branded } from './schema.js';
 import { ServiceSpec, type PlanStrategy } from './service-spec.js';

@@ -40,6 +40,34 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return plans.phaseCompleted(rows, event.data);
     case 'PlanCompleted':
       return plans.planCompleted(rows, event.data);
+    default:
+      return evolvePods(rows, event);
+  }
+}
+
+type OfPods = ServicesEventOf<
+  | 'PlacementRequested'
+  | 'PlacementWithdrawn'
+  | 'GrantsTaken'
+  | 'SizeGranted'
+  | 'LaunchOrdered'
+  | 'KillOrdered'
+  | 'GrantReturned'
+  | 'ReleaseNoted'
+  | 'TasksObserved'
+  | 'RetryScheduled'
+  | 'ReplaceStarted'
+  | 'LeftBehind'
+  | 'RecoveryWaiting'
+  | 'RecoveryEnded'
+  | 'PodPaused'
+  | 'PodResumed'
+  | 'AgentNamed'
+  | 'AgentNoted'
+>;
+
+function evolvePods(rows: ServicesRows, event: OfPods): void {
+  switch (event.type) {
     case 'PlacementRequested':
       return pods.placementRequested(rows, event.data);
     case 'PlacementWithdrawn':

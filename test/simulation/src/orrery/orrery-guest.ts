@@ -92,7 +92,7 @@ function specOf(name: string, random: SeededRandom): Record<string, unknown> {
           server: {
             cmd: `serve ${random.below(3)}`,
             cpus: 0.1,
-            memory: 64,
+            memory: random.pick([32, 64, 128]),
             ports: { http: { port: 0 } },
             'kill-grace-period': 1,
           },
