@@ -128,15 +128,20 @@ export function* waitingRequests(state: AllocationState): IterableIterator<Reque
   for (const key of state.requests.valuesOf('queue')) for (const [, row] of state.requests.by('queue', key)) yield row;
 }
 
-/** Why a request waits, as the state is now rather than when it was last told: nothing when it does not wait. */
+/**
+ * Why a request waits, as the state is now rather than when it was last told: nothing when it does not wait. `index`: of the pod
+ * that is asked about, where each can be on one agent alone.
+ */
 export function explainPending(
   state: AllocationState,
   request: RequestId,
   examplesMax = 50,
+  index?: number,
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const parts = [...withAdoptions(state, row)] as [AdoptingRow, ...AdoptingRow[]];
+  const first = parts.find(({ indexes }) => index !== undefined && isIn(indexes, index)) ?? parts[0];
   const { adoption } = first;
   const made = row.preemptedBy === undefined ? {} : { preemptedBy: row.preemptedBy };
   const obstacle = quotaAfter(state, first, 0);
