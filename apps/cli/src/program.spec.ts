@@ -273,7 +273,7 @@ describe('orrery', () => {
 
   it('keeps a part of an agent, and disposes of volumes', async () => {
     const outcome = { commandId: 'c', position: 'after', status: 'accepted' };
-    answer = ({ url = '' }, response) => {
+    answer = ({ url }, response) => {
       response.end(JSON.stringify(url.startsWith('/v1/agents/') ? { id: 'ada-1', hostname: 'ada' } : outcome));
     };
     const kept = await orrery('reservation create eng/web ada --cpus 2 --gpus 1 --label team=x --refines 4.0');
