@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, LoneAgent, RealCluster } from '@orrery/testing';
 
@@ -61,6 +62,53 @@ describe('operators', () => {
     (await cluster.request('GET', `/v1/services/${service}/owned`)).json as Owned;
   const volumeFolder = (id: string) => join(agent.folder, 'volumes', id);
 
+  it('read in the cause of a failed step what its task wrote last', async () => {
+    const file = join(cluster.home, 'broken.json');
+    const server = {
+      ...{ cmd: 'echo "no such table: users" >&2; exit 3', cpus: 0.05, memory: 16 },
+      'readiness-check': { cmd: 'false' },
+    };
+    const plans = { deploy: { phases: { web: { pod: 'web', 'max-attempts': 2 } } } };
+    writeFileSync(file, JSON.stringify({ name: 'broken', pods: { web: { tasks: { server } } }, plans }));
+    const applied = await cluster.cli('service', 'apply', '-f', file);
+    expect(applied.code).toBe(1);
+    const why = 'server of web-0 exited with code 3, 2 times: no such table: users';
+    expect(applied.stderr).toContain(why);
+    expect(applied.stderr).toContain('orrery task logs broken.web-0.server tells more');
+    expect((await cluster.cli('service', 'show', 'broken')).stdout).toContain(why);
+    expect(await cluster.cli('service', 'uninstall', 'broken', '--yes')).toMatchObject({ code: 0 });
+  });
+
+  it('give tasks secrets that stand on the machines of agents alone', async () => {
+    const value = `horse-${randomUUID()}`;
+    const kept = join(cluster.home, 'secrets', 'eng');
+    const file = join(cluster.home, 'keyed.json');
+    const server = {
+      ...{ cmd: 'test "$PASSWORD" = "$(cat private/password)" && touch ready; exec sleep 100000', cpus: 0.05 },
+      ...{ memory: 16, 'readiness-check': { cmd: 'test -e ready' } },
+      configs: { conf: { template: 'password={{PASSWORD}}', dest: 'app.conf' } },
+    };
+    const secrets = { password: { secret: 'eng/password', 'env-key': 'PASSWORD', file: 'private/password' } };
+    const placement = [['hostname', 'UNLIKE', LONER]];
+    writeFileSync(
+      file,
+      JSON.stringify({ name: 'keyed', role: 'eng', pods: { web: { secrets, placement, tasks: { server } } } }),
+    );
+    const without = await cluster.cli('service', 'apply', '-f', file, '--timeout', '3s');
+    expect(without.stderr).toContain(
+      `secret eng/password is not on this agent: write it to ${kept}/password, mode 600`,
+    );
+    mkdirSync(kept, { mode: 0o700 });
+    writeFileSync(join(kept, 'password'), `${value}\n`, { mode: 0o600 });
+    expect(await cluster.cli('service', 'apply', '-f', file)).toMatchObject({ code: 0 });
+    for (const place of ['private/password', 'app.conf'])
+      expect((await cluster.cli('task', 'files', 'keyed.web-0.server', place)).stderr).toContain('outside-sandbox');
+    expect((await cluster.cli('task', 'exec', 'keyed.web-0.server', '--', 'env')).stdout).not.toContain('PASSWORD');
+    expect(await cluster.cli('service', 'uninstall', 'keyed', '--yes')).toMatchObject({ code: 0 });
+    expect(filesWith(join(cluster.home, 'kafka'), 'eng/password')).not.toEqual([]);
+    expect(filesWith(cluster.home, value)).toEqual([join(kept, 'password')]);
+  });
+
   it('pause a pod in its place, look into its volume, and resume it', async () => {
     await apply('debugged', 1, 'echo kept >> data/lines; exec sleep 100000');
     const before = await pod('debugged');
@@ -122,3 +170,10 @@ describe('operators', () => {
     expect(accounts[1]).toContain('"reservations":0');
   });
 });
+
+function filesWith(folder: string, text: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => readFileSync(file).includes(text));
+}

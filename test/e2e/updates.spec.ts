@@ -90,6 +90,40 @@ describe('a service that changes', () => {
     expect(await running('shop')).toBe(4);
   });
 
+  it('gives a pod with data another size where its data is, or runs on as it was and says what it waits for', async () => {
+    const spec = (memory: number) => ({
+      pods: {
+        node: {
+          count: 1,
+          volumes: { data: { path: 'data', size: 16 } },
+          tasks: { server: { cmd: 'echo "$ORRERY_POD_INDEX" >> data/starts; exec sleep 100000', memory } },
+        },
+      },
+    });
+    expect(await apply('ledger', spec(32))).toMatchObject({ code: 0 });
+    const [first] = await cluster.json<(Task & { agent: string })[]>('task', 'list', '--service', 'ledger');
+    expect(await apply('ledger', spec(64))).toMatchObject({ code: 0 });
+    const [second] = await cluster.json<(Task & { agent: string })[]>('task', 'list', '--service', 'ledger');
+    expect(second).toMatchObject({ agent: first!.agent, state: 'RUNNING' });
+    const starts = await cluster.cli('task', 'exec', 'ledger.node-0.server', '--', 'wc', '-l', 'data/starts');
+    expect(starts.stdout).toContain('2 ');
+
+    const file = join(cluster.home, 'ledger.yaml');
+    writeFileSync(file, JSON.stringify({ name: 'ledger', ...spec(100_000_000) }));
+    expect(await cluster.cli('service', 'apply', '-f', file, '--detach')).toMatchObject({ code: 0 });
+    const why = await eventually(
+      async () => {
+        const { stdout } = await cluster.cli('task', 'why', 'ledger.node-0.server');
+        return stdout.includes('where the pod runs on as it was') ? stdout : undefined;
+      },
+      { withinMs: 30_000, everyMs: 500, what: 'it is told what the pod waits for' },
+    );
+    expect(why).toContain('memory');
+    expect(await running('ledger')).toBe(1);
+    expect((await cluster.cli('service', 'rollback', 'ledger', '2')).code).toBe(0);
+    expect(await plan('ledger')).toMatchObject({ status: 'COMPLETE' });
+  });
+
   it('drains each pod that it is scaled down by, the highest first, before it ends', async () => {
     const log = join(cluster.home, 'drained');
     const gate = join(cluster.home, 'gate');

@@ -1,5 +1,8 @@
+import { journalTopic } from '@orrery/contracts';
 import type { Guest } from './src/guest.js';
 import { mutants } from './src/mutants.js';
+import { crowdedMutants } from './src/orrery/crowded-mutants.js';
+import { crowdedScene } from './src/orrery/crowded-scene.js';
 import { orreryGuestOf } from './src/orrery/orrery-guest.js';
 import { Storm } from './src/storm.js';
 import { toyGuest } from './src/toy-guest.js';
@@ -7,6 +10,7 @@ import { toyGuest } from './src/toy-guest.js';
 const SEEDS = 200;
 const STEPS = 120;
 const CELLS_SEEDS = 25;
+const CROWDED_SEEDS = 20;
 const TOY_SEEDS = 50;
 const MUTANT_SEEDS = 150;
 
@@ -33,6 +37,29 @@ describe('three owners with standbys, and agents on three machines, in a storm o
   it('play the same story again from the same seed', async () => {
     const play = () => new Storm({ seed: 7, steps: STEPS, guest: orreryGuestOf(1) }).run();
     expect((await play()).fingerprint).toBe((await play()).fingerprint);
+  });
+});
+
+describe('more work than there is room for, in a storm of faults', () => {
+  it(`makes way only for those who may ask, within the budget, over ${CROWDED_SEEDS} seeds`, async () => {
+    expect(await storms(orreryGuestOf(1, crowdedScene), '--guest crowded', CROWDED_SEEDS)).toEqual([]);
+  }, 600_000);
+
+  it('is preempted at all', async () => {
+    const storm = new Storm({ seed: 1, steps: STEPS, guest: orreryGuestOf(1, crowdedScene) });
+    await storm.run();
+    const journal = storm.world.log.messagesOf({ topic: journalTopic('allocation'), partition: 0 });
+    const orders = journal.filter(({ value }) => Buffer.from(value!).includes('"PreemptionOrdered"'));
+    expect(orders.length).toBeGreaterThan(0);
+  });
+
+  it.each(crowdedMutants)('is noticed when the allocator $name', async ({ scene }) => {
+    let caughtBy: number | undefined;
+    for (let seed = 1; seed <= MUTANT_SEEDS && caughtBy === undefined; seed += 1) {
+      const { violations } = await new Storm({ seed, steps: STEPS, guest: orreryGuestOf(1, scene) }).run();
+      if (violations.some((what) => what.startsWith('PREEMPTION'))) caughtBy = seed;
+    }
+    expect(caughtBy).toBeDefined();
   });
 });
 

@@ -156,7 +156,6 @@ export class Agent {
     const { artifacts, facts, random, runtime, say } = this.#parts;
     const { state } = this.#loop;
     const live = [...state.launches.values()].filter(isLive).map(({ launch }) => launch.launch);
-    await artifacts?.retain(new Set(live));
     for (const launch of live) this.#secrets.recall(launch, this.#templateOf(launch));
     const observed = await Promise.all(
       live.map(async (launch): Promise<[LaunchId, Observation]> => [
@@ -164,6 +163,9 @@ export class Agent {
         this.#censored(launch, await runtime.observe(launch)),
       ]),
     );
+    const ended = observed.filter(([, seen]) => seen.state === 'ended').map(([launch]) => launch);
+    for (const launch of ended) this.#secrets.forget(launch);
+    await artifacts?.retain(new Set(live.filter((launch) => !ended.includes(launch))));
     await this.#releaseUnknown();
     // From before the Inventory on: its answer must not be missed.
     this.#link.follow(async (orders) => {

@@ -17,7 +17,7 @@ interface PodEffect {
   readonly pod: string;
   readonly countBefore: number;
   readonly countAfter: number;
-  readonly effect: 'new' | 'end' | 'none' | 'relaunch' | 'move';
+  readonly effect: 'new' | 'end' | 'none' | 'relaunch' | 'resize' | 'move';
 }
 
 interface PlannedPlan {
@@ -62,6 +62,7 @@ const fates = {
   end: 'all of them end',
   none: 'those that stay are left alone',
   relaunch: 'those that stay run anew in their places',
+  resize: 'those that stay run anew where they are, with another size',
   move: 'those that stay get a new place each',
 } as const;
 

@@ -272,18 +272,21 @@ describe('orrery', () => {
   });
 
   it('keeps a part of an agent, and disposes of volumes', async () => {
-    answer = (_, response) => response.end(JSON.stringify({ commandId: 'c', position: 'after', status: 'accepted' }));
+    const outcome = { commandId: 'c', position: 'after', status: 'accepted' };
+    answer = ({ url }, response) => {
+      response.end(JSON.stringify(url.startsWith('/v1/agents/') ? { id: 'ada-1', hostname: 'ada' } : outcome));
+    };
     const kept = await orrery('reservation create eng/web ada --cpus 2 --gpus 1 --label team=x --refines 4.0');
     expect(kept).toMatchObject({ code: 0, out: 'cpus 2, gpus 1 of ada are kept for eng/web\n' });
     expect(JSON.parse(seen.at(-1)!.body)).toEqual({
-      ...{ agent: 'ada', role: 'eng/web', resources: { cpus: 2, gpus: 1 } },
+      ...{ agent: 'ada-1', role: 'eng/web', resources: { cpus: 2, gpus: 1 } },
       ...{ labels: { team: 'x' }, refines: '4.0' },
     });
     expect((await orrery('reservation create eng/web ada')).code).toBe(2);
     const ports = await orrery('reservation create eng ada --ports 9092-9095,9100 --whole-disk fast');
     expect(ports.out).toBe('ports 9092-9095 9100, disks fast of ada are kept for eng\n');
     expect(JSON.parse(seen.at(-1)!.body)).toEqual({
-      ...{ agent: 'ada', role: 'eng' },
+      ...{ agent: 'ada-1', role: 'eng' },
       resources: {
         ports: [
           { begin: 9092, end: 9095 },

@@ -141,7 +141,7 @@ function addPlans(plan: Command, add: Add): void {
   add(plan, { usage: 'list <service>', says: 'List the plans of a service', load: load('list'), options: reading() });
   add(plan, {
     usage: 'show <service> [plan]',
-    says: 'Show phases and steps of a plan (default: deploy)',
+    says: 'Show phases and steps of a plan (default: the one that brings the service to where it is to be)',
     load: load('show'),
     options: reading(),
   });

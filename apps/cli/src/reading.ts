@@ -30,14 +30,24 @@ export async function showList<Item>(
   });
 }
 
+interface Shown<Value> {
+  readonly name: (value: Value) => string;
+  readonly people?: (value: Value) => string;
+  /** Sentences that people are told beside it. */
+  readonly more?: (value: Value) => Promise<readonly string[]>;
+}
+
 export async function showObject<Value extends object>(
   call: Call,
   path: string,
-  show: { readonly name: (value: Value) => string; readonly people?: (value: Value) => string },
+  show: Shown<Value>,
   query: Query = {},
 ): Promise<void> {
   await watching(call, undefined, async () => {
-    await call.output.object(await call.gateway.get<Value>(path, { ...query, ...atOf(call) }), show);
+    const value = await call.gateway.get<Value>(path, { ...query, ...atOf(call) });
+    await call.output.object(value, show);
+    if (!call.output.isForPeople || show.more === undefined) return;
+    for (const sentence of await show.more(value)) call.output.raw(`${sentence}\n`);
   });
 }
 

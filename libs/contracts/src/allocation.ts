@@ -111,6 +111,8 @@ export type AllocationEvent =
           readonly grants: IdRuns;
           /** Pods that these avoid, and that therefore may not come where these are. */
           readonly avoids?: readonly Neighbour[];
+          /** One pod, which holds another grant there: `needs`, ports and devices are what it has beside that one. */
+          readonly resizes?: Resize;
         };
     }
   | {
@@ -164,6 +166,18 @@ export type AllocationEvent =
   | PreemptionEvent
   | SharingEvent;
 
+/**
+ * What becomes of a grant that stands on another one of its pod: when that one is released, it holds all of this, and its
+ * volumes. Until then both count, so that what runs and what comes after it have room.
+ */
+export interface Resize {
+  readonly grant: GrantId;
+  readonly needs: PodNeeds;
+  /** Kept of the other grant, as those of a member. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly gpuIds: readonly string[];
+}
+
 export interface PlacementRequest extends Ranked {
   readonly request: RequestId;
   readonly service: ServiceName;
@@ -182,6 +196,8 @@ export interface PlacementRequest extends Ranked {
   readonly avoid: readonly AgentId[];
   /** Old grants that the new ones stand in for, by index. */
   readonly replaces: readonly { readonly index: number; readonly grant: GrantId }[];
+  /** Grants of pods that stay where they are and are to hold `needs`: as soon as there is room beside what they hold. */
+  readonly resizes?: readonly { readonly index: number; readonly grant: GrantId }[];
   /** The pods had places and made way for these. */
   readonly preemptedBy?: Preemptor;
   /** All that wait are placed at once, or none of them. */

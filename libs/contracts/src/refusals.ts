@@ -33,7 +33,6 @@ export const refusalStatus = {
   'role-cannot-change': 422,
   'cell-cannot-change': 422,
   'volumes-cannot-change': 422,
-  'resources-cannot-change': 422,
   'zones-cannot-change': 422,
   'region-cannot-change': 422,
   'decommission-not-allowed': 422,

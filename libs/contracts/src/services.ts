@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { EpochMs } from '@orrery/kernel';
 import type { PlacementRequest } from './allocation.js';
 import type { LaunchSet, TaskTemplate } from './cluster.js';
-import type { AgentId, RequestId, RoleName, ServiceName } from './ids.js';
+import type { AgentId, GrantId, RequestId, RoleName, ServiceName } from './ids.js';
 import type { Preemptor } from './preemption.js';
 import { branded } from './schema.js';
 import { ServiceSpec, type PlanStrategy } from './service-spec.js';
@@ -191,6 +191,18 @@ export type ServicesEvent =
           /** They are launched when all their peers have places. */
           readonly waits?: true;
         };
+    }
+  /** There is room for a pod to be what is wanted of it, on this grant and where it is, once it has let go of the one it has. */
+  | {
+      readonly type: 'SizeGranted';
+      readonly data: ServiceRef & {
+        readonly pod: string;
+        readonly index: number;
+        readonly grant: GrantId;
+        /** `<task>.<port>` → number, all of them. */
+        readonly ports: Readonly<Record<string, number>>;
+        readonly gpuIds: readonly string[];
+      };
     }
   /**
    * The number under which the cluster journal knows an agent: what sets of this journal mean by it. Told again when its

@@ -185,8 +185,24 @@ export class ClusterSession {
 
 /** The broker answered, with an error code: the connection is fine. kafkajs wraps such errors when it gives up retrying. */
 export function brokerErrorType(error: unknown): string | undefined {
+  return brokerErrorOf(error)?.type;
+}
+
+/** Of an answer about several things, those that brokers refuse; each with its type in Kafka's protocol. */
+export function brokerErrors(error: unknown): BrokerError[] {
+  return errorsIn(error).flatMap((each) => brokerErrorOf(each) ?? []);
+}
+
+/** Answers about several things carry an error for each that went wrong. */
+export function errorsIn(error: unknown): unknown[] {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error];
+}
+
+type BrokerError = Error & { readonly type: string };
+
+function brokerErrorOf(error: unknown): BrokerError | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('type' in cause && typeof cause.type === 'string') return cause.type;
+    if ('type' in cause && typeof cause.type === 'string') return cause as BrokerError;
   }
   return undefined;
 }

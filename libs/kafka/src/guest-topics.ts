@@ -1,10 +1,11 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import { brokerErrorType } from './cluster-session.js';
+import { brokerErrors, brokerErrorType } from './cluster-session.js';
 import { clusterOptions, type KafkaOptions } from './kafka-options.js';
 
 const { ConfigResourceTypes, Kafka } = kafkajs;
 
 const CREATED_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 100;
 const RETRIES = 5;
 
 export interface GuestTopic {
@@ -32,8 +33,10 @@ export class TopicRefused extends Error {
   constructor(
     readonly topic: string,
     readonly type: string,
+    /** What Kafka says about it. */
+    why: string,
   ) {
-    super(`the brokers refuse ${topic}: ${type}`);
+    super(`the brokers refuse ${topic}: ${why} (${type})`);
     this.name = 'TopicRefused';
   }
 }
@@ -96,9 +99,25 @@ export class GuestTopics {
     const configEntries = Object.entries(wish.settings).map(([key, value]) => ({ name: key, value }));
     const topic = { topic: name, numPartitions: wish.partitions, replicationFactor: wish.replicas, configEntries };
     const made = await this.#refusable([name], () =>
-      this.admin.createTopics({ topics: [topic], waitForLeaders: true, timeout: CREATED_WITHIN_MS }),
+      this.admin.createTopics({ topics: [topic], waitForLeaders: false, timeout: CREATED_WITHIN_MS }),
     );
-    if (!made) throw new TopicRefused(name, 'TOPIC_ALREADY_EXISTS');
+    if (!made) throw new TopicRefused(name, 'TOPIC_ALREADY_EXISTS', 'there is one of that name');
+    await this.#knownWithLeaders(name);
+  }
+
+  /** The controllers have made it; the broker that is asked may not have heard of it yet. */
+  async #knownWithLeaders(name: string): Promise<void> {
+    for (const deadlineMs = performance.now() + CREATED_WITHIN_MS; ;) {
+      try {
+        const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
+        if (topics[0]?.partitions.every(({ leader }) => leader >= 0) === true) return;
+      } catch (error) {
+        if (brokerErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      }
+      if (performance.now() > deadlineMs)
+        throw new Error(`${name} is made, and has no leaders after ${CREATED_WITHIN_MS / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
   }
 
   async delete(name: string): Promise<void> {
@@ -109,8 +128,8 @@ export class GuestTopics {
     try {
       return await ask();
     } catch (error) {
-      const type = brokerErrorType(error);
-      throw type === undefined ? error : new TopicRefused(names.join(', '), type);
+      const [refusal] = brokerErrors(error);
+      throw refusal === undefined ? error : new TopicRefused(names.join(', '), refusal.type, refusal.message);
     }
   }
 }

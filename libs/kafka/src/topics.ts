@@ -1,7 +1,7 @@
 import type { TopicDeclaration } from '@orrery/contracts';
 import kafkajs, { type Admin, type ITopicConfig, type KafkaConfig } from 'kafkajs';
 import { Backoff } from './backoff.js';
-import { brokerErrorType, ClusterSession } from './cluster-session.js';
+import { brokerErrorType, ClusterSession, errorsIn } from './cluster-session.js';
 import { clusterOptions, type KafkaOptions } from './kafka-options.js';
 
 /** A topic that is there differs from what it must be. Orrery never changes a topic that holds data. */
@@ -60,7 +60,9 @@ export class KafkajsTopics {
     try {
       await admin.createTopics({ topics, waitForLeaders: false });
     } catch (error) {
-      const failed = creationErrors(error).filter((type) => type !== 'TOPIC_ALREADY_EXISTS');
+      const failed = errorsIn(error)
+        .map(brokerErrorType)
+        .filter((type) => type !== 'TOPIC_ALREADY_EXISTS');
       if (failed.length > 0) throw error;
     }
   }
@@ -148,11 +150,6 @@ function adminOptions(options: KafkaOptions): KafkaConfig {
     retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: logLevel.NOTHING,
   };
-}
-
-function creationErrors(error: unknown): (string | undefined)[] {
-  const errors = error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error];
-  return errors.map(brokerErrorType);
 }
 
 function remedy(topic: string, setting: string, wanted: string): string {

@@ -21,5 +21,5 @@ export { ByteReader, ByteWriter, decodePlain, encodePlain, type Plain } from './
 export { sha256 } from './sha256.js';
 export { SortedKeys } from './sorted-keys.js';
 export { partsOf, slicesOf, type DomainState, type StatePart, type StateSlices } from './state.js';
-export { fnv1a, Table, type IndexKeys, type TableFollower } from './table.js';
+export { fnv1a, over, Table, type IndexKeys, type TableFollower } from './table.js';
 export { UndoLog } from './undo-log.js';

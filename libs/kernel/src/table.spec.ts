@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { decodePlain, encodePlain, slicesOf, Table, UndoLog } from './index.js';
+import { decodePlain, encodePlain, over, slicesOf, Table, UndoLog } from './index.js';
 
 interface Row {
   readonly value: number;
@@ -53,6 +53,33 @@ describe('Table', () => {
     expect(table.firstBy('colour', 'shade-0007')).toEqual({ value: 14, colour: 'shade-0007' });
     expect(table.firstBy('colour', 'none')).toBeUndefined();
     expect(newTable().firstOf('colour', '')).toBeUndefined();
+  });
+
+  it('files by fields as it files by rows, and asks for names only where a field changed', () => {
+    let asked = 0;
+    const newTableByFields = () =>
+      new Table<string, Row>('rows', {
+        colour: over(['colour'], (row) => {
+          asked += 1;
+          return row.colour;
+        }),
+      });
+    const filed = (table: Table<string, Row>) =>
+      [...table.valuesOf('colour')].map((value) => [value, ...table.keysBy('colour', value)]);
+    fc.assert(
+      fc.property(fc.array(change), (steps) => {
+        const [byRows, byFields] = [newTable(), newTableByFields()];
+        for (const step of steps) for (const table of [byRows, byFields]) apply(table, step);
+        expect(filed(byFields)).toEqual(filed(byRows));
+      }),
+    );
+    const table = newTableByFields();
+    table.put('a', { value: 1, colour: 'red' });
+    asked = 0;
+    table.put('a', { value: 2, colour: 'red' });
+    expect(asked).toBe(0);
+    table.put('a', { value: 2, colour: 'green' });
+    expect(filed(table)).toEqual([['green', 'a']]);
   });
 
   it('gives the bytes and indexes of before when any suffix of changes is rolled back', () => {

@@ -7,6 +7,20 @@ import type { UndoLog } from './undo-log.js';
 /** Names the rows of a table by something else than their key: `undefined` leaves a row out, an array names it many times. */
 export type IndexKeys<Row> = (row: Row) => string | readonly string[] | undefined;
 
+/** An index that looks at these fields alone: a row that is replaced by one of the same fields keeps its names unasked. */
+export interface FieldIndex<Row> {
+  readonly fields: readonly (keyof Row)[];
+  readonly keysOf: IndexKeys<Row>;
+}
+
+/** The compiler sees to it that nothing but the fields is looked at. */
+export function over<Row, Field extends keyof Row>(
+  fields: readonly Field[],
+  keysOf: IndexKeys<Pick<Row, Field>>,
+): FieldIndex<Row> {
+  return { fields, keysOf };
+}
+
 /**
  * Something made of the rows of a table and of nothing else, such as a list that would be slow to collect anew. It hears of
  * every row that is written, rolled back or loaded, so it is never part of a snapshot and needs no undo of its own.
@@ -31,9 +45,12 @@ export class Table<Key extends string, Row extends object> implements StatePart 
 
   constructor(
     readonly name: string,
-    indexes: Readonly<Record<string, IndexKeys<Row>>> = {},
+    indexes: Readonly<Record<string, IndexKeys<Row> | FieldIndex<Row>>> = {},
   ) {
-    for (const [index, keysOf] of Object.entries(indexes)) this.#indexes.set(index, new TableIndex(keysOf));
+    for (const [index, given] of Object.entries(indexes)) {
+      const { fields, keysOf } = typeof given === 'function' ? { fields: undefined, keysOf: given } : given;
+      this.#indexes.set(index, new TableIndex(keysOf, fields));
+    }
   }
 
   get size(): number {
@@ -160,11 +177,13 @@ export class Table<Key extends string, Row extends object> implements StatePart 
 
 class TableIndex<Key extends string, Row> {
   readonly #keysOf: IndexKeys<Row>;
+  readonly #fields: readonly (keyof Row)[] | undefined;
   readonly #filed = new Map<string, SortedKeys<Key>>();
   readonly #values = new SortedKeys<string>();
 
-  constructor(keysOf: IndexKeys<Row>) {
+  constructor(keysOf: IndexKeys<Row>, fields: readonly (keyof Row)[] | undefined) {
     this.#keysOf = keysOf;
+    this.#fields = fields;
   }
 
   keys(value: string): IterableIterator<Key> {
@@ -188,6 +207,7 @@ class TableIndex<Key extends string, Row> {
   }
 
   move(key: Key, before: Row | undefined, after: Row | undefined): void {
+    if (before !== undefined && after !== undefined && this.#looksSame(before, after)) return;
     const old = before === undefined ? undefined : this.#keysOf(before);
     const now = after === undefined ? undefined : this.#keysOf(after);
     if (old === now) return;
@@ -198,6 +218,12 @@ class TableIndex<Key extends string, Row> {
   clear(): void {
     this.#filed.clear();
     this.#values.clear();
+  }
+
+  #looksSame(before: Row, after: Row): boolean {
+    if (this.#fields === undefined) return false;
+    for (const field of this.#fields) if (before[field] !== after[field]) return false;
+    return true;
   }
 
   #add(value: string, key: Key): void {

@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
-import { mutants } from './mutants.js';
+import { mutants, type Mutant } from './mutants.js';
+import type { Guest } from './guest.js';
 import { guestNamed } from './guests.js';
+import { crowdedMutants } from './orrery/crowded-mutants.js';
+import { orreryGuestOf } from './orrery/orrery-guest.js';
 import { Storm } from './storm.js';
 import { toyGuest } from './toy-guest.js';
 
@@ -10,7 +13,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     steps: { type: 'string', default: '200' },
     mutants: { type: 'boolean', default: false },
-    /** `orrery`: the three domains and agents; `toy`: the protocol alone, faster. */
+    /** As in guests.ts. */
     guest: { type: 'string', default: 'orrery' },
     cells: { type: 'string', default: '1' },
   },
@@ -34,15 +37,19 @@ for (let seed = first; seed < first + seeds; seed += 1) {
 }
 
 const caught: Record<string, string> = {};
-for (const mutant of values.mutants ? mutants : []) {
-  caught[mutant.name] = 'survived';
+if (values.mutants) {
+  // The protocol alone shows it soonest.
+  for (const mutant of mutants) await hunt(mutant.name, { guest: toyGuest, mutant });
+  for (const { name, scene } of crowdedMutants) await hunt(name, { guest: orreryGuestOf(1, scene) });
+}
+
+async function hunt(name: string, storm: { readonly guest: Guest; readonly mutant?: Mutant }): Promise<void> {
+  caught[name] = 'survived';
   for (let seed = first; seed < first + MUTANT_SEEDS_MAX; seed += 1) {
-    // The protocol alone shows it soonest.
-    const { violations } = await new Storm({ seed, steps, guest: toyGuest, mutant }).run();
+    const { violations } = await new Storm({ seed, steps, ...storm }).run();
     if (violations.length === 0) continue;
-    caught[mutant.name] = `caught by seed ${seed}`;
-    console.error(`${mutant.name}: caught by seed ${seed}: ${violations[0]}`);
-    break;
+    caught[name] = `caught by seed ${seed}`;
+    return console.error(`${name}: caught by seed ${seed}: ${violations[0]}`);
   }
 }
 

@@ -19,6 +19,11 @@ export class Output {
     private readonly width: () => number | undefined,
   ) {}
 
+  /** Not only for programs. */
+  get isForPeople(): boolean {
+    return this.format === 'table' || this.format === 'wide';
+  }
+
   async list<Row>(rows: readonly Row[], listing: Listing<Row>): Promise<void> {
     switch (this.format) {
       case 'json':

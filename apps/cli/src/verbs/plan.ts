@@ -1,8 +1,8 @@
-import type { Plan } from '../answers.js';
+import type { Plan, Service } from '../answers.js';
 import { argument, path, type Call, type Verb } from '../call.js';
 import { table } from '../output/table.js';
 import { planProgress, planTrouble, waitForPlans } from '../plan-progress.js';
-import { showList, showObject } from '../reading.js';
+import { atOf, showList, showObject } from '../reading.js';
 
 export async function list(call: Call): Promise<void> {
   await showList<Plan>(
@@ -26,11 +26,18 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function show(call: Call): Promise<void> {
-  const plan = call.args[1] ?? 'deploy';
-  await showObject<Plan>(call, path`/v1/services/${argument(call, 0)}/plans/${plan}`, {
+  const service = argument(call, 0);
+  const plan = call.args[1] ?? (await currentPlan(call, service));
+  await showObject<Plan>(call, path`/v1/services/${service}/plans/${plan}`, {
     name: ({ name }) => name,
     people: (shown) => `${headOf(shown)}\n${table(stepColumns, stepsOf(shown))}`,
   });
+}
+
+/** The plan that brings, or brought, the service to where it is to be. */
+async function currentPlan(call: Call, service: string): Promise<string> {
+  const { plan } = await call.gateway.get<Service>(path`/v1/services/${service}`, atOf(call));
+  return plan?.name ?? 'deploy';
 }
 
 function headOf(plan: Plan): string {

@@ -2,6 +2,7 @@ import type { Reservation, Reserved } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
+import { agentIdOf } from '../find-agent.js';
 import type { Listing } from '../output/output.js';
 import { showList } from '../reading.js';
 import { amountsText, givenAmounts } from './amounts.js';
@@ -25,7 +26,7 @@ export async function list(call: Call): Promise<void> {
 }
 
 export async function create(call: Call): Promise<void> {
-  const [role, agent] = [argument(call, 0), argument(call, 1)];
+  const [role, named] = [argument(call, 0), argument(call, 1)];
   const { ports, wholeDisk: disks } = call.options as { ports?: Reserved['ports']; wholeDisk?: string[] };
   const resources: Partial<Reserved> = {
     ...givenAmounts(call.options),
@@ -34,10 +35,11 @@ export async function create(call: Call): Promise<void> {
   };
   if (Object.keys(resources).length === 0)
     throw new CliError('no-amounts', 'a reservation names at least one amount, port or disk', {
-      remedy: `for instance: orrery reservation create ${role} ${agent} --cpus 2 --memory 4096 --ports 9092-9095`,
+      remedy: `for instance: orrery reservation create ${role} ${named} --cpus 2 --memory 4096 --ports 9092-9095`,
       exitCode: exitCodes.usage,
     });
   const { refines, label } = call.options as { refines?: string; label?: Readonly<Record<string, string>> };
+  const agent = await agentIdOf(call, named);
   const body = {
     ...{ agent, role, resources },
     ...(label === undefined || Object.keys(label).length === 0 ? {} : { labels: label }),
@@ -46,7 +48,7 @@ export async function create(call: Call): Promise<void> {
   await call.gateway.change('POST', '/v1/reservations', { body, reason: call.options.reason });
   await call.output.object(body, {
     name: () => role,
-    people: () => `${reservedText(resources)} of ${agent} are kept for ${role}\n`,
+    people: () => `${reservedText(resources)} of ${named} are kept for ${role}\n`,
   });
 }
 

@@ -8,6 +8,7 @@ import type { Change, Outcome } from '../gateway-client.js';
 import type { Listing } from '../output/output.js';
 import { fields, table } from '../output/table.js';
 import { planTrouble, waitForPlans } from '../plan-progress.js';
+import { whyNotReady } from '../not-ready.js';
 import { atOf, showList, showObject } from '../reading.js';
 import { waitUntil } from '../waiting.js';
 import { readSpecs } from '../spec-files.js';
@@ -31,7 +32,13 @@ export async function list(call: Call): Promise<void> {
 
 export async function show(call: Call): Promise<void> {
   const name = argument(call, 0);
-  await showObject<Service>(call, path`/v1/services/${name}`, { name: services.name, people: serviceText });
+  const trouble = ({ state }: Service) =>
+    state === 'DEGRADED' && call.options.at === undefined ? whyNotReady(call, name) : Promise.resolve([]);
+  await showObject<Service>(call, path`/v1/services/${name}`, {
+    name: services.name,
+    people: serviceText,
+    more: trouble,
+  });
 }
 
 /** Without its spec, which `-o yaml` shows. */

@@ -16,6 +16,9 @@ import {
 import { LinkClient } from './worker-link.js';
 import type { WorkerTask } from './worker.js';
 
+/** Clocks of clients differ from this one, and `now` is no future. */
+const AHEAD_MS_MAX = 5_000;
+
 export interface ThreadedReadModelOptions {
   /** The position before the first commit that is handed over. */
   onStart(position: Position): void;
@@ -44,14 +47,14 @@ export class ThreadedReadModel extends ReadModel {
 
   async ask(asked: Asked): Promise<Answered> {
     const { query, moment, minPosition } = asked;
-    if (moment === undefined || (await this.#now.call<boolean>('isAsAt', moment))) {
-      return this.#now.call<Answered>('ask', { query, minPosition });
-    }
-    if (moment.kind === 'time' && moment.atMs > Date.now()) {
+    if (moment?.kind === 'time' && moment.atMs > Date.now() + AHEAD_MS_MAX) {
       throw Problem.of('not-in-the-past', 'that moment has not come yet', {
         field: 'at',
         remedy: 'ask for an earlier one',
       });
+    }
+    if (moment === undefined || (await this.#now.call<boolean>('isAsAt', moment))) {
+      return this.#now.call<Answered>('ask', { query, minPosition });
     }
     return this.#ofThePast().call<Answered>('ask', asked);
   }

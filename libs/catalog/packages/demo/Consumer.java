@@ -1,12 +1,8 @@
 import com.datastax.oss.driver.api.core.CqlSession;
-import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
-import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -26,7 +22,7 @@ public class Consumer {
         "bootstrap.servers", System.getenv("KAFKA"), "group.id", System.getenv("ORRERY_SERVICE"),
         "client.id", System.getenv("ORRERY_TASK_ID"), "enable.auto.commit", false, "auto.offset.reset", "earliest",
         "max.poll.records", 500, "allow.auto.create.topics", false, "metadata.max.age.ms", 5_000);
-    try (var session = open();
+    try (var session = CqlSession.builder().build();
         var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {
       makeTable(session);
       var insert = session.prepare("INSERT INTO orders (part, bucket, position, body) VALUES (?, ?, ?, ?)");
@@ -52,19 +48,6 @@ public class Consumer {
         }
       }
     }
-  }
-
-  static CqlSession open() {
-    var options = DriverConfigLoader.programmaticBuilder()
-        .withString(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, "DcInferringLoadBalancingPolicy")
-        .withString(DefaultDriverOption.REQUEST_CONSISTENCY, "LOCAL_QUORUM")
-        .withBoolean(DefaultDriverOption.REQUEST_DEFAULT_IDEMPOTENCE, true)
-        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(20))
-        .build();
-    var nodes = Arrays.stream(System.getenv("CASSANDRA").split(","))
-        .map(each -> new InetSocketAddress(each.split(":")[0], Integer.parseInt(each.split(":")[1])))
-        .toList();
-    return CqlSession.builder().addContactPoints(nodes).withConfigLoader(options).build();
   }
 
   static void makeTable(CqlSession session) {

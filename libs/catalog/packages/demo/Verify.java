@@ -1,9 +1,4 @@
 import com.datastax.oss.driver.api.core.CqlSession;
-import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
-import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
-import java.net.InetSocketAddress;
-import java.time.Duration;
-import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -19,7 +14,7 @@ public class Verify {
     var ends = ends();
     var wanted = ends.values().stream().mapToLong(Long::longValue).sum();
     var until = System.nanoTime() + WITHIN_SECONDS * 1_000_000_000L;
-    try (var session = open()) {
+    try (var session = CqlSession.builder().withKeyspace(System.getenv("KEYSPACE")).build()) {
       for (;;) {
         long missing = 0;
         for (var end : ends.entrySet()) missing += end.getValue() - rows(session, end.getKey(), end.getValue());
@@ -51,18 +46,5 @@ public class Verify {
     for (long bucket = 0; bucket * ROWS_A_PARTITION < end; bucket += 1)
       found += session.execute(select.bind(part, bucket, end)).one().getLong(0);
     return found;
-  }
-
-  static CqlSession open() {
-    var options = DriverConfigLoader.programmaticBuilder()
-        .withString(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, "DcInferringLoadBalancingPolicy")
-        .withString(DefaultDriverOption.REQUEST_CONSISTENCY, "LOCAL_QUORUM")
-        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(20))
-        .build();
-    var nodes = Arrays.stream(System.getenv("CASSANDRA").split(","))
-        .map(each -> new InetSocketAddress(each.split(":")[0], Integer.parseInt(each.split(":")[1])))
-        .toList();
-    return CqlSession.builder().addContactPoints(nodes).withConfigLoader(options)
-        .withKeyspace(System.getenv("KEYSPACE")).build();
   }
 }

@@ -1,7 +1,9 @@
 import {
   isIn,
+  type Constraint,
   type PlacementRequest,
   type Ranges,
+  type Resize,
   type ServiceName,
   type VolumeId,
   type VolumeNeed,
@@ -9,6 +11,7 @@ import {
 import type { Filter, Needs } from '@orrery/scheduling';
 import { sharedKey } from './keys.js';
 import { firstOf, without } from './ranges.js';
+import { resizingsOf } from './resizing.js';
 import { needsOf, type AllocationState, type RequestRow, type VolumeRow } from './state.js';
 
 /** Volumes that pods find where they are: those that one pod adopts, and shared ones. Their place is where these are. */
@@ -27,6 +30,10 @@ export interface Adoption {
 
 export interface AdoptingRow extends RequestRow {
   readonly adoption?: Adoption;
+  /** What it has in the end, of a pod that is resized; `needs` are what it lacks until then. */
+  readonly resize?: Resize;
+  /** resize: whom the pod stays away from. */
+  readonly avoids?: readonly Constraint[];
 }
 
 /**
@@ -34,6 +41,7 @@ export interface AdoptingRow extends RequestRow {
  * to be made first, one pod goes ahead of the others: they follow in the next round, to where it is.
  */
 export function* withAdoptions(state: AllocationState, row: RequestRow): IterableIterator<AdoptingRow> {
+  if (row.resizes !== undefined) return yield* resizingsOf(state, row);
   if (row.needs.volumes.length === 0) return yield row;
   const shared = sharedFor(state, row);
   let rest: Ranges = row.indexes;

@@ -277,6 +277,8 @@ class World {
     this.#requests += 1;
     const from = random.below(5);
     const replaces = this.#some(grantsIn(this.state)).map((grant, at) => ({ index: from + at, grant }));
+    const resized = random.chance(0.25) ? this.#resized() : undefined;
+    if (resized !== undefined) return { type: 'PlacementRequested', data: resized };
     const data: PlacementRequest = {
       request: `${this.#requests}.0` as RequestId,
       service: random.pick(['x', 'y']) as ServiceName,
@@ -302,6 +304,29 @@ class World {
       ...(random.chance(0.2) ? { gang: true } : {}),
     };
     return { type: 'PlacementRequested', data };
+  }
+
+  /** Of a pod that has volumes: now and then once more, while it is being resized. */
+  #resized(): PlacementRequest | undefined {
+    const random = this.#random;
+    const [key] = this.#some(this.state.lots.keys()).filter((id) => this.state.lots.get(id)!.needs.volumes.length > 0);
+    if (key === undefined) return undefined;
+    const { service, generation, role, pod, needs, indexes, ordinals } = this.state.lots.get(key)!;
+    const [[index]] = indexes as [[number, number]];
+    const grant = idOf<GrantId>(seqOf(key), ordinals[0]![0]);
+    const port = { name: 't.p', port: random.pick([0, 8001]) };
+    return {
+      ...{ request: `${this.#requests}.0` as RequestId, service, generation, role, pod, indexes: [[index, index]] },
+      needs: {
+        cpusMilli: 500 * random.below(5),
+        memoryMib: 500 * random.below(5),
+        diskMib: 500 * random.below(3),
+        gpus: random.below(3),
+        ports: [...(random.chance(0.5) ? [port] : []), ...(random.chance(0.3) ? [{ name: 't.q', port: 0 }] : [])],
+        volumes: needs.volumes,
+      },
+      ...{ constraints: [], policy: 'spread', attempt: 1, avoid: [], replaces: [], resizes: [{ index, grant }] },
+    };
   }
 
   #volumes(): VolumeNeed[] {

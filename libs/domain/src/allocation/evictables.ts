@@ -170,7 +170,13 @@ export class Evictables {
   #groupOf(row: RequestRow, key: GrantId, agent: number, ranks: ReadonlySet<string>): LotGroup | undefined {
     const lot = this.#state.lots.get(key)!;
     // A volume that its pod leaves behind would be data lost for a little room.
-    if (!ranks.has(rankKey(lot)) || lot.needs.volumes.length > 0 || !this.#freesFor(row, lot, agent)) return undefined;
+    if (
+      !ranks.has(rankKey(lot)) ||
+      lot.needs.volumes.length > 0 ||
+      lot.resizes !== undefined ||
+      !this.#freesFor(row, lot, agent)
+    )
+      return undefined;
     const here = numbersAt(lot.ordinals, positionsOn(lot, agent));
     const left = without(without(here, lot.superseded ?? []), this.#awaited.get(seqOf(key)) ?? []);
     const pods: LotGroup['pods'][number][] = [];

@@ -43,6 +43,7 @@ import {
 import { common, positionsOf, without } from './ranges.js';
 import { pressedOn, reservationMade, reservationsEnded } from './evolve-reservations.js';
 import { budgetSet, held, makeWay, preemptionsLapsed, priorityChanged } from './evolve-preemptions.js';
+import { takeOver } from './resizing.js';
 import { noticeEnded, placesLost, placesTaken, victimsReturned } from './preemptions.js';
 import {
   ledgerOf,
@@ -325,13 +326,18 @@ function grantSuperseded(state: AllocationState, { grants }: AllocationEventOf<'
 
 function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'GrantReleased'>['data']): void {
   const agents = new Set<number>();
-  for (const { key, lot, ordinals } of state.lots.live(grants)) {
-    const charged = common(chargedIn(lot), ordinals);
-    charge(state, lot, minus(NOTHING, chargeOf(state, { key, lot, ordinals: charged })));
-    for (const volume of volumesOf({ key, lot, ordinals })) detach(state, volume);
+  // First those that stand on others of them.
+  const [above, own] = [true, false].map((stands) =>
+    state.lots.live(grants).filter(({ lot }) => (lot.resizes !== undefined) === stands),
+  ) as [LotPart[], LotPart[]];
+  for (const { key, lot, ordinals } of [...above, ...own]) {
+    const part = { key, lot, ordinals };
+    charge(state, lot, minus(NOTHING, chargeOf(state, { ...part, ordinals: common(chargedIn(lot), ordinals) })));
     const left = withoutGrants(lot, ordinals);
     if (left === undefined) state.lots.delete(key);
     else state.lots.put(key, left);
+    const kept = takeOver(state, part);
+    for (const volume of volumesOf(part)) if (!kept.has(volume)) detach(state, volume);
     lookAgainAtSet(state, lot);
     lookAgainAround(state, lot, 'went');
     lessOwned(state, lot);

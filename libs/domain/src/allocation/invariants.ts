@@ -3,6 +3,7 @@ import { amountsOf, hasPort, minus, NOTHING, plus, times, type Amounts } from '@
 import { ownedBy } from './accounts.js';
 import { isMeant } from './neighbours.js';
 import { brokenPreemptions } from './preemption-invariants.js';
+import { brokenResizes } from './resizing.js';
 import { missingOn } from './reservations.js';
 import { beyond, isNothingReserved, reservedText, sumReserved } from './reserved-parts.js';
 import { chargeOf } from './charge.js';
@@ -23,6 +24,7 @@ export function allocationViolations(state: AllocationState): string[] {
     ...unwelcomeNeighbours(state),
     ...brokenReferences(state),
     ...brokenPreemptions(state),
+    ...brokenResizes(state),
     ...forgottenAccounts(state),
   ];
 }

@@ -13,6 +13,7 @@ import {
   type PodNeeds,
   type Ranges,
   type Ranked,
+  type Resize,
   type RoleName,
   type ServiceName,
   type VolumeId,
@@ -48,6 +49,8 @@ export interface LotRow extends Ranked {
   readonly superseded?: Ranges;
   /** Pods that may not come where these are. */
   readonly avoids?: readonly KnownNeighbour[];
+  /** Of one grant that stands on another one of its pod: what it holds when that one is released. */
+  readonly resizes?: Resize;
 }
 
 /** Some live grants of one lot. */
@@ -58,7 +61,8 @@ export interface LotPart {
 }
 
 export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: GrantId; lot: LotRow } | undefined {
-  const { service, generation, role, pod, needs, grants, indexes, agents, ports, gpuIds, volumes, avoids } = data;
+  const { service, generation, role, pod, needs, grants, indexes, agents, ports, gpuIds, volumes, avoids, resizes } =
+    data;
   const ranked = rankedAs(priorityOf(data), data.revocable === true);
   const [run] = grants;
   if (run === undefined) return undefined;
@@ -80,6 +84,7 @@ export function lotOfPlaced(data: AllocationEventOf<'Placed'>['data']): { key: G
     ...(gpuIds === undefined ? {} : { gpuIds }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((each) => each.map(({ volume }) => volume)) }),
     ...(avoids === undefined ? {} : { avoids: avoids.map((of) => ({ ...of, service: of.service ?? service })) }),
+    ...(resizes === undefined ? {} : { resizes }),
   };
   assert(countOf(lot) === count && countIn(indexes) === count, 'members that do not count up', { count });
   return { key: idOf<GrantId>(seq, first), lot };
@@ -234,6 +239,7 @@ export class LotTable extends Table<GrantId, LotRow> {
     super('lots', {
       set: (row) => setKey(row),
       rank: (row) => rankKey(row),
+      resizes: ({ resizes }) => (resizes === undefined ? undefined : [resizes.grant, '*']),
       avoids: ({ avoids }) => avoids?.map((of) => of.service),
     });
     this.follow(this.#bySeq);

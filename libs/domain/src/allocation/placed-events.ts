@@ -32,10 +32,23 @@ export function* placedEvents(
     const first = context.nextIds(picks.count);
     const grants = [[context.seq, first, first + picks.count - 1]];
     const members = membersOf(state, context, row, picks);
-    const avoided = avoidedBy(row);
+    const avoided = avoidedBy({ service, constraints: row.avoids ?? row.constraints });
     const avoids = avoided.length === 0 ? {} : { avoids: avoided };
+    const resizes = row.resize === undefined ? {} : { resizes: row.resize };
     const ranked = rankedAs(priorityOf(row), row.revocable === true);
-    const data = { request, service, generation, role, pod, needs, ...ranked, grants, ...avoids, ...members };
+    const data = {
+      request,
+      service,
+      generation,
+      role,
+      pod,
+      needs,
+      ...ranked,
+      grants,
+      ...avoids,
+      ...members,
+      ...resizes,
+    };
     yield { type: 'Placed', data };
   }
 }

@@ -40,6 +40,7 @@ import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf } from './reasons.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
+import { remedyForGrowing } from './resizing.js';
 import { looksAtItself, SetPeers, sizeOfSet } from './set-peers.js';
 import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 import { Turns, WaitingRequests, type RoleTurn } from './turns.js';
@@ -257,7 +258,7 @@ export class Round {
     this.#grant(row, found.picks);
     const blocked = count < wanted;
     if (blocked) {
-      const deadEnd = this.#deadEnd(since, found, wish);
+      const deadEnd = this.#deadEnd(since, found, wish, row);
       if (row.adoption === undefined && this.#isFixed(row)) this.#deadEnds.note(row, deadEnd);
       this.#block(row, without(left, firstOf(left, count)), deadEnd);
     }
@@ -396,13 +397,15 @@ export class Round {
     this.#size.addPods(row, picks);
   }
 
-  #deadEnd(since: number, found: Found, wish: Wish): DeadEnd {
+  #deadEnd(since: number, found: Found, wish: Wish, row?: AdoptingRow): DeadEnd {
     let made: PendingReasons | undefined;
     const reasons = () => {
       if (made !== undefined) return made;
       const { filters } = since < 0 ? found : this.#session.place(wish, 0);
       this.#looked += REASON_COST * this.#state.agents.size;
-      return (made = reasonsOf(this.#state, this.#gangs.explaining(filters(), wish.needs)));
+      made = reasonsOf(this.#state, this.#gangs.explaining(filters(), wish.needs));
+      if (row !== undefined) made = { ...made, remedy: remedyForGrowing(this.#state, row, made.remedy) };
+      return made;
     };
     return { since, filters: since < 0 ? filtersThatReject(reasons()) : this.#rejecting(since, found), reasons };
   }

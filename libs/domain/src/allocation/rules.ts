@@ -10,9 +10,11 @@ const WITHOUT_GPUS: Constraint = { field: GPUS_FIELD, operator: 'IS', value: '0'
  */
 export function rulesOf(
   state: AllocationState,
-  { needs, constraints }: Pick<PlacementRequest, 'needs' | 'constraints'>,
+  { needs, constraints, resizes }: Pick<PlacementRequest, 'needs' | 'constraints' | 'resizes'>,
   avoiders: readonly Neighbour[] = [],
 ): readonly Rule[] {
+  // It is there already, and stays.
+  if (resizes !== undefined) return [];
   const rules = avoiders.length === 0 ? constraints : [...constraints, ...avoiders.map((avoid) => ({ avoid }))];
   if (needs.gpus > 0 || fieldsOf(constraints).includes(GPUS_FIELD)) return rules;
   return state.agents.fleet.isMixed ? [...rules, WITHOUT_GPUS] : rules;

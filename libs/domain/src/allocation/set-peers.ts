@@ -130,6 +130,8 @@ function push<Value>(lists: Map<string, Value[]>, key: string, value: Value): vo
 }
 
 function countCharged(lot: LotRow, counts: Map<number, number>): void {
+  // No pod more: it is what one of them has beside its grant.
+  if (lot.resizes !== undefined) return;
   eachRun(lot, positionsOf(lot.ordinals, chargedIn(lot)), (agent, first, last) => add(counts, agent, last - first + 1));
 }
 

@@ -1,4 +1,4 @@
-import { Table, type DomainState, type EpochMs } from '@orrery/kernel';
+import { over, Table, type DomainState, type EpochMs } from '@orrery/kernel';
 import type {
   AgentId,
   Disk,
@@ -164,18 +164,19 @@ export function initialState(): AllocationState {
     lots,
     volumes,
     reservations: new Table('reservations', { agent: (row) => String(row.agent) }),
-    requests: new Table('requests', {
-      queue: (row) => queueKey(row.role, row, row.position),
-      role: (row) => row.role,
-      revocable: (row) => (row.revocable === true ? row.role : undefined),
-      fresh: (row) => (row.triedAt === undefined ? 'yes' : undefined),
-      tried: (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt)),
-      set: (row) => setKey(row),
-      effect: (row) => effectOf(row.constraints),
-      near: (row) => servicesNear(row),
-      gang: (row) => (row.gang === true ? 'yes' : undefined),
-      quota: (row) => quotaInTheWay(row),
-      held: (row) => (row.heldUntil === undefined ? undefined : padded(row.heldUntil)),
+    // Most of what happens to a request changes its indexes alone.
+    requests: new Table<RequestId, RequestRow>('requests', {
+      queue: over(['role', 'priority', 'revocable', 'position'], (row) => queueKey(row.role, row, row.position)),
+      role: over(['role'], (row) => row.role),
+      revocable: over(['role', 'revocable'], (row) => (row.revocable === true ? row.role : undefined)),
+      fresh: over(['triedAt'], (row) => (row.triedAt === undefined ? 'yes' : undefined)),
+      tried: over(['triedAt'], (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt))),
+      set: over(['service', 'generation', 'pod'], (row) => setKey(row)),
+      effect: over(['constraints'], (row) => effectOf(row.constraints)),
+      near: over(['constraints', 'service'], (row) => servicesNear(row)),
+      gang: over(['gang'], (row) => (row.gang === true ? 'yes' : undefined)),
+      quota: over(['reasons'], (row) => quotaInTheWay(row)),
+      held: over(['heldUntil'], (row) => (row.heldUntil === undefined ? undefined : padded(row.heldUntil))),
     }),
     roles: new RoleTable(),
     preemptions: new Table('preemptions', { request: (row) => row.for.request, due: dueKeys }),
@@ -187,7 +188,7 @@ export function initialState(): AllocationState {
 /** Where a quota keeps a request waiting: the role whose limit it is, or everybody's guarantees. */
 export const KEPT_FOR_OTHERS = '(kept)';
 
-function quotaInTheWay({ reasons }: RequestRow): string | undefined {
+function quotaInTheWay({ reasons }: Pick<RequestRow, 'reasons'>): string | undefined {
   if (reasons?.quota === undefined) return undefined;
   return reasons.quota.kind === 'limit' ? reasons.quota.role : KEPT_FOR_OTHERS;
 }

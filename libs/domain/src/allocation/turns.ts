@@ -196,7 +196,7 @@ export class WaitingRequests implements Iterator<AdoptingRow> {
       if (row === undefined) return { done: true, value: undefined };
       if (row.gang === true) return { done: false, value: row };
       if (!mayBeTried(row, this.#ledger)) continue;
-      if (row.needs.volumes.length === 0) return { done: false, value: row };
+      if (row.needs.volumes.length === 0 && row.resizes === undefined) return { done: false, value: row };
       this.#parts = withAdoptions(this.#state, row);
     }
   }

@@ -28,6 +28,7 @@ import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
+import { remedyForGrowing } from './resizing.js';
 import { rulesOf } from './rules.js';
 import { SetPeers, sizeOfSet } from './set-peers.js';
 import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
@@ -127,15 +128,20 @@ export function* waitingRequests(state: AllocationState): IterableIterator<Reque
   for (const key of state.requests.valuesOf('queue')) for (const [, row] of state.requests.by('queue', key)) yield row;
 }
 
-/** Why a request waits, as the state is now rather than when it was last told: nothing when it does not wait. */
+/**
+ * Why a request waits, as the state is now rather than when it was last told: nothing when it does not wait. `index`: of the pod
+ * that is asked about, where each can be on one agent alone.
+ */
 export function explainPending(
   state: AllocationState,
   request: RequestId,
   examplesMax = 50,
+  index?: number,
 ): PendingReasons | undefined {
   const row = state.requests.get(request);
   if (row === undefined) return undefined;
-  const [first] = [...withAdoptions(state, row)] as [AdoptingRow];
+  const parts = [...withAdoptions(state, row)] as [AdoptingRow, ...AdoptingRow[]];
+  const first = parts.find(({ indexes }) => index !== undefined && isIn(indexes, index)) ?? parts[0];
   const { adoption } = first;
   const made = row.preemptedBy === undefined ? {} : { preemptedBy: row.preemptedBy };
   const obstacle = quotaAfter(state, first, 0);
@@ -148,7 +154,9 @@ export function explainPending(
     const preemption = adoption === undefined ? preemptionReasons(state, row, filters) : undefined;
     const others = preemption === undefined ? {} : { preemption };
     const all = gangs.explaining([...own, ...filters], placeNeedsOf(first));
-    return { ...reasonsOf(state, all, examplesMax), ...others, ...made };
+    const reasons = reasonsOf(state, all, examplesMax);
+    const remedy = remedyForGrowing(state, first, reasons.remedy);
+    return { ...reasons, remedy, ...others, ...made };
   });
 }
 

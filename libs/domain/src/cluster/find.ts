@@ -7,9 +7,10 @@ import { blockOf, isLive, keyOfId, memberOf, PODS_PER_BLOCK, type ClusterState, 
 
 export function launchOf(state: ClusterState, launch: LaunchId): LaunchRow | undefined {
   const [seq, ordinal] = [seqOf(launch), ordinalOf(launch)];
-  for (const key of state.runs.overlapping(seq, ordinal, ordinal)) {
-    const run = state.runs.get(key)!;
-    const member = memberOf(state, run, ordinal - run.of.first);
+  const { refs, at } = state.runs.overlapping(seq, ordinal);
+  const ref = refs[at];
+  if (ref !== undefined && ref.first <= ordinal) {
+    const member = memberOf(state, state.runs.get(ref.key)!, ordinal - ref.first);
     if (member?.launch === launch) return member;
   }
   const again = state.runs.again(seq, ordinal);
@@ -24,19 +25,22 @@ export interface Finder {
   row(key: string, row: LaunchRow, position: number): void;
 }
 
-/** Calls for what is known of these launches; the calls may change the state. */
+/** Calls for what is known of these launches; the calls may change rows, and runs when all is found. */
 export function findLaunches(state: ClusterState, launches: IdRuns, found: Finder): void {
   eachIdRun(launches, (seq, first, last, position) => {
     let missing = last - first + 1;
-    for (const key of state.runs.overlapping(seq, first, last)) {
+    const { refs, at } = state.runs.overlapping(seq, first);
+    for (let next = at; next < refs.length && refs[next]!.first <= last; next += 1) {
+      const { key, first: begin } = refs[next]!;
       const run = state.runs.get(key)!;
-      const begin = run.of.first;
       const from = Math.max(first - begin, 0);
       const to = Math.min(last + 1 - begin, run.of.count);
-      for (const [start, end] of stretchesOf(run, from, to)) {
-        for (let member = start; member < end; member += 1) if (toldOf(run, member) !== 0) missing -= 1;
+      const told = (start: number, end: number) => {
+        missing -= countHere(run, start, end);
         found.run(key, run, start, end, position + begin + start - first);
-      }
+      };
+      if (run.again === undefined) told(from, to);
+      else for (const [start, end] of stretchesOf(run, from, to)) told(start, end);
     }
     if (missing > 0 && state.runs.hasAgain) missing -= findAgain(state, { seq, first, last, position }, found);
     if (missing === 0) return;
@@ -48,9 +52,14 @@ export function findLaunches(state: ClusterState, launches: IdRuns, found: Finde
   });
 }
 
+function countHere(run: RunRow, from: number, to: number): number {
+  let here = 0;
+  for (let member = from; member < to; member += 1) if (toldOf(run, member) !== 0) here += 1;
+  return here;
+}
+
 /** Members that have the names that they had at first: mostly all of them. */
 function stretchesOf(run: RunRow, from: number, to: number): (readonly [from: number, to: number])[] {
-  if (run.again === undefined) return [[from, to]];
   const stretches: (readonly [number, number])[] = [];
   for (let start = from; start < to; start += 1) {
     if (!isFirst(run, start)) continue;

@@ -21,8 +21,8 @@ const BEHIND_MS_MAX = 30_000;
  */
 export class Leases {
   readonly #agents = new Map<AgentId, Lease>();
-  /** By the numbers of the agents. */
-  readonly #numbered: (Lease | undefined)[] = [];
+  /** Last order of each agent by number: all that a launch changes here, and there are as many of them as tasks. */
+  readonly #ordered: number[] = [];
   readonly #lanes: readonly Lane[];
 
   constructor(lanes: number) {
@@ -37,28 +37,23 @@ export class Leases {
 
   /** An agent as the last accepted commit left it, and its last order. One that joins or returns begins with a full lease. */
   note(row: AgentRow, ordered: number): void {
-    const { agent, epoch, session } = row;
+    const { agent, number, epoch, session } = row;
     const before = this.#agents.get(agent);
-    if (row.standing === 'GONE') {
-      this.#agents.delete(agent);
-      this.#numbered[row.number] = undefined;
-      return;
-    }
+    if (row.standing === 'GONE') return void this.#agents.delete(agent);
     const watched = row.reachable && !row.lapseHeld;
     const anew = before === undefined || before.epoch !== epoch || before.watched !== watched;
     const lane = before?.lane ?? this.#laneOf(agent);
-    const lease = anew ? { ...newLease(lane.marks), agent, lane, epoch, session, ordered, watched } : before;
-    lease.ordered = ordered;
+    const lease = anew ? { ...newLease(lane.marks), agent, number, lane, epoch, session, watched } : before;
     lease.asked = row.inventoryAsked;
     this.#agents.set(agent, lease);
-    this.#numbered[row.number] = lease;
+    while (this.#ordered.length <= number) this.#ordered.push(0);
+    this.#ordered[number] = ordered;
     if (anew && watched) lookAgain(lane, lease, lane.marks + LEASE_MARKERS);
   }
 
   /** One more order to the agent of this number. */
   ordered(number: number): void {
-    const lease = this.#numbered[number];
-    if (lease !== undefined) lease.ordered += 1;
+    if (number < this.#ordered.length) this.#ordered[number]! += 1;
   }
 
   /** A heartbeat as it was read; `atMs` is the log's time. Those of another process or epoch keep nobody's lease. */
@@ -71,7 +66,7 @@ export class Leases {
       lease.saidAt = lane.marks;
       return { type: 'heartbeat-from-unreachable', agent: lease.agent, epoch: lease.epoch };
     }
-    return isStuck(lease, beat.obeyed, atMs)
+    return isStuck(lease, this.#ordered[lease.number]! - beat.obeyed, beat.obeyed, atMs)
       ? { type: 'obeyed-behind', agent: lease.agent, epoch: lease.epoch, obeyed: beat.obeyed }
       : undefined;
   }
@@ -119,12 +114,12 @@ interface Lane {
 
 interface Lease {
   readonly agent: AgentId;
+  readonly number: number;
   readonly lane: Lane;
   readonly epoch: number;
   readonly session: string;
   /** Its lease runs: it is reachable, and no lapse of it is held. */
   readonly watched: boolean;
-  ordered: number;
   /** Its inventory was asked for. */
   asked: boolean;
   /** Mark of its lane when it was last heard. */
@@ -146,9 +141,9 @@ function newLease(mark: number): Pick<Lease, 'asked' | 'heardAt' | 'saidAt' | 'b
 }
 
 /** Behind with its orders and without progress for a while. An agent that does not heal is told more and more rarely. */
-function isStuck(lease: Lease, obeyed: number, atMs: number): boolean {
+function isStuck(lease: Lease, left: number, obeyed: number, atMs: number): boolean {
   const { behind } = lease;
-  if (obeyed >= lease.ordered) {
+  if (left <= 0) {
     lease.behind = undefined;
     return false;
   }

@@ -193,7 +193,8 @@ interface MemberRef {
   readonly member: number;
 }
 
-interface RunRef {
+/** A run, and its ordinals. */
+export interface RunRef {
   readonly key: string;
   readonly first: number;
   readonly last: number;
@@ -224,16 +225,11 @@ export class RunTable extends Table<string, RunRow> {
     });
   }
 
-  /** Keys of the runs that have any of these ordinals, by ordinal. */
-  overlapping(seq: number, first: number, last: number): readonly string[] {
-    const refs = this.#bySeq.get(seq);
-    if (refs === undefined) return NONE;
-    let at = upperBound(refs, first) - 1;
-    if (at < 0 || refs[at]!.last < first) at += 1;
-    if (at >= refs.length || refs[at]!.first > last) return NONE;
-    const keys = [refs[at]!.key];
-    for (at += 1; at < refs.length && refs[at]!.first <= last; at += 1) keys.push(refs[at]!.key);
-    return keys;
+  /** The runs that have any of these ordinals, by ordinal: from `at` on, as long as they begin at `last` or before. */
+  overlapping(seq: number, first: number): { readonly refs: readonly RunRef[]; readonly at: number } {
+    const refs = this.#bySeq.get(seq) ?? NO_REFS;
+    const at = upperBound(refs, first) - 1;
+    return { refs, at: at >= 0 && refs[at]!.last >= first ? at : at + 1 };
   }
 
   get hasAgain(): boolean {
@@ -297,6 +293,7 @@ export class RunTable extends Table<string, RunRow> {
 }
 
 const NONE: readonly string[] = Object.freeze([]);
+const NO_REFS: readonly RunRef[] = Object.freeze([]);
 
 /** Members of one agent mostly follow each other. */
 function distinct(agents: Numbers): Iterable<number> {

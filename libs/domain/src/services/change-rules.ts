@@ -2,7 +2,7 @@ import { reject, type Decision } from '@orrery/kernel';
 import type { PodSpec, RefusalCode, ServiceSpec } from '@orrery/contracts';
 import { leavesOf } from '@orrery/scheduling';
 import { constraintsOf } from './constraints.js';
-import { digestOf, recipeOf } from './recipe.js';
+import { digestOf } from './recipe.js';
 import { drainingOf } from './wanted.js';
 
 interface Forbidden {
@@ -63,20 +63,6 @@ const volumesStay: PodRule = (old, now) => {
   };
 };
 
-/** No grant is resized in place, and a pod with data does not leave its machine for a larger one. */
-const resourcesStay: ChangeRule = (before, after) => {
-  for (const [name, { old }] of podsWithData(before, after)) {
-    if (recipeOf(before, name)!.needsDigest === recipeOf(after, name)!.needsDigest) continue;
-    return {
-      code: 'resources-cannot-change',
-      field: `/pods/${name}`,
-      message: `has ${Object.keys(volumesOf(old)).length} volumes on the machines where it runs, so its resources and ports stay as they are`,
-      remedy: NEW_POD_TYPE,
-    };
-  }
-  return undefined;
-};
-
 /** Data services take their racks from zones: pods that were placed without a word about them are in none that they know. */
 const zonesStay: PodRule = (old, now) => {
   if (speaksOf(old, 'zone') === speaksOf(now, 'zone')) return undefined;
@@ -129,7 +115,6 @@ const RULES: readonly ChangeRule[] = [
   roleStays,
   cellStays,
   whileThereIsData('volumes', volumesStay),
-  resourcesStay,
   whileThereIsData('placement', zonesStay),
   whileThereIsData('placement', regionStays),
   decommissionAllowed,

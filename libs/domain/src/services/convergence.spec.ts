@@ -172,6 +172,7 @@ class World {
     const wish = this.pick(this.wishes);
     if (wish === undefined) return;
     const { request } = wish;
+    if (request.resizes !== undefined) return this.allocatorResizes(wish);
     const open = [...this.machines].filter(
       ([, machine]) => machine.reachable && !machine.gone && machine.standing === 'ACTIVE',
     );
@@ -194,6 +195,28 @@ class World {
     const { service, generation, role, pod, needs } = request;
     const head = { request: request.request, service, generation, role, pod, needs };
     this.fromAllocator.push({ type: 'Placed', data: { ...head, ...members.members, grants: idRunsOf(grants) } });
+  }
+
+  /** Where its grant is, when there is room. */
+  allocatorResizes(wish: World['wishes'][number]): void {
+    const { request, index } = wish;
+    const { grant } = request.resizes!.find((resized) => resized.index === index)!;
+    const { agent, returned } = this.grants.get(grant)!;
+    const { epoch, reachable, gone, standing } = this.machines.get(agent)!;
+    const open = reachable && !gone && standing === 'ACTIVE';
+    if (returned || !open || (!this.calm && this.random() < 0.3)) return this.tellPending(wish, request);
+    this.wishes.splice(this.wishes.indexOf(wish), 1);
+    const { service, generation, role, pod, needs } = request;
+    const member = memberFor(request, index, agent, epoch);
+    const members = new MembersBuilder();
+    members.add({ ...member, ports: {}, volumes: [] });
+    const own = idOf<GrantId>(999, this.grantNumber++);
+    this.grants.set(own, { agent, returned: false });
+    const head = { request: request.request, service, generation, role, pod };
+    const lacks = { ...needs, ports: [], volumes: [] };
+    const resizes = { grant, needs, ports: member.ports, gpuIds: [] };
+    const data = { ...head, needs: lacks, ...members.members, grants: idRunsOf([own]), resizes };
+    this.fromAllocator.push({ type: 'Placed', data });
   }
 
   /** Told once. */
@@ -489,7 +512,10 @@ function anySpec(world: World): ServiceSpec {
     count: small(),
     'allow-decommission': random() < 0.9,
     volumes: { data: { path: 'data', size: 64 } },
-    tasks: { server: task(), ...(mended ? { mend: sidecar(world), sweep: sidecar(world) } : {}) },
+    tasks: {
+      server: { ...task(), cpus: world.pick([0.1, 0.2, 0.3])!, ...(random() < 0.3 ? { ports: { rpc: {} } } : {}) },
+      ...(mended ? { mend: sidecar(world), sweep: sidecar(world) } : {}),
+    },
     ...SIDECAR,
     ...(told ? { peers: { node: 'placed' as const, web: 'all' as const } } : {}),
     ...(random() < 0.3 ? { update: anyUpdate(world, false) } : {}),

@@ -12,8 +12,8 @@ export interface PodDifference {
   readonly pod: string;
   readonly countBefore: number;
   readonly countAfter: number;
-  /** What happens to the pods that stay: nothing, a new run in the same place, or a new place. */
-  readonly effect: 'none' | 'relaunch' | 'move';
+  /** What happens to the pods that stay: nothing, a new run in the same place, with another size there, or a new place. */
+  readonly effect: 'none' | 'relaunch' | 'resize' | 'move';
 }
 
 export interface Difference {
@@ -44,7 +44,8 @@ function effectOf(before: ServiceSpec | undefined, after: ServiceSpec, pod: stri
   const old = before === undefined ? undefined : recipeOf(before, pod);
   const now = recipeOf(after, pod);
   if (old === undefined || now === undefined || old.runDigest === now.runDigest) return 'none';
-  return old.needsDigest === now.needsDigest ? 'relaunch' : 'move';
+  if (old.needsDigest === now.needsDigest) return 'relaunch';
+  return old.needs.volumes.length > 0 ? 'resize' : 'move';
 }
 
 function countIn(spec: ServiceSpec | undefined, pod: string): number {

@@ -33,6 +33,7 @@ import { holdsData } from './wanted.js';
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
 
 export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRequested'>): void {
+  if (data.resizes !== undefined) return resizeRequested(rows, data);
   askForRuns(rows, data);
   const { request, attempt } = data;
   const avoid = data.avoid.length === 0 ? {} : { avoid: data.avoid };
@@ -42,10 +43,23 @@ export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRe
   }
 }
 
+function resizeRequested(rows: ServicesRows, { request, ...data }: DataOf<'PlacementRequested'>): void {
+  for (const row of rowsIn(rows, data.service, data.pod, data.indexes))
+    putPod(rows, { ...row, resizing: { asked: row.recipe, request } });
+}
+
+export function sizeGranted(rows: ServicesRows, data: DataOf<'SizeGranted'>): void {
+  const row = podAt(rows, data.service, data.pod, data.index);
+  if (row?.resizing === undefined) return;
+  const { grant, ports, gpuIds } = data;
+  putPod(rows, { ...row, resizing: { asked: row.resizing.asked, grant, ports, gpuIds } });
+}
+
 export function placementWithdrawn(rows: ServicesRows, data: DataOf<'PlacementWithdrawn'>): void {
   withdrawRuns(rows, data);
   for (const row of rowsIn(rows, data.service, data.pod, data.indexes)) {
     if (row.request === data.request) putPod(rows, { ...withoutRequest(row), attempt: 0 });
+    if (row.resizing?.request === data.request) putPod(rows, withoutSize(row));
   }
 }
 
@@ -104,7 +118,7 @@ function launchPod(
   const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
   const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
   const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-  const { stopReason: _, until: __, waits: ___, ...rest } = withoutPreemptor(withoutRequest(row));
+  const { stopReason: _, until: __, waits: ___, sized: ____, ...rest } = withoutPreemptor(withoutRequest(row));
   const all = withLater(rows, { ...row, launched: version }, { ...tasks, [name]: task });
   putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder(all) });
 }
@@ -156,10 +170,10 @@ export function grantReturned(rows: ServicesRows, data: DataOf<'GrantReturned'>)
     const uninstalling = service?.generation === gone.generation && service.uninstalling;
     if (uninstalling) rows.leaving.put(grant, { ...gone, launches: [], destroyVolumes, returned: true });
     else rows.leaving.delete(grant);
-    if (uninstalling && destroyVolumes && pod !== undefined && pod.seat!.volumes.length > 0) {
+    if (uninstalling && destroyVolumes && pod?.seat?.grant === grant && pod.seat!.volumes.length > 0) {
       rows.services.put(gone.service, { ...service, destroyed: true });
     }
-    if (pod !== undefined) putPod(rows, unseated(pod));
+    if (pod !== undefined) putPod(rows, afterReturn(pod, grant));
   }
   for (const [key] of [...rows.agents.by('state', 'GONE')]) {
     const agent = key as AgentId;
@@ -348,7 +362,15 @@ function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
 
 /** Holds nothing any more; what has finished stays finished, and incarnations count on. */
 function unseated(row: PodRow): PodRow {
-  const { seat: _, stopReason: __, until: ___, waits: ____, visits, ...rest } = withoutFormerLife(row);
+  const {
+    seat: _,
+    stopReason: __,
+    until: ___,
+    waits: ____,
+    sized: _____,
+    visits,
+    ...rest
+  } = withoutSize(withoutFormerLife(row));
   const tasks = mapTasks(row.tasks, ({ incarnation, failures, status, visit, done }) => {
     const kept = status === 'finished' || status === 'dropped';
     const ended: TaskStatus = visit === true ? 'dropped' : kept ? status : 'idle';
@@ -368,6 +390,21 @@ function withoutFormerLife(row: PodRow): PodRow {
 /** By name, so that a state from a snapshot walks them as the one that lived. */
 function inOrder(tasks: PodRow['tasks']): PodRow['tasks'] {
   return Object.fromEntries(Object.entries(tasks).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** With the grant that it sits on goes its place, unless it has another size there. */
+function afterReturn(row: PodRow, returned: GrantId): PodRow {
+  const { seat, resizing } = row;
+  if (seat?.grant !== returned) return withoutSize(row);
+  if (resizing?.grant === undefined) return unseated(row);
+  const { asked, grant, ports = {}, gpuIds = [] } = resizing;
+  const { resizing: _, stopReason: __, until: ___, ...rest } = row;
+  return { ...rest, status: 'live', sized: asked, seat: { ...seat, grant, ports, gpuIds } };
+}
+
+function withoutSize(row: PodRow): PodRow {
+  const { resizing: _, ...rest } = row;
+  return rest;
 }
 
 function withoutRequest(row: PodRow): PodRow {

@@ -40,12 +40,42 @@ export function evolve(rows: ServicesRows, event: ServicesEvent): void {
       return plans.phaseCompleted(rows, event.data);
     case 'PlanCompleted':
       return plans.planCompleted(rows, event.data);
+    default:
+      return evolvePods(rows, event);
+  }
+}
+
+type OfPods = ServicesEventOf<
+  | 'PlacementRequested'
+  | 'PlacementWithdrawn'
+  | 'GrantsTaken'
+  | 'SizeGranted'
+  | 'LaunchOrdered'
+  | 'KillOrdered'
+  | 'GrantReturned'
+  | 'ReleaseNoted'
+  | 'TasksObserved'
+  | 'RetryScheduled'
+  | 'ReplaceStarted'
+  | 'LeftBehind'
+  | 'RecoveryWaiting'
+  | 'RecoveryEnded'
+  | 'PodPaused'
+  | 'PodResumed'
+  | 'AgentNamed'
+  | 'AgentNoted'
+>;
+
+function evolvePods(rows: ServicesRows, event: OfPods): void {
+  switch (event.type) {
     case 'PlacementRequested':
       return pods.placementRequested(rows, event.data);
     case 'PlacementWithdrawn':
       return pods.placementWithdrawn(rows, event.data);
     case 'GrantsTaken':
       return pods.grantsTaken(rows, event.data);
+    case 'SizeGranted':
+      return pods.sizeGranted(rows, event.data);
     case 'LaunchOrdered':
       return pods.launchOrdered(rows, event.data);
     case 'KillOrdered':

@@ -104,6 +104,7 @@ function returnViolation(rows: ServicesRows, grant: Parameters<typeof podOfGrant
   const pod = podOfGrant(rows, grant);
   const left = rows.leaving.get(grant);
   if (left?.returned === true) return [`grant ${grant} is returned again`];
+  if (pod?.resizing?.grant === grant) return [];
   const launches = pod === undefined ? (left?.launches ?? []) : launchesOf(pod);
   const agent = pod?.seat?.agent ?? left?.agent;
   if (launches.length === 0 || (agent !== undefined && rows.agents.get(agent)?.state === 'GONE')) return [];
@@ -122,6 +123,7 @@ function podViolations(state: ServicesState): string[] {
       found.push(`pod ${key} is ${row.status} nowhere`);
     if (row.status !== 'placing' && row.request !== undefined)
       found.push(`pod ${key} is ${row.status} and wants a place`);
+    if (row.resizing !== undefined && !seated) found.push(`pod ${key} is to be resized and sits nowhere`);
     if (row.paused?.length === 0) found.push(`pod ${key} is paused, but none of its tasks`);
     if (service === undefined) continue;
     const plan = service.plan === undefined ? undefined : state.plans.get(planKey(service.name, service.plan));
@@ -189,6 +191,7 @@ function uniqueViolations(state: ServicesState): string[] {
   for (const row of allPods(state)) {
     const key = keyOfPod(row);
     if (row.seat !== undefined) claim(`grant ${row.seat.grant}`, key);
+    if (row.resizing?.grant !== undefined) claim(`grant ${row.resizing.grant}`, key);
     for (const launch of launchesOf(row)) claim(`launch ${launch}`, key);
   }
   for (const [grant, row] of state.leaving.entries()) {

@@ -15,6 +15,7 @@ import { askWithoutAvoiding, requestPlaces } from './placement.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { keyOf, pursueOwner } from './recovery.js';
+import { dropSizes } from './resizing.js';
 import { launchesOf, ownerKey, type LeavingRow, type PodRow, type ServiceRow } from './state.js';
 import { leaveBehind } from './uninstall.js';
 import { holdsData, isWanted, replacementPolicy, targetSpec } from './wanted.js';
@@ -179,6 +180,7 @@ export function waitedLongEnough(proposal: Proposal, service: ServiceRow, rows: 
 /** Another place at once; the old one stays taken until it is known to be free. */
 export function replace(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[], cause: ReplaceCause): void {
   const { name, generation } = service;
+  dropSizes(proposal, service, rows);
   for (const [pod, group] of byPodType(rows)) {
     const indexes = rangesOf(group.map(({ index }) => index));
     proposal.emit({ type: 'ReplaceStarted', data: { service: name, generation, pod, indexes, cause } });
@@ -249,6 +251,7 @@ function endRecovery(proposal: Proposal, { name, generation }: ServiceRow, rows:
 /** On a machine that is gone every launch counts as over and every volume as lost, so its grants go back at once. */
 function giveUp(proposal: Proposal, service: ServiceRow, agent: AgentId, rows: readonly PodRow[]): void {
   const { name, generation } = service;
+  dropSizes(proposal, service, rows);
   const grants = idRunsOf(rows.map(({ seat }) => seat!.grant));
   const again = rows.filter((row) => row.status !== 'finished' && isWanted(proposal.state, service, row));
   const delaySecs = replacementPolicy(targetSpec(proposal.state, service))['min-replace-delay-secs'] ?? 0;

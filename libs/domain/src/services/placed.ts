@@ -17,6 +17,7 @@ import { podAt } from './pods.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, recipeFor } from './recipe.js';
+import { sizeGranted } from './resizing.js';
 import { spansIn } from './run-rows.js';
 import { fitLaunches, orderSets } from './run-work.js';
 import { memberAt, PLACING } from './runs.js';
@@ -31,6 +32,10 @@ type Placed = AllocationEventOf<'Placed'>['data'];
  * for nobody else would return it.
  */
 export function placed(proposal: Proposal, data: Placed): void {
+  if (data.resizes !== undefined) {
+    const key = sizeGranted(proposal, data);
+    return key === undefined ? undefined : pursue(proposal, data.service, [key]);
+  }
   const service = proposal.state.services.get(data.service);
   const known = service?.generation === data.generation ? service : undefined;
   if (known !== undefined && placedTogether(proposal, known, data)) return pursue(proposal, data.service, []);

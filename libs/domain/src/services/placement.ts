@@ -10,6 +10,8 @@ export interface Wish {
   readonly row: PodRow;
   readonly avoid: readonly AgentId[];
   readonly replaces?: GrantId;
+  /** It stays on its machine, and wants what it lacks there. */
+  readonly resizes?: GrantId;
 }
 
 /** Members of runs that never had a place and want one. */
@@ -25,6 +27,7 @@ interface Alike {
   readonly indexes: number[];
   readonly ranges: (readonly [number, number])[];
   readonly replaces: { readonly index: number; readonly grant: GrantId }[];
+  readonly resizes: { readonly index: number; readonly grant: GrantId }[];
 }
 
 /** One request for all pods that want the same, whatever their number. */
@@ -35,16 +38,17 @@ export function requestPlaces(
   fresh: readonly FreshPods[] = [],
 ): void {
   const alike = new Map<string, Alike>();
-  const groupOf = (wish: Alike['wish'], avoid: readonly AgentId[]) => {
-    const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}/${wish.preemptedBy?.request}`;
-    const known = alike.get(key) ?? { wish, avoid, indexes: [], ranges: [], replaces: [] };
+  const groupOf = (wish: Alike['wish'], avoid: readonly AgentId[], stays = false) => {
+    const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}/${wish.preemptedBy?.request}/${stays}`;
+    const known = alike.get(key) ?? { wish, avoid, indexes: [], ranges: [], replaces: [], resizes: [] };
     alike.set(key, known);
     return known;
   };
-  for (const { row, avoid, replaces } of wishes) {
-    const group = groupOf(row, avoid);
+  for (const { row, avoid, replaces, resizes } of wishes) {
+    const group = groupOf(row, avoid, resizes !== undefined);
     group.indexes.push(row.index);
     if (replaces !== undefined) group.replaces.push({ index: row.index, grant: replaces });
+    if (resizes !== undefined) group.resizes.push({ index: row.index, grant: resizes });
   }
   for (const { pod, recipe, ranges } of fresh) {
     groupOf({ service: service.name, pod, recipe, attempt: 0 }, []).ranges.push(...ranges);
@@ -55,7 +59,7 @@ export function requestPlaces(
 function requestAlike(
   proposal: Proposal,
   service: ServiceRow,
-  { wish, avoid, indexes, ranges, replaces }: Alike,
+  { wish, avoid, indexes, ranges, replaces, resizes }: Alike,
 ): void {
   const recipe = recipeFor(proposal.state, service, wish);
   if (recipe === undefined) return;
@@ -78,7 +82,8 @@ function requestAlike(
       attempt: wish.attempt + 1,
       avoid,
       replaces,
-      ...(gang ? { gang } : {}),
+      ...(resizes.length === 0 ? {} : { resizes }),
+      ...(gang && resizes.length === 0 ? { gang } : {}),
       ...(preferences === undefined ? {} : { preferences }),
     },
   });

@@ -139,6 +139,11 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
     case 'finished':
       return { status: 'COMPLETE' };
     case 'live':
+      if (row.resizing?.request !== undefined)
+        return {
+          status: 'PREPARED',
+          message: `waits for room on ${row.seat!.agent}, where its data is, for its new size`,
+        };
       if (row.waits === true) return { status: 'PREPARED', message: 'waits until its peers have places' };
       if (launchesOf(row).length === 0) return { status: 'DELAYED', message: 'waits for its next try' };
       if (Object.values(row.tasks).some(({ status }) => status === 'ordered')) return { status: 'STARTING' };

@@ -10,6 +10,7 @@ import type { Proposal } from './proposal.js';
 import { runsOf, spansIn } from './run-rows.js';
 import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
+import { isToBeResized, waitingToResize } from './resizing.js';
 import { isAsPlanned, rollingSteps, tellHeldBack } from './rolling.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
@@ -31,7 +32,7 @@ const STEPS_A_ROW = 16;
 export function pursue(proposal: Proposal, name: string, keys: readonly string[], refused?: ReadonlySet<string>): void {
   const service = proposal.state.services.get(name);
   if (service === undefined) return;
-  const waiting = waitingForPeers(proposal.state, service);
+  const waiting = [...waitingForPeers(proposal.state, service), ...waitingToResize(proposal.state, name)];
   settle(proposal, service, waiting.length === 0 ? keys : [...new Set([...keys, ...waiting])], refused);
   completeSteps(proposal, name, keys);
   pursueVisits(proposal, name, keys);
@@ -129,7 +130,8 @@ function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, phas
   const rows = rowsIn(proposal.state, service.name, phase.pod, indexes);
   const changing = rows.filter((row) => {
     const living = row.status === 'live' && launchesOf(row).length > 0;
-    return living && (phase.action === 'restart' || !runsRecipe(proposal.state, service, row));
+    if (phase.action === 'restart') return living;
+    return living && !runsRecipe(proposal.state, service, row) && !isToBeResized(proposal.state, service, row);
   });
   orderKills(proposal, service, changing, phase.action === 'restart' ? 'restarted' : 'updated');
   const keys = rows.map(keyOfPod);

@@ -6,6 +6,7 @@ import {
   membersOf,
   breakOutAll,
   placeOfGrant,
+  placeNear,
   placeOfLaunch,
   putRun,
   runAt,
@@ -75,15 +76,20 @@ export function walkIds<Id extends LaunchId | GrantId>(
   visit: { readonly known: (place: Place, count: number) => void; readonly unknown: (id: Id) => void },
 ): void {
   const placeOf = of === 'launch' ? placeOfLaunch : placeOfGrant;
-  eachIdRun(ids, (seq, first, last) => {
-    for (let ordinal = first; ordinal <= last;) {
-      const place = placeOf(rows, seq, ordinal);
+  let last: Place | undefined;
+  eachIdRun(ids, (seq, first, end) => {
+    for (let ordinal = first; ordinal <= end;) {
+      // Ids of one run mostly follow each other; it may have been written since.
+      const near =
+        last !== undefined && rows.runs.get(last.key) === last.run ? placeNear(last, seq, ordinal) : undefined;
+      const place = near ?? placeOf(rows, seq, ordinal);
+      last = place;
       if (place === undefined) {
         visit.unknown(idOf<Id>(seq, ordinal));
         ordinal += 1;
         continue;
       }
-      const count = Math.min(place.count, last - ordinal + 1);
+      const count = Math.min(place.count, end - ordinal + 1);
       visit.known(place, count);
       ordinal += count;
     }

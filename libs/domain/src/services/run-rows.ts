@@ -38,7 +38,7 @@ export interface Span {
 export interface Place {
   readonly key: string;
   readonly run: RunRow;
-  /** Of a launch. */
+  /** Of a launch; empty: of a grant. */
   readonly task: string;
   readonly position: number;
   readonly count: number;
@@ -95,6 +95,12 @@ export function placeOfGrant(rows: ServicesRows, seq: number, ordinal: number): 
     if (found !== undefined) return { key, run, task: '', position: found.position, count: found.count };
   }
   return undefined;
+}
+
+/** Of an id that may stand in the same column of the same run as another one. */
+export function placeNear({ key, run, task }: Place, seq: number, ordinal: number): Place | undefined {
+  const found = findId(task === '' ? run.grants : run.tasks[task]!.launches, seq, ordinal);
+  return found === undefined ? undefined : { key, run, task, position: found.position, count: found.count };
 }
 
 export function memberOf(rows: ServicesRows, run: RunRow, position: number): PodRow | undefined {

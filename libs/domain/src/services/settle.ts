@@ -6,12 +6,13 @@ import {
   type Preemptor,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { orderLaunches, tasksToStart, type Start } from './launch.js';
+import { orderKills, orderLaunches, tasksToStart, type Start } from './launch.js';
 import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './placement.js';
 import { knowsPeers } from './peers.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
+import { dropSizes, isToBeResized, recipeOfSeat, resizeMove } from './resizing.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 import {
   fitsSeat,
@@ -44,6 +45,12 @@ type Move =
       readonly by?: Preemptor;
       readonly avoid?: AgentId;
     }
+  /** What it lacks of another size is asked for, where it is; what it asked for before is given up. */
+  | { readonly kind: 'resize'; readonly drops: boolean; readonly asks: boolean; readonly then: Move }
+  /** It has another size: it is ended for it. */
+  | { readonly kind: 'end' }
+  /** It has another size and nothing runs on the old one any more. */
+  | { readonly kind: 'take' }
   /** Its data is on a machine that is being drained, and nobody allowed to leave it. */
   | { readonly kind: 'hold' };
 
@@ -56,10 +63,12 @@ export function settle(
   fresh: readonly FreshPods[] = [],
 ): void {
   const { state } = proposal;
-  const moves = keys.flatMap((key) => {
+  const found = keys.flatMap((key) => {
     const row = podByKey(state, key);
     return row === undefined ? [] : [{ row, move: nextMove(proposal, service, row, refused.has(key)) }];
   });
+  const resized = resizeSeats(proposal, service, found);
+  const moves = found.map(({ row, move }) => ({ row, move: move.kind === 'resize' ? move.then : move }));
   const withdrawn = moves.flatMap(({ row, move }) => (move.kind === 'withdraw' ? [{ row, again: move.again }] : []));
   withdrawWishes(
     proposal,
@@ -72,14 +81,53 @@ export function settle(
   requestPlaces(
     proposal,
     service,
-    [...wishes, ...again, ...left].map((wish) => current(state, wish)),
+    [...wishes, ...again, ...left, ...resized.wishes].map((wish) => current(state, wish)),
     fresh,
   );
   orderLaunches(
     proposal,
     service,
-    moves.flatMap(({ move }) => (move.kind === 'launch' ? [move.start] : [])),
+    [...moves, ...resized.moves].flatMap(({ move }) => (move.kind === 'launch' ? [move.start] : [])),
   );
+}
+
+/** Gives up sizes that are not wanted any more, ends pods for those that they have, and lets them take them. */
+function resizeSeats(proposal: Proposal, service: ServiceRow, moves: readonly Moved[]) {
+  const { state } = proposal;
+  const rowsOf = (is: (move: Move) => boolean) => moves.filter(({ move }) => is(move)).map(({ row }) => row);
+  dropSizes(
+    proposal,
+    service,
+    rowsOf((move) => move.kind === 'leave' || (move.kind === 'resize' && move.drops)),
+  );
+  const wishes = rowsOf((move) => move.kind === 'resize' && move.asks).map((row): Wish => {
+    return { row, avoid: [], resizes: row.seat!.grant };
+  });
+  orderKills(
+    proposal,
+    service,
+    rowsOf((move) => move.kind === 'end'),
+    'updated',
+  );
+  const taking = rowsOf((move) => move.kind === 'take');
+  if (taking.length > 0) {
+    const grants = idRunsOf(taking.map(({ seat }) => seat!.grant));
+    proposal.emit({ type: 'GrantReturned', data: { service: service.name, generation: service.generation, grants } });
+  }
+  const taken = taking.map(({ pod, index }): Moved => {
+    const row = podAt(state, service.name, pod, index)!;
+    return { row, move: launchMove(proposal, service, row, true) };
+  });
+  return { wishes, moves: taken };
+}
+
+/** Whatever it does next: the size that it is to have comes first. */
+function withResize(proposal: Proposal, service: ServiceRow, row: PodRow, over: boolean, then: () => Move): Move {
+  const move = resizeMove(proposal.state, service, row, over);
+  if (move === 'take' || move === 'end') return { kind: move };
+  if (move === 'none') return then();
+  const asks = isToBeResized(proposal.state, service, row);
+  return { kind: 'resize', drops: move === 'drop', asks, then: then() };
 }
 
 function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused: boolean): Move {
@@ -94,7 +142,9 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
     case 'live':
     case 'stopping':
       if (launchesOf(row).length === 0) return afterEnd(proposal, service, row, wanted, refused);
-      return row.status === 'live' ? launchMove(proposal, service, row, false) : { kind: 'rest' };
+      return row.status === 'live'
+        ? withResize(proposal, service, row, false, () => launchMove(proposal, service, row, false))
+        : { kind: 'rest' };
   }
 }
 
@@ -122,6 +172,7 @@ function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wante
   if (row.step !== undefined && !isAsWanted(proposal.state, service, row)) {
     if (row.seat === undefined) return { kind: 'place' };
     if (fitsSeat(proposal.state, service, row)) return launchMove(proposal, service, row, true);
+    if (row.seat.volumes.length > 0) return withResize(proposal, service, row, true, () => ({ kind: 'rest' }));
     return { kind: 'leave', again: true, destroyVolumes: false };
   }
   // What needs nothing any more gives its place back; data stays.
@@ -147,8 +198,14 @@ function afterEnd(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: 
     return movable ? { ...again, cause: standing === 'DRAINING' ? 'drain' : 'agent-unreachable' } : { kind: 'hold' };
   }
   if (refused && !holdsData(row)) return again;
-  if (!fitsSeat(state, service, row)) return { kind: 'leave', again: true, destroyVolumes: false };
-  const changed = row.launched !== undefined && !runsRecipe(state, service, row);
+  if (fitsSeat(state, service, row) || row.seat!.volumes.length > 0)
+    return withResize(proposal, service, row, true, () => relaunch(proposal, service, row));
+  return { kind: 'leave', again: true, destroyVolumes: false };
+}
+
+function relaunch(proposal: Proposal, service: ServiceRow, row: PodRow): Move {
+  const changed =
+    row.launched !== undefined && !runsRecipe(proposal.state, service, row, recipeOfSeat(proposal.state, service, row));
   if (!changed && (row.until ?? 0) > proposal.context.at) return { kind: 'rest' };
   return launchMove(proposal, service, row, changed);
 }
@@ -158,7 +215,8 @@ function mayLeaveData(rows: ServicesRows, service: ServiceRow): boolean {
   return replacementPolicy(targetSpec(rows, service))['permanent-failure-timeout-secs'] !== undefined;
 }
 
-function launchMove(proposal: Proposal, service: ServiceRow, row: PodRow, anew: boolean): Move {
+function launchMove(proposal: Proposal, service: ServiceRow, found: PodRow, anew: boolean): Move {
+  const row = { ...found, recipe: recipeOfSeat(proposal.state, service, found) };
   const recipe = recipeFor(proposal.state, service, row);
   const seat = row.seat;
   if (recipe === undefined || seat === undefined) return { kind: 'rest' };

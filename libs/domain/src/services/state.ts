@@ -175,6 +175,10 @@ export interface PodRow {
   readonly avoid?: readonly AgentId[];
   readonly attempt: number;
   readonly seat?: Seat;
+  /** The version whose needs the seat holds, while nothing of it was launched there. */
+  readonly sized?: number;
+  /** Beside its seat it wants, or has, what it lacks of another size. */
+  readonly resizing?: Resizing;
   /** The version of the last launches. */
   readonly launched?: number;
   readonly tasks: Readonly<Record<string, TaskRow>>;
@@ -193,6 +197,18 @@ export interface PodRow {
   readonly preemptedBy?: Preemptor;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
   readonly until?: EpochMs;
+}
+
+/** request ──SizeGranted──▶ grant ──GrantReturned of the seat's──▶ the seat. */
+export interface Resizing {
+  /** The recipe that it was asked for. */
+  readonly asked: number;
+  /** Open. */
+  readonly request?: RequestId;
+  /** With all that the pod has once it sits on it. */
+  readonly grant?: GrantId;
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly gpuIds?: readonly string[];
 }
 
 /** A step that runs tasks beside those of a pod, one after the other. */
@@ -308,7 +324,8 @@ export const indexes: { readonly [Part in keyof ServicesState]: Readonly<Record<
   },
   pods: {
     launch: (row) => oneOrMany(launchesOf(row)),
-    grant: (row) => row.seat?.grant,
+    grant: (row) => grantsOf(row),
+    sized: (row) => (row.resizing?.grant === undefined ? undefined : row.service),
     agent: (row) => row.seat?.agent,
     avoid: (row) => row.avoid,
     due: (row) => deadlineKey(dueAt(row)),
@@ -417,4 +434,9 @@ function earliestVisit({ visits, step, tasks, paused }: PodRow): EpochMs | undef
 // A plain string where there is one launch: the table then sees at a glance that nothing moved.
 function oneOrMany(launches: readonly LaunchId[]): string | readonly string[] | undefined {
   return launches.length > 1 ? launches : launches[0];
+}
+
+function grantsOf({ seat, resizing }: PodRow): string | readonly string[] | undefined {
+  if (seat === undefined || resizing?.grant === undefined) return seat?.grant;
+  return [seat.grant, resizing.grant];
 }

@@ -1,12 +1,14 @@
 import { idRunsOf, type AgentId, type GrantId } from '@orrery/contracts';
 import { agentNamed } from './agents.js';
 import type { Proposal } from './proposal.js';
+import { dropSizes } from './resizing.js';
 import { runsOf } from './run-rows.js';
 import { memberAt, RETURNED } from './runs.js';
 import { ownerKey, planKey, type LeavingRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Goes on without what these pods hold on machines that can't be reached: it is collected when they return or are gone. */
 export function leaveBehind(proposal: Proposal, service: ServiceRow, pods: readonly PodRow[]): void {
+  dropSizes(proposal, service, pods);
   const grants = pods.map((row) => row.seat!.grant);
   noteLeftBehind(
     proposal,

@@ -135,12 +135,6 @@ describe('a service that changes', () => {
     ['role-cannot-change', '/role', webs(1), { ...webs(1), role: 'eng' }],
     ['cell-cannot-change', '/cell', webs(1), { ...webs(1), cell: 1 }],
     ['volumes-cannot-change', '/pods/node/volumes', stores(1), resized(128)],
-    [
-      'resources-cannot-change',
-      '/pods/node',
-      stores(1),
-      withNode({ tasks: { server: { cmd: 'sleep 1000', cpus: 2 } } }),
-    ],
     ['zones-cannot-change', '/pods/node/placement', stores(1), withNode({ placement: [['@zone', 'GROUP_BY']] })],
     [
       'region-cannot-change',

@@ -55,7 +55,7 @@ function ranOnce(rows: ServicesRows, service: ServiceRow, row: PodRow, recipe: n
 
 /** Whether what a pod holds is what its recipe needs. */
 export function fitsSeat(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
-  const held = row.launched ?? row.asked ?? row.recipe;
+  const held = row.sized ?? row.launched ?? row.asked ?? row.recipe;
   if (held === row.recipe) return true;
   const ran = recipeAt(rows, row.service, held, row.pod);
   return ran !== undefined && ran.needsDigest === recipeFor(rows, service, row)?.needsDigest;

@@ -50,16 +50,21 @@ export class ArtifactUses {
   }
 }
 
-/** Of all agents that share this cache. */
+/** Of all agents that share this cache; of those whose folder is gone nothing is kept. */
 export function keysInUse(folder: string): ReadonlySet<string> {
-  const keys = new Set<string>();
-  for (const name of readdirSync(usesFolder(folder)).filter((each) => each.endsWith('.json'))) {
-    const file = join(usesFolder(folder), name);
-    const { user, launches } = readUses(file);
-    if (!existsSync(user)) rmSync(file);
-    else for (const key of Object.values(launches).flat()) keys.add(key);
-  }
-  return keys;
+  return new Set(livingUses(folder).flatMap(({ launches }) => Object.values(launches).flat()));
+}
+
+function livingUses(folder: string): Uses[] {
+  return readdirSync(usesFolder(folder))
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => {
+      const file = join(usesFolder(folder), name);
+      const uses = readUses(file);
+      if (existsSync(uses.user)) return [uses];
+      rmSync(file);
+      return [];
+    });
 }
 
 function usesFolder(folder: string): string {

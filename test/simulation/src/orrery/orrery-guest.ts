@@ -13,22 +13,23 @@ import {
   type ClusterState,
   type ServicesState,
 } from '@orrery/domain';
-import { commandMessage, type SeededRandom } from '@orrery/testing';
+import { commandMessage } from '@orrery/testing';
 import type { Guest, GuestRun, SimulatedCommand } from '../guest.js';
+import { roomyScene } from './roomy-scene.js';
+import type { Scene, SceneJudge } from './scene.js';
 import { SimulatedMachine } from './simulated-machine.js';
 
-const names = ['hello', 'store'];
 const MACHINES_A_CELL = 3;
 
 /** The product itself: the three domains, hosted as their apps host them, and machines with the real agent. */
-export function orreryGuestOf(cells: number): Guest {
+export function orreryGuestOf(cells: number, scene: Scene = roomyScene): Guest {
   const sizes: TopicSizes = { cells, lanes: 1 };
   return {
     cells,
     stepMsMax: 1_500,
     domains: [
       { domain: 'services', host: () => servicesHosting(sizes) },
-      { domain: 'allocation', host: () => allocationHosting() },
+      { domain: 'allocation', host: () => scene.hosted?.(allocationHosting()) ?? allocationHosting() },
       {
         domain: 'cluster',
         host: ({ log, clock }) =>
@@ -36,10 +37,10 @@ export function orreryGuestOf(cells: number): Guest {
       },
     ],
     command(random, nowMs, number): SimulatedCommand {
-      const { type, key, ...body } = ordersOf(random);
-      const message = { ...commandMessage(`command-${number}`, { type, ...body }, { nowMs, domain: 'services' }), key };
+      const { domain, type, key, ...body } = scene.order(random);
+      const message = { ...commandMessage(`command-${number}`, { type, ...body }, { nowMs, domain }), key };
       // Any partition will do: it is forwarded to where it belongs.
-      return { domain: 'services', cell: random.below(cells), message };
+      return { domain, cell: random.below(cells), message };
     },
     fingerprint: (_domain, state) => {
       const parts = Object.values(state as DomainState) as { size?: number; name: string }[];
@@ -48,7 +49,8 @@ export function orreryGuestOf(cells: number): Guest {
     begin: (world) =>
       new OrreryRun(
         cells,
-        machineNames(cells).map((name) => new SimulatedMachine(name, sizes, world)),
+        machineNames(cells).map((name) => new SimulatedMachine(name, { sizes, cpusMilli: scene.cpusMilli }, world)),
+        scene,
       ),
   };
 }
@@ -60,71 +62,34 @@ function machineNames(cells: number): string[] {
   });
 }
 
-function ordersOf(random: SeededRandom): { type: string; key: string } & Record<string, unknown> {
-  const name = random.pick(names);
-  const drawn = random.fraction();
-  if (drawn < 0.45) return { type: 'ApplyService', key: name, ...specOf(name, random) };
-  if (drawn < 0.8) return { type: 'ScaleService', key: name, name, pod: 'web', count: countOf(random) };
-  const pausing = random.chance(0.5) ? 'PausePod' : 'ResumePod';
-  if (drawn < 0.83) return { type: pausing, key: name, name, pod: `web-${random.below(3)}` };
-  if (drawn < 0.87) return { type: 'RestartPod', key: name, name, pod: `web-${random.below(3)}` };
-  if (drawn < 0.94) return { type: 'ReplacePod', key: name, name, pod: `web-${random.below(3)}` };
-  return { type: 'UninstallService', key: name, name };
-}
-
-/** Mostly a few, so that everything meets everything; sometimes enough for sets. */
-function countOf(random: SeededRandom): number {
-  return random.chance(0.25) ? 10 + random.below(10) : random.below(6);
-}
-
-function specOf(name: string, random: SeededRandom): Record<string, unknown> {
-  return {
-    name,
-    backoff: { 'initial-secs': 1, factor: 2, 'max-secs': 8 },
-    'replacement-failure-policy': { 'min-replace-delay-secs': 1 },
-    pods: {
-      web: {
-        count: countOf(random),
-        ...(name === 'store'
-          ? { 'allow-decommission': true, volumes: { data: { path: 'data', type: 'ROOT', size: 64 } } }
-          : {}),
-        tasks: {
-          server: {
-            cmd: `serve ${random.below(3)}`,
-            cpus: 0.1,
-            memory: 64,
-            ports: { http: { port: 0 } },
-            'kill-grace-period': 1,
-          },
-        },
-      },
-    },
-  };
-}
-
 /** P5 and P6 at every commit; at rest, what runs is what is wanted. */
 class OrreryRun implements GuestRun {
   readonly actors: readonly SimulatedMachine[];
   readonly #cells: readonly number[];
+  readonly #scene: Scene;
+  readonly #judge: SceneJudge | undefined;
 
-  constructor(cells: number, actors: readonly SimulatedMachine[]) {
+  constructor(cells: number, actors: readonly SimulatedMachine[], scene: Scene) {
     this.actors = actors;
+    this.#scene = scene;
+    this.#judge = scene.judge?.();
     this.#cells = Array.from({ length: cells }, (_, cell) => cell);
   }
 
   onAccepted(domain: DomainName, record: JournalRecord, state: unknown): string[] {
     const found = violationsOf(domain, state).map((what) => `P5: ${what}, at seq ${record.seq} of ${domain}`);
-    return [...found, ...this.#begunTwice()];
+    return [...found, ...this.#begunTwice(), ...(this.#judge?.onAccepted(domain, record) ?? [])];
   }
 
   unrest(stateOf: (domain: DomainName, cell: number) => unknown): string[] {
     const pods = this.#cells.flatMap((cell) => podsIn(stateOf('services', cell) as ServicesState));
     const agents = this.#cells.flatMap((cell) => [...(stateOf('cluster', cell) as ClusterState).agents.values()]);
     const running = this.actors.flatMap((machine) => machine.running);
+    const placed = this.#scene.hasRoomForAll ? pods : pods.filter((pod) => !pod.endsWith(' PLACING'));
     return [
       ...this.#begunTwice(),
       ...agents.filter(({ reachable }) => !reachable).map(({ agent }) => `agent ${agent} is away`),
-      ...(running.length === pods.length ? [] : [`${running.length} tasks run, wanted are ${pods.join(', ')}`]),
+      ...(running.length === placed.length ? [] : [`${running.length} tasks run, wanted are ${placed.join(', ')}`]),
     ];
   }
 

@@ -27,6 +27,7 @@ export class SimulatedMachine implements GuestActor {
   /** Every launch that began here, once for each time that it did. */
   readonly begun: string[] = [];
   readonly #sizes: TopicSizes;
+  readonly #cpusMilli: number;
   readonly #world: { readonly clock: Clock; readonly random: SeededRandom };
   /** What the agent made safe, oldest first. */
   readonly #disk: string[] = [];
@@ -35,9 +36,14 @@ export class SimulatedMachine implements GuestActor {
   readonly #released = new Set<string>();
   #pids = 0;
 
-  constructor(name: string, sizes: TopicSizes, world: { readonly clock: Clock; readonly random: SeededRandom }) {
+  constructor(
+    name: string,
+    { sizes, cpusMilli }: { readonly sizes: TopicSizes; readonly cpusMilli: number },
+    world: { readonly clock: Clock; readonly random: SeededRandom },
+  ) {
     this.name = name;
     this.#sizes = sizes;
+    this.#cpusMilli = cpusMilli;
     this.#world = world;
   }
 
@@ -155,7 +161,13 @@ export class SimulatedMachine implements GuestActor {
     return {
       hostname: this.name,
       address: '127.0.0.1',
-      capacity: { cpusMilli: 4_000, memoryMib: 4_096, diskMib: 10_000, gpuIds: [], ports: [[31_000, 31_099]] },
+      capacity: {
+        cpusMilli: this.#cpusMilli,
+        memoryMib: 4_096,
+        diskMib: 10_000,
+        gpuIds: [],
+        ports: [[31_000, 31_099]],
+      },
       attributes: {},
       faultDomain: { region: 'r', zone: this.name },
     };

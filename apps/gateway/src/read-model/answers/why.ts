@@ -25,10 +25,10 @@ export function explain(world: World, id: string): Answer {
   const known = world.cells.find(({ services }) => services.services.has(task.service));
   const pod = known === undefined ? undefined : podView(known.services, task.service, podName(task.pod, task.index));
   if (pod?.state === 'PLACING') return { value: { task: id, ...whyPending(known!, task, pod) } };
-  if (found !== undefined)
-    return {
-      value: { task: id, ...whyHere(found.cell, taskViewOf(found.cell.cluster, found.row), found.row.grant, pod) },
-    };
+  if (found !== undefined) {
+    const here = whyHere(found.cell, taskViewOf(found.cell.cluster, found.row), found.row.grant, pod);
+    return { value: { task: id, ...here, ...whyNotResized(found.cell, task, here.sentence) } };
+  }
   const cell = cellOf(world, task.service);
   const view = findPod(cell, task.service, podName(task.pod, task.index));
   if (!view.tasks.some((known) => known.task === task.task)) {
@@ -41,7 +41,7 @@ export function explain(world: World, id: string): Answer {
   };
 }
 
-function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined): object {
+function whyHere({ cell, allocation }: Cell, view: TaskView, grant: GrantId, pod: PodView | undefined) {
   const held = grantOf(allocation, grant);
   const { state, agent, hostname, since, reason, exit, incarnation } = view;
   const message = endMessage(view);
@@ -98,6 +98,25 @@ function whyPending({ allocation }: Cell, task: { service: string; pod: string; 
     },
     ...(reasons === undefined ? {} : { reasons: reasonsJson(reasons) }),
     pod: podPart(pod),
+  };
+}
+
+/** What its machine lacks for the size that it is to have. */
+function whyNotResized(
+  { allocation }: Cell,
+  task: { service: string; pod: string; index: number },
+  sentence: string,
+): object {
+  const request = requestOf(allocation, task);
+  if (request?.resizes === undefined) return {};
+  const reasons = explainPending(allocation, request.request, undefined, task.index);
+  if (reasons === undefined) return {};
+  const [nearest] = reasons.examples;
+  const lacks = nearest === undefined ? '' : `${nearest.hostname} ${nearest.message}; `;
+  return {
+    sentence: `${sentence}; it is to have another size and waits for room: ${lacks}${reasons.remedy}`,
+    request: { id: request.request, role: request.role, attempt: request.attempt, needs: request.needs },
+    reasons: reasonsJson(reasons),
   };
 }
 
