@@ -1,0 +1,96 @@
+// As much of Kafka's own protocol as the readiness of its nodes asks: each of Kafka's tools starts a JVM of more than a second.
+const { connect } = require('node:net');
+
+const CLIENT = Buffer.from('orrery-ready');
+
+/** Reads what the protocol writes: numbers, texts and lists, whose lengths are variable and one more than they are where it says compact. */
+class Reader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 0;
+  }
+  flag() {
+    return this.bytes[this.at++] !== 0;
+  }
+  int16() {
+    return this.bytes.readInt16BE((this.at += 2) - 2);
+  }
+  int32() {
+    return this.bytes.readInt32BE((this.at += 4) - 4);
+  }
+  int64() {
+    return this.bytes.readBigInt64BE((this.at += 8) - 8);
+  }
+  text() {
+    return this.#take(this.int16());
+  }
+  list(item) {
+    return Array.from({ length: Math.max(0, this.int32()) }, item);
+  }
+  compactText() {
+    return this.#take(this.#length() - 1);
+  }
+  compactList(item) {
+    return Array.from({ length: Math.max(0, this.#length() - 1) }, item);
+  }
+  /** Fields of later versions: passed over. */
+  tags() {
+    for (let left = this.#length(); left > 0; left--) {
+      this.#length();
+      this.at += this.#length();
+    }
+  }
+  #length() {
+    for (let value = 0, shift = 0; ; shift += 7) {
+      const byte = this.bytes[this.at++];
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  }
+  #take(length) {
+    return length < 0 ? null : this.bytes.toString('utf8', this.at, (this.at += length));
+  }
+}
+
+/** A request with the bytes of its body, behind its length. */
+function request(key, version, body) {
+  const head = Buffer.alloc(4 + 10);
+  head.writeInt32BE(10 + CLIENT.length + body.length, 0);
+  head.writeInt16BE(key, 4);
+  head.writeInt16BE(version, 6);
+  head.writeInt32BE(1, 8);
+  head.writeInt16BE(CLIENT.length, 12);
+  return Buffer.concat([head, CLIENT, Buffer.from(body)]);
+}
+
+/** The answer, behind its length and the number of the request; rejects where there is none in time. */
+function ask(host, port, bytes, timeoutMs) {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host);
+    const fail = (why) => {
+      socket.destroy();
+      reject(new Error(`${host}:${port} ${why}`));
+    };
+    let answer = Buffer.alloc(0);
+    socket.setTimeout(timeoutMs, () => fail(`did not answer within ${timeoutMs} ms`));
+    socket.on('connect', () => socket.write(bytes));
+    socket.on('error', ({ message }) => fail(message));
+    socket.on('end', () => fail('hung up'));
+    socket.on('data', (part) => {
+      answer = Buffer.concat([answer, part]);
+      if (answer.length < 4 || answer.length < 4 + answer.readInt32BE(0)) return;
+      socket.destroy();
+      const reader = new Reader(answer.subarray(4));
+      reader.int32();
+      resolve(reader);
+    });
+  });
+}
+
+/** Exit 0: ready; else 1, and why not. */
+function end(problem) {
+  if (problem !== undefined) console.error(problem);
+  process.exit(problem === undefined ? 0 : 1);
+}
+
+module.exports = { ask, end, request };
