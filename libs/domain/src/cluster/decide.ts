@@ -16,7 +16,7 @@ import { destroyVolumes } from './volumes.js';
 /** Facts about agents and tasks. The owner is the master; its README draws the states. */
 export const cluster: Decider<ClusterInput, ClusterState, ClusterEvent> = {
   name: 'cluster',
-  foldVersion: 3,
+  foldVersion: 4,
   initialState,
   decide,
   evolve,
