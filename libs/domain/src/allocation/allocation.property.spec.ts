@@ -17,6 +17,7 @@ import {
   type Constraint,
   type Disk,
   type GrantId,
+  type IdRuns,
   type PlacementRequest,
   type RequestId,
   type RoleName,
@@ -31,8 +32,12 @@ import { allocation } from './decide.js';
 import type { AllocationInput } from './input.js';
 import { allocationViolations } from './invariants.js';
 import { allocationEventViolations } from './preemption-invariants.js';
+import { positionsOf } from './ranges.js';
 import { partOf, RESOURCES } from './role-tree.js';
 import type { AllocationState } from './state.js';
+
+/** Over all histories. */
+let takenOver = 0;
 
 /** A cluster and services that do whatever chance says, sensible or not, as two journals would tell it. */
 class World {
@@ -87,8 +92,10 @@ class World {
     for (const event of events) {
       const violations = allocationEventViolations(this.state, event);
       if (violations.length > 0) throw new Error(violations.join('\n'));
+      const taken = event.type === 'GrantReleased' ? [...this.#takingOver(event.data.grants)] : [];
       allocation.evolve(this.state, event);
       this.events.push(event);
+      for (const expectTaken of taken) expectTaken();
     }
     for (const event of events) if (event.type === 'Placed') this.#expectWhole(event.data.request);
     if (input.kind === 'command') return;
@@ -105,6 +112,28 @@ class World {
         for (const { volume, disk } of volumes)
           expect(!this.state.volumes.has(volume) && resources.disks?.includes(disk ?? '') === true).toBe(false);
       }
+  }
+
+  /** Of a pod that is resized, the grant that stands on a released one holds all that was promised, on its volumes. */
+  *#takingOver(released: IdRuns): Iterable<() => void> {
+    const gone = new Set(idsIn<GrantId>(released));
+    const taken = new Set<GrantId>();
+    for (const [key, { resizes }] of this.state.lots.entries()) {
+      if (resizes === undefined || gone.has(key) || !gone.has(resizes.grant) || taken.has(resizes.grant)) continue;
+      const { needs, grant, gpuIds, ports } = resizes;
+      taken.add(grant);
+      const { lot, ordinals } = this.state.lots.find(grant)!;
+      const [[position]] = positionsOf(lot.ordinals, ordinals) as [[number, number]];
+      yield () => {
+        const now = this.state.lots.get(key)!;
+        expect(now).toMatchObject({ needs, volumes: [lot.volumes![position]] });
+        expect(now.resizes).toBeUndefined();
+        expect(now.gpuIds?.[0] ?? []).toHaveLength(needs.gpus);
+        expect(now.gpuIds?.[0] ?? []).toEqual(expect.arrayContaining([...gpuIds]));
+        for (const { name } of needs.ports) expect(now.ports![name]![0]).toBe(ports[name] ?? now.ports![name]![0]);
+        takenOver += 1;
+      };
+    }
   }
 
   /** Of a gang, all or none. */
@@ -191,6 +220,11 @@ class World {
     const random = this.#random;
     const agent = random.pick(['a', 'b', 'c', 'd', 'e', 'f']) as AgentId;
     const epoch = 1;
+    const [standing] = this.state.lots.keysBy('resizes', '*');
+    if (standing !== undefined && random.chance(0.3)) {
+      const grants = idRunsOf([this.state.lots.get(standing)!.resizes!.grant]);
+      return { type: 'GrantReturned', data: { service: 'x' as ServiceName, generation: 1, grants } };
+    }
     const what = random.below(20);
     if (what < 4)
       return {
@@ -311,7 +345,7 @@ class World {
     const random = this.#random;
     const [key] = this.#some(this.state.lots.keys()).filter((id) => this.state.lots.get(id)!.needs.volumes.length > 0);
     if (key === undefined) return undefined;
-    const { service, generation, role, pod, needs, indexes, ordinals } = this.state.lots.get(key)!;
+    const { service, generation, role, pod, needs, indexes, ordinals, revocable } = this.state.lots.get(key)!;
     const [[index]] = indexes as [[number, number]];
     const grant = idOf<GrantId>(seqOf(key), ordinals[0]![0]);
     const port = { name: 't.p', port: random.pick([0, 8001]) };
@@ -326,6 +360,7 @@ class World {
         volumes: needs.volumes,
       },
       ...{ constraints: [], policy: 'spread', attempt: 1, avoid: [], replaces: [], resizes: [{ index, grant }] },
+      ...(revocable === true ? { revocable } : {}),
     };
   }
 
@@ -393,6 +428,18 @@ describe('whatever happens', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('pods are resized now and then, and hold what they were promised', () => {
+    takenOver = 0;
+    fc.assert(
+      fc.property(worlds(200), ({ world, steps }) => {
+        for (let step = 0; step < steps; step += 1) world.step();
+        expect(allocationViolations(world.state)).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+    expect(takenOver).toBeGreaterThan(0);
   });
 
   it('the queue settles, and what still waits then finds no place in another look', () => {

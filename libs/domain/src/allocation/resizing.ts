@@ -1,5 +1,4 @@
 import {
-  countIn,
   idOf,
   isIn,
   numbersIn,
@@ -15,7 +14,7 @@ import type { AdoptingRow } from './adoption.js';
 import { chargeOf } from './charge.js';
 import { charge } from './charging.js';
 import { chargedIn, type LotPart, type LotRow } from './lots.js';
-import { positionsOf } from './ranges.js';
+import { common, positionsOf } from './ranges.js';
 import type { AllocationState, RequestRow } from './state.js';
 
 /**
@@ -29,7 +28,7 @@ export function* resizingsOf(state: AllocationState, row: RequestRow): IterableI
     if (!isIn(row.indexes, index)) continue;
     const indexes = [[index, index]] as const;
     const part = state.lots.find(grant);
-    const missing = whyNot(state, grant, part);
+    const missing = whyNot(state, row, grant, part);
     const found = { ...alone, indexes, constraints: [], avoid: [] };
     if (part === undefined || missing !== undefined) {
       yield { ...found, adoption: { ...STAYS, agent: 0, missing: missing! } };
@@ -42,8 +41,15 @@ export function* resizingsOf(state: AllocationState, row: RequestRow): IterableI
 
 const STAYS = { volumes: new Map<never, never>(), heldMib: 0, mounted: new Set<never>() };
 
-function whyNot(state: AllocationState, grant: GrantId, part: LotPart | undefined): string | undefined {
+function whyNot(
+  state: AllocationState,
+  { revocable }: RequestRow,
+  grant: GrantId,
+  part: LotPart | undefined,
+): string | undefined {
   if (part === undefined) return `it has no grant ${grant} any more`;
+  if (common(chargedIn(part.lot), part.ordinals).length === 0) return `its grant ${grant} is given up`;
+  if (part.lot.revocable !== revocable) return 'its grant is of another kind: revocable, or not';
   if (part.lot.volumes === undefined) return 'it has no volumes that it would stay for';
   if (part.lot.resizes !== undefined || state.lots.countBy('resizes', grant) > 0) return 'it is being resized already';
   return undefined;
@@ -104,7 +110,8 @@ export function takeOver(state: AllocationState, before: LotPart): ReadonlySet<V
     for (const other of others) standAlone(state, other);
     const [[position]] = positionsOf(before.lot.ordinals, [[ordinal, ordinal]]) as [[number, number]];
     const volumes = before.lot.volumes[position]!;
-    holdAll(state, key, volumes);
+    const isCharged = common(chargedIn(before.lot), [[ordinal, ordinal]]).length > 0;
+    holdAll(state, key, volumes, isCharged);
     for (const id of volumes) taken.add(id);
   }
   return taken;
@@ -116,7 +123,7 @@ function standAlone(state: AllocationState, key: GrantId): void {
   state.lots.put(key, lot);
 }
 
-function holdAll(state: AllocationState, key: GrantId, volumes: readonly VolumeId[]): void {
+function holdAll(state: AllocationState, key: GrantId, volumes: readonly VolumeId[], isCharged: boolean): void {
   const { resizes, ...lot } = state.lots.get(key)!;
   const { needs, ports: kept, gpuIds: keptIds } = resizes!;
   const ports = Object.fromEntries(
@@ -131,13 +138,14 @@ function holdAll(state: AllocationState, key: GrantId, volumes: readonly VolumeI
     ...(needs.ports.length === 0 ? {} : { ports }),
     ...(gpuIds.length === 0 ? {} : { gpuIds: [gpuIds] }),
     volumes: [volumes],
+    // What was given up before is not its role's again.
+    ...(isCharged ? {} : { superseded: lot.ordinals }),
   };
   for (const id of volumes) {
     const volume = state.volumes.get(id);
     if (volume !== undefined && volume.users === undefined) state.volumes.put(id, { ...volume, grant: key });
   }
-  if (countIn(chargedIn(grown)) > 0)
-    charge(state, grown, minus(chargedFor(state, key, grown), chargedFor(state, key, lot)));
+  charge(state, grown, minus(chargedFor(state, key, grown), chargedFor(state, key, lot)));
   state.lots.put(key, grown);
 }
 
