@@ -76,7 +76,9 @@ export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): vo
     const agent = agentOfNumber(rows, number);
     const seat: Seat = { grant, agent, number, epoch, ports: held, gpuIds, volumes, used: false };
     const waits = data.waits === true ? { waits: true as const } : {};
-    putPod(rows, { ...withoutPreemptor(withoutRequest(row)), status: 'live', seat, ...waits });
+    // Another version may be wanted before anything is launched on it.
+    const sized = row.asked === undefined ? {} : { sized: row.asked };
+    putPod(rows, { ...withoutPreemptor(withoutRequest(row)), status: 'live', seat, ...waits, ...sized });
   }
 }
 
