@@ -52,7 +52,8 @@ export class FollowedPartition {
 
   /**
    * Takes the answer to a fetch. Records below the position are dropped: a broker serves whole batches, and during a hand-over
-   * two polls may ask for the same.
+   * two polls may ask for the same. It looks at its high watermark before it reads, so the records may reach beyond what it
+   * says; consumers are never given what is above it.
    */
   take(records: Buffer, highWatermark: number): void {
     if (this.#stopped) return;
@@ -62,6 +63,7 @@ export class FollowedPartition {
       this.#queue.push(batch);
       this.#queuedBytes += batch.bytes.length;
       this.position = batch.lastOffset + 1;
+      this.#highWatermark = Math.max(this.#highWatermark, this.position);
     }
     this.#chooseStage(highWatermark);
     this.#startDelivering();
