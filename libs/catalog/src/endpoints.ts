@@ -1,4 +1,4 @@
-import { optionsOf, type Options } from './options.js';
+import { describedOptions, optionAt, optionsOf, type Options } from './options.js';
 import type { PackageDefinition, PackageResult } from './package-definition.js';
 
 /** In config.json, beside a text option that names a service: the name of that service's endpoint. */
@@ -24,7 +24,7 @@ export function endpointWishes(
   options: Options,
 ): PackageResult<readonly EndpointWish[]> {
   const all = optionsOf(definition, options);
-  return all.ok ? { ok: true, value: wishesIn(definition.config, all.value, '') } : all;
+  return all.ok ? { ok: true, value: wishesIn(definition.config, all.value) } : all;
 }
 
 /** Beside each such option its addresses, `a:1,b:2`: `kafka.service` and `kafka.service@addresses`. */
@@ -43,17 +43,10 @@ export function withAddresses(options: Options, addresses: Addresses, path = '')
   return Object.fromEntries(entries);
 }
 
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly [ENDPOINT]?: string;
-}
-
-function wishesIn(schema: Schema, options: Options, path: string): EndpointWish[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, property]): EndpointWish[] => {
-    const value = options[name];
-    const option = `${path}${name}`;
-    const endpoint = property[ENDPOINT];
-    if (endpoint !== undefined && typeof value === 'string') return [{ option, service: value, endpoint }];
-    return property.properties === undefined ? [] : wishesIn(property, (value ?? {}) as Options, `${option}.`);
+function wishesIn(config: PackageDefinition['config'], options: Options): EndpointWish[] {
+  return describedOptions(config).flatMap(([path, schema]): EndpointWish[] => {
+    const [endpoint, service] = [schema[ENDPOINT], optionAt(options, path)];
+    if (typeof endpoint !== 'string' || typeof service !== 'string') return [];
+    return [{ option: path.join('.'), service, endpoint }];
   });
 }

@@ -1,6 +1,6 @@
 import type { Refusal } from '@orrery/kernel';
 import { isDeepStrictEqual } from 'node:util';
-import { optionsOf, type Options } from './options.js';
+import { describedOptions, optionAt, optionsOf, type Options } from './options.js';
 import type { PackageDefinition } from './package-definition.js';
 
 /** In config.json, beside an option that stays as it was installed: what is written into volumes, or all pods have to agree on. */
@@ -16,32 +16,18 @@ export interface Chosen {
 export function refusalOfFixed(before: Chosen, after: Chosen): Refusal | undefined {
   const [was, will] = [before, after].map(({ definition, options }) => optionsOf(definition, options));
   if (!was!.ok || !will!.ok) return undefined;
-  const changed = fixedIn(after.definition.config, []).find(
-    (path) => !isDeepStrictEqual(at(was!.value, path), at(will!.value, path)) && at(was!.value, path) !== undefined,
-  );
+  const changed = describedOptions(after.definition.config).find(([path, schema]) => {
+    const value = optionAt(was!.value, path);
+    return schema[FIXED] === true && value !== undefined && !isDeepStrictEqual(value, optionAt(will!.value, path));
+  });
   if (changed === undefined) return undefined;
-  const option = changed.join('.');
-  const [is, found] = [was!.value, will!.value].map((options) => JSON.stringify(at(options, changed)));
+  const [path] = changed;
+  const option = path.join('.');
+  const [is, found] = [was!.value, will!.value].map((options) => JSON.stringify(optionAt(options, path)));
   return {
     code: 'option-fixed',
     message: `option ${option} is ${is} for the life of the service, found ${found}`,
-    field: `/${changed.join('/')}`,
+    field: `/${path.join('/')}`,
     remedy: `leave it, or install the package once more under another --name and move the data`,
   };
-}
-
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly [FIXED]?: boolean;
-}
-
-function fixedIn(schema: Schema, path: readonly string[]): readonly (readonly string[])[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
-    const inner = [...path, name];
-    return property[FIXED] === true ? [inner] : fixedIn(property, inner);
-  });
-}
-
-function at(options: Options, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, name) => (value as Options | undefined)?.[name], options);
 }

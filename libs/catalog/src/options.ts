@@ -41,6 +41,23 @@ interface Schema {
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: unknown;
+  /** What packages say of an option beside JSON Schema. */
+  readonly [extension: `x-${string}`]: unknown;
+}
+
+/** Every option that a config.json describes, by its path. */
+export function describedOptions(
+  config: object,
+  path: readonly string[] = [],
+): readonly (readonly [path: readonly string[], schema: Schema])[] {
+  return Object.entries((config as Schema).properties ?? {}).flatMap(([name, property]) => {
+    const inner = [...path, name];
+    return property.properties === undefined ? [[inner, property] as const] : describedOptions(property, inner);
+  });
+}
+
+export function optionAt(options: Options, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (value as Options | undefined)?.[name], options);
 }
 
 function defaultsOf(schema: Schema): Options {

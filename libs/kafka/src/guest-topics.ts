@@ -1,11 +1,11 @@
 import kafkajs, { type Admin } from 'kafkajs';
+import { Backoff } from './backoff.js';
 import { brokerErrors, brokerErrorType } from './cluster-session.js';
 import { clusterOptions, type KafkaOptions } from './kafka-options.js';
 
 const { ConfigResourceTypes, Kafka } = kafkajs;
 
 const CREATED_WITHIN_MS = 20_000;
-const LOOK_EVERY_MS = 100;
 const RETRIES = 5;
 
 export interface GuestTopic {
@@ -107,16 +107,21 @@ export class GuestTopics {
 
   /** The controllers have made it; the broker that is asked may not have heard of it yet. */
   async #knownWithLeaders(name: string): Promise<void> {
-    for (const deadlineMs = performance.now() + CREATED_WITHIN_MS; ;) {
-      try {
-        const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
-        if (topics[0]?.partitions.every(({ leader }) => leader >= 0) === true) return;
-      } catch (error) {
-        if (brokerErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
-      }
-      if (performance.now() > deadlineMs)
-        throw new Error(`${name} is made, and has no leaders after ${CREATED_WITHIN_MS / 1000} s`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    const deadline = AbortSignal.timeout(CREATED_WITHIN_MS);
+    const backoff = new Backoff(deadline);
+    while (!(await this.#hasLeaders(name))) {
+      if (deadline.aborted) throw new Error(`${name} is made, and has no leaders after ${CREATED_WITHIN_MS / 1000} s`);
+      await backoff.wait();
+    }
+  }
+
+  async #hasLeaders(name: string): Promise<boolean> {
+    try {
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
+      return topics[0]?.partitions.every(({ leader }) => leader >= 0) === true;
+    } catch (error) {
+      if (brokerErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+      throw error;
     }
   }
 

@@ -15,6 +15,13 @@ function inline(value: unknown): string {
   return `{${fields.join(', ')}}`;
 }
 
+/** Such as `team=x, tier=1`. */
+export function pairsText(values: Readonly<Record<string, string>>, between = ', '): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(between);
+}
+
 /** Ranges of indexes as people write them: `web-0..2`, `web-5`. */
 export function podRanges(pod: string, ranges: readonly (readonly [number, number])[]): string {
   return ranges.map(([first, last]) => (first === last ? `${pod}-${first}` : `${pod}-${first}..${last}`)).join(', ');

@@ -1,6 +1,7 @@
 import type { Agent, Amounts, Share, Task } from '../answers.js';
 import { argument, confirm, path, type Call } from '../call.js';
 import { agentIdOf } from '../find-agent.js';
+import { pairsText } from '../output/lines.js';
 import type { Listing } from '../output/output.js';
 import { fields } from '../output/table.js';
 import { showList, showObject } from '../reading.js';
@@ -108,7 +109,5 @@ function shareText({ used, of }: Share): string {
 }
 
 function attributesText({ attributes = {} }: Agent): string {
-  return Object.entries(attributes)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',');
+  return pairsText(attributes, ',');
 }

@@ -1,5 +1,6 @@
 import type { Plan, Service } from '../answers.js';
 import { argument, path, type Call, type Verb } from '../call.js';
+import { pairsText } from '../output/lines.js';
 import { table } from '../output/table.js';
 import { planProgress, planTrouble, waitForPlans } from '../plan-progress.js';
 import { atOf, showList, showObject } from '../reading.js';
@@ -41,8 +42,8 @@ async function currentPlan(call: Call, service: string): Promise<string> {
 }
 
 function headOf(plan: Plan): string {
-  const given = Object.entries(plan.parameters ?? {}).map(([name, value]) => `${name}=${value}`);
-  const parameters = given.length === 0 ? [] : [`parameters: ${given.join(', ')}`];
+  const given = pairsText(plan.parameters ?? {});
+  const parameters = given === '' ? [] : [`parameters: ${given}`];
   return [planProgress(plan), ...parameters, ...planTrouble(plan)].join('\n');
 }
 

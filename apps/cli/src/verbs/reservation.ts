@@ -3,6 +3,7 @@ import { argument, confirm, path, type Call } from '../call.js';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { agentIdOf } from '../find-agent.js';
+import { pairsText } from '../output/lines.js';
 import type { Listing } from '../output/output.js';
 import { showList } from '../reading.js';
 import { amountsText, givenAmounts } from './amounts.js';
@@ -17,7 +18,7 @@ const reservations: Listing<Reservation> = {
     { title: 'IDLE', cell: ({ idle }) => reservedText(idle) },
     { title: 'BY', cell: (reservation) => (reservation.static === true ? 'agent' : 'order') },
     { title: 'REFINES', cell: (reservation) => reservation.refines },
-    { title: 'LABELS', cell: ({ labels }) => labelsText(labels), wide: true },
+    { title: 'LABELS', cell: ({ labels }) => pairsText(labels), wide: true },
   ],
 };
 
@@ -68,10 +69,4 @@ function reservedText({ ports = [], disks = [], ...amounts }: Partial<Reserved>)
     ...(ranges.length === 0 ? [] : [`ports ${ranges.join(' ')}`]),
     ...(disks.length === 0 ? [] : [`disks ${disks.join(' ')}`]),
   ].join(', ');
-}
-
-function labelsText(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(', ');
 }

@@ -5,6 +5,7 @@ import { CliError } from '../cli-error.js';
 import { dryRunText, type DryRun } from '../dry-run.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Change, Outcome } from '../gateway-client.js';
+import { pairsText } from '../output/lines.js';
 import type { Listing } from '../output/output.js';
 import { fields, table } from '../output/table.js';
 import { planTrouble, waitForPlans } from '../plan-progress.js';
@@ -229,7 +230,7 @@ export async function endpoints(call: Call): Promise<void> {
       { title: 'VISIBILITY', cell: ({ visibility }) => visibility, unlessNone: isRestricted },
       {
         title: 'LABELS',
-        cell: ({ labels }) => labels && labelText(labels),
+        cell: ({ labels }) => labels && pairsText(labels, ' '),
         unlessNone: ({ labels }) => labels !== undefined,
       },
     ],
@@ -239,12 +240,6 @@ export async function endpoints(call: Call): Promise<void> {
 /** Whoever runs in the cluster finds what says nothing else. */
 function isRestricted({ visibility = 'CLUSTER' }: Endpoint): boolean {
   return visibility !== 'CLUSTER';
-}
-
-function labelText(labels: NonNullable<Endpoint['labels']>): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
 }
 
 /** Waits for what a change of a service started, then prints the service. */

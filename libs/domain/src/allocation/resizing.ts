@@ -34,8 +34,10 @@ export function* resizingsOf(state: AllocationState, row: RequestRow): IterableI
       yield { ...found, adoption: { ...STAYS, agent: 0, missing: missing! } };
       continue;
     }
-    const { needs, resize } = beside(part, grant, row.needs);
-    yield { ...found, needs, resize, avoids: row.constraints, adoption: { ...STAYS, agent: agentOf(part) } };
+    const [[position]] = positionsOf(part.lot.ordinals, part.ordinals) as [[number, number]];
+    const { needs, resize } = beside(part.lot, position, grant, row.needs);
+    const agent = agentAt(part.lot, position);
+    yield { ...found, needs, resize, avoids: row.constraints, adoption: { ...STAYS, agent } };
   }
 }
 
@@ -56,8 +58,7 @@ function whyNot(
 }
 
 /** What a pod lacks of its new needs, and what it keeps. */
-function beside({ lot, ordinals }: LotPart, grant: GrantId, needs: PodNeeds): { needs: PodNeeds; resize: Resize } {
-  const position = positionsOf(lot.ordinals, ordinals)[0]![0];
+function beside(lot: LotRow, position: number, grant: GrantId, needs: PodNeeds): { needs: PodNeeds; resize: Resize } {
   const more = (amount: 'cpusMilli' | 'memoryMib' | 'diskMib' | 'gpus') =>
     Math.max(0, needs[amount] - lot.needs[amount]);
   const ports = portsKept(lot, position, needs);
@@ -87,9 +88,8 @@ function portsKept({ ports: held = {} }: LotRow, position: number, { ports }: Po
   return kept;
 }
 
-function agentOf({ lot, ordinals }: LotPart): number {
-  const position = positionsOf(lot.ordinals, ordinals)[0]![0];
-  return lot.agents[lot.ends.findIndex((end) => end > position)]!;
+function agentAt({ agents, ends }: LotRow, position: number): number {
+  return agents[ends.findIndex((end) => end > position)]!;
 }
 
 /** What would help a pod that waits for room where it is. */

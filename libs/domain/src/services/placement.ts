@@ -100,11 +100,18 @@ export function askWithoutAvoiding(proposal: Proposal, service: ServiceRow, rows
   requestPlaces(proposal, service, wishes);
 }
 
-export function withdrawWishes(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
+/** `requestOf`: which of the requests of a pod is meant; for a place unless it says otherwise. */
+export function withdrawWishes(
+  proposal: Proposal,
+  service: ServiceRow,
+  rows: readonly PodRow[],
+  requestOf = (row: PodRow) => row.request!,
+): void {
   const byRequest = new Map<RequestId, PodRow[]>();
   for (const row of rows) {
-    const others = byRequest.get(row.request!);
-    if (others === undefined) byRequest.set(row.request!, [row]);
+    const request = requestOf(row);
+    const others = byRequest.get(request);
+    if (others === undefined) byRequest.set(request, [row]);
     else others.push(row);
   }
   for (const [request, group] of byRequest) {

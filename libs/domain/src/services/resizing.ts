@@ -1,27 +1,19 @@
-import {
-  idRunsOf,
-  membersIn,
-  rangesOf,
-  type AllocationEventOf,
-  type GrantId,
-  type Ranges,
-  type RequestId,
-} from '@orrery/contracts';
-import { withdraw } from './placement.js';
+import { idOf, idRunsOf, membersIn, type AllocationEventOf, type GrantId } from '@orrery/contracts';
+import { withdrawWishes } from './placement.js';
 import { keyOfPod, podAt } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, recipeFor } from './recipe.js';
 import { roomFor } from './rolling.js';
 import { planKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 import { isOpen, phaseOfStep } from './steps.js';
-import { fitsSeat, isWanted } from './wanted.js';
+import { fitsSeat, isWanted, versionHeld } from './wanted.js';
 
 /**
  * A pod with data that is to hold something else stays where it is: what it lacks there is asked for while it runs on, so
  * that nothing is taken from it for a size that finds no room. When it is granted, the pod is ended in its turn, its old grant
  * goes back, and it is launched on the new one.
  */
-export type ResizeMove = 'none' | 'ask' | 'drop' | 'end' | 'take';
+export type ResizeMove = 'none' | 'ask' | 'drop' | 'ask-anew' | 'end' | 'take';
 
 /** What is next for the size of a pod that is wanted and sits on a machine that is up. `over`: no launch of it is left. */
 export function resizeMove(rows: ServicesRows, service: ServiceRow, row: PodRow, over: boolean): ResizeMove {
@@ -29,7 +21,7 @@ export function resizeMove(rows: ServicesRows, service: ServiceRow, row: PodRow,
   if (!isToBeResized(rows, service, row)) return resizing === undefined ? 'none' : 'drop';
   if (resizing === undefined) return 'ask';
   const asked = recipeAt(rows, row.service, resizing.asked, row.pod);
-  if (asked?.needsDigest !== recipeFor(rows, service, row)?.needsDigest) return 'drop';
+  if (asked?.needsDigest !== recipeFor(rows, service, row)?.needsDigest) return 'ask-anew';
   if (resizing.grant === undefined) return 'none';
   if (over) return 'take';
   return mayEnd(rows, service, row) ? 'end' : 'none';
@@ -43,7 +35,7 @@ export function isToBeResized(rows: ServicesRows, service: ServiceRow, row: PodR
 
 /** What is launched on a seat that does not hold what is wanted: what it was made for. */
 export function recipeOfSeat(rows: ServicesRows, service: ServiceRow, row: PodRow): number {
-  return fitsSeat(rows, service, row) ? row.recipe : (row.sized ?? row.launched ?? row.recipe);
+  return fitsSeat(rows, service, row) ? row.recipe : versionHeld(row);
 }
 
 /** Its turn may be over when its size comes, or others may be down by then. */
@@ -65,7 +57,7 @@ export function sizeGranted(proposal: Proposal, data: AllocationEventOf<'Placed'
   const { resizes, service: name, generation, pod } = data;
   const [member] = membersIn(data);
   const [[seq, first]] = data.grants as [[number, number]];
-  const grant = `${seq}.${first}` as GrantId;
+  const grant = idOf<GrantId>(seq, first);
   const service = state.services.get(name);
   const row = podAt(state, name, pod, member!.index);
   if (
@@ -86,19 +78,10 @@ export function sizeGranted(proposal: Proposal, data: AllocationEventOf<'Placed'
 /** Gives up what was asked for, or granted, beside the seats of these pods. */
 export function dropSizes(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
   const { name, generation } = service;
-  const byRequest = new Map<RequestId, PodRow[]>();
-  const grants: GrantId[] = [];
-  for (const { pod, index } of rows) {
-    const row = podAt(proposal.state, name, pod, index);
-    const { request, grant } = row?.resizing ?? {};
-    if (grant !== undefined) grants.push(grant);
-    else if (request !== undefined) byRequest.set(request, [...(byRequest.get(request) ?? []), row!]);
-  }
-  for (const [request, asking] of byRequest) withdraw(proposal, service, request, asking[0]!.pod, indexesOf(asking));
+  const resized = rows.flatMap(({ pod, index }) => podAt(proposal.state, name, pod, index) ?? []);
+  const asking = resized.filter(({ resizing }) => resizing?.request !== undefined);
+  const grants = resized.flatMap(({ resizing }) => resizing?.grant ?? []);
+  withdrawWishes(proposal, service, asking, ({ resizing }) => resizing!.request!);
   if (grants.length === 0) return;
   proposal.emit({ type: 'GrantReturned', data: { service: name, generation, grants: idRunsOf(grants) } });
-}
-
-function indexesOf(rows: readonly PodRow[]): Ranges {
-  return rangesOf(rows.map(({ index }) => index));
 }

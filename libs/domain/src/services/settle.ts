@@ -12,7 +12,7 @@ import { knowsPeers } from './peers.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
-import { dropSizes, isToBeResized, recipeOfSeat, resizeMove } from './resizing.js';
+import { dropSizes, recipeOfSeat, resizeMove } from './resizing.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 import {
   fitsSeat,
@@ -126,8 +126,7 @@ function withResize(proposal: Proposal, service: ServiceRow, row: PodRow, over: 
   const move = resizeMove(proposal.state, service, row, over);
   if (move === 'take' || move === 'end') return { kind: move };
   if (move === 'none') return then();
-  const asks = isToBeResized(proposal.state, service, row);
-  return { kind: 'resize', drops: move === 'drop', asks, then: then() };
+  return { kind: 'resize', drops: move !== 'ask', asks: move !== 'drop', then: then() };
 }
 
 function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused: boolean): Move {

@@ -53,9 +53,14 @@ function ranOnce(rows: ServicesRows, service: ServiceRow, row: PodRow, recipe: n
   return tasks.every(({ name, goal }) => goal === 'ONCE' && row.tasks[name]?.status === 'finished');
 }
 
+/** The version whose needs a pod holds, or has asked for. */
+export function versionHeld(row: PodRow): number {
+  return row.sized ?? row.launched ?? row.asked ?? row.recipe;
+}
+
 /** Whether what a pod holds is what its recipe needs. */
 export function fitsSeat(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
-  const held = row.sized ?? row.launched ?? row.asked ?? row.recipe;
+  const held = versionHeld(row);
   if (held === row.recipe) return true;
   const ran = recipeAt(rows, row.service, held, row.pod);
   return ran !== undefined && ran.needsDigest === recipeFor(rows, service, row)?.needsDigest;

@@ -1,4 +1,4 @@
-import { planView, planViews, podView, type PlanView } from '@orrery/domain';
+import { planView, planViews, podView, type PlanView, type StepView } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -29,13 +29,11 @@ export function showPlan(world: World, name: string, plan: string, steps: number
 
 /** With what the cluster knows: how the last try of a step ended that waits for the next. */
 function planJson(cell: Cell, service: string, plan: PlanView): PlanView {
-  const phases = plan.phases.map((phase) => ({
-    ...phase,
-    steps: phase.steps.map((step) => {
-      const pod = step.status === 'DELAYED' ? podView(cell.services, service, step.name) : undefined;
-      const message = pod?.message === step.message ? pod && messageOf(cell, service, pod) : step.message;
-      return message === undefined ? step : { ...step, message };
-    }),
-  }));
-  return { ...plan, phases };
+  const stepJson = (step: StepView): StepView => {
+    const pod = step.status === 'DELAYED' ? podView(cell.services, service, step.name) : undefined;
+    // A step that runs tasks beside its pod waits for something else than the pod.
+    if (pod?.message === undefined || pod.message !== step.message) return step;
+    return { ...step, message: messageOf(cell, service, pod)! };
+  };
+  return { ...plan, phases: plan.phases.map((phase) => ({ ...phase, steps: phase.steps.map(stepJson) })) };
 }
