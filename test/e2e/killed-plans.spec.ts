@@ -41,7 +41,7 @@ const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 const ITS_TIME = 'sleep $((ORRERY_POD_INDEX / 2)).$((ORRERY_POD_INDEX % 2 * 5 + 2))';
 
 /** What its steps run writes a line, so that doing it twice would show. */
-const specOf = (name: string, count: number, version: number) => ({
+const specOf = (name: string, count: number, version: number, memoryMib: number) => ({
   name,
   backoff: { 'initial-secs': 0.2 },
   pods: {
@@ -54,7 +54,7 @@ const specOf = (name: string, count: number, version: number) => ({
         server: {
           cmd: `trap '${ITS_TIME}; exit 0' TERM; ${ITS_TIME}; touch up; sleep 100000 & wait # ${version}`,
           'readiness-check': { cmd: 'test -e up', interval: 0.1, timeout: 5 },
-          ...{ cpus: 0.02, memory: 8, 'kill-grace-period': 5 },
+          ...{ cpus: 0.02, memory: memoryMib, 'kill-grace-period': 5 },
         },
         init: { goal: 'ONCE', 'resource-set': 'sidecar', cmd: 'echo begun >> data/init; sleep 0.3' },
         backup: { goal: 'ONCE', 'resource-set': 'sidecar', cmd: 'echo saved >> data/backup; sleep 0.3' },
@@ -107,6 +107,8 @@ describe('kill -9 of the service-manager in the middle of a plan', () => {
     );
   }
 
+  const volumesOf = async (name: string) => (await pods(name)).map(({ volumes: [data] }) => data!.volume);
+
   const running = async (name: string, count: number) => {
     const shown = await pods(name);
     const servers = shown.flatMap(({ tasks }) => tasks.filter(({ task }) => task === 'server'));
@@ -147,14 +149,19 @@ describe('kill -9 of the service-manager in the middle of a plan', () => {
   }
 
   it.each(Array.from({ length: rounds }, (_, round) => `ring-${round + 1}`))(
-    'goes on with deploy, update, a custom plan, recovery, decommission and uninstall of %s where it was, and does nothing twice',
+    'goes on with deploy, update, a resize in place, a custom plan, recovery, decommission and uninstall of %s where it was, and does nothing twice',
     async (name) => {
-      await told('PUT', `/v1/services/${name}`, specOf(name, PODS, 1));
+      await told('PUT', `/v1/services/${name}`, specOf(name, PODS, 1, 8));
       await killAmid(name, 'deploy');
       expect(await linesOf(name, 'init')).toEqual(Array.from({ length: PODS }, () => 'begun\n'));
 
-      await told('PUT', `/v1/services/${name}`, specOf(name, PODS, 2));
+      await told('PUT', `/v1/services/${name}`, specOf(name, PODS, 2, 8));
       await killAmid(name, 'update');
+
+      const kept = await volumesOf(name);
+      await told('PUT', `/v1/services/${name}`, specOf(name, PODS, 3, 16));
+      await killAmid(name, 'update');
+      expect(await volumesOf(name)).toEqual(kept);
 
       await told('POST', `/v1/services/${name}/plans/backup/start`, {});
       await killAmid(name, 'backup');
@@ -206,8 +213,8 @@ describe('kill -9 of the service-manager in the middle of a plan', () => {
         'StepCompleted deploy node': PODS,
         'StepCompleted deploy init': PODS,
         'StepCompleted backup backup': PODS,
-        // Deployed, updated, recovered.
-        'LaunchOrdered server': 3 * PODS,
+        // Deployed, updated, resized, recovered.
+        'LaunchOrdered server': 4 * PODS,
         'LaunchOrdered init': PODS,
         'LaunchOrdered backup': PODS,
       });

@@ -50,6 +50,11 @@ describe('the package cassandra', () => {
     );
   const nodes = () => user.runningTasksOf('store');
   const pods = () => user.cluster.json<Pod[]>('pod', 'list', 'store');
+  const memoryMibGranted = async () =>
+    (await user.cluster.json<{ used: { memory: number } }[]>('agent', 'list')).reduce(
+      (sum, { used }) => sum + used.memory,
+      0,
+    );
   const ring = async () =>
     (await nodes()).map(({ hostname, ready }) => `${hostname} ${ready ? 'UN' : 'not ready'}`).sort();
 
@@ -72,12 +77,16 @@ describe('the package cassandra', () => {
   );
 
   it(
-    'gets a newer version node by node, while clients read and write at QUORUM',
+    'gets a newer version and more memory node by node and in place, while clients read and write at QUORUM',
     async () => {
       const before = await nodes();
+      const volumes = (await pods()).map((pod) => pod.volumes[0]!.volume);
+      const granted = await memoryMibGranted();
       const { last, failures } = await client.during(FILLED + 1, () =>
-        user.change('update', 'cassandra', 'store', {}, '--package-version', NEWEST),
+        user.change('update', 'cassandra', 'store', { nodes: { memory: 1088 } }, '--package-version', NEWEST),
       );
+      expect(await memoryMibGranted()).toBe(granted + 3 * 64);
+      expect((await pods()).map((pod) => pod.volumes[0]!.volume)).toEqual(volumes);
       expect(failures).toEqual([]);
       rows = last;
       expect(rows).toBeGreaterThan(FILLED);
@@ -176,6 +185,12 @@ describe('the package cassandra', () => {
         },
         { withinMs: WITHIN_MS, everyMs: 500, what: 'three nodes are ready again' },
       );
+      // A driver that lost all its nodes at once asks again after a while.
+      const counted = () => client.count().catch(() => 0);
+      await eventually(async () => (await counted()) > 0, {
+        withinMs: WITHIN_MS,
+        what: 'the client found the ring again',
+      });
       expect(await client.count()).toBe(rows);
     },
     2 * WITHIN_MS,

@@ -106,7 +106,8 @@ export class PackageCluster {
     work: () => Promise<void>,
   ): Promise<{ readonly acknowledged: number; readonly lost: number }> {
     const tasks = await this.runningTasksOf(service);
-    const servers = tasks.map(({ address, ports }) => `${address}:${ports['broker']}`).join(',');
+    const brokers = tasks.filter(({ ports }) => ports['broker'] !== undefined);
+    const servers = brokers.map(({ address, ports }) => `${address}:${ports['broker']}`).join(',');
     const stop = join(this.folder, `${service}-${topic}-stop`);
     rmSync(stop, { force: true });
     const script = join(import.meta.dirname, 'produce.py');
