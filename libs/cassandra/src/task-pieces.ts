@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, type Plain } from '@orrery/kernel';
+import { ByteReader, ByteWriter } from '@orrery/kernel';
 import type { TaskPieces, TaskSetRow, TaskStateRow } from './history-rows.js';
 
 /** They share a partition. */
