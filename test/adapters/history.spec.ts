@@ -227,9 +227,13 @@ function taskSet(row: { service: string; bucket: number; n: number; state: strin
     ...{ service, generation: 7, pod: 'web', bucket, segment: 0, seq: 100 + n, n, task: 'server', incarnation: 1 },
     ...{ cell: 0, state },
     pieces: {
+      length: counts.length,
       ...{ counts, indexes: begins, agents: counts.map((_, at) => at + 1), launchSeqs: [5], launchOrdinals: begins },
-      ...{ seqs: [100 + n], events: [4], ats: [1_800_000_000_000 + n], causes: ['services-0:'] },
-      ...{ causeTexts: [0], causeNumbers: [5] },
+      tellings: {
+        ...{ pieces: [counts.length], seqs: [100 + n], events: [4], ats: [1_800_000_000_000 + n] },
+        ...{ causeTexts: [0], causeNumbers: [5] },
+      },
+      causes: ['services-0:'],
     },
   };
 }

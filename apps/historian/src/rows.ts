@@ -40,7 +40,7 @@ export function noRows(): HistoryRows {
 /** Rows, and what rows of many tasks hold beyond one. */
 export function countOf(rows: HistoryRows): number {
   const { taskSets, ...others } = rows;
-  const pieces = taskSets.reduce((sum, row) => sum + row.pieces.indexes.length, 0);
+  const pieces = taskSets.reduce((sum, row) => sum + row.pieces.length, 0);
   return Object.values(others).reduce<number>((sum, list) => sum + list.length, taskSets.length + pieces / 20);
 }
 

@@ -55,7 +55,7 @@ export class TaskStory {
   /** Ends the window that the commit, which is the next one, is no part of. */
   closeBefore(commit: CommitRecord): ClosedWindow | undefined {
     if (this.#window === undefined || this.#window.takes(commit)) return undefined;
-    const rows = this.#window.rows();
+    const rows = this.#window.rows({ isOver: true });
     this.#window = undefined;
     return { rows, position: this.#position! };
   }
@@ -86,6 +86,6 @@ export class TaskStory {
   /** What the open window has had so far. */
   soFar(): ClosedWindow | undefined {
     if (this.#window === undefined) return undefined;
-    return { rows: this.#window.rows(), position: this.#position! };
+    return { rows: this.#window.rows({ isOver: false }), position: this.#position! };
   }
 }

@@ -1,5 +1,5 @@
-import type { StateTold, TaskPieces, TaskSetRow } from '@orrery/cassandra';
-import type { CommitRecord } from '@orrery/contracts';
+import type { StateTold, TaskPieces, TaskSetRow, Tellings } from '@orrery/cassandra';
+import { columnOf, type CommitRecord } from '@orrery/contracts';
 import type { Partition, Piece } from './launch-book.js';
 import { causeParts } from './rows.js';
 
@@ -20,9 +20,11 @@ export class TaskWindow {
   readonly #period: number;
   readonly #groups = new Map<Partition, Group[]>();
   /** Told of since they were given out last. */
-  readonly #changed = new Set<Group>();
+  #changed: Group[] = [];
   #pieces = 0;
   #event: EventPlace | undefined;
+  /** What the last piece was told of: those of one event and service follow each other. */
+  #last: Group | undefined;
 
   constructor(cell: number, { seq, at }: CommitRecord) {
     this.#cell = cell;
@@ -44,25 +46,24 @@ export class TaskWindow {
   }
 
   tell(told: StateTold, piece: Piece): void {
-    const group = this.#groupOf(told, piece);
-    group.add(piece, this.#event!);
-    this.#changed.add(group);
+    const { partition, task, incarnation } = piece.run;
+    if (this.#last?.isOf(partition, task, incarnation, told) !== true) this.#last = this.#groupOf(told, piece);
+    if (!this.#last.isChanged) this.#changed.push(this.#last);
+    this.#last.add(piece, this.#event!);
     this.#pieces += 1;
   }
 
-  /** Rows that have something new since the last call. */
-  rows(): TaskSetRow[] {
-    const rows = Array.from(this.#changed, (group) => group.row(this.#cell, this.#firstSeq));
-    this.#changed.clear();
+  /** Rows that have something new since the last call; `isOver`: nothing more is told. */
+  rows({ isOver }: { readonly isOver: boolean }): TaskSetRow[] {
+    const rows = this.#changed.map((group) => group.row(this.#cell, this.#firstSeq, isOver));
+    this.#changed = [];
     return rows;
   }
 
   #groupOf(told: StateTold, { run: { partition, task, incarnation } }: Piece): Group {
     let groups = this.#groups.get(partition);
     if (groups === undefined) this.#groups.set(partition, (groups = []));
-    for (const group of groups) {
-      if (group.task === task && group.incarnation === incarnation && isSame(group.told, told)) return group;
-    }
+    for (const group of groups) if (group.isOf(partition, task, incarnation, told)) return group;
     const segment = Math.floor(partition.rows / ROWS_A_SEGMENT);
     partition.rows += 1;
     const group = new Group({ partition, task, incarnation, told, segment, n: groups.length });
@@ -104,53 +105,93 @@ interface GroupHead {
 
 /** One row to be. */
 class Group {
-  readonly told: StateTold;
-  readonly task: string;
-  readonly incarnation: number;
+  isChanged = false;
   readonly #head: GroupHead;
-  readonly #columns = {
-    ...{ counts: [], indexes: [], agents: [], launchSeqs: [], launchOrdinals: [] },
-    ...{ seqs: [], events: [], ats: [], causeTexts: [], causeNumbers: [] },
-  } as Record<keyof Omit<TaskPieces, 'causes'>, number[]>;
-  readonly #causes: string[] = [];
+  readonly #counts = new Column();
+  readonly #indexes = new Column();
+  readonly #agents = new Column();
+  readonly #launchSeqs = new Column();
+  readonly #launchOrdinals = new Column();
+  /** One each for `pieces`. */
+  readonly #tellings: EventPlace[] = [];
+  readonly #pieces: number[] = [];
 
   constructor(head: GroupHead) {
     this.#head = head;
-    this.told = head.told;
-    this.task = head.task;
-    this.incarnation = head.incarnation;
   }
 
-  add({ run, offset, count, agent }: Piece, { seq, at, event, causeText, causeNumber }: EventPlace): void {
-    const columns = this.#columns;
-    columns.counts.push(count);
-    columns.indexes.push(run.index + offset);
-    columns.agents.push(agent);
-    columns.launchSeqs.push(run.launchSeq);
-    columns.launchOrdinals.push(run.launchOrdinal + offset);
-    columns.seqs.push(seq);
-    columns.events.push(event);
-    columns.ats.push(at);
-    columns.causeTexts.push(this.#causeOf(causeText));
-    columns.causeNumbers.push(causeNumber);
+  isOf(partition: Partition, task: string, incarnation: number, told: StateTold): boolean {
+    const head = this.#head;
+    return (
+      head.partition === partition && head.task === task && head.incarnation === incarnation && isSame(head.told, told)
+    );
   }
 
-  row(cell: number, seq: number): TaskSetRow {
+  add({ run, offset, count, agent }: Piece, telling: EventPlace): void {
+    this.isChanged = true;
+    this.#counts.add(count);
+    this.#indexes.add(run.index + offset);
+    this.#agents.add(agent);
+    this.#launchSeqs.add(run.launchSeq);
+    this.#launchOrdinals.add(run.launchOrdinal + offset);
+    const last = this.#tellings.length - 1;
+    if (this.#tellings[last] === telling) {
+      this.#pieces[last]! += 1;
+    } else {
+      this.#tellings.push(telling);
+      this.#pieces.push(1);
+    }
+  }
+
+  row(cell: number, seq: number, isOver: boolean): TaskSetRow {
+    this.isChanged = false;
     const { partition, told, ...head } = this.#head;
     const { service, generation, pod, bucket } = partition;
-    const columns = Object.entries(this.#columns).map(([name, values]) => [name, shortest(values)]);
-    const pieces = { ...Object.fromEntries(columns), causes: [...this.#causes] } as TaskPieces;
+    const causes = [...new Set(this.#tellings.map(({ causeText }) => causeText))];
+    const pieces: TaskPieces = {
+      length: this.#counts.length,
+      counts: this.#counts.values(isOver),
+      indexes: this.#indexes.values(isOver),
+      agents: this.#agents.values(isOver),
+      launchSeqs: this.#launchSeqs.values(isOver),
+      launchOrdinals: this.#launchOrdinals.values(isOver),
+      tellings: this.#told(causes),
+      causes,
+    };
     return { service, generation, pod, bucket, ...head, seq, cell, ...told, pieces };
   }
 
-  #causeOf(text: string): number {
-    if (this.#causes.at(-1) === text) return this.#causes.length - 1;
-    const known = this.#causes.indexOf(text);
-    return known === -1 ? this.#causes.push(text) - 1 : known;
+  #told(causes: readonly string[]): Tellings {
+    const column = (of: (telling: EventPlace) => number) => columnOf(this.#tellings.map(of));
+    return {
+      pieces: columnOf([...this.#pieces]),
+      seqs: column(({ seq }) => seq),
+      events: column(({ event }) => event),
+      ats: column(({ at }) => at),
+      causeTexts: column(({ causeText }) => causes.indexOf(causeText)),
+      causeNumbers: column(({ causeNumber }) => causeNumber),
+    };
   }
 }
 
-/** A copy, since the group may grow; one number stands for all that are equal. */
-function shortest(values: readonly number[]): readonly number[] {
-  return values.every((value) => value === values[0]) ? values.slice(0, 1) : values.slice();
+/** Numbers of which many are equal: they are one number until another one comes. */
+class Column {
+  length = 0;
+  #first = 0;
+  #values: number[] | undefined;
+
+  add(value: number): void {
+    if (this.length === 0) this.#first = value;
+    if (this.#values === undefined && value !== this.#first) {
+      this.#values = new Array<number>(this.length).fill(this.#first);
+    }
+    this.#values?.push(value);
+    this.length += 1;
+  }
+
+  /** One number stands for all that are equal; a copy, unless nothing more is added. */
+  values(isOver: boolean): readonly number[] {
+    if (this.#values === undefined) return [this.#first];
+    return isOver ? this.#values : this.#values.slice();
+  }
 }

@@ -46,16 +46,16 @@ const phases = ['STAGING', 'STARTING', 'RUNNING'] as const;
 
 function accepted(book: LaunchBook, set: LaunchSet, tell: Tell): void {
   const told = { state: 'STAGING' };
-  for (const run of book.accepted(set)) for (const piece of piecesByAgent(run)) tell(told, piece);
+  for (const run of book.accepted(set)) eachAgent(run, (piece) => tell(told, piece));
 }
 
-function* piecesByAgent(run: Run): Generator<Piece> {
+function eachAgent(run: Run, visit: (piece: Piece) => void): void {
   const { agents, count } = run;
-  if (typeof agents === 'number') return yield { run, offset: 0, count, agent: agents, mark: Mark.staging };
+  if (typeof agents === 'number') return visit({ run, offset: 0, count, agent: agents, mark: Mark.staging });
   for (let offset = 0; offset < count;) {
     let end = offset + 1;
     while (end < count && agents[end] === agents[offset]) end += 1;
-    yield { run, offset, count: end - offset, agent: agents[offset]!, mark: Mark.staging };
+    visit({ run, offset, count: end - offset, agent: agents[offset]!, mark: Mark.staging });
     offset = end;
   }
 }
@@ -73,10 +73,18 @@ function killed(
   });
 }
 
+/** One each for ever: what is told of a million tasks is compared by being the same. */
+const toldOf = {
+  starting: { state: 'STARTING' },
+  running: { state: 'RUNNING', ready: false },
+  ready: { state: 'RUNNING', ready: true },
+} as const satisfies Readonly<Record<string, StateTold>>;
+
 /** Phases only rise, and an end is for ever. */
 function advanced(book: LaunchBook, launches: IdRuns, to: number, tell: Tell): void {
   const phase = to & Mark.phase;
-  const told = { state: phases[phase]!, ...(phase === Mark.running ? { ready: (to & Mark.ready) !== 0 } : {}) };
+  const begun = (to & Mark.ready) === 0 ? toldOf.running : toldOf.ready;
+  const told = phase === Mark.running ? begun : toldOf.starting;
   book.visit(launches, (piece) => {
     tell(told, piece);
     return (piece.mark & Mark.phase) < phase ? to | (piece.mark & ~Mark.phase) : undefined;

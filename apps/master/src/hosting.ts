@@ -45,6 +45,7 @@ export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHos
   prepareShapes(agentReportSchemas);
   prepareShapes(clusterCommandSchemas);
   const partitionOf = partitions(sizes);
+  const numbered = new Numbered();
   return {
     domain: 'cluster',
     decider: cluster,
@@ -57,8 +58,10 @@ export function clusterHosting(sizes: TopicSizes, world: LeaseWorld): ClusterHos
     reports: (cell) => agentPartitionsOfCell(cell, sizes).map((partition) => ({ topic: agentReportsTopic, partition })),
     decodeReport: (body, source) => decodeReport(body, source, partitionOf),
     gathering: gatheredReports,
-    relay: ({ events, journalId, at }, state) =>
-      ordersOf(events as readonly ClusterEvent[], state, { journalId, at, partitionOf }).map(messageOf),
+    relay: ({ events, journalId, at }, state) => {
+      const context = { journalId, at, partitionOf, partitions: numbered.of(journalId) };
+      return ordersOf(events as readonly ClusterEvent[], state, context).map(messageOf);
+    },
     owning: (shard) => new LeaseKeeper(shard, sizes, world),
   };
 }
@@ -102,6 +105,17 @@ function partitions(sizes: TopicSizes): (agent: AgentId) => number {
     }
     return partition;
   };
+}
+
+/** Lanes by number of the agent; each journal numbers its own. */
+class Numbered {
+  readonly #byJournal = new Map<string, number[]>();
+
+  of(journalId: string): number[] {
+    let partitions = this.#byJournal.get(journalId);
+    if (partitions === undefined) this.#byJournal.set(journalId, (partitions = []));
+    return partitions;
+  }
 }
 
 /** Whoever reports under ever new names finds no more room. */

@@ -44,9 +44,11 @@ export interface TaskSetRow extends StateTold {
 
 /**
  * Which tasks, column by column. A piece is tasks of pods that follow each other, with launch ids that follow each other, on
- * one agent, told by one event. A column of one number stands for all pieces.
+ * one agent, told by one event. A column of one number stands for all pieces, or for all tellings.
  */
 export interface TaskPieces {
+  /** How many pieces. */
+  readonly length: number;
   /** How many tasks. */
   readonly counts: readonly number[];
   /** Pod index of the first. */
@@ -55,14 +57,21 @@ export interface TaskPieces {
   readonly launchSeqs: readonly number[];
   /** Ordinal of the first. */
   readonly launchOrdinals: readonly number[];
-  /** The commit that told it, and the place of the event in it. */
+  readonly tellings: Tellings;
+  readonly causes: readonly string[];
+}
+
+/** The events that told the pieces, in their order. */
+export interface Tellings {
+  /** How many pieces each of them told. */
+  readonly pieces: readonly number[];
+  /** The commit, the place of the event in it, and its time. */
   readonly seqs: readonly number[];
   readonly events: readonly number[];
   readonly ats: readonly number[];
   /** Index into `causes`, and the number that goes behind that text; -1: none does. */
   readonly causeTexts: readonly number[];
   readonly causeNumbers: readonly number[];
-  readonly causes: readonly string[];
 }
 
 /** One state of one task, as it stands in a row of many. */

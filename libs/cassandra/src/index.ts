@@ -13,6 +13,7 @@ export type {
   StateTold,
   TaskKey,
   TaskPieces,
+  Tellings,
   TaskSetRow,
   TaskStateRow,
 } from './history-rows.js';

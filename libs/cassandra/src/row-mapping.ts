@@ -26,7 +26,7 @@ export function taskSetStatement(row: TaskSetRow): Statement {
 const insertTaskSet = insertInto('task_history', [
   ...['service', 'generation', 'pod', 'bucket', 'segment', 'seq', 'n', 'task'],
   ...['incarnation', 'first_index', 'last_index', 'cell', 'state', 'ready', 'reason', 'message'],
-  ...['exit_code', 'exit_signal', 'exit_oom', 'late', 'pieces'],
+  ...['exit_code', 'exit_signal', 'exit_oom', 'late', 'told'],
 ]);
 
 export function taskSetOf(row: types.Row): TaskSetRow {
@@ -47,7 +47,7 @@ export function taskSetOf(row: types.Row): TaskSetRow {
     incarnation: row['incarnation'] as number,
     cell: row['cell'] as number,
     state: row['state'] as string,
-    pieces: decodePieces(row['pieces'] as Buffer),
+    pieces: decodePieces(row['told'] as Buffer),
     ...present({
       ready: optional<boolean>(row, 'ready'),
       reason: optional<string>(row, 'reason'),

@@ -37,12 +37,13 @@ export const tables: readonly Table[] = [
   },
   {
     // A row is one state of many tasks; 1,024 pods share a partition, and the story of a task is one read of it.
-    // `first_index` and `last_index` pass over rows that can't hold a pod; `pieces` says which tasks, see row-mapping.
+    // `first_index` and `last_index` pass over rows that can't hold a pod; `told` says which tasks, see row-mapping;
+    // another encoding gets another name, by which histories of earlier versions are known.
     name: 'task_history',
     history: true,
     columns: `service text, generation bigint, pod text, bucket int, segment int, seq bigint, n int, task text,
       incarnation int, first_index int, last_index int, cell int, state text, ready boolean, reason text, message text,
-      exit_code int, exit_signal text, exit_oom boolean, late boolean, pieces blob`,
+      exit_code int, exit_signal text, exit_oom boolean, late boolean, told blob`,
     partition: 'service, generation, pod, bucket, segment',
     clustering: [
       ['seq', 'ASC'],

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, type Plain } from '@orrery/kernel';
+import { ByteReader, ByteWriter } from '@orrery/kernel';
 import type { TaskPieces, TaskSetRow, TaskStateRow } from './history-rows.js';
 
 /** They share a partition. */
@@ -8,18 +8,18 @@ export function bucketOf(podIndex: number): number {
   return Math.floor(podIndex / PODS_A_BUCKET);
 }
 
-const columns = [
-  ...(['counts', 'indexes', 'agents', 'launchSeqs', 'launchOrdinals', 'seqs', 'events', 'ats'] as const),
-  ...(['causeTexts', 'causeNumbers'] as const),
-];
+const columns = ['counts', 'indexes', 'agents', 'launchSeqs', 'launchOrdinals'] as const;
+const tellingColumns = ['pieces', 'seqs', 'events', 'ats', 'causeTexts', 'causeNumbers'] as const;
 
 /** One for all: what it holds is copied out before the next piece of work. */
 const writer = new ByteWriter(64 * 1024);
 
-/** The columns one after the other, then the causes: see the encoding of the kernel. Some ten bytes a piece. */
+/** The columns one after the other, then the causes: see the encoding of the kernel. Some five bytes a piece. */
 export function encodePieces(pieces: TaskPieces): Buffer {
   writer.reset();
+  writer.value(pieces.length);
   for (const column of columns) writer.value(pieces[column]);
+  for (const column of tellingColumns) writer.value(pieces.tellings[column]);
   writer.value(pieces.causes);
   const { buffer, byteOffset, byteLength } = writer.take();
   return Buffer.from(buffer, byteOffset, byteLength);
@@ -27,19 +27,19 @@ export function encodePieces(pieces: TaskPieces): Buffer {
 
 export function decodePieces(bytes: Uint8Array): TaskPieces {
   const reader = new ByteReader(bytes);
-  const decoded: Record<string, Plain> = {};
-  for (const column of columns) decoded[column] = reader.value();
-  decoded['causes'] = reader.value();
-  return decoded as unknown as TaskPieces;
+  const length = reader.value();
+  const decoded = Object.fromEntries(columns.map((column) => [column, reader.value()]));
+  const tellings = Object.fromEntries(tellingColumns.map((column) => [column, reader.value()]));
+  return { length, ...decoded, tellings, causes: reader.value() } as unknown as TaskPieces;
 }
 
 /** The lowest and the highest pod index. */
-export function boundsOf(pieces: TaskPieces): readonly [number, number] {
+export function boundsOf({ length, indexes, counts }: TaskPieces): readonly [number, number] {
   let [first, last] = [Infinity, -Infinity];
-  for (let piece = 0; piece < pieceCount(pieces); piece += 1) {
-    const index = at(pieces.indexes, piece);
+  for (let piece = 0; piece < length; piece += 1) {
+    const index = at(indexes, piece);
     first = Math.min(first, index);
-    last = Math.max(last, index + at(pieces.counts, piece) - 1);
+    last = Math.max(last, index + at(counts, piece) - 1);
   }
   return [first, last];
 }
@@ -53,33 +53,34 @@ export interface StateOfTask {
 /** What a row says of the pod of this index: mostly once, but a state may come back within a window. */
 export function* statesOf(row: TaskSetRow, index: number): Generator<StateOfTask> {
   const { pieces, segment: _, bucket: __, cell: ___, seq: ____, n: _____, ...same } = row;
-  for (let piece = 0; piece < pieceCount(pieces); piece += 1) {
+  let telling = -1;
+  for (let piece = 0, toldUpTo = 0; piece < pieces.length; piece += 1) {
+    while (piece >= toldUpTo) toldUpTo += at(pieces.tellings.pieces, (telling += 1));
     const offset = index - at(pieces.indexes, piece);
     if (offset < 0 || offset >= at(pieces.counts, piece)) continue;
-    const cause = pieces.causes[at(pieces.causeTexts, piece)];
-    const causeNumber = at(pieces.causeNumbers, piece);
     yield {
       agent: at(pieces.agents, piece),
       state: {
         ...same,
         index,
-        seq: at(pieces.seqs, piece),
-        n: at(pieces.events, piece),
-        at: at(pieces.ats, piece),
+        ...toldBy(pieces, telling),
         launch: `${at(pieces.launchSeqs, piece)}.${at(pieces.launchOrdinals, piece) + offset}`,
-        ...(cause === undefined ? {} : { cause: causeNumber < 0 ? cause : `${cause}${causeNumber}` }),
       },
     };
   }
 }
 
-/** Columns that say the same for all pieces have one number; that of all pieces that differ tells how many there are. */
-function pieceCount(pieces: TaskPieces): number {
-  let count = 0;
-  for (const column of columns) count = Math.max(count, pieces[column].length);
-  return count;
+function toldBy({ tellings, causes }: TaskPieces, telling: number): Pick<TaskStateRow, 'seq' | 'n' | 'at' | 'cause'> {
+  const cause = causes[at(tellings.causeTexts, telling)];
+  const causeNumber = at(tellings.causeNumbers, telling);
+  return {
+    seq: at(tellings.seqs, telling),
+    n: at(tellings.events, telling),
+    at: at(tellings.ats, telling),
+    ...(cause === undefined ? {} : { cause: causeNumber < 0 ? cause : `${cause}${causeNumber}` }),
+  };
 }
 
-function at(column: readonly number[], piece: number): number {
-  return column.length === 1 ? column[0]! : column[piece]!;
+function at(column: readonly number[], place: number): number {
+  return column.length === 1 ? column[0]! : column[place]!;
 }

@@ -12,7 +12,7 @@ import { allocation, allocationViolations, type AllocationState } from '@orrery/
 import type { DecisionContext } from '@orrery/kernel';
 import type { BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
-import { median } from './statistics.js';
+import { figuresOf } from './statistics.js';
 
 const AGENTS = 10_000;
 const ROLES = 1_000;
@@ -42,21 +42,17 @@ const pods = [
  */
 export async function drf({ runs: count = RUNS }: BenchmarkOptions): Promise<BenchmarkResult> {
   const runs = Array.from({ length: count }, () => round());
-  const seconds = runs.map(({ roundS }) => roundS);
-  const processorSeconds = runs.map(({ processorS }) => processorS);
+  const { metrics, spread } = figuresOf({
+    round_s: runs.map(({ roundS }) => roundS),
+    round_cpu_s: runs.map(({ processorS }) => processorS),
+  });
   const { placed, decisions, worstLag } = runs[0]!;
   return {
     name: 'drf',
     durability: 'in memory: decisions and their fold, no log',
     settings: { agents: AGENTS, roles: ROLES, organisations: ORGANISATIONS, wanted: ROLES * PODS_A_ROLE },
-    metrics: {
-      round_s: median(seconds),
-      round_cpu_s: median(processorSeconds),
-      placed,
-      decisions,
-      worst_lag_percent: worstLag,
-    },
-    spread: { round_s: spreadOf(seconds), round_cpu_s: spreadOf(processorSeconds) },
+    metrics: { ...metrics, placed, decisions, worst_lag_percent: worstLag },
+    spread,
   };
 }
 
@@ -99,10 +95,6 @@ function round(): RoundResult {
   const violations = allocationViolations(state);
   if (violations.length > 0) throw new Error(violations.join('\n'));
   return { roundS, processorS, placed, decisions, worstLag: lagOf(state) };
-}
-
-function spreadOf(values: readonly number[]): { readonly min: number; readonly max: number } {
-  return { min: Math.min(...values), max: Math.max(...values) };
 }
 
 /** How far the role that has least is behind the middle one, among those of one weight that still want. */

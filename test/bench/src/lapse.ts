@@ -7,7 +7,7 @@ import { durability } from './many-tasks.js';
 import type { BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
 import { SimulatedCluster } from './simulated-cluster.js';
-import { round, spreadOf } from './statistics.js';
+import { figuresOf, round } from './statistics.js';
 
 const AGENTS = 5000;
 const CUT_AT_A_TIME = 4;
@@ -47,12 +47,13 @@ export async function lapse(options: BenchmarkOptions): Promise<BenchmarkResult>
       if (cut === undefined) falsely += 1;
       else noticed.push((ms - cut) / 1000);
     }
+    const { metrics, spread } = figuresOf({ noticed_s: noticed.map(round) });
     return {
       name: 'lapse',
       durability,
       settings: { agents, cuts: runs, cutAtATime: CUT_AT_A_TIME },
-      metrics: { noticed_max_s: round(Math.max(...noticed)), noticed_s: spreadOf(noticed).median, falsely },
-      spread: { noticed_s: spreadOf(noticed) },
+      metrics: { noticed_max_s: round(Math.max(...noticed)), ...metrics, falsely },
+      spread,
     };
   } finally {
     await cluster.stop();

@@ -2,7 +2,7 @@ import { countMembers, type AllocationEvent, type AllocationEventOf, type Constr
 import { Books, Ledger, shapes, type Wished } from './ledger.js';
 import type { BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
-import { round, spreadOf } from './statistics.js';
+import { figuresOf, round } from './statistics.js';
 
 const FLEETS = [5_000, 50_000];
 const LOAD = 0.7;
@@ -46,17 +46,14 @@ const cases: readonly Case[] = [
  * against books of our own. Rates are placements a second of processor time, so that a busy machine tells the same.
  */
 export async function place({ agents, runs = RUNS }: BenchmarkOptions): Promise<BenchmarkResult> {
-  const metrics: Record<string, number> = {};
-  const spreads: Record<string, BenchmarkResult['spread'][string]> = {};
+  const rates: Record<string, number[]> = {};
   for (const fleet of agents === undefined ? FLEETS : [agents])
     for (const each of cases) {
       // The first run warms up.
-      const rates = Array.from({ length: runs + 1 }, (_, run) => placementsPerS(fleet, each, run)).slice(1);
-      const { median, min, max } = spreadOf(rates);
-      const name = `${each.name}_${fleet}`;
-      metrics[name] = median;
-      spreads[name] = { min, max };
+      const all = Array.from({ length: runs + 1 }, (_, run) => round(placementsPerS(fleet, each, run)));
+      rates[`${each.name}_${fleet}`] = all.slice(1);
     }
+  const { metrics, spread } = figuresOf(rates);
   const first = agents ?? FLEETS[0]!;
   return {
     name: 'place',
@@ -75,7 +72,7 @@ export async function place({ agents, runs = RUNS }: BenchmarkOptions): Promise<
       one_by_one_per_s: metrics[`singles_spread_${first}`]!,
       ...metrics,
     },
-    spread: spreads,
+    spread,
   };
 }
 

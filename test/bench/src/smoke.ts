@@ -27,17 +27,12 @@ export async function smoke(): Promise<BenchmarkResult> {
     for (let run = 0; run < RUNS; run += 1) starts.push(await startLatencies(cluster, log, TASKS));
     const folded: number[] = [];
     for (let run = 0; run < RUNS; run += 1) folded.push(await readJournal(log));
-    const acceptedPerS = spreadOf(accepted);
-    const foldPerS = spreadOf(folded);
-    const startP99 = spreadOf(
-      starts.map((run) =>
-        percentile(
-          run.map(({ running }) => running),
-          0.99,
-        ),
-      ),
-    );
-    const planeP99 = spreadOf(starts.map((run) => percentile(run.map(planeMs), 0.99)));
+    const acceptedPerS = spreadOf(accepted.map(round));
+    const foldPerS = spreadOf(folded.map(round));
+    const p99 = (ms: (sample: StartSample) => number) =>
+      spreadOf(starts.map((run) => round(percentile(run.map(ms), 0.99))));
+    const startP99 = p99(({ running }) => running);
+    const planeP99 = p99(planeMs);
     return {
       name: 'smoke',
       durability: 'one broker, acks=all, no fsync per write',

@@ -16,8 +16,21 @@ export interface Spread {
   readonly max: number;
 }
 
+/** As precise as the samples are: whoever measures rounds them. */
 export function spreadOf(samples: readonly number[]): Spread {
-  return { median: round(median(samples)), min: round(Math.min(...samples)), max: round(Math.max(...samples)) };
+  return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples) };
+}
+
+/** Figures of several runs by name, as results tell them: their medians, and what each lies between. */
+export function figuresOf(runs: Readonly<Record<string, readonly number[]>>): {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly spread: Readonly<Record<string, Pick<Spread, 'min' | 'max'>>>;
+} {
+  const spreads = Object.entries(runs).map(([name, samples]) => [name, spreadOf(samples)] as const);
+  return {
+    metrics: Object.fromEntries(spreads.map(([name, { median: middle }]) => [name, middle])),
+    spread: Object.fromEntries(spreads.map(([name, { min, max }]) => [name, { min, max }])),
+  };
 }
 
 export function round(value: number): number {

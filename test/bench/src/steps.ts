@@ -18,7 +18,7 @@ import { assert, partsOf, UndoLog, type DecisionContext, type DomainState } from
 import type { BenchmarkOptions } from './options.js';
 import { applyStored } from './plans.js';
 import type { BenchmarkResult } from './report.js';
-import { median } from './statistics.js';
+import { figuresOf } from './statistics.js';
 
 const AGENTS = 500;
 const SERVICES = 1000;
@@ -40,20 +40,21 @@ export async function steps({ tasks = SERVICES * PODS, runs = RUNS }: BenchmarkO
   const names = Array.from({ length: Math.ceil(tasks / PODS) }, (_, index) => `stored-${index}`);
   const plane = new Plane(names.length * PODS);
   const lived = Array.from({ length: runs + 1 }, () => liveThrough(plane, names)).slice(1);
-  const figures = (['applied', 'updated', 'removed'] as const).map((phase) => {
-    const costs = lived.map((life) => life[phase]);
-    return [
-      [`${phase}_cpu_us_per_step`, median(costs.map(({ cpuUs }) => cpuUs))],
-      [`${phase}_events_per_step`, median(costs.map(({ events }) => events))],
-      [`${phase}_bytes_per_step`, median(costs.map(({ bytes }) => bytes))],
-    ];
-  });
+  const { metrics, spread } = figuresOf(
+    Object.fromEntries(
+      (['applied', 'updated', 'removed'] as const).flatMap((phase) => [
+        [`${phase}_cpu_us_per_step`, lived.map((life) => life[phase].cpuUs)],
+        [`${phase}_events_per_step`, lived.map((life) => life[phase].events)],
+        [`${phase}_bytes_per_step`, lived.map((life) => life[phase].bytes)],
+      ]),
+    ),
+  );
   return {
     name: 'steps',
     durability: 'in memory: decisions and their fold, no log',
     settings: { agents: AGENTS, services: names.length, podsPerService: PODS, inputsPerCommit: INPUTS_A_COMMIT },
-    metrics: { ...Object.fromEntries(figures.flat()), rows_left: plane.rows },
-    spread: {},
+    metrics: { ...metrics, rows_left: plane.rows },
+    spread,
   };
 }
 

@@ -74,14 +74,12 @@ function agentOfEach({ agents }: Accepted): number[] {
 
 /** An order each: n is one more than the last. */
 function countOrders(state: ClusterState, { agents }: Accepted): void {
-  const orders = new Map<number, number>();
-  const live = new Map<number, number>();
+  const draft = state.counters.draft();
   eachAgentRun(agents, (agent, _, count) => {
-    orders.set(agent, 1);
-    live.set(agent, (live.get(agent) ?? 0) + count);
+    draft.add('ordered', agent, 1);
+    draft.add('live', agent, count);
   });
-  state.counters.add('ordered', orders);
-  state.counters.add('live', live);
+  draft.write();
 }
 
 export function countUses(state: ClusterState, digest: string, change: number): void {

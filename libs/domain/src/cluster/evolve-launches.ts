@@ -3,6 +3,7 @@ import type { EpochMs } from '@orrery/kernel';
 import { countUses } from './evolve-accepted.js';
 import { endedOfService, findLaunches, isNewer, launchesOfTask } from './find.js';
 import { idKey } from './keys.js';
+import type { CountersDraft } from './registry.js';
 import { RunDrafts } from './run-draft.js';
 import {
   FINAL,
@@ -43,20 +44,22 @@ export function markReady(state: ClusterState, launches: IdRuns, ready: boolean)
 /** For each agent that has any of them this is the next order. */
 export function killLaunches(state: ClusterState, { launches, ...kill }: ClusterEventOf<'KillAccepted'>['data']): void {
   const final = kill.final === true;
-  const orders = new Map<number, number>();
+  const killed = new Set<number>();
   const marks = final ? UNWANTED | FINAL : UNWANTED;
   changeEach(state, launches, {
     member: (told, on) => {
-      orders.set(on, 1);
+      killed.add(on);
       return told | marks;
     },
     row: (row) => {
       if (!isLive(row)) return row;
-      orders.set(row.on, 1);
+      killed.add(row.on);
       return { ...row, unwanted: true, final: row.final || final };
     },
   });
-  state.counters.add('ordered', orders);
+  const draft = state.counters.draft();
+  for (const agent of killed) draft.add('ordered', agent, 1);
+  draft.write();
 }
 
 interface Change {
@@ -151,16 +154,17 @@ export function endLaunches(state: ClusterState, { launches, ...end }: TaskEnds)
 class Ends {
   readonly #state: ClusterState;
   readonly #end: End;
-  readonly #live = new Map<number, number>();
+  readonly #counters: CountersDraft;
   readonly #uses = new Map<string, number>();
 
   constructor(state: ClusterState, end: End) {
     this.#state = state;
     this.#end = end;
+    this.#counters = state.counters.draft();
   }
 
   count(digest: string, on: number): void {
-    this.#live.set(on, (this.#live.get(on) ?? 0) - 1);
+    this.#counters.add('live', on, -1);
     this.#uses.set(digest, (this.#uses.get(digest) ?? 0) - 1);
   }
 
@@ -176,7 +180,7 @@ class Ends {
   }
 
   write(): void {
-    if (this.#live.size > 0) this.#state.counters.add('live', this.#live);
+    this.#counters.write();
     for (const [digest, change] of this.#uses) countUses(this.#state, digest, change);
   }
 }

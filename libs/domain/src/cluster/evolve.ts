@@ -84,8 +84,7 @@ function evolveTasks(state: ClusterState, event: TaskEvent): void {
     case 'ReportNoted':
       return reported(state, event.data);
     case 'ReportsNoted':
-      for (const mark of event.data.reports) noted(state, mark);
-      return;
+      return noted(state, event.data.reports);
     case 'GrantsForgotten':
       return dropGrants(state, event.data.grants);
     case 'ServiceForgotten':
@@ -172,12 +171,16 @@ function doneLosing(state: ClusterState, agent: AgentId): void {
 
 function reported(state: ClusterState, { agent, epoch, m }: Teller): void {
   const number = agent === undefined ? undefined : state.agents.get(agent)?.number;
-  if (number !== undefined) noted(state, [number, epoch!, m!]);
+  if (number !== undefined) noted(state, [[number, epoch!, m!]]);
 }
 
-function noted(state: ClusterState, [number, epoch, m]: ReportMark): void {
-  if (state.agents.numbered(number)?.epoch !== epoch || m <= state.counters.reported(number)) return;
-  state.counters.set('reported', number, m);
+function noted(state: ClusterState, reports: readonly ReportMark[]): void {
+  const draft = state.counters.draft();
+  for (const [number, epoch, m] of reports) {
+    if (state.agents.epochOf(number) !== epoch || m <= state.counters.reported(number)) continue;
+    draft.set('reported', number, m);
+  }
+  draft.write();
 }
 
 function ordered(state: ClusterState, { agent, n }: { readonly agent: AgentId; readonly n: number }): void {

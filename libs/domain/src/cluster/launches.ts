@@ -89,11 +89,11 @@ function judged(set: LaunchSet, state: ClusterState): Judged {
 }
 
 export function refusalOf(number: number, epoch: number, state: ClusterState): string | undefined {
+  if (state.agents.takesLaunches(number, epoch)) return undefined;
   const agent = state.agents.numbered(number);
   if (agent === undefined) return 'unknown-agent';
   if (agent.epoch !== epoch) return 'epoch-passed';
-  if (!agent.reachable) return 'agent-unreachable';
-  return agent.standing === 'ACTIVE' ? undefined : 'agent-not-active';
+  return agent.reachable ? 'agent-not-active' : 'agent-unreachable';
 }
 
 /** Launch ids that are known already. */

@@ -1,4 +1,5 @@
 import { columnOf, eachIdRun, IdRunsBuilder, valueAt, type IdRuns, type TasksRun } from '@orrery/contracts';
+import { assert } from '@orrery/kernel';
 
 // What many agents tell at a time, as few sets as it takes: ids of one seq stand together, in their order.
 
@@ -24,34 +25,37 @@ export function mergedRuns(sets: readonly TasksRun[]): TasksRun[] {
   return [unchecked, checked].filter((alike) => alike.length > 0).map(mergedAlike);
 }
 
-interface Begun {
-  readonly ordinal: number;
-  readonly since: number;
-  readonly pid: number;
-}
+/** More than the launches that are judged together. */
+const POSITIONS = 2 ** 16;
 
 function mergedAlike(sets: readonly TasksRun[]): TasksRun {
   const [only] = sets;
   if (sets.length === 1) return only!;
   const sinceFrom = sets.reduce((least, set) => Math.min(least, set.sinceFrom), Infinity);
-  const bySeq = new Map<number, Begun[]>();
+  const told: [since: number[], pids: number[]] = [[], []];
+  // Of each launch its ordinal, and behind that where it stands in the columns: numbers sort faster than rows.
+  const bySeq = new Map<number, number[]>();
   for (const set of sets) {
     const later = set.sinceFrom - sinceFrom;
     eachIdRun(set.launches, (seq, first, last, position) => {
       const begun = itemsOf(bySeq, seq);
       for (let ordinal = first; ordinal <= last; ordinal += 1) {
         const at = position + ordinal - first;
-        begun.push({ ordinal, since: later + valueAt(set.since, at), pid: valueAt(set.pids, at) });
+        begun.push(ordinal * POSITIONS + told[0].length);
+        told[0].push(later + valueAt(set.since, at));
+        told[1].push(valueAt(set.pids, at));
       }
     });
   }
+  assert(told[0].length <= POSITIONS, 'more launches judged together than there may be', { count: told[0].length });
   const launches = new IdRunsBuilder();
   const [since, pids]: [number[], number[]] = [[], []];
   for (const [seq, begun] of bySeq) {
-    for (const each of begun.sort((left, right) => left.ordinal - right.ordinal)) {
-      launches.add(seq, each.ordinal);
-      since.push(each.since);
-      pids.push(each.pid);
+    for (const each of begun.sort((left, right) => left - right)) {
+      const at = each % POSITIONS;
+      launches.add(seq, Math.floor(each / POSITIONS));
+      since.push(told[0][at]!);
+      pids.push(told[1][at]!);
     }
   }
   const columns = { since: columnOf(since), pids: columnOf(pids) };

@@ -30,6 +30,8 @@ export interface OrderContext {
   readonly at: EpochMs;
   /** The lane of an agent. */
   readonly partitionOf: (agent: AgentId) => number;
+  /** What it said of agents of this journal, by number: kept from commit to commit, since a set asks of each of its members. */
+  readonly partitions?: number[];
 }
 
 /**
@@ -49,6 +51,8 @@ export function ordersOf(events: readonly ClusterEvent[], state: ClusterState, c
   for (let at = events.length - 1; at >= 0; at -= 1) orders.push(maker.ordersOf(events[at]!));
   return orders.reverse().flat();
 }
+
+const UNKNOWN = -1;
 
 /** Goes over the events of one commit from the last to the first. */
 class OrderMaker {
@@ -113,7 +117,7 @@ class OrderMaker {
     }
     const lanes = new Map<number, { to: LaneHeadsBuilder; launches: IdRunsBuilder['runs'][] }>();
     for (const [agent, ids] of killed) {
-      const address = this.#address(agent);
+      const address = this.#registered.has(agent) ? undefined : this.#address(agent, this.#state.agents.epochOf(agent));
       if (address === undefined) continue;
       let lane = lanes.get(address.partition);
       if (lane === undefined) lanes.set(address.partition, (lane = { to: new LaneHeadsBuilder(), launches: [] }));
@@ -134,14 +138,23 @@ class OrderMaker {
   }
 
   /** Of an agent that an order is for, if it can be; the order takes the n before those of the events that follow. */
-  #address(agent: number, epoch?: number): Addressed | undefined {
-    const row = this.#state.agents.numbered(agent);
-    if (row === undefined || row.standing === 'GONE') return undefined;
-    if (epoch === undefined ? this.#registered.has(agent) : row.epoch !== epoch) return undefined;
-    const n = this.#next.get(agent) ?? this.#state.counters.ordered(agent);
+  #address(agent: number, epoch: number): Addressed | undefined {
+    const { agents, counters } = this.#state;
+    if (!agents.takesLaunches(agent, epoch)) {
+      const row = agents.numbered(agent);
+      if (row === undefined || row.standing === 'GONE' || row.epoch !== epoch) return undefined;
+    }
+    const n = this.#next.get(agent) ?? counters.ordered(agent);
     this.#next.set(agent, n - 1);
-    const reported = this.#state.counters.reported(agent);
-    return { partition: this.#context.partitionOf(row.agent), number: agent, epoch: row.epoch, n, reported };
+    return { partition: this.#partitionOf(agent), number: agent, epoch, n, reported: counters.reported(agent) };
+  }
+
+  #partitionOf(agent: number): number {
+    const { partitionOf, partitions = [] } = this.#context;
+    const known = partitions[agent] ?? UNKNOWN;
+    if (known !== UNKNOWN) return known;
+    while (partitions.length <= agent) partitions.push(UNKNOWN);
+    return (partitions[agent] = partitionOf(this.#state.agents.numbered(agent)!.agent));
   }
 
   /** Orders of a registration that has passed are left out: its process obeys nothing more. */

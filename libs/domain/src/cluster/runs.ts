@@ -227,9 +227,14 @@ export class RunTable extends Table<string, RunRow> {
 
   /** The runs that have any of these ordinals, by ordinal: from `at` on, as long as they begin at `last` or before. */
   overlapping(seq: number, first: number): { readonly refs: readonly RunRef[]; readonly at: number } {
-    const refs = this.#bySeq.get(seq) ?? NO_REFS;
-    const at = upperBound(refs, first) - 1;
+    const refs = this.ofSeq(seq);
+    const at = lastUpTo(refs, first);
     return { refs, at: at >= 0 && refs[at]!.last >= first ? at : at + 1 };
+  }
+
+  /** By first ordinal. */
+  ofSeq(seq: number): readonly RunRef[] {
+    return this.#bySeq.get(seq) ?? NO_REFS;
   }
 
   get hasAgain(): boolean {
@@ -261,7 +266,7 @@ export class RunTable extends Table<string, RunRow> {
     const refs = this.#bySeq.get(seq);
     const ref = { key, first, last: first + count - 1 };
     if (refs === undefined) this.#bySeq.set(seq, [ref]);
-    else refs.splice(upperBound(refs, ref.first), 0, ref);
+    else refs.splice(lastUpTo(refs, ref.first) + 1, 0, ref);
     for (const agent of distinct(agents)) {
       const keys = this.#byAgent.get(agent);
       if (keys === undefined) this.#byAgent.set(agent, [key]);
@@ -300,8 +305,8 @@ function distinct(agents: Numbers): Iterable<number> {
   return agents.length === 1 ? agents : new Set(agents);
 }
 
-/** How many begin at or before this ordinal. */
-function upperBound(refs: readonly RunRef[], ordinal: number): number {
+/** The last one that begins at this ordinal or before it; -1: none does. */
+export function lastUpTo(refs: readonly RunRef[], ordinal: number): number {
   let low = 0;
   let high = refs.length;
   while (low < high) {
@@ -309,5 +314,5 @@ function upperBound(refs: readonly RunRef[], ordinal: number): number {
     if (refs[middle]!.first <= ordinal) low = middle + 1;
     else high = middle;
   }
-  return low;
+  return low - 1;
 }

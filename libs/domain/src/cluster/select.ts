@@ -1,6 +1,6 @@
 import { countIds, eachIdRun, IdRunsBuilder, type IdRuns } from '@orrery/contracts';
 import { findLaunches } from './find.js';
-import { numberAt, toldOf } from './runs.js';
+import { lastUpTo, numberAt, toldOf, type RunRow } from './runs.js';
 import { isLive, type ClusterState, type LaunchRow } from './state.js';
 
 /** One a launch of a sequence, 1 for yes; mostly all are alike, and the sequence is taken as it is. */
@@ -14,6 +14,34 @@ export interface Test {
 
 /** Which of these launches are known, live and pass the test. */
 export function flagsOf(state: ClusterState, launches: IdRuns, test: Test): Flags {
+  return areAll(state, launches, test) ? 'all' : flagsOfEach(state, launches, test);
+}
+
+/** Of members that have the names that they had at first: what nearly all questions are about. False: perhaps. */
+function areAll({ runs }: ClusterState, launches: IdRuns, test: Test): boolean {
+  for (const entry of launches) {
+    const refs = runs.ofSeq(entry[0]!);
+    let run: RunRow | undefined;
+    let [begin, end] = [0, -1];
+    for (let at = 1; at < entry.length; at += 2) {
+      const [first, last] = [entry[at]!, entry[at + 1]!];
+      if (run === undefined || first < begin || first > end) {
+        const ref = refs[lastUpTo(refs, first)];
+        if (ref === undefined) return false;
+        run = runs.get(ref.key)!;
+        [begin, end] = [ref.first, ref.last];
+      }
+      if (last > end || run.again !== undefined) return false;
+      for (let member = first - begin; member <= last - begin; member += 1) {
+        const told = toldOf(run, member);
+        if (told === 0 || !test.member(told, numberAt(run.of.agents, member))) return false;
+      }
+    }
+  }
+  return true;
+}
+
+function flagsOfEach(state: ClusterState, launches: IdRuns, test: Test): Flags {
   const count = countIds(launches);
   const flags = new Uint8Array(count);
   let found = 0;

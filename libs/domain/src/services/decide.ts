@@ -32,7 +32,6 @@ import { launchesRefused, pursueOwner, tasksEnded, tasksLost } from './recovery.
 import { walkIds } from './run-members.js';
 import { workOnRuns } from './run-work.js';
 import { memberAt, RETURNED } from './runs.js';
-import { eachSegment } from './segments.js';
 import { deadlineKey, initialState, ownerKey, type PodRow, type ServicesState } from './state.js';
 
 /** Pods whose time has come that one decision looks at. */
@@ -159,15 +158,14 @@ function grantsReleased(proposal: Proposal, grants: IdRuns): void {
     if (row?.returned === true) file(row, seqOf(grant), ordinalOf(grant));
   };
   walkIds<GrantId>(proposal.state, 'grant', grants, {
-    known: ({ run, position }, count) => {
+    known: ({ run, position: at, seq, first }, from, count) => {
       const { generation } = proposal.state.services.get(run.service)!;
       const owner = { service: run.service, generation };
-      eachSegment(run.grants, position, position + count, (from, length, seq, first) => {
-        for (let offset = 0; offset < length; offset += 1) {
-          if (memberAt(run, from + offset) === RETURNED) file(owner, seq, first + offset);
-          else alone(idOf(seq, first + offset));
-        }
-      });
+      for (let position = from; position < from + count; position += 1) {
+        const ordinal = first + position - at;
+        if (memberAt(run, position) === RETURNED) file(owner, seq, ordinal);
+        else alone(idOf(seq, ordinal));
+      }
     },
     unknown: alone,
   });

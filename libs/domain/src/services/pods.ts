@@ -3,8 +3,9 @@ import { numberOf } from './agents.js';
 import {
   breakOut,
   memberOf,
-  placeOfGrant,
-  placeOfLaunch,
+  positionIn,
+  stretchOfGrant,
+  stretchOfLaunch,
   putRun,
   runAt,
   runsOf,
@@ -38,16 +39,16 @@ export function podByKey(rows: ServicesRows, key: string): PodRow | undefined {
 export function podOfLaunch(rows: ServicesRows, launch: LaunchId): PodRow | undefined {
   const row = rows.pods.firstBy('launch', launch);
   if (row !== undefined) return row;
-  const place = placeOfLaunch(rows, seqOf(launch), ordinalOf(launch));
-  const member = place === undefined ? undefined : memberOf(rows, place.run, place.position);
-  return member?.tasks[place!.task]?.launch === launch ? member : undefined;
+  const found = stretchOfLaunch(rows, seqOf(launch), ordinalOf(launch));
+  const member = found === undefined ? undefined : memberOf(rows, found.run, positionIn(found, ordinalOf(launch)));
+  return member?.tasks[found!.task]?.launch === launch ? member : undefined;
 }
 
 export function podOfGrant(rows: ServicesRows, grant: GrantId): PodRow | undefined {
   const row = rows.pods.firstBy('grant', grant);
   if (row !== undefined) return row;
-  const place = placeOfGrant(rows, seqOf(grant), ordinalOf(grant));
-  return place === undefined ? undefined : memberOf(rows, place.run, place.position);
+  const found = stretchOfGrant(rows, seqOf(grant), ordinalOf(grant));
+  return found === undefined ? undefined : memberOf(rows, found.run, positionIn(found, ordinalOf(grant)));
 }
 
 /** Of one service, where it is named. */

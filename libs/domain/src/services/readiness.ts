@@ -13,9 +13,8 @@ import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt } from './recipe.js';
 import { walkIds } from './run-members.js';
-import type { Place } from './run-rows.js';
+import type { Stretch } from './run-rows.js';
 import { GONE, memberAt, READY, RETURNED, type RunTask } from './runs.js';
-import { eachSegment } from './segments.js';
 import type { PodRow, TaskStatus } from './state.js';
 
 type Seen = 'RUNNING' | 'READY';
@@ -57,19 +56,18 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
     seen[state].addId(launch);
     diverged.push(row);
   };
-  const together = ({ run, task, position }: Place, count: number) => {
+  const together = ({ run, task, position: at, seq, first }: Stretch, from: number, count: number) => {
     inRuns.add(run.service);
-    const { kind, launches: ids } = run.tasks[task]!;
+    const { kind } = run.tasks[task]!;
     const status = run.status[task]!;
-    eachSegment(ids, position, position + count, (from, length, seq, first) => {
-      for (let offset = 0; offset < length; offset += 1) {
-        const code = memberAt(run, from + offset);
-        const known = codeAt(status, from + offset);
-        const state = code === RETURNED || known === 0 ? undefined : seenAs(STATUS_OF[known]!, kind);
-        if (code === GONE || (state === 'RUNNING' && known === READY)) alone(idOf(seq, first + offset));
-        else if (state !== undefined) seen[state].add(seq, first + offset);
-      }
-    });
+    for (let position = from; position < from + count; position += 1) {
+      const code = memberAt(run, position);
+      const known = codeAt(status, position);
+      const state = code === RETURNED || known === 0 ? undefined : seenAs(STATUS_OF[known]!, kind);
+      const ordinal = first + position - at;
+      if (code === GONE || (state === 'RUNNING' && known === READY)) alone(idOf(seq, ordinal));
+      else if (state !== undefined) seen[state].add(seq, ordinal);
+    }
   };
   walkIds<LaunchId>(proposal.state, 'launch', launches, { known: together, unknown: alone });
   const touched = keysByService(diverged);

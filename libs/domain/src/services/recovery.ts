@@ -22,7 +22,6 @@ import type { Proposal } from './proposal.js';
 import { recipeAt, type TaskRecipe } from './recipe.js';
 import { walkIds } from './run-members.js';
 import { GONE, memberAt, NONE, STOPPING } from './runs.js';
-import { eachSegment } from './segments.js';
 import { launchesOf, ownerKey, podKey, type LeavingRow, type PodRow, type ServiceRow, type TaskRow } from './state.js';
 import { visitFailed, visitRefused } from './visits.js';
 import { holdsData, targetSpec } from './wanted.js';
@@ -81,18 +80,16 @@ function launchesOver(proposal: Proposal, all: readonly Ends[]): void {
   const ends: End[] = [];
   for (const { launches, ...told } of all) {
     walkIds<LaunchId>(proposal.state, 'launch', launches, {
-      known: ({ run, task, position }, count) => {
-        const { kind, launches: ids } = run.tasks[task]!;
-        const plain = kind !== 'batch' || told.outcome !== 'exited';
-        eachSegment(ids, position, position + count, (from, length, seq, first) => {
-          for (let offset = 0; offset < length; offset += 1) {
-            const code = memberAt(run, from + offset);
-            const living = codeAt(run.status[task]!, from + offset) !== NONE;
-            if (code === GONE || (living && !(plain && code === STOPPING))) {
-              ends.push({ launch: idOf(seq, first + offset), ...told });
-            } else if (living) over.add(seq, first + offset);
-          }
-        });
+      known: ({ run, task, position: at, seq, first }, from, count) => {
+        const plain = run.tasks[task]!.kind !== 'batch' || told.outcome !== 'exited';
+        for (let position = from; position < from + count; position += 1) {
+          const code = memberAt(run, position);
+          const living = codeAt(run.status[task]!, position) !== NONE;
+          const ordinal = first + position - at;
+          if (code === GONE || (living && !(plain && code === STOPPING))) {
+            ends.push({ launch: idOf(seq, ordinal), ...told });
+          } else if (living) over.add(seq, ordinal);
+        }
       },
       unknown: (launch) => ends.push({ launch, ...told }),
     });

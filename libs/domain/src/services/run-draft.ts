@@ -48,7 +48,7 @@ export class RunDraft {
   }
 
   #write(task: string, position: number, code: number, next: number): void {
-    const before = levelAt(this.#status, position);
+    const before = code === LIVE ? levelAt(this.#status, position) : NONE;
     let draft = this.#drafts[task];
     if (draft === undefined) {
       this.#drafts[task] = draft = new CodesDraft(this.#run.status[task]!);

@@ -5,13 +5,14 @@ import {
   isolate,
   membersOf,
   breakOutAll,
-  placeOfGrant,
-  placeNear,
-  placeOfLaunch,
   putRun,
   runAt,
+  positionIn,
   spansIn,
-  type Place,
+  stretchIn,
+  stretchOfGrant,
+  stretchOfLaunch,
+  type Stretch,
 } from './run-rows.js';
 import { putPlan } from './plan-rows.js';
 import { RunDraft } from './run-draft.js';
@@ -28,7 +29,6 @@ import {
   someMember,
   STOPPING,
 } from './runs.js';
-import { idAt } from './segments.js';
 import { planKey, type PhaseRow, type ServicesRows } from './state.js';
 import { isOpen, phaseOfStep } from './steps.js';
 import { rememberIncarnation } from './tallies.js';
@@ -68,44 +68,65 @@ export function withdrawRuns(rows: ServicesRows, data: DataOf<'PlacementWithdraw
 
 // --- Facts about launches -------------------------------------------------------------------------------------------
 
-/** Calls for each stretch of ids that a run knows, and for each id that none does. */
+export interface IdVisitor<Id> {
+  /** So many ids of the stretch, of the members from this position on. */
+  known(stretch: Stretch, position: number, count: number): void;
+  /** An id that no run knows. */
+  unknown(id: Id): void;
+}
+
+/** Calls for ids in their order, those together that stand together in a run. The visitor changes nothing meanwhile. */
 export function walkIds<Id extends LaunchId | GrantId>(
   rows: ServicesRows,
   of: 'launch' | 'grant',
   ids: IdRuns,
-  visit: { readonly known: (place: Place, count: number) => void; readonly unknown: (id: Id) => void },
+  visitor: IdVisitor<Id>,
 ): void {
-  const placeOf = of === 'launch' ? placeOfLaunch : placeOfGrant;
-  let last: Place | undefined;
+  const stretchOf = of === 'launch' ? stretchOfLaunch : stretchOfGrant;
+  let stretch: Stretch | undefined;
   eachIdRun(ids, (seq, first, end) => {
     for (let ordinal = first; ordinal <= end;) {
-      // Ids of one run mostly follow each other; it may have been written since.
-      const near =
-        last !== undefined && rows.runs.get(last.key) === last.run ? placeNear(last, seq, ordinal) : undefined;
-      const place = near ?? placeOf(rows, seq, ordinal);
-      last = place;
-      if (place === undefined) {
-        visit.unknown(idOf<Id>(seq, ordinal));
+      if (stretch === undefined || !has(stretch, seq, ordinal)) {
+        // Ids of one run mostly follow each other.
+        const near =
+          stretch === undefined ? undefined : stretchIn(stretch.key, stretch.run, stretch.task, seq, ordinal);
+        stretch = near ?? stretchOf(rows, seq, ordinal);
+      }
+      if (stretch === undefined) {
+        visitor.unknown(idOf<Id>(seq, ordinal));
         ordinal += 1;
         continue;
       }
-      const count = Math.min(place.count, end - ordinal + 1);
-      visit.known(place, count);
+      const count = Math.min(stretch.first + stretch.count, end + 1) - ordinal;
+      visitor.known(stretch, positionIn(stretch, ordinal), count);
       ordinal += count;
     }
   });
+}
+
+function has(stretch: Stretch, seq: number, ordinal: number): boolean {
+  const offset = ordinal - stretch.first;
+  return stretch.seq === seq && offset >= 0 && offset < stretch.count;
+}
+
+function idIn<Id extends LaunchId | GrantId>({ seq, first, position }: Stretch, at: number): Id {
+  return idOf<Id>(seq, first + at - position);
 }
 
 /** Remembers what was seen of launches of members; gives those that are of rows, or let a member diverge. */
 export function observeMembers(rows: ServicesRows, { launches, state }: DataOf<'TasksObserved'>): LaunchId[] {
   const rest: LaunchId[] = [];
   const drafts = new Map<string, RunDraft>();
-  const told = ({ key, run, task, position: from }: Place, count: number) => {
-    let draft = drafts.get(key);
-    if (draft === undefined) drafts.set(key, (draft = new RunDraft(run)));
+  let last: { readonly key: string; readonly draft: RunDraft } | undefined;
+  const told = (stretch: Stretch, from: number, count: number) => {
+    const { key, run, task } = stretch;
+    if (last?.key !== key) {
+      const draft = drafts.get(key) ?? new RunDraft(run);
+      drafts.set(key, draft);
+      last = { key, draft };
+    }
     for (let position = from; position < from + count; position += 1) {
-      if (draft.observe(task, position, state)) continue;
-      rest.push(idAt<LaunchId>(run.tasks[task]!.launches, position)!);
+      if (!last.draft.observe(task, position, state)) rest.push(idIn<LaunchId>(stretch, position));
     }
   };
   walkIds<LaunchId>(rows, 'launch', launches, { known: told, unknown: (id) => rest.push(id) });
@@ -118,13 +139,13 @@ export function stopMembers(rows: ServicesRows, { launches, reason }: DataOf<'Ki
   const rest: LaunchId[] = [];
   const stops = new Map<string, { run: RunRow; members: CodesDraft }>();
   const together = reason === 'scaled-down' || reason === 'uninstalled';
-  const told = (place: Place, count: number) => {
-    const { key, run, task } = place;
+  const told = (stretch: Stretch, from: number, count: number) => {
+    const { key, run } = stretch;
     const fits = together && (run.stopReason === null || run.stopReason === reason);
-    for (let position = place.position; position < place.position + count; position += 1) {
+    for (let position = from; position < from + count; position += 1) {
       const code = memberAt(run, position);
       if (code === RETURNED) continue;
-      if (code === GONE || !fits) rest.push(idAt<LaunchId>(run.tasks[task]!.launches, position)!);
+      if (code === GONE || !fits) rest.push(idIn<LaunchId>(stretch, position));
       else if (code === LIVE) {
         const stop = stops.get(key) ?? { run, members: new CodesDraft(run.members) };
         stop.members.set(position, STOPPING);
@@ -155,13 +176,14 @@ export function returnMembers(rows: ServicesRows, grants: IdRuns): Returned {
   const rest: GrantId[] = [];
   const agents = new Set<number>();
   const gone = new Map<string, { run: RunRow; positions: number[] }>();
-  const told = ({ key, run, position: from }: Place, count: number) => {
+  const told = (stretch: Stretch, from: number, count: number) => {
+    const { key, run } = stretch;
     const ends = takesDown(rows, run);
     for (let position = from; position < from + count; position += 1) {
       const over = memberAt(run, position) === STOPPING && isIdleAt(run.status, position);
       if (memberAt(run, position) === RETURNED) continue;
       if (!ends || !over) {
-        rest.push(idAt<GrantId>(run.grants, position)!);
+        rest.push(idIn<GrantId>(stretch, position));
         continue;
       }
       const filed = gone.get(key) ?? { run, positions: [] };
@@ -185,10 +207,11 @@ export function returnMembers(rows: ServicesRows, grants: IdRuns): Returned {
 export function releaseMembers(rows: ServicesRows, grants: IdRuns): GrantId[] {
   const rest: GrantId[] = [];
   const gone = new Map<string, { run: RunRow; positions: number[] }>();
-  const told = ({ key, run, position: from }: Place, count: number) => {
+  const told = (stretch: Stretch, from: number, count: number) => {
+    const { key, run } = stretch;
     for (let position = from; position < from + count; position += 1) {
       if (memberAt(run, position) !== RETURNED) {
-        rest.push(idAt<GrantId>(run.grants, position)!);
+        rest.push(idIn<GrantId>(stretch, position));
         continue;
       }
       const filed = gone.get(key) ?? { run, positions: [] };

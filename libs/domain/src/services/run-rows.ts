@@ -34,14 +34,16 @@ export interface Span {
   readonly to: number;
 }
 
-/** The place of an id in a run: that id and those that follow it there, `count` in all. */
-export interface Place {
+/** Ids of members of a run that follow each other: `count` of them from `seq.first` on, of the members from `position` on. */
+export interface Stretch {
   readonly key: string;
   readonly run: RunRow;
-  /** Of a launch; empty: of a grant. */
+  /** Of launches; empty: of grants. */
   readonly task: string;
   readonly position: number;
   readonly count: number;
+  readonly seq: number;
+  readonly first: number;
 }
 
 // --- Finding --------------------------------------------------------------------------------------------------------
@@ -79,28 +81,34 @@ export function* runsOf(rows: ServicesRows, service: string, pod?: string): Iter
   }
 }
 
-export function placeOfLaunch(rows: ServicesRows, seq: number, ordinal: number): Place | undefined {
+/** The stretch that has this launch. */
+export function stretchOfLaunch(rows: ServicesRows, seq: number, ordinal: number): Stretch | undefined {
   for (const [key, run] of rows.runs.by('launch', bucketOf(seq, ordinal))) {
     for (const task in run.tasks) {
-      const found = findId(run.tasks[task]!.launches, seq, ordinal);
-      if (found !== undefined) return { key, run, task, position: found.position, count: found.count };
+      const found = stretchIn(key, run, task, seq, ordinal);
+      if (found !== undefined) return found;
     }
   }
   return undefined;
 }
 
-export function placeOfGrant(rows: ServicesRows, seq: number, ordinal: number): Place | undefined {
+export function stretchOfGrant(rows: ServicesRows, seq: number, ordinal: number): Stretch | undefined {
   for (const [key, run] of rows.runs.by('grant', bucketOf(seq, ordinal))) {
-    const found = findId(run.grants, seq, ordinal);
-    if (found !== undefined) return { key, run, task: '', position: found.position, count: found.count };
+    const found = stretchIn(key, run, '', seq, ordinal);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** Of an id that may stand in the same column of the same run as another one. */
-export function placeNear({ key, run, task }: Place, seq: number, ordinal: number): Place | undefined {
+/** Of launches of this task; without one, of grants. */
+export function stretchIn(key: string, run: RunRow, task: string, seq: number, ordinal: number): Stretch | undefined {
   const found = findId(task === '' ? run.grants : run.tasks[task]!.launches, seq, ordinal);
-  return found === undefined ? undefined : { key, run, task, position: found.position, count: found.count };
+  return found === undefined ? undefined : { key, run, task, seq, ...found };
+}
+
+/** Where the id stands in the run. */
+export function positionIn({ position, first }: Stretch, ordinal: number): number {
+  return position + ordinal - first;
 }
 
 export function memberOf(rows: ServicesRows, run: RunRow, position: number): PodRow | undefined {

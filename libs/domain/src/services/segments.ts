@@ -75,17 +75,19 @@ export function idAt<Id extends string>(segments: Segments, position: number): I
   return undefined;
 }
 
+/** Ids that follow each other, `count` from the ordinal `first` on, at the positions from `position` on. */
 export interface Found {
   readonly position: number;
-  /** So many ids follow each other from this one on, itself included. */
   readonly count: number;
+  readonly first: number;
 }
 
+/** The stretch that has this id. */
 export function findId(segments: Segments, seq: number, ordinal: number): Found | undefined {
   for (let at = 0; at < segments.length; at += FIELDS) {
     const offset = ordinal - segments[at + 3]!;
     if (segments[at + 2] !== seq || offset < 0 || offset >= segments[at + 1]!) continue;
-    return { position: segments[at]! + offset, count: segments[at + 1]! - offset };
+    return { position: segments[at]!, count: segments[at + 1]!, first: segments[at + 3]! };
   }
   return undefined;
 }
