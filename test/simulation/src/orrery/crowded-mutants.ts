@@ -35,6 +35,34 @@ export const crowdedMutants: readonly SceneMutant[] = [
       );
     }),
   },
+  {
+    name: 'keeps the room elsewhere',
+    scene: withFold((evolve) => (state, event) => {
+      if (event.type !== 'PreemptionOrdered') return evolve(state, event);
+      const places = event.data.places.map(([agent, pods]) => [(agent % 3) + 1, pods] as const);
+      evolve(state, { ...event, data: { ...event.data, places } });
+    }),
+  },
+  {
+    name: 'forgets for whom others make way',
+    scene: withFold((evolve) => (state, event) => {
+      evolve(state, event.type === 'PreemptionOrdered' ? { ...event, data: { ...event.data, places: [] } } : event);
+    }),
+  },
+  {
+    name: 'has requests ask that were withdrawn',
+    scene: withFold((evolve) => (state, event) => {
+      if (event.type !== 'RequestDropped') evolve(state, event);
+    }),
+  },
+  {
+    name: 'places gangs pod by pod',
+    scene: withFold((evolve) => (state, event) => {
+      if (event.type !== 'RequestQueued') return evolve(state, event);
+      const { gang: _, ...alone } = event.data;
+      evolve(state, { ...event, data: alone });
+    }),
+  },
 ];
 
 /** All processes fold so, and then agree with each other: only what they decide is wrong. */
