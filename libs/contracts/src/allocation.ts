@@ -55,6 +55,8 @@ export interface GangReasons {
   readonly fitting: number;
   /** At most as many would fit if nothing else ran. */
   readonly fittingEmpty: number;
+  /** By pod type, where it is of several. */
+  readonly parts?: readonly { readonly pod: string; readonly size: number; readonly fitting: number }[];
 }
 
 /** What keeps a role from another pod, whatever room there is. */
@@ -200,10 +202,18 @@ export interface PlacementRequest extends Ranked {
   readonly resizes?: readonly { readonly index: number; readonly grant: GrantId }[];
   /** The pods had places and made way for these. */
   readonly preemptedBy?: Preemptor;
-  /** All that wait are placed at once, or none of them. */
-  readonly gang?: true;
+  /** All that wait of it, and of the other requests of this gang, are placed at once, or none of them. */
+  readonly gang?: GangRef;
   /** What they would rather have, and can do without. */
   readonly preferences?: Preferences;
+}
+
+/** Requests that are placed together or not at all, one for each kind of pods. */
+export interface GangRef {
+  /** Of the first of its requests. */
+  readonly id: RequestId;
+  /** Others of it follow in the same commit: until then it is not complete. */
+  readonly more?: true;
 }
 
 export type AllocationEventType = AllocationEvent['type'];

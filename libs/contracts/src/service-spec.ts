@@ -240,7 +240,10 @@ export const PodSpec = Type.Object(
     spreads: Type.Optional(Type.Array(Spread, { maxItems: 16 })),
     update: Type.Optional(UpdateSpec),
     gang: Type.Optional(
-      Type.Boolean({ description: 'pods that are added together get their places all at once, or none of them' }),
+      Type.Union([Type.Boolean(), name('gang')], {
+        description:
+          'pods that are added together get their places all at once, or none of them; pod types that name the same gang are one, true: named as the pod type',
+      }),
     ),
     volumes: Type.Optional(Type.Record(name('volume name'), VolumeSpec)),
     'resource-sets': Type.Optional(Type.Record(name('resource set'), ResourceSetSpec)),

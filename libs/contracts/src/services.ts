@@ -75,6 +75,8 @@ export interface PhaseDefinition {
   readonly deadlineMs?: number;
   /** deploy, restart: how many pods of the type there may be too few, and how many stand in for them. */
   readonly rolling?: Rolling;
+  /** deploy: its steps start together with those of the other phases of this gang. */
+  readonly gang?: string;
 }
 
 export interface Rolling {

@@ -15,7 +15,7 @@ export {
 export type { FairShare, Pool, ResourceName, ShareLevel, Shares, Standing, Turn } from './fair-share.js';
 export { hierarchicalDominantShares, ShareTree } from './fair-share-tree.js';
 export type { Filter } from './filters/filter.js';
-export { type Disk, type DiskNeed } from './disk-set.js';
+export { chooseDisks, type Disk, type DiskNeed } from './disk-set.js';
 export { Fleet, type FleetNode, type Held } from './fleet.js';
 export { funnelOf } from './funnel.js';
 export { amountsOf, stockOf, type Machine, type Needs, type Node, type Stock } from './node.js';

@@ -98,7 +98,7 @@ function sharedFor(state: AllocationState, row: PlacementRequest): (Adoption & {
     found.agent = volume.agent;
     add(found, id, volume, need);
   }
-  if (row.gang === true && !isThere) return { ...found, ...NOBODY_AHEAD, isThere: true };
+  if (row.gang !== undefined && !isThere) return { ...found, ...NOBODY_AHEAD, isThere: true };
   return { ...found, isThere };
 }
 

@@ -23,7 +23,7 @@ import { initialState, workWaits, type AllocationState } from './state.js';
 /** Who gets what, where. The owner is the allocator; the README draws the life of a grant and of a request. */
 export const allocation: Decider<AllocationInput, AllocationState, AllocationEvent> = {
   name: 'allocation',
-  foldVersion: 4,
+  foldVersion: 5,
   initialState,
   decide,
   evolve,

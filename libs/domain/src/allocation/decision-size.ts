@@ -1,4 +1,4 @@
-import { memberBytes, RUN_BYTES, type PendingReasons, type Ranges } from '@orrery/contracts';
+import { countIn, memberBytes, RUN_BYTES, type PendingReasons, type Ranges } from '@orrery/contracts';
 import type { Picks } from '@orrery/scheduling';
 import type { RequestRow } from './state.js';
 
@@ -26,8 +26,10 @@ export class DecisionSize {
   }
 
   /** For pods that are placed all at once or not at all: they may have a decision of their own. */
-  hasRoomForAll(row: RequestRow, count: number): boolean {
-    return this.#bytes === 0 || this.#bytes + setBytes(row) + count * (RUN_BYTES + podBytes(row)) <= ROUND_BYTES_MAX;
+  hasRoomForAll(rows: readonly RequestRow[]): boolean {
+    if (this.#bytes === 0) return true;
+    const bytesOf = (row: RequestRow) => setBytes(row) + countIn(row.indexes) * (RUN_BYTES + podBytes(row));
+    return rows.reduce((bytes, row) => bytes + bytesOf(row), this.#bytes) <= ROUND_BYTES_MAX;
   }
 
   addSet(row: RequestRow): void {

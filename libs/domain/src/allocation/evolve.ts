@@ -46,6 +46,7 @@ import { budgetSet, held, makeWay, preemptionsLapsed, priorityChanged } from './
 import { takeOver } from './resizing.js';
 import { noticeEnded, placesLost, placesTaken, victimsReturned } from './preemptions.js';
 import {
+  isComplete,
   ledgerOf,
   needsOf,
   NEW_ROLE,
@@ -225,6 +226,13 @@ function requestQueued(state: AllocationState, request: AllocationEventOf<'Reque
   const { nextPosition } = ledgerOf(state);
   state.requests.put(request.request, { ...request, position: nextPosition });
   putLedger(state, { nextPosition: nextPosition + 1 });
+  if (request.gang !== undefined && isComplete(request)) completeGang(state, request.gang.id);
+}
+
+/** The last of its requests is there. */
+function completeGang(state: AllocationState, id: RequestId): void {
+  for (const [request, row] of [...state.requests.by('gang', id)])
+    if (!isComplete(row)) state.requests.put(request, { ...row, gang: { id } });
 }
 
 function placementPending(state: AllocationState, data: AllocationEventOf<'PlacementPending'>['data']): void {
@@ -256,7 +264,7 @@ function serve(state: AllocationState, request: RequestId, indexes: Ranges, agen
   if (left.length === 0) state.requests.delete(request);
   else state.requests.put(request, { ...row, indexes: left });
   // What it kept is free for others, and a gang of fewer may fit.
-  if (row.gang === true && row.triedAt !== undefined) lookAgain(state, [...state.requests.keys()]);
+  if (row.gang !== undefined && row.triedAt !== undefined) lookAgain(state, [...state.requests.keys()]);
   const freed = placesTaken(state, request, agents);
   if (freed.length > 0) grow(state, freed);
 }

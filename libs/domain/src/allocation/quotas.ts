@@ -69,16 +69,15 @@ export class Quotas {
     return { pods: enough };
   }
 
-  /** As `room`, of pods that come all at once or not at all. */
-  roomForAll(role: RoleName, needs: Amounts, count: number): QuotaRoom {
+  /** As `room`, of so many pods that come all at once or not at all, and need `all` together. */
+  roomForAll(role: RoleName, all: Amounts, count: number): QuotaRoom {
     if (!this.#tree.hasQuotas) return { pods: count };
-    const all = times(needs, count);
     for (const path of pathsOf(role)) {
       const limit = this.#partOf(path, 'limit');
       if (limit !== undefined && this.#podsWithin(path, limit, all) === 0)
         return { pods: 0, obstacle: { ...this.#limitOf(path, limit, all), gang: count } };
     }
-    if (!this.#tree.hasGuarantees || this.#leavesEnough(role, needs, count)) return { pods: count };
+    if (!this.#tree.hasGuarantees || this.#leavesEnough(role, all, 1)) return { pods: count };
     return { pods: 0, obstacle: { ...this.#keptOf(role, all), gang: count } };
   }
 

@@ -1,8 +1,9 @@
 import type { AllocationEvent, PlacementRequest, ServicesEventOf } from '@orrery/contracts';
 import type { DecisionContext } from '@orrery/kernel';
+import { gangsWait } from './gang-rows.js';
 import { common } from './ranges.js';
 import { Round } from './round.js';
-import { workWaits, type AllocationState } from './state.js';
+import { isComplete, workWaits, type AllocationState } from './state.js';
 
 /** Placed in the same decision when nobody else has a claim; else it queues, and the next round serves all in fair order. */
 export function placementRequested(
@@ -12,7 +13,7 @@ export function placementRequested(
 ): AllocationEvent[] {
   if (state.requests.has(request.request) || request.indexes.length === 0) return [];
   const queued: AllocationEvent = { type: 'RequestQueued', data: request };
-  const others = workWaits(state) || state.requests.countBy('gang', 'yes') > 0;
+  const others = !isComplete(request) || workWaits(state) || gangsWait(state);
   return others ? [queued] : [queued, ...new Round(state, context).run(request)];
 }
 

@@ -28,6 +28,8 @@ import {
 import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { DeadEnds, isByQuota, isKnownBefore, type DeadEnd } from './dead-ends.js';
 import { DecisionSize } from './decision-size.js';
+import { isWhole, seekTogether, type GangPlaces } from './gang-places.js';
+import { sizeOfGang } from './gang-rows.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
 import { NOTHING_FOUND, placeInSession, type Look } from './look.js';
@@ -132,7 +134,7 @@ export class Round {
       for (const role of roles) this.#turns.add(role, new WaitingRequests(this.#state, role, this.#ledger, revocable));
     } else if (revocable === (arriving.revocable === true)) {
       const row: RequestRow = { ...arriving, position: this.#ledger.nextPosition };
-      const rows: Iterable<AdoptingRow> = row.gang === true ? [row] : withAdoptions(this.#state, row);
+      const rows: Iterable<AdoptingRow> = row.gang === undefined ? withAdoptions(this.#state, row) : [row];
       this.#turns.add(row.role, rows[Symbol.iterator]());
     }
   }
@@ -146,7 +148,7 @@ export class Round {
   /** For those that found no room, whatever their quotas say: who could make way. */
   #makeWay(full: boolean, givenUp: IdRuns): Iterable<AllocationEvent> {
     const waiting = this.#blocked.flatMap(({ row, left, turns, placedAround }): Waiting[] => {
-      if (turns === undefined || row.adoption !== undefined || row.gang === true) return [];
+      if (turns === undefined || row.adoption !== undefined || row.gang !== undefined) return [];
       if (this.#placedAround(row) !== placedAround) return [];
       const pods = () =>
         turns.roomFor(row.role, chargedNeedsOf(row), this.#nominations.podsOf(row.request), countIn(left));
@@ -171,7 +173,8 @@ export class Round {
 
   #take({ queue, pods, obstacle }: RoleTurn): void {
     const head = queue.head!;
-    const { count, blocked } = this.#answer(head, queue.left, pods, obstacle);
+    const { count, blocked } =
+      queue.gang.length > 0 ? this.#answerGang(queue.gang, obstacle) : this.#answer(head, queue.left, pods, obstacle);
     this.#turns.served(queue, count);
     queue.takeFirst(count);
     if (blocked || queue.left.length === 0) queue.advance();
@@ -181,9 +184,14 @@ export class Round {
 
   #answer(row: AdoptingRow, left: Ranges, pods: number, obstacle: QuotaObstacle | undefined): Answered {
     if (obstacle !== undefined) return this.#refuse(row, left, obstacle);
-    if (row.gang === true) return this.#serveGang(row, left);
     if (this.#isDeadEnd(row, left)) return { count: 0, blocked: true };
     return this.#isNominated(row) ? this.#serveNominated(row, left, pods) : this.#serveAnywhere(row, left, pods);
+  }
+
+  #answerGang(rows: readonly RequestRow[], obstacle: QuotaObstacle | undefined): Answered {
+    if (obstacle === undefined) return this.#serveGang(rows);
+    for (const row of rows) this.#refuse(row, row.indexes, obstacle);
+    return { count: 0, blocked: true };
   }
 
   #serveAnywhere(row: AdoptingRow, left: Ranges, pods: number): Answered {
@@ -223,7 +231,7 @@ export class Round {
   /** Whether an equal request found nothing already: then it takes no turn. */
   #isDeadEnd(row: AdoptingRow, left: Ranges): boolean {
     // What is reserved is there for some and not for others.
-    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || row.gang === true) return false;
+    if (!this.#isFixed(row) || this.#reserved.any || row.adoption !== undefined || row.gang !== undefined) return false;
     if (this.#isNominated(row)) return false;
     const deadEnd = this.#deadEnds.of(row, this.#since(row));
     if (deadEnd === undefined) return false;
@@ -266,64 +274,45 @@ export class Round {
   }
 
   /** All that wait, or none; then it keeps its turn. */
-  #serveGang(row: AdoptingRow, left: Ranges): Answered {
-    const size = countIn(left);
-    const isNews = mayBeTried(row, this.#ledger);
+  #serveGang(rows: readonly RequestRow[]): Answered {
+    const isNews = rows.some((row) => mayBeTried(row, this.#ledger));
     if (!isNews && !this.#gangs.mayKeep) return { count: 0, blocked: true };
-    if (!this.#size.hasRoomForAll(row, size)) {
+    if (!this.#size.hasRoomForAll(rows)) {
       this.#isEnding = true;
       return { count: 0, blocked: false };
     }
     const { moment } = this.#session;
-    if (this.#reserved.any) this.#reserved.lend(row.role);
-    const { parts, found, wish } = this.#placeGang({ ...row, indexes: left });
-    const fitting = parts.reduce((sum, { picks }) => sum + picks.count, 0);
-    if (fitting === size) for (const { part, picks } of parts) this.#grant(part, picks);
-    else this.#gangWaits(row, { size, fitting, wish, found, isNews });
-    const keeps = fitting < size && this.#gangs.mayKeep && gangFittingEmpty(this.#state, wish) >= size;
-    if (keeps)
-      this.#gangs.keep(
-        row,
-        parts.map(({ picks }) => picks),
-      );
-    else if (fitting < size) this.#session.backTo(moment);
+    if (this.#reserved.any) this.#reserved.lend(rows[0]!.role);
+    const gang = seekTogether(this.#state, rows, this.#peers, (part) => this.#seek(part, countIn(part.indexes)));
+    const served = isWhole(gang);
+    if (served) for (const { part, picks } of gang.parts) this.#grant(part, picks);
+    else this.#gangWaits(gang, moment, isNews);
     this.#reserved.settle();
-    return { count: fitting === size ? size : 0, blocked: fitting < size };
+    return { count: served ? gang.fitting : 0, blocked: !served };
   }
 
-  /** Its pods that adopt volumes go where those are, the others anywhere; up to the first that finds no place. */
-  #placeGang(row: AdoptingRow) {
-    const parts: { readonly part: AdoptingRow; readonly picks: Picks }[] = [];
-    const peers: Peer[] = [];
-    for (const part of withAdoptions(this.#state, row)) {
-      const own = this.#wishOf(part);
-      const wish = { ...own, peers: [...own.peers, ...peers] };
-      const wanted = countIn(part.indexes);
-      const among = part.adoption === undefined ? undefined : [part.adoption.agent];
-      const found = this.#withVolumes(part, this.#look(this.#session, part, wish, wanted, among));
-      parts.push({ part, picks: found.picks });
-      for (const [at, number] of found.picks.numbers.entries())
-        peers.push({ node: this.#state.agents.fleet.nodes[number]!, count: found.picks.counts[at]! });
-      if (found.picks.count < wanted) return { parts, found, wish };
-    }
-    return { parts, found: NOTHING_FOUND, wish: this.#wishOf(row) };
+  #seek(part: AdoptingRow, count: number) {
+    const wish = this.#wishOf(part);
+    const among = part.adoption === undefined ? undefined : [part.adoption.agent];
+    return { wish, found: this.#withVolumes(part, this.#look(this.#session, part, wish, count, among)) };
   }
 
-  #gangWaits(
-    row: AdoptingRow,
-    {
-      size,
-      fitting,
-      wish,
-      found,
-      isNews,
-    }: { size: number; fitting: number; wish: Wish; found: Found; isNews: boolean },
-  ): void {
-    // Nothing grew since its reasons were told.
-    if (!isNews) return;
-    const { reasons } = this.#deadEnd(-1, found, wish);
-    const all = gangReasons(reasons(), size, fitting, gangFittingEmpty(this.#state, wish));
-    this.#block(row, row.indexes, { since: -1, filters: filtersThatReject(all), reasons: () => all });
+  /** `moment`: before it looked for places. */
+  #gangWaits(gang: GangPlaces, moment: number, isNews: boolean): void {
+    const fittingEmpty = gangFittingEmpty(this.#state, gang.rows, (row) => this.#wishOf(row));
+    // Else nothing grew since its reasons were told.
+    if (isNews) this.#blockGang(gang, fittingEmpty);
+    if (this.#gangs.mayKeep && fittingEmpty >= sizeOfGang(gang.rows)) this.#gangs.keep(gang);
+    else this.#session.backTo(moment);
+  }
+
+  #blockGang(gang: GangPlaces, fittingEmpty: number): void {
+    const all = gangReasons(gang, fittingEmpty, (filters, needs) => {
+      this.#looked += REASON_COST * this.#state.agents.size;
+      return reasonsOf(this.#state, this.#gangs.explaining(filters, needs));
+    });
+    for (const [row, reasons] of all)
+      this.#block(row, row.indexes, { since: -1, filters: filtersThatReject(reasons), reasons: () => reasons });
   }
 
   /** The growth from which on a request has not seen agents; -1: it has to look at all of them. */

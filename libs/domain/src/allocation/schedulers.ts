@@ -131,8 +131,9 @@ function refusalOfGang(body: Body<'RequestPlacement'>): Decision<never> | undefi
 function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): PlacementRequest {
   const first = body.first ?? 0;
   const preferences = preferencesOf(body.affinities, body.spreads);
+  const request = idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1));
   return {
-    request: idOf<RequestId>(OWN_SEQ_FROM + context.seq, context.nextIds(1)),
+    request,
     service: serviceOfScheduler(body.scheduler),
     generation: 0,
     role: body.role,
@@ -141,7 +142,7 @@ function requestOf(body: Body<'RequestPlacement'>, context: DecisionContext): Pl
     needs: needsIn(body),
     constraints: body.constraints ?? [],
     policy: body.policy ?? 'spread',
-    ...(body.gang === true ? { gang: true } : {}),
+    ...(body.gang === true ? { gang: { id: request } } : {}),
     ...(preferences === undefined ? {} : { preferences }),
     attempt: 1,
     avoid: [],

@@ -88,6 +88,16 @@ export class SetPeers {
     for (const { service } of avoidedBy(row)) push(this.#avoiding, service, row);
   }
 
+  /** The last one that got places has none: they were only tried. */
+  takenBack(row: PlacementRequest, picks: Picks): void {
+    this.#granted.get(row.service)?.pop();
+    for (const { service } of avoidedBy(row)) this.#avoiding.get(service)?.pop();
+    const added = looksAtItself(row) ? this.#added.get(setKey(row)) : undefined;
+    if (added === undefined) return;
+    added.total -= picks.count;
+    for (const [at, agent] of picks.numbers.entries()) add(added.counts, agent, -picks.counts[at]!);
+  }
+
   /** Pods that the round has placed so far. */
   get total(): number {
     return this.#total;

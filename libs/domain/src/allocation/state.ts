@@ -169,12 +169,12 @@ export function initialState(): AllocationState {
       queue: over(['role', 'priority', 'revocable', 'position'], (row) => queueKey(row.role, row, row.position)),
       role: over(['role'], (row) => row.role),
       revocable: over(['role', 'revocable'], (row) => (row.revocable === true ? row.role : undefined)),
-      fresh: over(['triedAt'], (row) => (row.triedAt === undefined ? 'yes' : undefined)),
+      fresh: over(['triedAt', 'gang'], (row) => (row.triedAt === undefined && isComplete(row) ? 'yes' : undefined)),
       tried: over(['triedAt'], (row) => (row.triedAt === undefined ? undefined : padded(row.triedAt))),
       set: over(['service', 'generation', 'pod'], (row) => setKey(row)),
       effect: over(['constraints'], (row) => effectOf(row.constraints)),
       near: over(['constraints', 'service'], (row) => servicesNear(row)),
-      gang: over(['gang'], (row) => (row.gang === true ? 'yes' : undefined)),
+      gang: over(['gang'], (row) => row.gang?.id),
       quota: over(['reasons'], (row) => quotaInTheWay(row)),
       held: over(['heldUntil'], (row) => (row.heldUntil === undefined ? undefined : padded(row.heldUntil))),
     }),
@@ -183,6 +183,11 @@ export function initialState(): AllocationState {
     accounts: new Table('accounts', { over: (row) => (row.over === true ? 'yes' : undefined) }),
     ledger: new Table('ledger'),
   };
+}
+
+/** Of a gang of several requests nothing is tried before all of them are there. */
+export function isComplete({ gang }: Pick<RequestRow, 'gang'>): boolean {
+  return gang?.more !== true;
 }
 
 /** Where a quota keeps a request waiting: the role whose limit it is, or everybody's guarantees. */

@@ -2,12 +2,12 @@ import { countIn, isIn, type GrantId, type QuotaObstacle, type Ranges, type Role
 import { minus, NOTHING, times, type Amounts, type FairShare, type Needs, type Shares } from '@orrery/scheduling';
 import { chargedNeedsOf, withAdoptions, type AdoptingRow } from './adoption.js';
 import { chargeOf } from './charge.js';
-import { podsAtOnce } from './gangs.js';
+import { chargedForGang, gangOf, leadsGang, sizeOfGang } from './gang-rows.js';
 import { queuePrefix } from './keys.js';
 import { chargedIn } from './lots.js';
 import { Quotas } from './quotas.js';
 import { common, firstOf, without } from './ranges.js';
-import { ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
+import { isComplete, ledgerOf, mayBeTried, type AllocationState, type LedgerRow, type RequestRow } from './state.js';
 
 /** A role's turn: so many pods for the first of its requests, or why there can be none. */
 export interface RoleTurn {
@@ -40,7 +40,7 @@ export class Turns {
   }
 
   add(role: RoleName, requests: Iterator<AdoptingRow>): void {
-    const queue = new RoleQueue(role, requests);
+    const queue = new RoleQueue(this.#state, role, requests);
     if (queue.head === undefined) return;
     this.#queues.set(role, queue);
     this.wait(queue);
@@ -53,7 +53,7 @@ export class Turns {
       const queue = this.#queues.get(turn.role as RoleName)!;
       const { needs } = queue;
       const owed = turn.owed ? this.#quotas.owedPods(queue.role, needs) : Number.POSITIVE_INFINITY;
-      if (owed >= podsAtOnce(queue.head!, queue.left)) return this.#turnOf(queue, Math.min(turn.pods, owed));
+      if (owed >= 1) return this.#turnOf(queue, Math.min(turn.pods, owed));
       // What was guaranteed went to another role below the same one.
       this.#shares.wait(queue.role, needs, false);
     }
@@ -69,12 +69,14 @@ export class Turns {
     return pods;
   }
 
-  /** So many pods of the head were placed. */
-  served({ role, head, left, needs }: RoleQueue, count: number): void {
-    const given = times(needs, count);
+  /** So many pods of the head were placed, or all of its gang. */
+  served({ role, head, gang, left, needs }: RoleQueue, count: number): void {
+    const given = times(needs, gang.length === 0 ? count : Math.min(1, count));
     this.#shares.give(role, given);
     if (this.#hasQuotas) this.#quotas.give(role, given);
-    for (const replaced of this.#replacedBy(head!, firstOf(left, count))) {
+    const replacedNow =
+      gang.length === 0 ? this.#replacedBy(head!, firstOf(left, count)) : count === 0 ? [] : this.#replacedByAll(gang);
+    for (const replaced of replacedNow) {
       this.#replaced.add(replaced.grant);
       this.#quotas.give(replaced.role, minus(NOTHING, replaced.charge));
     }
@@ -87,13 +89,13 @@ export class Turns {
       return this.#shares.rest(queue.role);
     }
     const { role, needs } = queue;
-    const owed = this.#hasQuotas && this.#quotas.owedPods(role, needs) >= podsAtOnce(queue.head, queue.left);
+    const owed = this.#hasQuotas && this.#quotas.owedPods(role, needs) >= 1;
     this.#shares.wait(role, needs, owed);
   }
 
   #turnOf(queue: RoleQueue, pods: number): RoleTurn {
     const { role, left, needs } = queue;
-    if (queue.head!.gang === true) return this.#turnOfGang(queue);
+    if (queue.gang.length > 0) return this.#turnOfGang(queue);
     const wanted = Math.min(pods, countIn(left));
     if (!this.#hasQuotas) return { queue, pods: wanted };
     // A pod that stands in for another one takes its place in the quota: one by one, since they may differ.
@@ -107,13 +109,18 @@ export class Turns {
 
   /** A gang takes its turn as a whole, however long that is. */
   #turnOfGang(queue: RoleQueue): RoleTurn {
-    const { role, left, needs } = queue;
-    if (!this.#hasQuotas) return { queue, pods: countIn(left) };
-    const replaced = this.#replacedBy(queue.head!, left);
+    const { role, gang, needs } = queue;
+    const size = sizeOfGang(gang);
+    if (!this.#hasQuotas) return { queue, pods: size };
+    const replaced = this.#replacedByAll(gang);
     for (const { role: of, charge } of replaced) this.#quotas.give(of, minus(NOTHING, charge));
-    const room = this.#quotas.roomForAll(role, needs, countIn(left));
+    const room = this.#quotas.roomForAll(role, needs, size);
     for (const { role: of, charge } of replaced) this.#quotas.give(of, charge);
     return { queue, ...room };
+  }
+
+  #replacedByAll(gang: readonly RequestRow[]): Replaced[] {
+    return gang.flatMap((row) => this.#replacedBy(row, row.indexes));
   }
 
   /** What is charged for grants that these indexes stand in for, each once a round. */
@@ -142,13 +149,17 @@ const NO_NEEDS: Needs = { ...NOTHING, ports: [] };
 /** The requests of one role on their way through a round. */
 export class RoleQueue {
   readonly role: RoleName;
+  readonly #state: AllocationState;
   readonly #requests: Iterator<AdoptingRow>;
   head: AdoptingRow | undefined;
-  /** Indexes of the head that still wait, and what each of them needs. */
+  /** All requests of the gang that the head leads; none where it is no gang. */
+  gang: readonly RequestRow[] = [];
+  /** Indexes of the head that still wait, and what each of them needs; of a gang, what all of it needs. */
   left: Ranges = [];
   needs: Needs = NO_NEEDS;
 
-  constructor(role: RoleName, requests: Iterator<AdoptingRow>) {
+  constructor(state: AllocationState, role: RoleName, requests: Iterator<AdoptingRow>) {
+    this.#state = state;
     this.role = role;
     this.#requests = requests;
     this.advance();
@@ -157,12 +168,14 @@ export class RoleQueue {
   advance(): void {
     this.head = this.#requests.next().value as AdoptingRow | undefined;
     this.left = this.head?.indexes ?? [];
-    this.needs = this.head === undefined ? NO_NEEDS : chargedNeedsOf(this.head);
+    this.gang = this.head === undefined ? [] : gangOf(this.#state, this.head);
+    if (this.gang.length > 0) this.needs = { ...chargedForGang(this.gang), ports: [] };
+    else this.needs = this.head === undefined ? NO_NEEDS : chargedNeedsOf(this.head);
   }
 
-  /** The first of what is left were served. */
+  /** The first of what is left were served; of a gang all. */
   takeFirst(count: number): void {
-    this.left = without(this.left, firstOf(this.left, count));
+    this.left = this.gang.length > 0 && count > 0 ? [] : without(this.left, firstOf(this.left, count));
   }
 }
 
@@ -194,7 +207,10 @@ export class WaitingRequests implements Iterator<AdoptingRow> {
       this.#parts = undefined;
       const row = this.#nextRow();
       if (row === undefined) return { done: true, value: undefined };
-      if (row.gang === true) return { done: false, value: row };
+      if (row.gang !== undefined) {
+        if (isComplete(row) && leadsGang(this.#state, row)) return { done: false, value: row };
+        continue;
+      }
       if (!mayBeTried(row, this.#ledger)) continue;
       if (row.needs.volumes.length === 0 && row.resizes === undefined) return { done: false, value: row };
       this.#parts = withAdoptions(this.#state, row);

@@ -22,6 +22,8 @@ import { amountsOf, minus, NOTHING, plus, runsOf, Session, times, type Found, ty
 import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
+import { seekTogether, type GangPlaces } from './gang-places.js';
+import { chargedForGang, gangOf, sizeOfGang } from './gang-rows.js';
 import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { RoundNominations } from './nominations.js';
 import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
@@ -31,7 +33,7 @@ import { RoundReservations } from './reservations.js';
 import { remedyForGrowing } from './resizing.js';
 import { rulesOf } from './rules.js';
 import { SetPeers, sizeOfSet } from './set-peers.js';
-import { NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
+import { isComplete, NEW_ROLE, type AllocationState, type RequestRow } from './state.js';
 
 /** A grant by itself, with what it shares with others of its `Placed`. */
 export interface GrantView {
@@ -147,7 +149,8 @@ export function explainPending(
   const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return { ...quotaReasons(state.agents.size, obstacle), ...made };
   return withSession(state, row, (session) => {
-    if (row.gang === true) return { ...explainGang(state, session, first, examplesMax), ...made };
+    if (row.gang !== undefined)
+      return { ...explainGang(state, session, row, gangOf(state, row), examplesMax), ...made };
     const gangs = afterGangs(state, session);
     const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
@@ -164,23 +167,38 @@ function explainGang(
   state: AllocationState,
   session: Session,
   request: PlacementRequest,
+  rows: readonly RequestRow[],
   examplesMax: number,
 ): PendingReasons {
-  const size = countIn(request.indexes);
-  const { picks, filters } = lookFor(state, session, request, size);
-  const reasons = reasonsOf(state, filters(), examplesMax);
-  return gangReasons(reasons, size, picks.count, gangFittingEmpty(state, wishFor(state, request)));
+  const places = seekGang(state, session, rows);
+  const fittingEmpty = gangFittingEmpty(state, rows, (row) => wishFor(state, row));
+  const all = gangReasons(places, fittingEmpty, (filters) => reasonsOf(state, filters, examplesMax));
+  return all.find(([row]) => row.request === request.request)![1];
+}
+
+function seekGang(state: AllocationState, session: Session, rows: readonly RequestRow[]): GangPlaces {
+  const peers = new SetPeers(state);
+  return seekTogether(state, rows, peers, (part) => {
+    const { adoption } = part;
+    const wish = wishFor(state, part, peers);
+    const { picks, filters } = session.place(
+      wish,
+      countIn(part.indexes),
+      adoption === undefined ? undefined : [adoption.agent],
+    );
+    const where = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
+    return { wish, found: { picks, filters: () => [...where, ...filters()] } };
+  });
 }
 
 /** As a round leaves the fleet to those who come after the gangs that wait. */
 function afterGangs(state: AllocationState, session: Session): GangTurns {
   const gangs = new GangTurns(state);
-  for (const id of state.requests.keysBy('gang', 'yes')) {
-    const row = state.requests.get(id)!;
-    const size = countIn(row.indexes);
+  for (const id of state.requests.valuesOf('gang')) {
+    const rows = gangOf(state, state.requests.firstBy('gang', id)!);
     if (!gangs.mayKeep) break;
-    if (gangFittingEmpty(state, wishFor(state, row)) >= size)
-      gangs.keep(row, [lookFor(state, session, row, size).picks]);
+    if (rows.every(isComplete) && gangFittingEmpty(state, rows, (row) => wishFor(state, row)) >= sizeOfGang(rows))
+      gangs.keep(seekGang(state, session, rows));
   }
   return gangs;
 }
@@ -191,11 +209,15 @@ function quotasOf({ agents, roles }: AllocationState): Quotas {
 }
 
 function quotaAfter(state: AllocationState, row: Wishing, pods: number): QuotaObstacle | undefined {
-  const { role, indexes, gang, revocable } = row;
+  const { role, gang, revocable } = row;
   if (revocable === true) return undefined;
   const needs = chargedNeedsOf(row);
   const quotas = quotasOf(state);
-  if (gang === true) return quotas.roomForAll(role, needs, countIn(indexes)).obstacle;
+  if (gang !== undefined) {
+    const known = state.requests.get(row.request);
+    const rows = known === undefined ? [asRow(row)] : gangOf(state, known);
+    return quotas.roomForAll(role, chargedForGang(rows), sizeOfGang(rows)).obstacle;
+  }
   quotas.give(role, times(needs, pods));
   return quotas.room(role, needs, 1).obstacle;
 }
@@ -212,12 +234,14 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
   const pods = revocable === true ? wanted : quotasOf(state).room(role, chargedNeedsOf(request), wanted).pods;
   return withSession(state, request, (session) => {
     const found = lookFor(state, session, request, pods);
-    if (request.gang === true && found.picks.count < wanted) {
+    if (request.gang !== undefined && found.picks.count < wanted) {
       session.close();
       const obstacle = quotaAfter(state, request, 0);
       const { size } = state.agents;
       const why =
-        obstacle === undefined ? explainGang(state, session, request, examplesMax) : quotaReasons(size, obstacle);
+        obstacle === undefined
+          ? explainGang(state, session, request, [asRow(request)], examplesMax)
+          : quotaReasons(size, obstacle);
       return { places: [], reasons: why };
     }
     const indexes = numbersIn(firstOf(request.indexes, found.picks.count));
@@ -264,9 +288,13 @@ function lookFor(state: AllocationState, session: Session, request: Wishing, cou
   return session.place(wishFor(state, request), count);
 }
 
-function wishFor(state: AllocationState, request: Wishing): Wish {
+/** As the ledger would keep it. */
+function asRow(request: PlacementRequest): RequestRow {
+  return { ...request, position: 0 };
+}
+
+function wishFor(state: AllocationState, request: Wishing, around = new SetPeers(state)): Wish {
   const { policy, avoid, indexes, preferences } = request;
-  const around = new SetPeers(state);
   const rules = rulesOf(state, request, around.avoiders(request));
   const peers = around.of(request);
   const neighbours = around.neighboursOf(request);

@@ -11,7 +11,8 @@ export function destroyVolume(
 ): Decision<AllocationEvent> {
   const volume = volumeOn(agent, id, state);
   if (volume === undefined) return unknown(agent, id);
-  if (volume.state === 'held') return inUse(id, volume);
+  // Lost with its agent, a shared one is mounted until the pods there gave their grants back.
+  if (volume.state === 'held' || (volume.state === 'lost' && (volume.users ?? 0) > 0)) return inUse(id, volume);
   if (volume.state === 'destroying') return accept();
   const row = state.agents.numbered(volume.agent);
   const data = { agent, volumes: [id] };
@@ -58,7 +59,7 @@ function inUse(id: VolumeId, { state, service, pod, index, users }: VolumeRow): 
     held: users === undefined ? `is held by ${service} ${pod}-${index}` : `is mounted by ${users} pods`,
     destroying: 'is being destroyed',
     detached: 'is detached',
-    lost: 'was lost with its agent',
+    lost: users === undefined ? 'was lost with its agent' : `was lost with its agent, and ${users} pods still mount it`,
   };
   return reject('volume-in-use', `volume ${id} ${told[state]}`, {
     field: '/volume',

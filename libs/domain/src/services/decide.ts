@@ -42,7 +42,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 7,
+  foldVersion: 8,
   initialState,
   decide,
   evolve,

@@ -1,6 +1,7 @@
 import { reject, type Decision } from '@orrery/kernel';
 import type { ServiceSpec } from '@orrery/contracts';
 import { mayGoBeside, nextOf } from './constraints.js';
+import { gangNameOf } from './gangs.js';
 import { orderOf } from './plan.js';
 import { isDeployedInTurn } from './spec-plans.js';
 
@@ -38,7 +39,9 @@ function refusalIn(
 ): Decision<never> | undefined {
   for (const [at, name] of orderOf(spec, plan)?.entries() ?? []) {
     if (!begins(name)) continue;
-    const comesLater = (peer: string) => orderOf(spec, plan)!.indexOf(peer) > at;
+    const gang = gangNameOf(spec.pods[name]?.gang, name);
+    const isTogether = (peer: string) => gang !== undefined && gangNameOf(spec.pods[peer]?.gang, peer) === gang;
+    const comesLater = (peer: string) => orderOf(spec, plan)!.indexOf(peer) > at && !isTogether(peer);
     const peer = peersOfAll(spec, name).find((other) => lacksSome(other) && comesLater(other));
     if (peer !== undefined) return tooEarly(name, peer, `/pods/${name}/peers/${peer}`, 'starts when all of', plan);
     const isMissing = (other: string) => lacksAll(other) && comesLater(other);

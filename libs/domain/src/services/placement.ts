@@ -1,7 +1,8 @@
-import { rangesOf, type AgentId, type GrantId, type Ranges, type RequestId } from '@orrery/contracts';
+import { rangesOf, type AgentId, type GangRef, type GrantId, type Ranges, type RequestId } from '@orrery/contracts';
+import { gangNameOf, withTheirGangs } from './gangs.js';
 import { podAt, predecessorOf } from './pods.js';
 import type { Proposal } from './proposal.js';
-import { recipeFor } from './recipe.js';
+import { recipeFor, type Recipe } from './recipe.js';
 import { unionOf } from './run-steps.js';
 import type { PodRow, ServiceRow } from './state.js';
 
@@ -53,22 +54,47 @@ export function requestPlaces(
   for (const { pod, recipe, ranges } of fresh) {
     groupOf({ service: service.name, pod, recipe, attempt: 0 }, []).ranges.push(...ranges);
   }
-  for (const group of alike.values()) requestAlike(proposal, service, group);
+  const groups = Array.from(alike.values()).flatMap((group): Asked[] => {
+    const recipe = recipeFor(proposal.state, service, group.wish);
+    if (recipe === undefined) return [];
+    const gang = group.resizes.length > 0 ? undefined : gangNameOf(recipe.gang, group.wish.pod);
+    return [{ ...group, recipe, ...(gang === undefined ? {} : { gang }) }];
+  });
+  const firsts = new Map<string, RequestId>();
+  for (const [at, group] of groups.entries()) {
+    const request = proposal.context.nextId() as RequestId;
+    const { gang } = group;
+    if (gang !== undefined && !firsts.has(gang)) firsts.set(gang, request);
+    const more = groups.slice(at + 1).some((other) => other.gang === gang) ? { more: true as const } : {};
+    requestAlike(
+      proposal,
+      service,
+      request,
+      group,
+      gang === undefined ? undefined : { id: firsts.get(gang)!, ...more },
+    );
+  }
+}
+
+/** What is asked for in one request, and the gang of which it is a part. */
+interface Asked extends Alike {
+  readonly recipe: Recipe;
+  readonly gang?: string;
 }
 
 function requestAlike(
   proposal: Proposal,
   service: ServiceRow,
-  { wish, avoid, indexes, ranges, replaces, resizes }: Alike,
+  request: RequestId,
+  { wish, avoid, indexes, ranges, replaces, resizes, recipe }: Asked,
+  gang: GangRef | undefined,
 ): void {
-  const recipe = recipeFor(proposal.state, service, wish);
-  if (recipe === undefined) return;
-  const { needs, constraints, policy, gang, preferences, ranked } = recipe;
+  const { needs, constraints, policy, preferences, ranked } = recipe;
   const made = wish.preemptedBy === undefined ? {} : { preemptedBy: wish.preemptedBy };
   proposal.emit({
     type: 'PlacementRequested',
     data: {
-      request: proposal.context.nextId() as RequestId,
+      request,
       service: service.name,
       generation: service.generation,
       role: service.role,
@@ -83,7 +109,7 @@ function requestAlike(
       avoid,
       replaces,
       ...(resizes.length === 0 ? {} : { resizes }),
-      ...(gang && resizes.length === 0 ? { gang } : {}),
+      ...(gang === undefined ? {} : { gang }),
       ...(preferences === undefined ? {} : { preferences }),
     },
   });
@@ -91,8 +117,10 @@ function requestAlike(
 
 /** Asks anew for pods whose request leaves out an agent for no good reason any more. */
 export function askWithoutAvoiding(proposal: Proposal, service: ServiceRow, rows: readonly PodRow[]): void {
-  withdrawWishes(proposal, service, rows);
-  const wishes = rows.map(({ pod, index }): Wish => {
+  if (rows.length === 0) return;
+  const all = withTheirGangs(proposal.state, service, rows);
+  withdrawWishes(proposal, service, all);
+  const wishes = all.map(({ pod, index }): Wish => {
     const row = podAt(proposal.state, service.name, pod, index)!;
     const replaces = predecessorOf(proposal.state, row);
     return { row, avoid: [], ...(replaces === undefined ? {} : { replaces }) };

@@ -6,6 +6,7 @@ import {
   type PlanStrategy,
   type ServiceSpec,
 } from '@orrery/contracts';
+import { gangNameOf } from './gangs.js';
 import { isVisiting, recipeOf, wavesOf } from './recipe.js';
 import { rollingOf } from './rolling.js';
 import { inTurn } from './steps.js';
@@ -124,18 +125,19 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   // What is done already is complete at once.
   if (phase.steps !== undefined) return [runPhase(after, phase, phase.steps)];
   const count = countOf(after, pod);
-  const action = 'deploy' as const;
-  if (!deployed) return [{ ...phase, action, indexes: range(0, count) }];
+  const gang = gangNameOf(after.pods[pod]?.gang, pod);
+  // They get their places together.
+  const added = { ...phase, action: 'deploy' as const, ...(gang === undefined ? {} : { gang }) };
+  if (!deployed) return [{ ...added, indexes: range(0, count) }];
   const existing = Math.min(input.podsOf(pod), input.slotsOf(pod), count);
   const old = before === undefined ? undefined : recipeOf(before, pod);
   const relaunch = old?.runDigest !== recipeOf(after, pod)!.runDigest;
   const touched = !settled || old?.digest !== recipeOf(after, pod)!.digest;
-  const added = range(existing, count);
+  const indexes = range(existing, count);
   const changed = touched ? range(0, existing) : [];
-  if (changed.length === 0) return added.length === 0 ? [] : [{ ...phase, action, indexes: added }];
-  const add =
-    added.length === 0 ? [] : [{ ...phase, name: freeName(`${phase.name}-add`, names), action, indexes: added }];
-  const changing: PhaseDefinition = { ...phase, action, indexes: changed };
+  if (changed.length === 0) return indexes.length === 0 ? [] : [{ ...added, indexes }];
+  const add = indexes.length === 0 ? [] : [{ ...added, name: freeName(`${phase.name}-add`, names), indexes }];
+  const changing: PhaseDefinition = { ...phase, action: 'deploy', indexes: changed };
   return [...add, ...(relaunch ? relaunchPhases(input, changing, names) : [changing])];
 }
 
@@ -202,7 +204,7 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
   const placed = new Set(phases.flatMap(({ pod, steps }) => (steps === undefined ? [pod] : [])));
   const left = complete ? Object.keys(spec.pods).filter((pod) => !placed.has(pod)) : [];
   const rest = left.map((pod): Layout['phases'][number] => {
-    const oneByOne = hasVolumes(spec.pods[pod]) && spec.pods[pod]?.gang !== true;
+    const oneByOne = hasVolumes(spec.pods[pod]) && !isGang(spec.pods[pod]);
     return { name: freeName(pod, names), pod, strategy: oneByOne ? ('serial' as const) : ('parallel' as const) };
   });
   const { strategy = 'serial', 'on-failure': onFailure = 'pause', 'deadline-secs': deadlineSecs } = given ?? {};
@@ -216,7 +218,11 @@ function layoutOf(spec: ServiceSpec, plans: readonly string[], complete = true):
 
 /** `update` says how many pods may go at a time, once there are any. */
 function goesTogether(pod: ServiceSpec['pods'][string] | undefined, first: boolean): boolean {
-  return pod?.gang === true || (pod?.update !== undefined && !first);
+  return isGang(pod) || (pod?.update !== undefined && !first);
+}
+
+function isGang(pod: ServiceSpec['pods'][string] | undefined): boolean {
+  return (pod?.gang ?? false) !== false;
 }
 
 /** The steps of a phase that leaves its pods as they are; those of one that brings them up say what its waves are. */

@@ -14,7 +14,7 @@ import { isToBeResized, waitingToResize } from './resizing.js';
 import { isAsPlanned, rollingSteps, tellHeldBack } from './rolling.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
-import { inTurn, openPhases, openRanges } from './steps.js';
+import { inTurn, isOfGang, openPhases, openRanges } from './steps.js';
 import { tallyOf } from './tallies.js';
 import { finishUninstall } from './uninstall.js';
 import { beginVisits, isDoneForGood, pursueVisits } from './visits.js';
@@ -63,13 +63,16 @@ function advancePlan(proposal: Proposal, key: string, steps: number): number {
       completePlan(proposal, service, plan);
       break;
     }
-    startSteps(proposal, service, plan, batch.phase, batch.indexes);
-    left -= countIn(batch.indexes) * batch.weight;
+    startSteps(proposal, service, plan, batch);
+    for (const { indexes, weight } of batch) left -= countIn(indexes) * weight;
   }
   return left;
 }
 
-interface Batch {
+/** Steps of a phase that start now; of a gang, with those of its other phases. */
+type Batch = readonly Part[];
+
+interface Part {
   readonly phase: PhaseRow;
   readonly indexes: Ranges;
   readonly weight: number;
@@ -77,26 +80,44 @@ interface Batch {
 
 /** What may start now: of a serial phase one step, or as many as turn out to be done already. */
 function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: number): Batch | undefined {
-  for (const phase of openPhases(plan)) {
+  const phases = openPhases(plan);
+  for (const phase of phases) {
     const weight = weightOf(proposal, service, phase);
+    if (phase.gang !== undefined) {
+      const gang = gangBatch(proposal, service, phases, phase);
+      if (gang.length === 0) continue;
+      return gang;
+    }
     const most = Math.ceil(max / (inTurn(phase.strategy) ? STEPS_A_ROW : weight));
     if (phase.rolling !== undefined) {
       const steps = rollingSteps(proposal, service, phase, most);
       if (steps.length > 0)
-        return { phase, indexes: rangesOf(steps.sort((left, right) => left - right)), weight: STEPS_A_ROW };
+        return [{ phase, indexes: rangesOf(steps.sort((left, right) => left - right)), weight: STEPS_A_ROW }];
       tellHeldBack(proposal, service, plan.plan, phase);
       continue;
     }
     const open = openRanges(phase, most);
     if (open.length === 0) continue;
-    if (!inTurn(phase.strategy)) return { phase, indexes: open, weight };
+    if (!inTurn(phase.strategy)) return [{ phase, indexes: open, weight }];
     const upcoming = phase.held.length > 0 ? open : openRanges({ ...phase, strategy: 'parallel' }, most);
     const numbers = inOrderOfWork(phase, upcoming);
     const first = numbers.findIndex((index) => !isDoneBefore(proposal, service, plan, phase, index));
     const now = numbers.slice(0, first === -1 ? numbers.length : Math.max(1, first));
-    return { phase, indexes: rangesOf(now), weight: STEPS_A_ROW };
+    return [{ phase, indexes: rangesOf(now), weight: STEPS_A_ROW }];
   }
   return undefined;
+}
+
+/** All steps of a gang that may start, however many: its size is bounded, and those that come later would be another gang. */
+function gangBatch(proposal: Proposal, service: ServiceRow, phases: readonly PhaseRow[], first: PhaseRow): Batch {
+  return phases
+    .filter((phase) => isOfGang(phase, first))
+    .map((phase) => ({
+      phase,
+      indexes: openRanges(phase, Number.POSITIVE_INFINITY),
+      weight: weightOf(proposal, service, phase),
+    }))
+    .filter(({ indexes }) => indexes.length > 0);
 }
 
 /** Pods that can't be dealt with a run at a time take longer: those with data, and those that diverge, or will by this step. */
@@ -117,25 +138,36 @@ function inOrderOfWork(phase: PhaseRow, ranges: Ranges): number[] {
   return phase.action === 'decommission' ? numbers.reverse() : numbers;
 }
 
-function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, phase: PhaseRow, indexes: Ranges): void {
-  proposal.emit({
-    type: 'StepStarted',
-    data: { ...stepRef(service, plan, phase.name, indexes), at: proposal.context.at },
-  });
+function startSteps(proposal: Proposal, service: ServiceRow, plan: PlanRow, batch: Batch): void {
+  for (const { phase, indexes } of batch)
+    proposal.emit({
+      type: 'StepStarted',
+      data: { ...stepRef(service, plan, phase.name, indexes), at: proposal.context.at },
+    });
+  const [{ phase, indexes }] = batch as readonly [Part];
   if (phase.action === 'run') return beginVisits(proposal, service, plan, phase, [...numbersIn(indexes)]);
   if (phase.action === 'decommission') {
     const draining = beginDraining(proposal, service, plan, phase, indexes);
     return pursueVisits(proposal, service.name, draining.map(keyOfPod));
   }
-  const rows = rowsIn(proposal.state, service.name, phase.pod, indexes);
-  const changing = rows.filter((row) => {
-    const living = row.status === 'live' && launchesOf(row).length > 0;
-    if (phase.action === 'restart') return living;
-    return living && !runsRecipe(proposal.state, service, row) && !isToBeResized(proposal.state, service, row);
-  });
-  orderKills(proposal, service, changing, phase.action === 'restart' ? 'restarted' : 'updated');
-  const keys = rows.map(keyOfPod);
-  settle(proposal, service, keys, undefined, freshPods(proposal, service, phase.pod, indexes));
+  bringUp(proposal, service, batch);
+}
+
+function bringUp(proposal: Proposal, service: ServiceRow, batch: Batch): void {
+  const keys: string[] = [];
+  const fresh: FreshPods[] = [];
+  for (const { phase, indexes } of batch) {
+    const rows = rowsIn(proposal.state, service.name, phase.pod, indexes);
+    const changing = rows.filter((row) => {
+      const living = row.status === 'live' && launchesOf(row).length > 0;
+      if (phase.action === 'restart') return living;
+      return living && !runsRecipe(proposal.state, service, row) && !isToBeResized(proposal.state, service, row);
+    });
+    orderKills(proposal, service, changing, phase.action === 'restart' ? 'restarted' : 'updated');
+    keys.push(...rows.map(keyOfPod));
+    fresh.push(...freshPods(proposal, service, phase.pod, indexes));
+  }
+  settle(proposal, service, keys, undefined, fresh);
   completeSteps(proposal, service.name, keys);
 }
 

@@ -34,8 +34,8 @@ export interface Recipe {
   readonly constraints: readonly Constraint[];
   readonly policy: 'pack' | 'spread';
   readonly ranked: Ranked;
-  /** Pods that are asked for together are placed all at once, or none of them. */
-  readonly gang: boolean;
+  /** Pods that are asked for together are placed all at once, or none of them; with those of types that name the same gang. */
+  readonly gang: boolean | string;
   /** What pods would rather have. */
   readonly preferences: Preferences | undefined;
   /** A port number that only one pod an agent can have. */
@@ -179,7 +179,7 @@ function makeRecipe(
     constraints,
     policy,
     ranked,
-    ...(gang ? ['gang'] : []),
+    ...(gang === false ? [] : ['gang', gang]),
     ...(preferences === undefined ? [] : [preferences]),
   ]);
   const essentials = tasks.filter(({ essential }) => essential).map(({ name }) => name);

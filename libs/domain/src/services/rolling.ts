@@ -126,7 +126,7 @@ export function refusalOfUpdate(spec: ServiceSpec, name: string, pod: PodSpec): 
 }
 
 function identityOf(spec: ServiceSpec, name: string, pod: PodSpec): string | undefined {
-  if (pod.gang === true) return `${name} is a gang, placed all at once`;
+  if ((pod.gang ?? false) !== false) return `${name} is a gang, placed all at once`;
   if (pod['allow-decommission'] === false) return `allow-decommission says that none of ${name} may go`;
   if (drainingOf(spec, name) !== undefined) return `the plan decommission drains each pod of ${name} before it goes`;
   const told = Object.entries(spec.pods).find(([, { peers }]) => Object.hasOwn(peers ?? {}, name));

@@ -7,6 +7,7 @@ import {
   type ServicesEventOf,
 } from '@orrery/contracts';
 import { orderKills, orderLaunches, tasksToStart, type Start } from './launch.js';
+import { withTheirGangs } from './gangs.js';
 import { requestPlaces, withdrawWishes, type FreshPods, type Wish } from './placement.js';
 import { knowsPeers } from './peers.js';
 import { podAt, podByKey, predecessorOf } from './pods.js';
@@ -69,15 +70,13 @@ export function settle(
   });
   const resized = resizeSeats(proposal, service, found);
   const moves = found.map(({ row, move }) => ({ row, move: move.kind === 'resize' ? move.then : move }));
-  const withdrawn = moves.flatMap(({ row, move }) => (move.kind === 'withdraw' ? [{ row, again: move.again }] : []));
-  withdrawWishes(
-    proposal,
-    service,
-    withdrawn.map(({ row }) => row),
-  );
+  const withdrawnBy = (again: boolean) =>
+    moves.flatMap(({ row, move }) => (move.kind === 'withdraw' && move.again === again ? [row] : []));
+  const anew = askingAnew(proposal, service, withdrawnBy(true));
+  withdrawWishes(proposal, service, [...withdrawnBy(false), ...anew]);
   const left = leaveSeats(proposal, service, moves);
   const wishes = moves.flatMap(({ row, move }): Wish[] => (move.kind === 'place' ? [{ row, avoid: [] }] : []));
-  const again = withdrawn.flatMap(({ row, again: wanted }): Wish[] => (wanted ? [{ row, avoid: [] }] : []));
+  const again = anew.map((row): Wish => ({ row, avoid: [] }));
   requestPlaces(
     proposal,
     service,
@@ -89,6 +88,11 @@ export function settle(
     service,
     [...moves, ...resized.moves].flatMap(({ move }) => (move.kind === 'launch' ? [move.start] : [])),
   );
+}
+
+/** Those of their gangs that are still wanted ask with them. */
+function askingAnew({ state }: Proposal, service: ServiceRow, rows: readonly PodRow[]): PodRow[] {
+  return rows.length === 0 ? [] : withTheirGangs(state, service, rows).filter((row) => isWanted(state, service, row));
 }
 
 /** Gives up sizes that are not wanted any more, ends pods for those that they have, and lets them take them. */

@@ -209,7 +209,7 @@ export function refusalOfPeers(spec: ServiceSpec): Decision<never> | undefined {
 /** Whether a deployment places the next pod of this type when the one before it is up. */
 export function isDeployedInTurn({ pods, plans }: ServiceSpec, pod: string): boolean {
   const phase = Object.values(plans?.['deploy']?.phases ?? {}).find((candidate) => candidate.pod === pod);
-  if (pods[pod]!.gang === true) return false;
+  if ((pods[pod]!.gang ?? false) !== false) return false;
   if (phase === undefined) return Object.keys(pods[pod]!.volumes ?? {}).length > 0;
   return (phase.strategy ?? 'serial').startsWith('serial');
 }

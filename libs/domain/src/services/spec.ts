@@ -1,6 +1,5 @@
 import { reject, type Decision } from '@orrery/kernel';
 import {
-  gangSizeMax,
   placeOf,
   PRIORITY_CRITICAL,
   PRIORITY_DEFAULT,
@@ -17,9 +16,9 @@ import {
 import { NO_PREFERENCES, preferenceProblem } from '@orrery/scheduling';
 import { refusalOfPlacement } from './constraints.js';
 import { refusalOfDiscovery } from './discovery-rules.js';
+import { refusalOfGang } from './gangs.js';
 import { refusalOfOrder } from './order-rules.js';
 import { refusalOfPeers, refusalOfPlans } from './spec-plans.js';
-import { recipeOf } from './recipe.js';
 import { refusalOfUpdate } from './rolling.js';
 import { refusalOfSecrets } from './secret-rules.js';
 
@@ -117,28 +116,6 @@ function refusalOfPreferences({ affinities, spreads }: PodSpec, path: string): D
   return problem === undefined ? undefined : invalid(`${path}${problem.path}`, problem.message, problem.remedy);
 }
 
-/** Its pods get their places in one event, so all of them are asked for at once. */
-function refusalOfGang(spec: ServiceSpec, name: string, pod: PodSpec): Decision<never> | undefined {
-  if (pod.gang !== true) return undefined;
-  const most = gangSizeMax(recipeOf(spec, name)!.needs);
-  if (pod.count! > most)
-    return invalid(
-      `/pods/${name}/count`,
-      `is ${pod.count}, and ${most} such pods can be placed all at once`,
-      'fewer pods, or no gang',
-    );
-  for (const [plan, { phases }] of Object.entries(spec.plans ?? {}))
-    for (const [phase, { pod: of, strategy, steps }] of Object.entries(phases))
-      if (
-        of === name &&
-        (plan === 'deploy' || steps === undefined) &&
-        strategy !== undefined &&
-        strategy !== 'parallel'
-      )
-        return invalid(`/plans/${plan}/phases/${phase}/strategy`, `is ${strategy}, and ${name} is a gang`, 'parallel');
-  return undefined;
-}
-
 /** Best effort keeps nothing: no data, and no place that nobody could ever take. */
 function refusalOfRevocable(pod: PodSpec, priority: number | undefined, path: string): Decision<never> | undefined {
   if (pod.revocable !== true) return undefined;
@@ -197,7 +174,7 @@ function refusalOfVolumes(pod: PodSpec, path: string): Decision<never> | undefin
       return invalid(`${field}/disk`, `names disk ${disk}, but a ROOT volume is on none`, 'type PATH or MOUNT');
     if (of !== undefined && shared !== true)
       return invalid(`${field}/of`, `is the volume of ${of}, which can only be shared`, 'shared: true');
-    if (shared === true && of === undefined && pod.gang === true)
+    if (shared === true && of === undefined && (pod.gang ?? false) !== false)
       return invalid(
         `${field}/shared`,
         'needs a pod that goes ahead, and a gang has none',

@@ -21,10 +21,20 @@ export function openPhases(plan: PlanRow): PhaseRow[] {
   if (plan.status !== 'running' || plan.paused) return [];
   const released = plan.phases.slice(0, plan.released ?? plan.phases.length);
   const unfinished = released.filter((phase) => phase.done < phase.total);
-  const allowed = inTurn(plan.strategy) ? unfinished.slice(0, 1) : unfinished;
+  const [first] = unfinished;
+  const allowed = inTurn(plan.strategy)
+    ? unfinished.filter((phase) => phase === first || isOfGang(phase, first!))
+    : unfinished;
   return allowed.filter(
-    (phase) => !phase.paused && (!comesLast(unfinished, phase) || isNextOfItsPod(unfinished, phase)),
+    (phase) =>
+      !unfinished.some((other) => other.paused && (other === phase || isOfGang(other, phase))) &&
+      (!comesLast(unfinished, phase) || isNextOfItsPod(unfinished, phase)),
   );
+}
+
+/** Phases of a gang begin together: none while one of them is paused. */
+export function isOfGang({ gang }: PhaseRow, other: PhaseRow): boolean {
+  return gang !== undefined && gang === other.gang;
 }
 
 /** What runs beside pods comes after what brings them there, and those who stand in for others go when these are there. */
