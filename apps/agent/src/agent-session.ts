@@ -181,8 +181,11 @@ class RunningColumns {
   #ordinals: number[] = [];
   #since: EpochMs[] = [];
   #pids: number[] = [];
+  #isInOrder = true;
 
   add(seq: number, ordinal: number, since: EpochMs, pid: number): void {
+    const last = this.#seqs.length - 1;
+    if (last >= 0 && (seq - this.#seqs[last]! || ordinal - this.#ordinals[last]!) < 0) this.#isInOrder = false;
     this.#seqs.push(seq);
     this.#ordinals.push(ordinal);
     this.#since.push(since);
@@ -196,24 +199,28 @@ class RunningColumns {
   /** None or one; empties the columns. */
   take(ready: boolean): TasksRun[] {
     if (this.#seqs.length === 0) return [];
+    if (!this.#isInOrder) this.#sort();
     const launches = new IdRunsBuilder();
-    const order = this.#order();
-    for (const at of order) launches.add(this.#seqs[at]!, this.#ordinals[at]!);
+    for (const [at, seq] of this.#seqs.entries()) launches.add(seq, this.#ordinals[at]!);
     const sinceFrom = Math.min(...this.#since);
-    const since = columnOf(order.map((at) => this.#since[at]! - sinceFrom));
-    const pids = columnOf(order.map((at) => this.#pids[at]!));
+    const since = columnOf(this.#since.map((ms) => ms - sinceFrom));
+    const pids = columnOf(this.#pids);
     this.#seqs = [];
     this.#ordinals = [];
     this.#since = [];
     this.#pids = [];
+    this.#isInOrder = true;
     return [{ launches: launches.runs, sinceFrom, since, pids, ...(ready && { ready }) }];
   }
 
   /** By id: what began together may have been told in any order, and follows each other in few runs. */
-  #order(): number[] {
+  #sort(): void {
     const [seqs, ordinals] = [this.#seqs, this.#ordinals];
-    return Array.from(seqs.keys()).sort(
+    const order = Array.from(seqs.keys()).sort(
       (left, right) => seqs[left]! - seqs[right]! || ordinals[left]! - ordinals[right]!,
     );
+    const sorted = (column: readonly number[]) => order.map((at) => column[at]!);
+    [this.#seqs, this.#ordinals] = [sorted(seqs), sorted(ordinals)];
+    [this.#since, this.#pids] = [sorted(this.#since), sorted(this.#pids)];
   }
 }

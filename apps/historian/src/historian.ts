@@ -45,9 +45,9 @@ export interface HistorianStatus {
 
 const RETRY_MS = 1_000;
 const STOP_WITHIN_MS = 5_000;
-/** An open window is written down once nothing was told for so long, or it has been open for so long. */
+/** An open window is written down once nothing was told for so long, or it was open for longer than commits keep one open. */
 const QUIET_MS = 100;
-const OPEN_MS = 1_000;
+const OPEN_MS = 2_000;
 
 /**
  * Follows all journals from where its rows end, and has the rows of each commit written. Of the states of the domains it

@@ -144,11 +144,11 @@ describe('the story of tasks', () => {
     expect(rows.story(3)).toEqual([]);
   });
 
-  it('costs a row a state and half a second, however many agents report', () => {
+  it('costs a row a state and second, however many agents report', () => {
     const indexes = Array.from({ length: 1000 }, (_, index) => index);
     const spread = launched({ seq: 5, indexes, agents: indexes.map((index) => index + 1) });
     const reports = indexes.map((index) =>
-      commit(index + 2, 2000 + (index % 3 === 0 ? index : 999), running(`a${index}`, `5.${index}`)),
+      commit(index + 2, 2000 + (index % 3 === 0 ? index : 1500), running(`a${index}`, `5.${index}`)),
     );
     const rows = storyOf(commit(1, 1000, spread), ...reports.sort((left, right) => left.at - right.at));
     expect(rows.count).toBe(3);

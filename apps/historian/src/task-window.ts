@@ -3,9 +3,9 @@ import { columnOf, type CommitRecord } from '@orrery/contracts';
 import type { Partition, Piece } from './launch-book.js';
 import { causeParts } from './rows.js';
 
-const WINDOW_MS = 500;
+const WINDOW_MS = 1_000;
 const COMMITS_MAX = 1_000;
-const PIECES_MAX = 50_000;
+const PIECES_MAX = 100_000;
 const ROWS_A_SEGMENT = 10_000;
 
 /**

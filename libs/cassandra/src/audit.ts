@@ -1,4 +1,5 @@
-import { byPartition, type CassandraSession, type Statement } from './cassandra-session.js';
+import { byPartition, type Statement } from './batches.js';
+import type { CassandraSession } from './cassandra-session.js';
 import type { AuditQuery, AuditRow } from './history-rows.js';
 import { auditOf, auditParams } from './row-mapping.js';
 

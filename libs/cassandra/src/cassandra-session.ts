@@ -1,4 +1,5 @@
 import cassandra, { type Client, type ClientOptions, type types } from 'cassandra-driver';
+import { batchesOf, joined, type Statement } from './batches.js';
 import type { CassandraOptions } from './cassandra-options.js';
 
 /** No node answered in time. What was written may be there or not; the same write again is harmless. */
@@ -13,15 +14,8 @@ export class CassandraAway extends Error {
   }
 }
 
-export interface Statement {
-  readonly query: string;
-  readonly params: readonly unknown[];
-}
-
-/** One partition's statements are sent together, so many at a time. */
-const BATCH_STATEMENTS_MAX = 20;
-const BATCH_BYTES_MAX = 40 * 1024;
 const CONCURRENT_REQUESTS = 24;
+const ANY_PARTITION = Buffer.from('any');
 const ROWS_A_PAGE = 5_000;
 const RECONNECT_MS = 1_000;
 const CONNECT_MS = 2_000;
@@ -80,9 +74,11 @@ export class CassandraSession {
     await concurrently(statements, (statement) => this.execute(statement));
   }
 
-  /** Statements by partition: each partition's in unlogged batches, several batches under way at once. */
+  /** Statements by partition, in unlogged batches, several batches under way at once. */
   async writePartitions(partitions: Iterable<readonly Statement[]>): Promise<void> {
-    const batches = [...partitions].flatMap(inBatches);
+    const each = [...partitions].flatMap(batchesOf);
+    if (each.length === 0) return;
+    const batches = (await this.#ask(async (client) => this.#isEverywhere(client))) ? joined(each) : each;
     await concurrently(batches, async (batch) => {
       if (batch.length === 1) return this.execute(batch[0]!);
       const queries = batch.map(({ query, params }) => ({ query, params: [...params] }));
@@ -100,6 +96,13 @@ export class CassandraSession {
     this.#client = undefined;
     const opened = await client?.catch(() => undefined);
     await opened?.shutdown();
+  }
+
+  /** Whether every node holds every partition, as where there are no more nodes than replicas. */
+  #isEverywhere(client: Client): boolean {
+    const { keyspace } = this.#options;
+    const replicas = keyspace === undefined ? [] : (client.getReplicas(keyspace, ANY_PARTITION) ?? []);
+    return replicas.length === client.hosts.length;
   }
 
   async #ask<T>(request: (client: Client) => Promise<T>): Promise<T> {
@@ -168,48 +171,12 @@ function clientOptions(options: CassandraOptions, inKeyspace: boolean): ClientOp
   };
 }
 
-/** Groups statements or whatever makes them by partition. */
-export function byPartition<T>(items: readonly T[], partitionOf: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const partition = partitionOf(item);
-    const group = groups.get(partition);
-    if (group === undefined) groups.set(partition, [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
-}
-
 async function concurrently<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < items.length) await run(items[next++]!);
   };
   await Promise.all(Array.from({ length: Math.min(CONCURRENT_REQUESTS, items.length) }, worker));
-}
-
-function inBatches(statements: readonly Statement[]): Statement[][] {
-  const batches: Statement[][] = [];
-  let bytes = 0;
-  for (const statement of statements) {
-    const own = statementBytes(statement);
-    const last = batches.at(-1);
-    if (last === undefined || last.length >= BATCH_STATEMENTS_MAX || bytes + own > BATCH_BYTES_MAX) {
-      batches.push([statement]);
-      bytes = own;
-    } else {
-      last.push(statement);
-      bytes += own;
-    }
-  }
-  return batches;
-}
-
-function statementBytes({ params }: Statement): number {
-  return params.reduce<number>((sum, param) => {
-    const isLong = typeof param === 'string' || param instanceof Uint8Array;
-    return sum + (isLong ? param.length : 8);
-  }, 0);
 }
 
 function isAway(error: unknown): boolean {

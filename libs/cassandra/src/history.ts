@@ -1,6 +1,7 @@
+import { byPartition } from './batches.js';
 import { auditStatements, readAudit } from './audit.js';
 import type { CassandraOptions } from './cassandra-options.js';
-import { byPartition, CassandraSession } from './cassandra-session.js';
+import { CassandraSession } from './cassandra-session.js';
 import type {
   AgentHistoryRow,
   AgentNumberRow,
@@ -111,7 +112,7 @@ export class CassandraHistory {
   }
 
   async saveServiceVersions(versions: readonly ServiceVersionRow[]): Promise<void> {
-    await this.#session.executeAll(versions.map(rows.serviceVersionStatement));
+    await this.#session.writePartitions(versions.map((version) => [rows.serviceVersionStatement(version)]));
   }
 
   /** Of all generations, or of one; the newest first. */

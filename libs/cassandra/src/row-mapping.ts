@@ -1,5 +1,5 @@
 import type { types } from 'cassandra-driver';
-import type { Statement } from './cassandra-session.js';
+import type { Statement } from './batches.js';
 import type {
   AgentHistoryRow,
   AgentNumberRow,

@@ -7,7 +7,7 @@ import { profilesOf, type BenchmarkOptions } from './options.js';
 import { drawCurves } from './picture.js';
 import { ProcessCosts, type Cost } from './process-costs.js';
 import type { BenchmarkResult } from './report.js';
-import { SimulatedCluster, threadSeconds, type Costs } from './simulated-cluster.js';
+import { planeOf, SimulatedCluster, threadSeconds, type Costs } from './simulated-cluster.js';
 import { round } from './statistics.js';
 import { turnFigures } from './turns.js';
 
@@ -42,6 +42,7 @@ export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Pro
   try {
     const clients = await Clients.connect(cluster.brokers, clientCount);
     const emptyMib = cluster.resident();
+    const emptySharedMib = cluster.proportional();
     progress(`${agents} agents are registered`);
     if (!options.cold) await warmUp(cluster, clients, plan, options);
     progress('the measurement begins');
@@ -67,7 +68,14 @@ export async function manyTasks(plan: ManyTasks, options: BenchmarkOptions): Pro
         warmUpTasks: options.cold ? 0 : warmUpTasks(plan) * WARM_UP_SERVICES,
         startDelays: '0.1-1 s, uniform, drawn a task',
       },
-      metrics: { tasks, agents, ...figuresOf(measured, tasks), empty_rss_mib: emptyMib },
+      metrics: {
+        tasks,
+        agents,
+        ...figuresOf(measured, tasks),
+        empty_rss_mib: emptyMib,
+        pss_owners_and_readers_mib: planeOf(measured.proportionalMib),
+        empty_pss_owners_and_readers_mib: planeOf(emptySharedMib),
+      },
       spread: {},
       beyond: turnFigures(measured.costs.turns).beyond,
     };
@@ -83,6 +91,8 @@ interface Measured {
   readonly costs: Costs;
   /** Until the history was complete. */
   readonly historyCosts: Readonly<Record<string, Cost>>;
+  /** When the history was complete. */
+  readonly proportionalMib: Readonly<Record<string, number>>;
   readonly reports: number;
   readonly reportBytes: number;
 }
@@ -113,6 +123,7 @@ async function deploy(
   await eventually(() => history.seq >= end, { withinMs: DEPLOYED_WITHIN_MS, what: `the history has commit ${end}` });
   const written = writing.read();
   await history.stop();
+  const proportionalMib = cluster.proportional();
   const run = await readRun(cluster.log, marks);
   const lastSeq = run.seqOfRunning(tasks);
   const after = await cluster.fleet();
@@ -122,6 +133,7 @@ async function deploy(
     historyMs: history.completeAt(lastSeq),
     costs: spent,
     historyCosts: written,
+    proportionalMib,
     reports: after['reports']! - before['reports']!,
     reportBytes: after['report_bytes']! - before['report_bytes']!,
   };
@@ -230,8 +242,6 @@ function figuresOf(measured: Measured, tasks: number): BenchmarkResult['metrics'
     ...threadSeconds(costs.threads),
     rss_mib: byProcess(({ rssMib }) => rssMib),
     ...turnFigures(costs.turns).metrics,
-    rss_owners_and_readers_mib: Object.entries(costs.processes)
-      .filter(([name]) => /^(master|allocator|service-manager|historian|gateway)-/.test(name))
-      .reduce((sum, [, { rssMib }]) => sum + rssMib, 0),
+    rss_owners_and_readers_mib: planeOf(byProcess(({ rssMib }) => rssMib)),
   };
 }

@@ -6,7 +6,7 @@ import { Clients } from './clients.js';
 import { allRun, applyService, durability, progress } from './many-tasks.js';
 import type { BenchmarkOptions } from './options.js';
 import type { BenchmarkResult } from './report.js';
-import { SimulatedCluster } from './simulated-cluster.js';
+import { planeOf, SimulatedCluster } from './simulated-cluster.js';
 
 const AGENTS = 5000;
 const TASKS = 1_000_000;
@@ -18,7 +18,6 @@ const SEED = 1;
 const KILLS_AT_ONCE = 1000;
 const WITHIN_MS = 900_000;
 const SETTLE_MS = 10_000;
-const PLANE = /^(master|allocator|service-manager|historian|gateway)-/;
 
 /** What a million running tasks hold: as deployed, after a tenth of them restarted at random, and after a while of churn. */
 export async function memory(options: BenchmarkOptions): Promise<BenchmarkResult> {
@@ -26,35 +25,31 @@ export async function memory(options: BenchmarkOptions): Promise<BenchmarkResult
   const cluster = await SimulatedCluster.start({ agents, launches: Math.ceil(tasks * 1.3) });
   try {
     const clients = await Clients.connect(cluster.brokers, CLIENTS);
-    const emptyMib = cluster.resident();
+    const empty = heldBy(cluster);
     const services = Array.from({ length: Math.ceil(tasks / TASKS_PER_SERVICE) }, (_, index) => `held-${index}`);
     const count = Math.ceil(tasks / services.length);
     const all = services.length * count;
     await clients.send(services.map((name) => applyService(name, count, '*', options)));
     await allRun(cluster, all);
-    const deployed = await settledMib(cluster);
+    const deployed = await settled(cluster);
     progress('deployed; restarting a tenth');
     const killed = await killAtRandom(cluster, services, count);
     await steady(cluster, all, all + killed);
-    const restarted = await settledMib(cluster);
+    const restarted = await settled(cluster);
     progress(`restarted; churn for ${minutes} min`);
     await comeAndGo(clients, [], minutes, options);
     await steady(cluster, all, all + killed);
-    const churned = await settledMib(cluster);
+    const churned = await settled(cluster);
     await clients.close();
     return {
       name: 'memory',
       durability,
       settings: { agents, tasks: all, restarted: killed, churnMinutes: minutes, policy: options.policy },
       metrics: {
-        plane_empty_mib: plane(emptyMib),
-        plane_deployed_mib: plane(deployed),
-        plane_restarted_mib: plane(restarted),
-        plane_churned_mib: plane(churned),
-        empty_mib: emptyMib,
-        deployed_mib: deployed,
-        restarted_mib: restarted,
-        churned_mib: churned,
+        ...figuresOf('empty', empty),
+        ...figuresOf('deployed', deployed),
+        ...figuresOf('restarted', restarted),
+        ...figuresOf('churned', churned),
       },
       spread: {},
     };
@@ -63,21 +58,37 @@ export async function memory(options: BenchmarkOptions): Promise<BenchmarkResult
   }
 }
 
-type Residents = Readonly<Record<string, number>>;
+/** MiB by process. */
+interface Held {
+  readonly resident: Readonly<Record<string, number>>;
+  readonly proportional: Readonly<Record<string, number>>;
+}
+
+function heldBy(cluster: SimulatedCluster): Held {
+  return { resident: cluster.resident(), proportional: cluster.proportional() };
+}
 
 /** Snapshots and histories that are still being written hold memory for a moment. */
-async function settledMib(cluster: SimulatedCluster): Promise<Residents> {
+async function settled(cluster: SimulatedCluster): Promise<Held> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  return cluster.resident();
+  return heldBy(cluster);
+}
+
+function figuresOf(when: string, { resident, proportional }: Held): BenchmarkResult['metrics'] {
+  return {
+    [`plane_${when}_mib`]: planeOf(resident),
+    [`plane_${when}_pss_mib`]: planeOf(proportional),
+    [`${when}_mib`]: resident,
+  };
 }
 
 /** Every launch that is wanted runs, and so many ran in all. */
 async function steady(cluster: SimulatedCluster, live: number, begun: number): Promise<void> {
-  const settled = async () => {
+  const isSteady = async () => {
     const fleet = (await cluster.fleet()) as Record<string, number>;
     return fleet['live'] === live && fleet['begun']! >= begun && fleet['untold_agents'] === 0;
   };
-  await eventually(settled, { withinMs: WITHIN_MS, everyMs: 500, what: `${live} tasks run, ${begun} ran in all` });
+  await eventually(isSteady, { withinMs: WITHIN_MS, everyMs: 500, what: `${live} tasks run, ${begun} ran in all` });
 }
 
 /** Their services start them again. Gives how many. */
@@ -108,8 +119,4 @@ function killCommand(task: string) {
     },
     value: Buffer.from(JSON.stringify({ task, 'grace-secs': 1 })),
   };
-}
-
-function plane(residents: Residents): number {
-  return Object.entries(residents).reduce((sum, [name, mib]) => sum + (PLANE.test(name) ? mib : 0), 0);
 }

@@ -60,6 +60,16 @@ export function residentMib(processes: readonly Process[]): Readonly<Record<stri
   return Object.fromEntries(processes.map(({ name, pid }) => [name, memoryMib(pid, 'VmRSS')]));
 }
 
+/**
+ * MiB of each process now, with what it shares with others, such as the program of Node itself, divided among them: what
+ * several processes hold together is the sum.
+ */
+export function proportionalMib(processes: readonly Process[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    processes.map(({ name, pid }) => [name, mibIn(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss')]),
+  );
+}
+
 function threadSeconds(pid: number): Map<string, number> {
   const seconds = new Map<string, number>();
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
@@ -93,6 +103,10 @@ function secondsIn(stat: string): number {
 }
 
 function memoryMib(pid: number, field: 'VmHWM' | 'VmRSS'): number {
-  const kib = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return mibIn(readFileSync(`/proc/${pid}/status`, 'utf8'), field);
+}
+
+function mibIn(text: string, field: string): number {
+  const kib = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1];
   return Math.round(Number(kib ?? 0) / 1024);
 }

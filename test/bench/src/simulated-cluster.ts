@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KafkajsLog } from '@orrery/kafka';
 import { eventually, RealCluster } from '@orrery/testing';
-import { ProcessCosts, residentMib, type Cost } from './process-costs.js';
+import { ProcessCosts, proportionalMib, residentMib, type Cost } from './process-costs.js';
 import { round } from './statistics.js';
 import { TURN_BUCKETS, turnsBetween, type TurnCounts, type Turns } from './turns.js';
 
@@ -110,6 +110,11 @@ export class SimulatedCluster {
     return residentMib(this.processes);
   }
 
+  /** The same with what processes share divided among them: of several together it is the sum. */
+  proportional(): Readonly<Record<string, number>> {
+    return proportionalMib(this.processes);
+  }
+
   /** Names of services that are there, the first of them. */
   async services(): Promise<readonly string[]> {
     const { status, text, json } = await this.#cluster.request('GET', '/v1/services?limit=1000');
@@ -153,4 +158,11 @@ function profilerEnvironment(folder: string): Readonly<Record<string, string>> {
 export function threadSeconds(threads: Costs['threads']): { readonly thread_cpu_s?: Readonly<Record<string, number>> } {
   const told = Object.entries(threads).filter(([, seconds]) => seconds >= 0.1);
   return told.length > 0 ? { thread_cpu_s: Object.fromEntries(told.map(([name, each]) => [name, round(each)])) } : {};
+}
+
+const PLANE = /^(master|allocator|service-manager|historian|gateway)-/;
+
+/** What owners, historian and gateway have together. */
+export function planeOf(figures: Readonly<Record<string, number>>): number {
+  return Object.entries(figures).reduce((sum, [name, figure]) => sum + (PLANE.test(name) ? figure : 0), 0);
 }

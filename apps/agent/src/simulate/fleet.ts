@@ -142,17 +142,17 @@ export class Fleet {
     if (order.type === 'Launches' || order.type === 'Kills') {
       return carryOut(order, (number, run) => {
         const agent = this.#byNumber[number];
-        if (agent !== undefined) this.#reach(agent, () => run(agent));
+        if (agent !== undefined) this.#reach(agent, run);
       });
     }
     const agent = key === null ? undefined : this.#byId.get(Buffer.from(key).toString());
     if (agent !== undefined) this.#reach(agent, () => this.#obey(agent, order));
   }
 
-  #reach(agent: SimulatedAgent, run: () => void): void {
+  #reach(agent: SimulatedAgent, run: (agent: SimulatedAgent) => void): void {
     const waiting = this.#cut.size === 0 ? undefined : this.#cut.get(agent);
-    if (waiting === undefined) run();
-    else waiting.push(run);
+    if (waiting === undefined) run(agent);
+    else waiting.push(() => run(agent));
   }
 
   #obey(agent: SimulatedAgent, order: AgentOrder): void {

@@ -17,9 +17,8 @@ export function carryOut(order: LaneOrder, reach: (agent: number, run: (agent: S
   let position = 0;
   for (const [at, number] of to.numbers.entries()) {
     const count = valueAt(set.agents.counts, at);
-    const own: number[] = [];
-    ids.take(count, (seq, first, launches) => void own.push(seq, first, launches));
-    const volumes = set.volumes?.slice(position, position + count) ?? [];
+    const own = runsOf(ids, count);
+    const volumes = set.volumes?.slice(position, position + count) ?? NONE;
     position += count;
     reach(number, (agent) => {
       if (!agent.takes(headAt(to, at), journalId)) return;
@@ -29,6 +28,15 @@ export function carryOut(order: LaneOrder, reach: (agent: number, run: (agent: S
       }
     });
   }
+}
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/** Seq, first ordinal and count of the next ids, run by run. */
+function runsOf(ids: IdCursor, count: number): readonly number[] {
+  const own: number[] = [];
+  ids.take(count, (seq, first, launches) => void own.push(seq, first, launches));
+  return own;
 }
 
 function headAt({ epochs, ns, reported }: LaneHeads, at: number) {
