@@ -1,7 +1,7 @@
 import { journalTopic, type AllocationEvent } from '@orrery/contracts';
 import type { Guest } from './src/guest.js';
 import { mutants } from './src/mutants.js';
-import { crowdedMutants } from './src/orrery/crowded-mutants.js';
+import { crowdedMutants, roomyMutants } from './src/orrery/scene-mutants.js';
 import { crowdedScene } from './src/orrery/crowded-scene.js';
 import { orreryGuestOf } from './src/orrery/orrery-guest.js';
 import { Storm } from './src/storm.js';
@@ -65,11 +65,11 @@ describe('more work than there is room for, in a storm of faults', () => {
     expect(orders.flat()).toEqual(expect.arrayContaining(['chief', 'web']));
   }, 600_000);
 
-  it.each(crowdedMutants)('is noticed when the allocator $name', async ({ scene, saying }) => {
+  it.each([...crowdedMutants, ...roomyMutants])('is noticed when the allocator $name', async ({ scene, saying }) => {
     let caughtBy: number | undefined;
     for (let seed = 1; seed <= MUTANT_SEEDS && caughtBy === undefined; seed += 1) {
       const { violations } = await new Storm({ seed, steps: STEPS, guest: orreryGuestOf(1, scene) }).run();
-      if (violations.some((what) => /^(PREEMPTION|GANG)/.test(what) && what.includes(saying))) caughtBy = seed;
+      if (violations.some((what) => /^(PREEMPTION|GANG|RESIZE)/.test(what) && what.includes(saying))) caughtBy = seed;
     }
     expect(caughtBy).toBeDefined();
   });

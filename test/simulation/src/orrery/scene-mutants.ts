@@ -2,11 +2,12 @@ import type { AllocationEvent } from '@orrery/contracts';
 import type { AllocationState } from '@orrery/domain';
 import type { AnyHosting } from '../guest.js';
 import { crowdedScene } from './crowded-scene.js';
+import { roomyScene } from './roomy-scene.js';
 import type { Scene } from './scene.js';
 
 type Evolve = (state: AllocationState, event: AllocationEvent) => void;
 
-/** The crowded scene with one rule of preemption left out of the allocator. */
+/** A scene with one rule left out of the allocator. */
 export interface SceneMutant {
   readonly name: string;
   /** What the judge says of it. */
@@ -74,11 +75,27 @@ export const crowdedMutants: readonly SceneMutant[] = [
   },
 ];
 
+export const roomyMutants: readonly SceneMutant[] = [
+  {
+    name: 'forgets the old grant of a pod that is resized',
+    saying: 'took over from',
+    scene: withFold(
+      (evolve) => (state, event) => {
+        if (event.type === 'GrantReleased')
+          for (const [key, { resizes, ...alone }] of [...state.lots.entries()])
+            if (resizes !== undefined) state.lots.put(key, alone);
+        evolve(state, event);
+      },
+      roomyScene,
+    ),
+  },
+];
+
 /** All processes fold so, and then agree with each other: only what they decide is wrong. */
-function withFold(mutate: (evolve: Evolve) => Evolve): Scene {
+function withFold(mutate: (evolve: Evolve) => Evolve, scene: Scene = crowdedScene): Scene {
   const hosted = (hosting: AnyHosting): AnyHosting => {
     const { decider } = hosting;
     return { ...hosting, decider: { ...decider, evolve: mutate(decider.evolve.bind(decider) as Evolve) } };
   };
-  return { ...crowdedScene, hosted };
+  return { ...scene, hosted };
 }
