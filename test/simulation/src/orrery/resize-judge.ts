@@ -26,6 +26,9 @@ export class ResizeJudge implements SceneJudge {
         const [[seq, ordinal]] = event.data.grants as [[number, number]];
         standing.set(idOf<GrantId>(seq, ordinal), event.data.resizes);
       }
+      // Who destroys the data with the pod gives both grants back, one after the other.
+      if (event.type === 'VolumeDestroyed')
+        for (const [grant, { grant: under }] of [...standing]) if (under === event.data.grant) standing.delete(grant);
       if (event.type === 'GrantReleased') for (const grant of idsIn<GrantId>(event.data.grants)) released.add(grant);
     }
     return [...taken(standing, released, state as AllocationState)].map(
