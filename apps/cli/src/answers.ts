@@ -82,7 +82,7 @@ export interface Task {
   readonly address?: string;
   readonly ports?: Readonly<Record<string, number>>;
   readonly ready?: boolean;
-  /** How it ended. */
+  /** How it ended, or what it waits for. */
   readonly message?: string;
   /** In a row. */
   readonly failures?: number;

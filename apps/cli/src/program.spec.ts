@@ -93,6 +93,27 @@ describe('orrery', () => {
     expect(seen.filter(({ method }) => method === 'DELETE')).toEqual([]);
   });
 
+  it('lists with the tasks that run those that wait, and says why', async () => {
+    const task = { service: 'hello', pod: 'web-0', task: 'server', incarnation: 0, ready: false };
+    const waits = { ...task, id: 'hello.web-0.server', state: 'PENDING', agent: null, message: 'no place' };
+    answer = (_, response) => response.end(JSON.stringify({ items: [waits], next: null }));
+    const { out } = await orrery('task list');
+    expect(out.split('\n')[0]).toMatch(/^TASK +STATE .* MESSAGE$/);
+    expect(out.split('\n')[1]).toMatch(/^hello\.web-0\.server +PENDING .* no place$/);
+    expect(seen[0]!.url).toContain('unlaunched=true');
+  });
+
+  it('takes durations where the past is asked for', async () => {
+    answer = (_, response) => response.end(JSON.stringify({ items: [], next: null }));
+    const before = Date.now() - 3_600_000;
+    await orrery('audit log --since 1h');
+    const since = Date.parse(new URL(seen[0]!.url, 'http://x').searchParams.get('since')!);
+    expect(since).toBeGreaterThanOrEqual(before);
+    expect(since).toBeLessThanOrEqual(Date.now() - 3_600_000);
+    await orrery('audit log --since 2026-01-31T12:00:00Z');
+    expect(new URL(seen[1]!.url, 'http://x').searchParams.get('since')).toBe('2026-01-31T12:00:00Z');
+  });
+
   it('reads a long list page by page', async () => {
     answer = ({ url }, response) => {
       const second = url.includes('cursor=two');

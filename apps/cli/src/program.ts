@@ -299,8 +299,8 @@ function addPast(program: Command, add: Add): void {
     options: [
       new Option('--service <name>', 'about one service'),
       new Option('--actor <name>', 'by one person or program'),
-      new Option('--since <time>', 'from this moment on (RFC 3339)'),
-      new Option('--until <time>', 'up to this moment (RFC 3339)'),
+      new Option('--since <time>', 'from this moment on: a time (RFC 3339), or a duration ago such as 1h'),
+      new Option('--until <time>', 'up to this moment: a time, or a duration ago'),
       limit(),
       output(),
     ],
@@ -316,7 +316,7 @@ function addPast(program: Command, add: Add): void {
     says: 'Print what happens, as it happens',
     load: verb('events'),
     options: [
-      new Option('--from <position>', 'begin here: a position or a time (RFC 3339)'),
+      new Option('--from <position>', 'begin here: a position, a time (RFC 3339), or a duration ago such as 10m'),
       new Option('-f, --follow', 'go on with what happens next'),
       new Option('--service <name>', 'of one service'),
       new Option('--task <task>', 'of one task, such as hello.web-0.server: also what happened to many at once'),

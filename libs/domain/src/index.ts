@@ -101,6 +101,7 @@ export type {
   TaskRow,
   VersionRow,
 } from './services/state.js';
+export { recipeAt } from './services/recipe.js';
 export { refusalOfSpec, withDefaults } from './services/spec.js';
 export {
   podCounts,

@@ -93,7 +93,7 @@ export async function auditLog(call: Call): Promise<void> {
   await showList<AuditEntry>(
     call,
     '/v1/audit',
-    { service, actor, since, until },
+    { service, actor, since: since && momentOf(since), until: until && momentOf(until) },
     {
       name: (entry) => entry.commandId,
       columns: [
@@ -136,7 +136,7 @@ export async function events(call: Call): Promise<void> {
   const { from, service, task, type, follow } = call.options as Record<string, string | undefined>;
   const follows = (follow as unknown) === true;
   // Without a start, what is to come is followed, and what has been is read from its beginning.
-  const start = from ?? (follows ? undefined : 'beginning');
+  const start = from === undefined ? (follows ? undefined : 'beginning') : momentOf(from);
   const query = { from: start, service, task, type, follow: follows };
   for await (const event of call.gateway.events(query, call.surroundings.interrupted)) {
     await call.output.item(event, eventText);

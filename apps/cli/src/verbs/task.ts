@@ -25,6 +25,7 @@ const tasks: Listing<Task> = {
       title: 'AGE',
       cell: (task) => (task.since === undefined ? undefined : ageText(Date.parse(task.since), Date.now())),
     },
+    { title: 'MESSAGE', cell: (task) => task.message, shrinks: true, unlessNone: (task) => task.message !== undefined },
     { title: 'PID', cell: (task) => task.pid, right: true, wide: true },
     { title: 'SINCE', cell: (task) => task.since, wide: true },
   ],
@@ -36,7 +37,7 @@ export async function list(call: Call): Promise<void> {
   // A service that nobody knows has no tasks either: say which of the two it is. `@batch` is no service but a scheduler.
   if (service !== undefined && !service.startsWith('@'))
     await call.gateway.get(path`/v1/services/${service}`, atOf(call));
-  await showList(call, '/v1/tasks', { service, agent, state }, tasks);
+  await showList(call, '/v1/tasks', { service, agent, state, unlaunched: true }, tasks);
 }
 
 export async function show(call: Call): Promise<void> {

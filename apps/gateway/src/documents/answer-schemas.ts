@@ -38,7 +38,7 @@ export const task = Type.Object({
   pod: text,
   task: text,
   agent: text,
-  state: oneOf(...taskStates),
+  state: oneOf('PENDING', ...taskStates),
   incarnation: count,
   pid: optional(count),
   address: text,

@@ -23,13 +23,14 @@ export interface Operation {
 }
 
 export const queryParameters = {
-  at: 'As it was then: a time (RFC 3339), a commit such as services-0:42, or a position',
+  at: 'As it was then: a time (RFC 3339), a duration ago such as 10m, a commit such as services-0:42, or a position',
   limit: 'At most so many items, 1 to 10,000; default 100',
   cursor: '`next` of the page before',
   service: 'Of one service',
   task: 'About one task, such as hello.web-0.server, also where many are meant',
   agent: 'On one agent',
   state: 'In one state',
+  unlaunched: 'true: behind them, those that no agent knows: PENDING, or FINISHED with all of their pod',
   from: 'Where to begin',
   to: 'Where to end',
   follow: 'Whether to go on with what comes',
@@ -41,8 +42,8 @@ export const queryParameters = {
   scores: 'Of a task that was placed: so many agents with their scores, 0 to 100; default 4',
   actor: 'By one person or program',
   subject: 'About one service, agent or role',
-  since: 'From this time on (RFC 3339)',
-  until: 'Up to this time (RFC 3339)',
+  since: 'From this time on (RFC 3339), or since so long ago, such as 1h',
+  until: 'Up to this time (RFC 3339), or until so long ago',
   generation: 'Of one creation of the service',
   verbose: 'With the position of every journal',
   query: 'Words that name, description or tags have',
@@ -125,7 +126,7 @@ export const operations: readonly Operation[] = [
   list('pods', `${service}/pods`, 'List its pods', answers.pod),
   read('pods', `${service}/pods/{pod}`, 'Show a pod', answers.pod),
   write('pods', 'post', `${service}/pods/{pod}/{verb}`, 'restart, replace, pause, resume', podVerb),
-  list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state']),
+  list('tasks', '/v1/tasks', 'List tasks', answers.task, [...page, 'service', 'agent', 'state', 'unlaunched']),
   list('tasks', '/v1/tasks/metrics', 'The tasks that use most', answers.measuredTask, [
     ...(['service', 'agent', 'sort', 'limit'] as const),
   ]),

@@ -6,7 +6,7 @@ import { streamEvents, type StreamFormat } from '../events/event-stream.js';
 import { beginning, decodePosition, encodePosition, type Position } from '../position.js';
 import { Problem } from '../problem.js';
 import { ReadModel } from '../read-model/read-model.js';
-import { invalid, timeOf } from './parameters.js';
+import { invalid, timeOrAgo } from './parameters.js';
 import { ResponseSink } from './response-sink.js';
 
 const STREAMS_MAX = 1_000;
@@ -14,7 +14,7 @@ const STREAMS_MAX = 1_000;
 const LINGER_MS = 60_000;
 
 export interface StreamRequest {
-  /** A position, a time, `beginning`; now when left out. */
+  /** A position, a time, a duration ago, `beginning`; now when left out. */
   readonly start?: string;
   readonly follow: boolean;
   readonly filter: EventFilter;
@@ -94,11 +94,11 @@ export class EventStreams {
     if (start === 'beginning') return beginning;
     const position = decodePosition(start);
     if (position !== undefined) return position;
-    const atMs = timeOf(start);
+    const atMs = timeOrAgo(start);
     if (atMs !== undefined) return this.model.positionBefore(atMs);
     throw invalid(
       'from',
-      `from is a position, a time or beginning, found ${start}`,
+      `from is a position, a time, a duration ago or beginning, found ${start}`,
       'use the id of the last event seen',
     );
   }

@@ -64,6 +64,8 @@ class Plane {
   readonly opened: Extract<AgentOrder, { type: 'OpenStream' }>[] = [];
   /** How all that is started ends at once; nothing: it runs. */
   failure: { readonly exit: object; readonly message: string } | undefined;
+  /** Whether all that is started has done its work at once. */
+  finishes = false;
   readonly #inputs: LogReader[] = [];
   #orders: LogReader | undefined;
   #m = 0;
@@ -101,6 +103,10 @@ class Plane {
     this.#obeyed = 'to' in order ? valueAt(order.to.ns, 0) : order.n;
     if (order.type === 'Launches' && this.failure !== undefined) {
       const ended = [{ launches: order.set.launches, state: 'FAILED', reason: 'exit-code', ...this.failure }];
+      this.#report({ type: 'TaskStates', epoch: 1, ended });
+    } else if (order.type === 'Launches' && this.finishes) {
+      const exit = { code: 0 };
+      const ended = [{ launches: order.set.launches, state: 'FINISHED', reason: 'finished', exit }];
       this.#report({ type: 'TaskStates', epoch: 1, ended });
     } else if (order.type === 'Launches') {
       const running = [{ launches: order.set.launches, sinceFrom: Date.now(), since: [0], pids: [42], ready: true }];
@@ -702,6 +708,38 @@ describe('the gateway', () => {
       sentence: expect.stringContaining('no place on any of 1 agents'),
       reasons: { agents: 1, funnel: expect.any(Array), remedy: expect.any(String) },
     });
+  });
+
+  it('lists, behind the tasks that agents know, those that wait and those that have done their work', async () => {
+    await runs(2);
+    plane.finishes = true;
+    const once = { count: 3, tasks: { job: { goal: 'FINISH', cmd: 'true', cpus: 0.1, memory: 16 } } };
+    await ask('PUT', '/v1/services/batch', { name: 'batch', pods: { work: once } }, wait);
+    const nowhere = { ...spec(1, { placement: [['hostname', 'IS', 'nowhere']] }), name: 'stuck' };
+    await ask('PUT', '/v1/services/stuck', nowhere, wait);
+    await eventually(async () => (await ask('GET', '/v1/tasks/stuck.web-0.server/why')).text.includes('"reasons"'));
+    await eventually(
+      async () => ((await ask('GET', '/v1/services/batch')).json as { state: string }).state === 'FINISHED',
+    );
+    const listed = async (query: string) =>
+      (await ask('GET', `/v1/tasks?${query}`)).json as { items: { id: string; state: string }[]; next: string | null };
+    const idsOf = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
+    const works = ['batch.work-0.job', 'batch.work-1.job', 'batch.work-2.job'];
+    expect(idsOf(await listed('state=FINISHED'))).toEqual(works);
+    expect((await listed('state=PENDING')).items).toMatchObject([
+      { id: 'stuck.web-0.server', state: 'PENDING', message: expect.stringContaining('no place on any of 1 agents') },
+    ]);
+    const all = idsOf(await listed('unlaunched=true'));
+    expect(all.toSorted()).toEqual([...works, 'hello.web-0.server', 'hello.web-1.server', 'stuck.web-0.server']);
+    const paged: string[] = [];
+    for (let query = 'unlaunched=true&limit=1', turns = 0; query !== '' && turns < 10; turns += 1) {
+      const page = await listed(query);
+      paged.push(...idsOf(page));
+      query = page.next === null ? '' : `unlaunched=true&limit=1&cursor=${page.next}`;
+    }
+    expect(paged).toEqual(all);
+    expect(idsOf(await listed('unlaunched=true&service=stuck'))).toEqual(['stuck.web-0.server']);
+    expect((await ask('GET', '/v1/tasks?unlaunched=maybe')).status).toBe(400);
   });
 
   it('tells who would make way for a pod, why nobody does, and for whom one did', async () => {

@@ -1,6 +1,17 @@
 import type { FastifyRequest } from 'fastify';
 import { encodePosition } from '../position.js';
-import { encodeCursor, ifVersionOf, momentOf, pageOf, parametersOf, reasonOf, timeOf, waitMsOf } from './parameters.js';
+import {
+  encodeCursor,
+  ifVersionOf,
+  momentOf,
+  pageOf,
+  parametersOf,
+  reasonOf,
+  timeOf,
+  timeOrAgo,
+  timeParameter,
+  waitMsOf,
+} from './parameters.js';
 
 const request = (headers: object, query: object = {}) => ({ headers, query }) as unknown as FastifyRequest;
 
@@ -26,6 +37,16 @@ describe('the parameters of a request', () => {
     expect(momentOf(position)).toEqual({ kind: 'position', journals: { 'cluster-0': 3 } });
     expect(() => momentOf('yesterday')).toThrow('at is a time');
     expect(timeOf('2026-13-01')).toBeUndefined();
+  });
+
+  it('name a moment by how long ago it was', () => {
+    const nowMs = Date.UTC(2026, 0, 31, 12);
+    expect(timeOrAgo('10m', nowMs)).toBe(Date.UTC(2026, 0, 31, 11, 50));
+    expect(timeOrAgo('1.5h', nowMs)).toBe(Date.UTC(2026, 0, 31, 10, 30));
+    expect(timeOrAgo('2026-01-31', nowMs)).toBe(Date.UTC(2026, 0, 31));
+    for (const text of ['10', '-10m', '10 minutes', 'm']) expect(timeOrAgo(text, nowMs)).toBeUndefined();
+    expect(momentOf('1h').kind).toBe('time');
+    expect(() => timeParameter('since', 'an hour')).toThrow('since is neither a time nor a duration: an hour');
   });
 
   it('carry a wait, a version and a reason', () => {

@@ -51,20 +51,20 @@ function decodeCursor(cursor: string): string {
   return text.slice(1);
 }
 
-/** `?at=`: a time, a commit such as `services-0:42`, or a position. */
+/** `?at=`: a time, a duration ago such as `10m`, a commit such as `services-0:42`, or a position. */
 export function momentOf(at: string): Moment {
   const commit = /^([a-z]+-\d+):(\d{1,15})$/.exec(at);
   if (commit !== null && parseJournalName(commit[1]!) !== undefined) {
     return { kind: 'commit', journal: commit[1]!, seq: Number(commit[2]) };
   }
-  const atMs = timeOf(at);
+  const atMs = timeOrAgo(at);
   if (atMs !== undefined) return { kind: 'time', atMs };
   const position = decodePosition(at);
   if (position !== undefined) return { kind: 'position', journals: Object.fromEntries(position.journals) };
   throw invalid(
     'at',
-    `at is a time, a commit or a position, found ${at}`,
-    'such as 2026-01-31T12:00:00Z or services-0:42',
+    `at is a time, a duration ago, a commit or a position, found ${at}`,
+    'such as 2026-01-31T12:00:00Z, 10m or services-0:42',
   );
 }
 
@@ -77,9 +77,18 @@ export function timeOf(text: string): number | undefined {
   return Number.isNaN(atMs) ? undefined : atMs;
 }
 
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time, or how long ago it was: `90s`, `10m`, `1.5h`, `2d`; nothing when the text is neither. */
+export function timeOrAgo(text: string, nowMs = Date.now()): number | undefined {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
+  return match === null ? timeOf(text) : Math.round(nowMs - Number(match[1]) * unitsMs[match[2]!]!);
+}
+
 export function timeParameter(name: string, text: string): number {
-  const atMs = timeOf(text);
-  if (atMs === undefined) throw invalid(name, `${name} is no time: ${text}`, 'such as 2026-01-31T12:00:00Z');
+  const atMs = timeOrAgo(text);
+  if (atMs === undefined)
+    throw invalid(name, `${name} is neither a time nor a duration: ${text}`, 'such as 2026-01-31T12:00:00Z or 1h');
   return atMs;
 }
 

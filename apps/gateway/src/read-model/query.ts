@@ -17,6 +17,7 @@ export type Query =
       readonly service?: string;
       readonly agent?: string;
       readonly state?: string;
+      readonly unlaunched?: boolean;
       readonly page: Page;
     }
   | { readonly ask: 'task'; readonly id: string }

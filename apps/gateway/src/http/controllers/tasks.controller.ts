@@ -12,6 +12,9 @@ import { Writes } from '../writes.js';
 const SCORES_DEFAULT = 4;
 const SCORES_MAX = 100;
 
+/** Of a task that no agent knows yet: `unlaunched=true` lists those, too. */
+const listedStates = ['PENDING', ...taskStates];
+
 @Controller('v1/tasks')
 export class TasksController {
   constructor(
@@ -23,15 +26,19 @@ export class TasksController {
 
   @Get()
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const parameters = parametersOf(request, ['at', 'service', 'agent', 'state', ...pageParameters]);
-    const { service, agent, state } = parameters;
-    if (state !== undefined && !taskStates.includes(state)) {
-      throw invalid('state', `${state} is no state of a task`, `one of ${taskStates.join(', ')}`);
+    const parameters = parametersOf(request, ['at', 'service', 'agent', 'state', 'unlaunched', ...pageParameters]);
+    const { service, agent, state, unlaunched } = parameters;
+    if (state !== undefined && !listedStates.includes(state)) {
+      throw invalid('state', `${state} is no state of a task`, `one of ${listedStates.join(', ')}`);
+    }
+    if (unlaunched !== undefined && unlaunched !== 'true' && unlaunched !== 'false') {
+      throw invalid('unlaunched', `unlaunched is true or false, found ${unlaunched}`, 'use unlaunched=true');
     }
     const filter = {
       ...(service === undefined ? {} : { service }),
       ...(agent === undefined ? {} : { agent }),
       ...(state === undefined ? {} : { state }),
+      ...(unlaunched === 'true' ? { unlaunched: true } : {}),
     };
     await this.reads.answer(request, reply, { ask: 'tasks', ...filter, page: pageOf(parameters) }, parameters);
   }

@@ -12,11 +12,14 @@ import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
 import type { Cell, World } from '../world.js';
+import { unlaunchedJson, unlaunchedStates, unlaunchedTasks, type Unlaunched } from './unlaunched.js';
 
 export interface TaskFilter {
   readonly service?: string;
   readonly agent?: string;
   readonly state?: string;
+  /** With those that no agent knows. */
+  readonly unlaunched?: boolean;
 }
 
 export interface Found {
@@ -24,10 +27,24 @@ export interface Found {
   readonly row: LaunchRow;
 }
 
-/** The newest incarnation of each task, service by service. */
+/**
+ * The newest incarnation of each task, service by service; behind them, where those are asked for, tasks that no agent knows,
+ * because they wait or because their pods have done their work.
+ */
 export function listTasks({ cells }: World, filter: TaskFilter, page: Page): ListAnswer {
-  const found = merged(cells.map((cell) => tasksOf(cell, filter, page.after)));
-  return pageOfEntries(found, page, ({ cell, row }) => taskJson(cell, row));
+  const sources = cells.flatMap((cell): Iterable<Keyed<Found | Unlaunched>>[] => [
+    tasksOf(cell, filter, page.after),
+    othersOf(cell, filter, page),
+  ]);
+  return pageOfEntries(merged(sources), page, (item) =>
+    'row' in item ? taskJson(item.cell, item.row) : unlaunchedJson(item),
+  );
+}
+
+function othersOf(cell: Cell, filter: TaskFilter, { after }: Page): Iterable<Keyed<Unlaunched>> {
+  const { service, agent, state, unlaunched } = filter;
+  const isAsked = unlaunched === true || unlaunchedStates.some((each) => each === state);
+  return isAsked && agent === undefined ? unlaunchedTasks(cell, { service, state }, after) : [];
 }
 
 /** The first so many tasks of a filter. */

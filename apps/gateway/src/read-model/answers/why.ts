@@ -15,6 +15,7 @@ import type { Cell, World } from '../world.js';
 import { findPod } from './pods.js';
 import { cellOf } from './services.js';
 import { findTask } from './tasks.js';
+import { shortReason } from './unlaunched.js';
 
 /** Why a task runs where it runs, why it ended, or what it waits for. */
 export function explain(world: World, id: string): Answer {
@@ -137,13 +138,10 @@ function reasonsJson(reasons: PendingReasons): object {
   return { ...reasons, preemption: { ...preemption, until: new Date(preemption.until).toISOString() } };
 }
 
-function reasonsSentence({ agents, funnel, remedy, preemption, preemptedBy }: PendingReasons): string {
-  const filters = funnel
-    .filter(({ rejected }) => rejected > 0)
-    .map(({ filter, rejected }) => `${filter} rules out ${rejected}`);
-  const none = `no place on any of ${agents} agents${filters.length === 0 ? '' : `: ${filters.join(', ')}`}`;
+function reasonsSentence(reasons: PendingReasons): string {
+  const { remedy, preemption, preemptedBy } = reasons;
   const made = preemptedBy === undefined ? [] : [`it made way for ${namedOf(preemptedBy)}`];
-  return [...made, none, remedy, ...(preemption === undefined ? [] : [preemption.message])].join('; ');
+  return [...made, shortReason(reasons), remedy, ...(preemption === undefined ? [] : [preemption.message])].join('; ');
 }
 
 function namedOf({ service, pod, role, priority }: Preemptor): string {
