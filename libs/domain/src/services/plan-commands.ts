@@ -175,7 +175,7 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
 }
 
 function definitionOf(
-  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs, rolling, gang }: PhaseRow,
+  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs, rolling, minimumUpMs, gang }: PhaseRow,
   restart: boolean,
   index?: number,
 ): PhaseDefinition {
@@ -187,6 +187,7 @@ function definitionOf(
     ...(attemptsMax === undefined ? {} : { attemptsMax }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(rolling === undefined ? {} : { rolling }),
+    ...(minimumUpMs === undefined ? {} : { minimumUpMs }),
     ...(gang === undefined ? {} : { gang }),
   };
 }

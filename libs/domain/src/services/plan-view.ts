@@ -147,6 +147,11 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
       if (row.waits === true) return { status: 'PREPARED', message: 'waits until its peers have places' };
       if (launchesOf(row).length === 0) return { status: 'DELAYED', message: 'waits for its next try' };
       if (Object.values(row.tasks).some(({ status }) => status === 'ordered')) return { status: 'STARTING' };
+      if (row.probationUntil !== undefined)
+        return {
+          status: 'STARTED',
+          message: 'is ready, and has to stay so for the minimum time before it counts as up',
+        };
       return { status: 'STARTED' };
   }
 }

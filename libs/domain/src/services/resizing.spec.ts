@@ -7,7 +7,7 @@ import {
   type ServicesEvent,
   type ServiceSpec,
 } from '@orrery/contracts';
-import { specificationOf } from '@orrery/testing';
+import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import { services } from './decide.js';
 import { differenceOf } from './difference.js';
 import {
@@ -23,6 +23,7 @@ import {
   running,
   seen,
   stores,
+  tick,
   typesOf,
 } from './examples.js';
 import { servicesViolations } from './invariants.js';
@@ -91,8 +92,8 @@ describe('a pod with data whose size changes', () => {
     expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ grants: idRunsOf([before.grant]) }]);
     const [order] = dataOf(over.events, 'LaunchOrdered');
     expect(order).toMatchObject({ version: 2, grants: [[900, 0, 0]], volumes: [before.volumes], incarnation: 2 });
-    const next = over.when(running(launchesIn(over.events)));
-    expect(typesOf(next.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'PlacementRequested']);
+    const next = over.when(running(launchesIn(over.events))).when(tick, { at: START + 2000 });
+    expect(typesOf(next.events)).toEqual(['ProbationPassed', 'StepCompleted', 'StepStarted', 'PlacementRequested']);
     stateOf(next);
   });
 
