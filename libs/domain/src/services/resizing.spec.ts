@@ -97,6 +97,29 @@ describe('a pod with data whose size changes', () => {
     stateOf(next);
   });
 
+  it.each(['StopPlan', 'ForceCompletePlan'] as const)(
+    'gives back by %s what it has asked for or was granted',
+    (type) => {
+      const { story } = up(withMemory(64));
+      const waits = story.when(apply(withMemory(128)));
+      const ends = command(type, { name: HELLO, plan: 'update' });
+      const withdrawn = waits.when(ends);
+      expect(typesOf(withdrawn.events)).toContain('PlacementWithdrawn');
+      expect(podAt(stateOf(withdrawn), HELLO, 'node', 0)!.resizing).toBeUndefined();
+
+      // Others are down, so the size comes and its turn does not.
+      const held = { ...withMemory(128).pods['node']!, update: { 'max-unavailable': 1 } };
+      const { story: again, launches } = up(withMemory(64));
+      const asks = again.when(apply({ ...withMemory(128), pods: { node: held } }));
+      const down = asks.when(ended(launches[1]!, 'FAILED'));
+      const sized = down.when(granted(asked(asks.events), '900.0'));
+      expect(typesOf(sized.events)).toEqual(['SizeGranted']);
+      const released = sized.when(ends);
+      expect(dataOf(released.events, 'GrantReturned')).toMatchObject([{ grants: [[900, 0, 0]] }]);
+      expect(podAt(stateOf(released), HELLO, 'node', 0)).toMatchObject({ status: 'live', launched: 1 });
+    },
+  );
+
   it('is launched again as it was when it fails while it waits', () => {
     const { story, launches } = up(withMemory(64, 1));
     const waits = story.when(apply(withMemory(128, 1)));
