@@ -110,6 +110,7 @@ export {
   isPausedTask,
   serviceView,
   serviceViews,
+  versionsRunning,
   versionDifference,
   versionViews,
   type PodView,

@@ -106,7 +106,10 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
   if (row?.step !== plan.run) return { name, status: 'COMPLETE' };
   if (!isOpen(plan)) return { name, status: 'PENDING' };
   const work = workOf(row);
-  return { name, ...work, ...(plan.stuck === phase.name ? { status: 'ERROR' as const } : {}) };
+  if (plan.stuck !== phase.name) return { name, ...work };
+  // The reason names the step that failed; others of the phase say what they wait for.
+  const failed = plan.reason?.includes(`${name} `) === true ? { message: plan.reason } : {};
+  return { name, ...work, ...failed, status: 'ERROR' };
 }
 
 /** How far the tasks are that a step runs beside those of a pod. */

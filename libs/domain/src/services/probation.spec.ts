@@ -102,7 +102,10 @@ describe('the minimum time up', () => {
     expect(dataOf(second.events, 'StepFailed')).toMatchObject([{ phase: 'web', indexes: [[0, 0]] }]);
     second.thenState((state) => {
       expect(countsOf(state, 'hello', 'web').up).toBe(2);
-      expect(planView(state, 'hello', 'update')).toMatchObject({ status: 'ERROR' });
+      expect(planView(state, 'hello', 'update')).toMatchObject({
+        status: 'ERROR',
+        phases: [{ steps: [{ status: 'ERROR', message: 'server of web-0 failed (exit-code), 2 times' }, {}, {}] }],
+      });
     });
   });
 
