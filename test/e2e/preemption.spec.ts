@@ -95,4 +95,33 @@ describe('a service that matters more', () => {
     expect(await cluster.cli('role', 'preemption', '--per-minute', 'default')).toMatchObject({ code: 0 });
     await eventually(async () => (await running('urgent')).length === 1, within('it runs'));
   });
+
+  it('places a gang of two pod types when there is room for all of it, and says until then what lacks', async () => {
+    expect(await cluster.cli('service', 'uninstall', 'urgent', '--yes')).toMatchObject({ code: 0 });
+    const all = 2 * agents.length;
+    await eventually(async () => (await running('low')).length === all, within('all pods of low run'));
+    expect(await cluster.cli('service', 'scale', 'low', 'web', String(all - 2))).toMatchObject({ code: 0 });
+
+    const file = join(cluster.home, 'training.yaml');
+    const work = { cmd: 'exec sleep 100000', cpus: large(), memory: 32 };
+    const pod = { gang: 'training', tasks: { work } };
+    writeFileSync(
+      file,
+      JSON.stringify({ name: 'training', priority: 20, pods: { chief: pod, worker: { ...pod, count: 2 } } }),
+    );
+    expect(await cluster.cli('service', 'apply', '-f', file, '--detach')).toMatchObject({ code: 0 });
+    const whys = ['chief-0', 'worker-0', 'worker-1'].map((name) => `training.${name}.work`);
+    for (const id of whys)
+      await eventually(
+        async () => {
+          const { sentence = '' } = await cluster.json<Partial<Why>>('task', 'why', id);
+          return sentence.includes('2 of the 3 pods of the gang (1 of 1 chief, 1 of 2 worker) fit now');
+        },
+        within(`${id} says what lacks`),
+      );
+    expect((await pods('training')).map(({ state }) => state)).toEqual(['PLACING', 'PLACING', 'PLACING']);
+
+    expect(await cluster.cli('service', 'scale', 'low', 'web', String(all - 3))).toMatchObject({ code: 0 });
+    await eventually(async () => (await running('training')).length === 3, within('all of the gang run'));
+  });
 });

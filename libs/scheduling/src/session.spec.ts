@@ -288,6 +288,21 @@ const histories = nodes.chain((given) =>
   ),
 );
 
+/** What pods lack of another size: often nothing of most resources. */
+const growth = fc.record({
+  cpusMilli: fc.constantFrom(0, 100, 500, 2000),
+  memoryMib: fc.constantFrom(0, 10, 500),
+  diskMib: fc.constantFrom(0, 0, 10),
+  gpus: fc.constantFrom(0, 0, 1),
+});
+
+function placedFor(world: World, wish: Wish, count: number, among?: readonly number[]) {
+  const session = new Session(world.fleet);
+  const found = session.place(wish, count, among);
+  session.close();
+  return found;
+}
+
 describe('placing on a fleet that lives on', () => {
   it('finds the places that looking at every node for every pod finds, whatever happened before', () => {
     fc.assert(
@@ -304,6 +319,28 @@ describe('placing on a fleet that lives on', () => {
         }
       }),
       { numRuns: 400 },
+    );
+  });
+
+  it('finds what a pod lacks that grows where it is, and nothing where looking at its node alone finds nothing', () => {
+    fc.assert(
+      fc.property(histories, fc.array(growth, { minLength: 1, maxLength: 10 }), ([given, wishes, steps], growths) => {
+        const world = new World(given);
+        for (const [at, { wish: of, count, then, which }] of steps.entries()) {
+          const { wish } = wishes[of % wishes.length]!;
+          const { picks } = placedFor(world, wish, count);
+          world.happens(then, which, wish, picks);
+          const [number] = picks.numbers;
+          if (number === undefined || then === 'forget') continue;
+          // Its own rules held when it was placed; it lacks no more than some of each amount.
+          const lacks: Wish = { ...wishFor(growths[at % growths.length]!), policy: wish.policy };
+          const here = world.open().filter(({ id }) => id === world.fleet.nodes[number]!.id);
+          const grown = placedFor(world, lacks, 1, [number]);
+          expect(placesOf(world.fleet, grown.picks, lacks.needs)).toEqual(placeSlowly(here, lacks, 1).places);
+          world.happens('hold', which, lacks, grown.picks);
+        }
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { mutants, type Mutant } from './mutants.js';
 import type { Guest } from './guest.js';
 import { guestNamed } from './guests.js';
-import { crowdedMutants } from './orrery/crowded-mutants.js';
+import { crowdedMutants } from './orrery/scene-mutants.js';
 import { orreryGuestOf } from './orrery/orrery-guest.js';
 import { Storm } from './storm.js';
 import { toyGuest } from './toy-guest.js';

@@ -8,7 +8,7 @@ import {
   type VolumeId,
   type VolumeNeed,
 } from '@orrery/contracts';
-import type { Filter, Needs } from '@orrery/scheduling';
+import type { Filter, Found, Needs } from '@orrery/scheduling';
 import { sharedKey } from './keys.js';
 import { firstOf, without } from './ranges.js';
 import { resizingsOf } from './resizing.js';
@@ -169,6 +169,12 @@ export function placeNeedsOf({ needs, adoption }: Pick<AdoptingRow, 'needs' | 'a
 /** What its role is charged for a pod of the row. */
 export function chargedNeedsOf({ needs, adoption }: Pick<AdoptingRow, 'needs' | 'adoption'>): Needs {
   return needsOf(needs, ({ name }) => adoption?.mounted.has(name) !== true);
+}
+
+/** What was found for a row, with the reason why it can be nowhere else. */
+export function withVolumes(state: AllocationState, { adoption }: AdoptingRow, found: Found): Found {
+  if (adoption === undefined) return found;
+  return { picks: found.picks, filters: () => [whereItsVolumeIs(state, adoption), ...found.filters()] };
 }
 
 /** Why a pod can go nowhere but where its volumes are. */

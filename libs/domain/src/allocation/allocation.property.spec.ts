@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { slicesOf, UndoLog, partsOf, type DecisionContext } from '@orrery/kernel';
 import {
+  countIn,
   idOf,
   idRunsOf,
   idsIn,
@@ -40,6 +41,7 @@ import { isComplete, type AllocationState } from './state.js';
 /** Over all histories. */
 let takenOver = 0;
 let gangsOfSeveral = 0;
+let gangsMadeWayFor = 0;
 
 /** A cluster and services that do whatever chance says, sensible or not, as two journals would tell it. */
 class World {
@@ -102,6 +104,7 @@ class World {
       this.events.push(event);
       for (const expectTaken of taken) expectTaken();
     }
+    this.#expectRoomForAll(events);
     for (const gang of gangs) expect([...this.state.requests.keysBy('gang', gang)]).toEqual([]);
     if (input.kind === 'command') return;
     for (const [what, over] of this.#overLimits()) expect(over).toBeLessThanOrEqual(before.get(what) ?? 0);
@@ -138,6 +141,20 @@ class World {
         for (const { name } of needs.ports) expect(now.ports![name]![0]).toBe(ports[name] ?? now.ports![name]![0]);
         takenOver += 1;
       };
+    }
+  }
+
+  /** Who makes way for one of the requests of a gang does so for all of them. */
+  #expectRoomForAll(events: readonly AllocationEvent[]): void {
+    for (const event of events) {
+      if (event.type !== 'PreemptionOrdered') continue;
+      const gang = this.state.requests.get(event.data.for.request)?.gang;
+      if (gang === undefined) continue;
+      for (const [request, { indexes }] of this.state.requests.by('gang', gang.id)) {
+        const orders = Array.from(this.state.preemptions.by('request', request), ([, { places }]) => places);
+        expect(orders.flat().reduce((sum, [, pods]) => sum + pods, 0)).toBe(countIn(indexes));
+      }
+      gangsMadeWayFor += 1;
     }
   }
 
@@ -474,6 +491,7 @@ describe('whatever happens', () => {
     );
     expect(takenOver).toBeGreaterThan(0);
     expect(gangsOfSeveral).toBeGreaterThan(0);
+    expect(gangsMadeWayFor).toBeGreaterThan(0);
   });
 
   it('the queue settles, and what still waits then finds no place in another look', () => {

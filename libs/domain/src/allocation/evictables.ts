@@ -8,6 +8,7 @@ import {
   type Filter,
   type FleetNode,
 } from '@orrery/scheduling';
+import { placeNeedsOf, type AdoptingRow } from './adoption.js';
 import { rankKey, rankPrefix } from './keys.js';
 import { countOf, portsAt, positionsOn, type LotRow } from './lots.js';
 import { awaited } from './preemptions.js';
@@ -38,6 +39,7 @@ export class Evictables {
   readonly #pods = new Map<string, number>();
   #leaving: Map<string, number> | undefined;
   readonly #taken = new Set<number>();
+  readonly #tried = new Map<GrantId, Set<number>>();
   #ranks: readonly (readonly [string, LotRow])[] | undefined;
   #least: readonly (LotRow | undefined)[] | undefined;
   #looked = 0;
@@ -54,7 +56,7 @@ export class Evictables {
   }
 
   /** Whether anybody at all may be asked: cheap, however many places there are. */
-  isAny(row: RequestRow): boolean {
+  isAny(row: AdoptingRow): boolean {
     const least = (this.#least ??= [this.#leastImportant(false), this.#leastImportant(true)]);
     if (!least.some((lot) => lot !== undefined && mayPreempt(row, { ...lot, role: row.role }))) return false;
     return this.#ranked().some(([, lot]) => mayPreempt(row, lot));
@@ -70,12 +72,26 @@ export class Evictables {
 
   /** Nobody else plans with these agents in this round. */
   ordered({ victims, places }: Evictions<LotGroup>): void {
+    this.taken(places.map(({ number }) => number));
+    this.tried(victims);
+  }
+
+  /** From now on they count as gone, until it is said that they stay. */
+  tried(victims: Evictions<LotGroup>['victims'], gone = true): void {
     const leaving = this.#leavingPods();
-    for (const { number } of places) this.#taken.add(number);
-    for (const { group } of victims) {
+    for (const { group, pod } of victims) {
+      const tried = this.#tried.get(group.key) ?? new Set<number>();
+      this.#tried.set(group.key, tried);
+      if (gone) tried.add(pod.ordinal);
+      else tried.delete(pod.ordinal);
       const owner = ownerOf(group.lot);
-      leaving.set(owner, (leaving.get(owner) ?? 0) + 1);
+      leaving.set(owner, (leaving.get(owner) ?? 0) + (gone ? 1 : -1));
     }
+  }
+
+  /** Nobody else plans with these agents in this round. */
+  taken(numbers: Iterable<number>): void {
+    for (const number of numbers) this.#taken.add(number);
   }
 
   /** Pods that a service may still lose now: a tenth of what it has, at least one, less those that make way already. */
@@ -93,7 +109,7 @@ export class Evictables {
   }
 
   /** Agents that nothing but room rules out, and whoever could make way there. */
-  nodesFor(row: RequestRow, filters: readonly Filter[]): EvictionNode<LotGroup>[] {
+  nodesFor(row: AdoptingRow, filters: readonly Filter[]): EvictionNode<LotGroup>[] {
     const ranks = this.#ranksFor(row);
     const rules = filters.filter(({ name }) => !ROOM_FILTERS.has(name));
     const { fleet } = this.#state.agents;
@@ -121,20 +137,20 @@ export class Evictables {
     return nodes;
   }
 
-  plan(row: RequestRow, pods: number, nodes: readonly EvictionNode<LotGroup>[], kills: number): Evictions<LotGroup> {
-    return planEvictions(needsOf(row.needs), pods, nodes, {
+  plan(row: AdoptingRow, pods: number, nodes: readonly EvictionNode<LotGroup>[], kills: number): Evictions<LotGroup> {
+    return planEvictions(placeNeedsOf(row), pods, nodes, {
       kills,
       allowanceOf: (owner) => this.allowanceOf(owner),
     });
   }
 
   /** Whatever services may lose. */
-  planAnyway(row: RequestRow, nodes: readonly EvictionNode<LotGroup>[]): Evictions<LotGroup> {
+  planAnyway(row: AdoptingRow, nodes: readonly EvictionNode<LotGroup>[]): Evictions<LotGroup> {
     const allowanceOf = () => Number.POSITIVE_INFINITY;
-    return planEvictions(needsOf(row.needs), 1, nodes, { kills: Number.POSITIVE_INFINITY, allowanceOf });
+    return planEvictions(placeNeedsOf(row), 1, nodes, { kills: Number.POSITIVE_INFINITY, allowanceOf });
   }
 
-  #ranksFor(row: RequestRow): Set<string> {
+  #ranksFor(row: AdoptingRow): Set<string> {
     return new Set(this.#ranked().flatMap(([rank, lot]) => (mayPreempt(row, lot) ? [rank] : [])));
   }
 
@@ -144,9 +160,9 @@ export class Evictables {
     return (this.#ranks ??= Array.from(lots.valuesOf('rank'), (rank) => [rank, lots.firstBy('rank', rank)!] as const));
   }
 
-  #nearest(row: RequestRow, rules: readonly Filter[]): FleetNode[] {
+  #nearest(row: AdoptingRow, rules: readonly Filter[]): FleetNode[] {
     const { fleet } = this.#state.agents;
-    const needs = needsOf(row.needs);
+    const needs = placeNeedsOf(row);
     const short = (needed: number, free: number) => (needed === 0 ? 0 : Math.max(0, needed - free) / needed);
     const found: { readonly node: FleetNode; readonly missing: number }[] = [];
     for (const number of fleet.open) {
@@ -167,7 +183,7 @@ export class Evictables {
       .map(({ node }) => node);
   }
 
-  #groupOf(row: RequestRow, key: GrantId, agent: number, ranks: ReadonlySet<string>): LotGroup | undefined {
+  #groupOf(row: AdoptingRow, key: GrantId, agent: number, ranks: ReadonlySet<string>): LotGroup | undefined {
     const lot = this.#state.lots.get(key)!;
     // A volume that its pod leaves behind would be data lost for a little room.
     if (
@@ -182,6 +198,7 @@ export class Evictables {
     const pods: LotGroup['pods'][number][] = [];
     for (const ordinal of numbersIn(left)) {
       if (pods.length >= PODS_MAX) break;
+      if (this.#tried.get(key)?.has(ordinal) === true) continue;
       pods.push({ ordinal, ports: portsOf(lot, ordinal) });
     }
     if (pods.length === 0) return undefined;

@@ -344,8 +344,7 @@ function grantReleased(state: AllocationState, { grants }: AllocationEventOf<'Gr
     const left = withoutGrants(lot, ordinals);
     if (left === undefined) state.lots.delete(key);
     else state.lots.put(key, left);
-    const kept = takeOver(state, part);
-    for (const volume of volumesOf(part)) if (!kept.has(volume)) detach(state, volume);
+    for (const volume of volumesOf({ ...part, ordinals: takeOver(state, part) })) detach(state, volume);
     lookAgainAtSet(state, lot);
     lookAgainAround(state, lot, 'went');
     lessOwned(state, lot);

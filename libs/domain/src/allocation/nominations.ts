@@ -1,4 +1,4 @@
-import type { RequestId } from '@orrery/contracts';
+import type { RequestId, VolumeNeed } from '@orrery/contracts';
 import { minus, NOTHING, plus, times, type Amounts } from '@orrery/scheduling';
 import { eachRun } from './lots.js';
 import { positionsOf } from './ranges.js';
@@ -18,7 +18,7 @@ export class RoundNominations {
   /** By agent: what is to come back. */
   readonly #awaited: ReadonlyMap<number, Amounts>;
   readonly #kept = new Map<number, Amounts>();
-  #borrower: RequestId | undefined;
+  #borrowers: readonly RequestId[] = [];
 
   constructor(state: AllocationState) {
     this.#state = state;
@@ -26,7 +26,8 @@ export class RoundNominations {
     for (const { for: by, places } of state.preemptions.values()) {
       const request = state.requests.get(by.request);
       if (request !== undefined)
-        for (const [agent, pods] of places) this.#nominate(by.request, agent, pods, needsOf(request.needs));
+        for (const [agent, pods] of places)
+          this.#nominate(by.request, agent, pods, needsOf(request.needs, onAgentsDisk));
     }
     for (const agent of this.#places.keys()) this.#settle(agent);
   }
@@ -50,10 +51,10 @@ export class RoundNominations {
     return this.#agents.get(request) ?? [];
   }
 
-  /** From now on the request finds free what is kept for it. */
-  lend(request: RequestId): void {
-    this.#borrower = request;
-    for (const agent of this.agentsOf(request)) this.#settle(agent);
+  /** From now on the requests find free what is kept for them. */
+  lend(requests: readonly RequestId[]): void {
+    this.#borrowers = requests;
+    for (const request of requests) for (const agent of this.agentsOf(request)) this.#settle(agent);
   }
 
   /** So many of its pods were placed there. */
@@ -63,9 +64,9 @@ export class RoundNominations {
   }
 
   settle(): void {
-    const request = this.#borrower;
-    this.#borrower = undefined;
-    if (request !== undefined) for (const agent of this.agentsOf(request)) this.#settle(agent);
+    const requests = this.#borrowers;
+    this.#borrowers = [];
+    for (const request of requests) for (const agent of this.agentsOf(request)) this.#settle(agent);
   }
 
   /** The fleet is as it was before. */
@@ -88,12 +89,17 @@ export class RoundNominations {
   #settle(agent: number): void {
     let wanted = NOTHING;
     for (const [request, { pods, needs }] of this.#places.get(agent)!)
-      if (request !== this.#borrower) wanted = plus(wanted, times(needs, pods));
+      if (!this.#borrowers.includes(request)) wanted = plus(wanted, times(needs, pods));
     const keep = atLeastNothing(minus(wanted, this.#awaited.get(agent) ?? NOTHING));
     const change = minus(keep, this.#kept.get(agent) ?? NOTHING);
     if (RESOURCES.some((resource) => change[resource] !== 0)) this.#state.agents.fleet.keep(agent, change);
     this.#kept.set(agent, keep);
   }
+}
+
+/** Disks of their own are not withheld. */
+function onAgentsDisk({ type, shared }: VolumeNeed): boolean {
+  return type === 'ROOT' && shared !== true;
 }
 
 interface Nominated {

@@ -18,10 +18,12 @@ import {
 } from '@orrery/contracts';
 import type { Evictions, Filter } from '@orrery/scheduling';
 import { Evictables, type LotGroup } from './evictables.js';
+import { planForGang, type WaitingGang } from './gang-evictions.js';
 import type { RoundNominations } from './nominations.js';
 import { budgetLeft, budgetOf, budgetRefill, BUDGET_WINDOW_MS, NOMINATION_MS, NOTICE_MS } from './preemptions.js';
 import { rightOf } from './rights.js';
 import type { AllocationState, RequestRow } from './state.js';
+import { TrialRoom } from './trial-room.js';
 
 /** Pods that one order asks to make way: what the service-manager can end in one decision. */
 const VICTIMS_MAX = 256;
@@ -66,10 +68,18 @@ export class Preempting {
   }
 
   /** `full`: the decision has no time left for plans. */
-  *decide(waiting: readonly Waiting[], full: boolean): IterableIterator<AllocationEvent> {
+  *decide(
+    waiting: readonly Waiting[],
+    gangs: readonly WaitingGang[],
+    full: boolean,
+  ): IterableIterator<AllocationEvent> {
     if (budgetOf(this.#state) === 0) return;
-    const byImportance = waiting.toSorted((left, right) => priorityOf(right.row) - priorityOf(left.row));
-    for (const wish of byImportance) {
+    const all = [...waiting, ...gangs.map((gang) => ({ gang, row: gang.places.rows[0]! }))];
+    for (const wish of all.sort((left, right) => priorityOf(right.row) - priorityOf(left.row))) {
+      if ('gang' in wish) {
+        yield* this.#decideForGang(wish.gang, wish.row, full);
+        continue;
+      }
       const key = keyOf(wish.row);
       if (this.#hopeless.has(key) || !this.#evictables.isAny(wish.row)) continue;
       const wanted = this.#wantedBy(wish);
@@ -84,6 +94,27 @@ export class Preempting {
       if (planned.pods > 0) yield this.#order(wish.row, planned);
     }
     for (const [until, requests] of this.#held) yield { type: 'PreemptionHeld', data: { requests, until } };
+  }
+
+  /** All that it lacks is made room for at once, or nobody makes way. */
+  *#decideForGang(gang: WaitingGang, row: RequestRow, full: boolean): IterableIterator<AllocationEvent> {
+    if (!this.#evictables.isAny(row)) return;
+    if (full || this.#plans >= PLANS_MAX || this.#evictables.isSpent)
+      return this.#hold(row, this.#context.at + SOON_MS);
+    this.#plans += 1;
+    const room = new TrialRoom(this.#state.agents.fleet);
+    const most = Math.min(VICTIMS_MAX, budgetOf(this.#state));
+    const planned = planForGang(this.#evictables, room, gang, most);
+    const victims = room.takeBack();
+    if (planned !== undefined && victims.length > 0 && victims.length <= this.#left) {
+      this.#left -= victims.length;
+      for (const { places } of planned) this.#evictables.taken(places.map(({ number }) => number));
+      for (const { row: of, places, victims: own } of planned)
+        yield this.#order(of, { places, victims: own, pods: countIn(of.indexes) });
+      return;
+    }
+    this.#evictables.tried(victims, false);
+    if (planned !== undefined && victims.length > this.#left) this.#holdBack(row, false, 0);
   }
 
   /** Where its constraints look at other pods it is one after the other. */

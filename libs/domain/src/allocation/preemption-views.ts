@@ -83,7 +83,8 @@ export function preemptionReasons(
   return { standing, pods, victims, ...until, message };
 }
 
-function orderedFor(state: AllocationState, row: RequestRow): PreemptionReasons | undefined {
+/** Who makes way for it already. */
+export function orderedFor(state: AllocationState, row: RequestRow): PreemptionReasons | undefined {
   const victims = new Map<string, PreemptionReasons['victims'][number]>();
   let isOrdered = false;
   for (const [, order] of state.preemptions.by('request', row.request)) {

@@ -369,3 +369,96 @@ describe('a scheduler of others', () => {
       .thenState((state) => expect(allocation.nextDeadline!(state)).toBe(START + 300_000));
   });
 });
+
+describe('a gang', () => {
+  const id = 'chief.1' as RequestId;
+  /** A chief and its workers, of one gang. */
+  const training = (workers: number, more: Partial<PlacementRequest> = {}) => [
+    asked(wish('chief', 1, { priority: 60, pod: 'chief', gang: { id, more: true }, ...more })),
+    asked(wish('worker', workers, { priority: 60, pod: 'worker', gang: { id }, ...more })),
+  ];
+  const spareOn = (agents: number) =>
+    ['b', 'c', 'd']
+      .slice(0, agents - 1)
+      .reduce((story, agent) => story.given(opened(agent)), ledger)
+      .when(asked(wish('batch', agents * 4, { priority: 10, revocable: true })));
+  const ask = (story: ReturnType<typeof spareOn>, workers: number, more: Partial<PlacementRequest> = {}) =>
+    training(workers, more)
+      .reduce((told, input) => told.when(input), story)
+      .when(goOn);
+  const roomOf = (events: readonly AllocationEvent[]) =>
+    ordersIn(events).map(({ for: by, places }) => `${by.pod} ${places.reduce((sum, [, pods]) => sum + pods, 0)}`);
+
+  it('that is more important has others make way for all of it at once, and the room is kept until all is free', () => {
+    const ordered = ask(spareOn(2), 5);
+    ordered.thenEvents((events) => {
+      expect(roomOf(events)).toEqual(['chief 1', 'worker 5']);
+      expect(new Set(victimsIn(events)).size).toBe(6);
+    });
+    const grants = victimsIn(ordered.events);
+    const some = ordered.when(returned(...grants.slice(0, 5))).when(goOn);
+    some.thenEvents((events) => expect(placedIn(events)).toEqual([]));
+    some
+      .when(asked(wish('small', 1, { priority: 50 })))
+      .when(goOn)
+      .thenEvents((events) => expect(placedIn(events)).toEqual([]))
+      .when(returned(grants[5]!))
+      .when(goOn)
+      .thenEvents((events) => expect(placedIn(events)).toEqual(['chief 1', 'worker 5']))
+      .thenState((state) => expect(preemptionView(state, START).orders.map(({ for: by }) => by.pod)).toEqual(['node']));
+  });
+
+  it('takes what is free first, and keeps that, too', () => {
+    const half = ledger.given(opened('b')).when(asked(wish('batch', 4, { priority: 10, revocable: true })));
+    ask(half, 6).thenEvents((events) => {
+      expect(victimsIn(events)).toHaveLength(3);
+      expect(roomOf(events)).toEqual(['chief 1', 'worker 6']);
+    });
+  });
+
+  it('evicts nobody where not all of it would fit afterwards', () => {
+    const critical = () =>
+      ledger
+        .given(opened('b'))
+        .when(asked(wish('calm', 5, { priority: 95 })))
+        .when(asked(wish('batch', 3, { priority: 10, revocable: true })));
+    ask(critical(), 3).thenEvents((events) => expect(ordersIn(events)).toEqual([]));
+    ask(critical(), 2).thenEvents((events) => expect(victimsIn(events)).toHaveLength(3));
+  });
+
+  it('evicts nobody beyond the budget, and all of them when it is there again', () => {
+    const setTo = (perMinute: number) => order({ type: 'SetPreemptionBudget', body: { perMinute } });
+    ask(spareOn(2).when(setTo(5)), 5).thenEvents((events) => expect(ordersIn(events)).toEqual([]));
+    const spent = spareOn(2)
+      .when(setTo(6))
+      .when(asked(wish('first', 1, { priority: 60 })));
+    expect(victimsIn(spent.events)).toHaveLength(1);
+    const held = ask(spent, 5);
+    held.thenEvents((events) => {
+      expect(ordersIn(events)).toEqual([]);
+      expect(typesOf(events).at(-1)).toBe('PreemptionHeld');
+    });
+    held
+      .when(tick, { at: START + 60_000 })
+      .when(goOn, { at: START + 60_000 })
+      .thenEvents((events) => expect(victimsIn(events)).toHaveLength(6));
+  });
+
+  it('finds places that its constraints allow', () => {
+    const unique = { constraints: [{ field: 'hostname', operator: 'UNIQUE' }] as const };
+    ask(spareOn(3), 3, unique).thenEvents((events) => {
+      expect(victimsIn(events)).toHaveLength(4);
+      for (const { places } of ordersIn(events)) expect(places.every(([, pods]) => pods === 1)).toBe(true);
+    });
+    ask(spareOn(2), 3, unique).thenEvents((events) => expect(ordersIn(events)).toEqual([]));
+  });
+
+  it('has no room kept any more when an agent of it is lost, and asks again for all of it', () => {
+    const ordered = ask(spareOn(3), 5, { policy: 'spread' });
+    const [, lost] = ordersIn(ordered.events).flatMap(({ places }) => places.map(([agent]) => agent));
+    const agent = String.fromCharCode(96 + lost!) as AgentId;
+    ordered.when(foreign({ type: 'AgentUnreachable', data: { agent, epoch: 1, at: 0 } })).thenState((state) => {
+      for (const { places } of state.preemptions.values()) expect(places).toEqual([]);
+    });
+  });
+});

@@ -117,15 +117,22 @@ export function placesTaken(state: AllocationState, request: RequestId, agents: 
   return freed;
 }
 
-/** Nobody gets a place there now; gives the requests for which room was kept. */
+/** Nobody gets a place there now; gives the requests for which room was kept. Of a gang none is kept where not all of it is. */
 export function placesLost(state: AllocationState, agent: number): RequestId[] {
   const requests: RequestId[] = [];
+  const gangs = new Set<RequestId>();
   for (const [id, row] of [...state.preemptions.entries()]) {
     const places = row.places.filter(([number]) => number !== agent);
     if (places.length === row.places.length) continue;
     requests.push(row.for.request);
+    const gang = state.requests.get(row.for.request)?.gang;
+    if (gang !== undefined) gangs.add(gang.id);
     putPreemption(state, id, { ...row, places });
   }
+  for (const gang of gangs)
+    for (const request of [...state.requests.keysBy('gang', gang)])
+      for (const [id, row] of [...state.preemptions.by('request', request)])
+        putPreemption(state, id, { ...row, places: [] });
   return requests;
 }
 

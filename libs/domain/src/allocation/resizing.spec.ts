@@ -159,4 +159,23 @@ describe('a pod that is to hold something else where it is', () => {
     expect(freeOn(over, on)).toEqual({ cpusMilli: both ? 4000 : 3000, memoryMib: both ? 4000 : 3000, diskMib: 40 });
     expect([...stateOf(over).volumes.values()]).toMatchObject([{ state: both ? 'detached' : 'held' }]);
   });
+
+  it('leaves to the others of its set the volume that they share', () => {
+    const shared = needs({ volumes: [{ name: 's', path: 's', type: 'ROOT', sizeMib: 60, shared: true }] });
+    const three = request('r.1', { needs: shared, constraints: [], indexes: [[0, 2]] });
+    const set = specificationOf(allocation).given(opened('a', 1)).when(asked(three)).when(goOn, { seq: 2 });
+    const { grants } = placedIn(set)[0]!;
+    const [seq, first, last] = grants[0] as [number, number, number];
+    expect(last - first).toBe(1);
+    const resizes = [{ index: 1, grant: `${seq}.${first}` as GrantId }];
+    const larger = request('r.2', {
+      needs: { ...shared, cpusMilli: 1500 },
+      constraints: [],
+      indexes: [[1, 1]],
+      resizes,
+    });
+    const after = set.when(asked(larger), { seq: 3 }).when(returned([[seq, first, last]]));
+    expect(allocationViolations(stateOf(after))).toEqual([]);
+    expect([...stateOf(after).volumes.values()].map(({ users }) => users)).toEqual([2]);
+  });
 });

@@ -6,6 +6,7 @@ import {
   seqOf,
   type GrantId,
   type PodNeeds,
+  type Ranges,
   type Resize,
   type VolumeId,
 } from '@orrery/contracts';
@@ -14,7 +15,7 @@ import type { AdoptingRow } from './adoption.js';
 import { chargeOf } from './charge.js';
 import { charge } from './charging.js';
 import { chargedIn, type LotPart, type LotRow } from './lots.js';
-import { common, positionsOf } from './ranges.js';
+import { common, positionsOf, without } from './ranges.js';
 import type { AllocationState, RequestRow } from './state.js';
 
 /**
@@ -99,10 +100,10 @@ export function remedyForGrowing(state: AllocationState, { resize, adoption }: A
   return `make room on ${agent.hostname}, where the pod runs on as it was; or replace the pod, which leaves its data behind; or roll back`;
 }
 
-/** A grant that stands on one which is released holds all of its pod from now on: with these volumes of it. */
-export function takeOver(state: AllocationState, before: LotPart): ReadonlySet<VolumeId> {
-  const taken = new Set<VolumeId>();
-  if (before.lot.volumes === undefined || state.lots.countBy('resizes', '*') === 0) return taken;
+/** A grant that stands on one which is released holds all of its pod from now on, with its volumes: gives the ordinals left. */
+export function takeOver(state: AllocationState, before: LotPart): Ranges {
+  if (before.lot.volumes === undefined || state.lots.countBy('resizes', '*') === 0) return before.ordinals;
+  const taken: (readonly [number, number])[] = [];
   for (const ordinal of numbersIn(before.ordinals)) {
     const grant = idOf<GrantId>(seqOf(before.key), ordinal);
     const [key, ...others] = state.lots.keysBy('resizes', grant);
@@ -112,9 +113,9 @@ export function takeOver(state: AllocationState, before: LotPart): ReadonlySet<V
     const volumes = before.lot.volumes[position]!;
     const isCharged = common(chargedIn(before.lot), [[ordinal, ordinal]]).length > 0;
     holdAll(state, key, volumes, isCharged);
-    for (const id of volumes) taken.add(id);
+    taken.push([ordinal, ordinal]);
   }
-  return taken;
+  return without(before.ordinals, taken);
 }
 
 /** One too many: it holds what it lacked until it is returned. */

@@ -25,10 +25,11 @@ import {
   type Peer,
   type Wish,
 } from '@orrery/scheduling';
-import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
+import { chargedNeedsOf, placeNeedsOf, withAdoptions, withVolumes, type AdoptingRow } from './adoption.js';
 import { DeadEnds, isByQuota, isKnownBefore, type DeadEnd } from './dead-ends.js';
 import { DecisionSize } from './decision-size.js';
-import { isWhole, seekTogether, type GangPlaces } from './gang-places.js';
+import type { WaitingGang } from './gang-evictions.js';
+import { isWhole, seekTogether, tryBeside, type GangPlaces, type SeekPlaces } from './gang-places.js';
 import { sizeOfGang } from './gang-rows.js';
 import { GangTurns, gangFittingEmpty, gangReasons } from './gangs.js';
 import { padded } from './keys.js';
@@ -40,6 +41,7 @@ import { Preempting, type Waiting } from './preempting.js';
 import { quotaReasons } from './quotas.js';
 import { firstOf, without } from './ranges.js';
 import { filtersThatReject, reasonsOf } from './reasons.js';
+import type { Answered, Blocked } from './round-answers.js';
 import { rulesOf } from './rules.js';
 import { RoundReservations } from './reservations.js';
 import { remedyForGrowing } from './resizing.js';
@@ -75,6 +77,8 @@ export class Round {
   readonly #deadEnds = new DeadEnds();
   readonly #grown = new Map<number, readonly number[]>();
   readonly #gangs: GangTurns;
+  /** That keep what they found, and could not be told before that others make way. */
+  readonly #waitingGangs: GangPlaces[] = [];
   readonly #size = new DecisionSize();
   #looked = 0;
   /** A gang came for whose places this decision has no room left. */
@@ -154,9 +158,12 @@ export class Round {
         turns.roomFor(row.role, chargedNeedsOf(row), this.#nominations.podsOf(row.request), countIn(left));
       return [{ row, left, isFixed: this.#isFixed(row), pods, look: (see) => this.#lookAs(row, see) }];
     });
+    const gangs = this.#waitingGangs.map((places): WaitingGang => {
+      return { places, tryOut: (plan) => this.#tryOut(places, plan), isFixed: (row) => this.#isFixed(row) };
+    });
     // What is left of the budget is counted over all agents.
-    if (waiting.length === 0) return [];
-    return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, full);
+    if (waiting.length + gangs.length === 0) return [];
+    return new Preempting(this.#state, this.#context, this.#nominations, givenUp).decide(waiting, gangs, full);
   }
 
   /** Sees the fleet as the role of a request does. */
@@ -208,11 +215,10 @@ export class Round {
     const { request } = row;
     const agents = this.#nominations.agentsOf(request);
     const wanted = Math.min(pods, this.#size.podsOf(row), this.#nominations.podsOf(request), countIn(left));
-    this.#nominations.lend(request);
+    this.#nominations.lend([request]);
     if (this.#reserved.any) this.#reserved.lend(row.role);
     const { picks } = this.#look(this.#session, row, this.#wishOf(row), wanted, agents);
-    this.#grant(row, picks);
-    for (const [at, number] of picks.numbers.entries()) this.#nominations.took(request, number, picks.counts[at]!);
+    this.#grantNominated(row, picks);
     this.#reserved.settle();
     this.#nominations.settle();
     if (picks.count === wanted) return { count: picks.count, blocked: false };
@@ -261,7 +267,7 @@ export class Round {
     const wanted = Math.min(pods, this.#size.podsOf(row), countIn(left));
     const wish = this.#wishOf(row);
     const among = row.adoption === undefined ? (since < 0 ? undefined : this.#grownSince(since)) : [row.adoption.agent];
-    const found = this.#withVolumes(row, this.#look(this.#session, row, wish, wanted, among));
+    const found = withVolumes(this.#state, row, this.#look(this.#session, row, wish, wanted, among));
     const { count } = found.picks;
     this.#grant(row, found.picks);
     const blocked = count < wanted;
@@ -282,28 +288,43 @@ export class Round {
       return { count: 0, blocked: false };
     }
     const { moment } = this.#session;
+    this.#nominations.lend(rows.map(({ request }) => request));
     if (this.#reserved.any) this.#reserved.lend(rows[0]!.role);
-    const gang = seekTogether(this.#state, rows, this.#peers, (part) => this.#seek(part, countIn(part.indexes)));
+    const gang = seekTogether(this.#state, rows, this.#peers, this.#seek);
     const served = isWhole(gang);
-    if (served) for (const { part, picks } of gang.parts) this.#grant(part, picks);
+    if (served) for (const { part, picks } of gang.parts) this.#grantNominated(part, picks);
     else this.#gangWaits(gang, moment, isNews);
     this.#reserved.settle();
+    this.#nominations.settle();
     return { count: served ? gang.fitting : 0, blocked: !served };
   }
 
-  #seek(part: AdoptingRow, count: number) {
+  readonly #seek: SeekPlaces = (part, count) => {
     const wish = this.#wishOf(part);
     const among = part.adoption === undefined ? undefined : [part.adoption.agent];
-    return { wish, found: this.#withVolumes(part, this.#look(this.#session, part, wish, count, among)) };
-  }
+    return { wish, found: withVolumes(this.#state, part, this.#look(this.#session, part, wish, count, among)) };
+  };
 
   /** `moment`: before it looked for places. */
   #gangWaits(gang: GangPlaces, moment: number, isNews: boolean): void {
     const fittingEmpty = gangFittingEmpty(this.#state, gang.rows, (row) => this.#wishOf(row));
     // Else nothing grew since its reasons were told.
     if (isNews) this.#blockGang(gang, fittingEmpty);
-    if (this.#gangs.mayKeep && fittingEmpty >= sizeOfGang(gang.rows)) this.#gangs.keep(gang);
-    else this.#session.backTo(moment);
+    const isNominated = gang.rows.some((row) => this.#isNominated(row));
+    if (isNominated || !this.#gangs.mayKeep || fittingEmpty < sizeOfGang(gang.rows))
+      return this.#session.backTo(moment);
+    this.#gangs.keep(gang);
+    if (isNews) this.#waitingGangs.push(gang);
+  }
+
+  /** Places beside those that a gang keeps, which are only tried. */
+  #tryOut<Value>(gang: GangPlaces, plan: (seek: SeekPlaces) => Value): Value {
+    const { moment } = this.#session;
+    if (this.#reserved.any) this.#reserved.lend(gang.rows[0]!.role);
+    const value = tryBeside(gang, this.#peers, this.#seek, plan);
+    this.#session.backTo(moment);
+    this.#reserved.settle();
+    return value;
   }
 
   #blockGang(gang: GangPlaces, fittingEmpty: number): void {
@@ -331,11 +352,6 @@ export class Round {
       this.#grown.set(since, grown);
     }
     return grown;
-  }
-
-  #withVolumes({ adoption }: AdoptingRow, found: Found): Found {
-    if (adoption === undefined) return found;
-    return { picks: found.picks, filters: () => [whereItsVolumeIs(this.#state, adoption), ...found.filters()] };
   }
 
   #wishOf(row: AdoptingRow): Wish {
@@ -367,6 +383,11 @@ export class Round {
   #placedAround(row: AdoptingRow): number {
     if (servicesNear(row).length > 0) return this.#peers.total;
     return effectOf(row.constraints) === 'balancing' ? this.#peers.placedOf(row) : 0;
+  }
+
+  #grantNominated(row: AdoptingRow, picks: Picks): void {
+    this.#grant(row, picks);
+    for (const [at, number] of picks.numbers.entries()) this.#nominations.took(row.request, number, picks.counts[at]!);
   }
 
   #grant(row: AdoptingRow, picks: Picks): void {
@@ -443,21 +464,4 @@ export class Round {
     if (listed.length > 0) yield { type: 'RequestsTried', data: { requests: listed } };
     if (settles) yield { type: 'RequestsTried', data: {} };
   }
-}
-
-/** So many pods of a request were placed, and whether nothing more can be done for it now. */
-interface Answered {
-  readonly count: number;
-  readonly blocked: boolean;
-}
-
-/** A request that was tried in vain: with an event when its reasons are new. */
-interface Blocked {
-  readonly row: AdoptingRow;
-  readonly left: Ranges;
-  /** In which it was its turn, if it was not its quota that stood in the way. */
-  readonly turns?: Turns;
-  /** Pods that might let it in and that the round had placed when it was tried. */
-  readonly placedAround: number;
-  readonly event?: AllocationEvent;
 }

@@ -88,6 +88,12 @@ export class SetPeers {
     for (const { service } of avoidedBy(row)) push(this.#avoiding, service, row);
   }
 
+  /** It has places that are only tried. */
+  tried(row: PlacementRequest, picks: Picks): void {
+    this.granted(row, picks);
+    if (looksAtItself(row)) this.placed(row, picks);
+  }
+
   /** The last one that got places has none: they were only tried. */
   takenBack(row: PlacementRequest, picks: Picks): void {
     this.#granted.get(row.service)?.pop();

@@ -19,14 +19,21 @@ import {
   type VolumeId,
 } from '@orrery/contracts';
 import { amountsOf, minus, NOTHING, plus, runsOf, Session, times, type Found, type Wish } from '@orrery/scheduling';
-import { chargedNeedsOf, placeNeedsOf, whereItsVolumeIs, withAdoptions, type AdoptingRow } from './adoption.js';
+import {
+  chargedNeedsOf,
+  placeNeedsOf,
+  whereItsVolumeIs,
+  withAdoptions,
+  withVolumes,
+  type AdoptingRow,
+} from './adoption.js';
 import { positionsOn, runOf, type LotPart } from './lots.js';
 import { firstOf, numbersAt, positionsOf } from './ranges.js';
 import { seekTogether, type GangPlaces } from './gang-places.js';
 import { chargedForGang, gangOf, sizeOfGang } from './gang-rows.js';
 import { gangFittingEmpty, gangReasons, GangTurns } from './gangs.js';
 import { RoundNominations } from './nominations.js';
-import { preemptionReasons, preemptorOfGrant } from './preemption-views.js';
+import { orderedFor, preemptionReasons, preemptorOfGrant } from './preemption-views.js';
 import { quotaReasons, Quotas } from './quotas.js';
 import { reasonsOf } from './reasons.js';
 import { RoundReservations } from './reservations.js';
@@ -149,8 +156,11 @@ export function explainPending(
   const obstacle = quotaAfter(state, first, 0);
   if (obstacle !== undefined) return { ...quotaReasons(state.agents.size, obstacle), ...made };
   return withSession(state, row, (session) => {
-    if (row.gang !== undefined)
-      return { ...explainGang(state, session, row, gangOf(state, row), examplesMax), ...made };
+    if (row.gang !== undefined) {
+      const ordered = orderedFor(state, row);
+      const others = ordered === undefined ? {} : { preemption: ordered };
+      return { ...explainGang(state, session, row, gangOf(state, row), examplesMax), ...others, ...made };
+    }
     const gangs = afterGangs(state, session);
     const filters = lookFor(state, session, first, 0).filters();
     const own = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
@@ -178,16 +188,11 @@ function explainGang(
 
 function seekGang(state: AllocationState, session: Session, rows: readonly RequestRow[]): GangPlaces {
   const peers = new SetPeers(state);
-  return seekTogether(state, rows, peers, (part) => {
+  return seekTogether(state, rows, peers, (part, count) => {
     const { adoption } = part;
     const wish = wishFor(state, part, peers);
-    const { picks, filters } = session.place(
-      wish,
-      countIn(part.indexes),
-      adoption === undefined ? undefined : [adoption.agent],
-    );
-    const where = adoption === undefined ? [] : [whereItsVolumeIs(state, adoption)];
-    return { wish, found: { picks, filters: () => [...where, ...filters()] } };
+    const among = adoption === undefined ? undefined : [adoption.agent];
+    return { wish, found: withVolumes(state, part, session.place(wish, count, among)) };
   });
 }
 
@@ -266,14 +271,14 @@ export function predictPlacement(state: AllocationState, request: PlacementReque
 /** As the request sees the fleet: with what is reserved for its role or kept for it, without what is for others. */
 function withSession<Value>(
   state: AllocationState,
-  { role, request }: PlacementRequest,
+  request: PlacementRequest,
   look: (session: Session) => Value,
 ): Value {
   const reserved = new RoundReservations(state);
   const nominations = new RoundNominations(state);
   const session = new Session(state.agents.fleet);
-  reserved.lend(role);
-  nominations.lend(request);
+  reserved.lend(request.role);
+  nominations.lend([request, ...gangOf(state, asRow(request))].map((row) => row.request));
   const value = look(session);
   session.close();
   nominations.close();

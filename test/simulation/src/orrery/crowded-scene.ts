@@ -9,6 +9,7 @@ const services = {
   data: { role: 'eng/data', priority: 40 },
   store: { role: 'eng/data', priority: 20, keeps: true },
   web: { role: 'eng', priority: 60 },
+  train: { role: 'eng', priority: 60, gang: true },
   other: { role: 'ops', priority: 80 },
 } as const;
 type Name = keyof typeof services;
@@ -45,7 +46,9 @@ function countOf(random: SeededRandom): number {
 
 /** Now and then a version gives its pods another priority. */
 function specOf(name: Name, random: SeededRandom): Record<string, unknown> {
-  const service: { role: string; priority: number; revocable?: boolean; keeps?: boolean } = services[name];
+  const service: { role: string; priority: number; revocable?: boolean; keeps?: boolean; gang?: boolean } =
+    services[name];
+  const tasks = (cmd: string) => ({ server: { cmd, cpus: 0.1, memory: 64, 'kill-grace-period': 1 } });
   return {
     name,
     role: service.role,
@@ -59,8 +62,10 @@ function specOf(name: Name, random: SeededRandom): Record<string, unknown> {
         ...(service.keeps === true
           ? { 'allow-decommission': true, volumes: { data: { path: 'data', type: 'ROOT', size: 64 } } }
           : {}),
-        tasks: { server: { cmd: `serve ${random.below(2)}`, cpus: 0.1, memory: 64, 'kill-grace-period': 1 } },
+        ...(service.gang === true ? { gang: 'all' } : {}),
+        tasks: tasks(`serve ${random.below(2)}`),
       },
+      ...(service.gang === true ? { chief: { gang: 'all', tasks: tasks('lead') } } : {}),
     },
   };
 }

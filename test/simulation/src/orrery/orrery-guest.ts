@@ -78,7 +78,7 @@ class OrreryRun implements GuestRun {
 
   onAccepted(domain: DomainName, record: JournalRecord, state: unknown): string[] {
     const found = violationsOf(domain, state).map((what) => `P5: ${what}, at seq ${record.seq} of ${domain}`);
-    return [...found, ...this.#begunTwice(), ...(this.#judge?.onAccepted(domain, record) ?? [])];
+    return [...found, ...this.#begunTwice(), ...(this.#judge?.onAccepted(domain, record, state) ?? [])];
   }
 
   unrest(stateOf: (domain: DomainName, cell: number) => unknown): string[] {

@@ -1,5 +1,6 @@
 import {
   countIds,
+  countIn,
   idsIn,
   priorityOf,
   type AllocationEvent,
@@ -9,6 +10,8 @@ import {
   type JournalRecord,
   type Ranked,
 } from '@orrery/contracts';
+import { GangJudge } from './gang-judge.js';
+import { KeptRoom } from './kept-room.js';
 import type { SceneJudge } from './scene.js';
 
 const WINDOW_MS = 60_000;
@@ -36,25 +39,47 @@ export class PreemptionJudge implements SceneJudge {
     if (domain !== 'allocation' || record.kind !== 'Commit') return [];
     const journal = this.#journals.get(record.journalId) ?? new Journal();
     this.#journals.set(record.journalId, journal);
-    return record.events.flatMap((event) =>
-      journal.hear(event as unknown as AllocationEvent).map((what) => `PREEMPTION: ${what}, at seq ${record.seq}`),
+    const events = record.events as unknown as AllocationEvent[];
+    const gangs = Array.from(journal.gangs.hear(events), (what) => `GANG: ${what}, at seq ${record.seq}`);
+    const others = events.flatMap((event) =>
+      journal.hear(event).map((what) => `PREEMPTION: ${what}, at seq ${record.seq}`),
     );
+    return [...gangs, ...others];
   }
 }
 
 class Journal {
   readonly #placed = new Map<GrantId, Claim>();
   readonly #waiting = new Map<string, Claim>();
+  readonly #left = new Map<string, number>();
+  readonly #kept = new KeptRoom();
+  readonly gangs = new GangJudge();
+  readonly #numbers = new Map<string, number>();
   #spent: readonly (readonly [at: number, pods: number])[] = [];
   #budget = BUDGET_DEFAULT;
 
   hear(event: AllocationEvent): string[] {
+    return [...this.#kept.hear(event), ...this.#about(event)];
+  }
+
+  #about(event: AllocationEvent): string[] {
     switch (event.type) {
+      case 'AgentOpened':
+        this.#numbers.set(event.data.agent, event.data.number);
+        return [];
+      case 'AgentClosed':
+        this.#kept.lost(this.#numbers.get(event.data.agent) ?? 0, this.gangs.togetherWith);
+        return [];
       case 'RequestQueued':
         this.#waiting.set(event.data.request, claimOf(event.data));
+        this.#left.set(event.data.request, countIn(event.data.indexes));
+        return [];
+      case 'RequestDropped':
+        this.#answered(event.data);
         return [];
       case 'Placed':
         for (const grant of idsIn<GrantId>(event.data.grants)) this.#placed.set(grant, claimOf(event.data));
+        this.#answered(event.data);
         return [];
       case 'GrantReleased':
         for (const grant of idsIn<GrantId>(event.data.grants)) this.#placed.delete(grant);
@@ -73,9 +98,16 @@ class Journal {
     }
   }
 
+  /** Nothing more of it waits: it may ask nobody. */
+  #answered({ request, indexes }: AllocationEventOf<'RequestDropped'>['data']): void {
+    const left = (this.#left.get(request) ?? 0) - countIn(indexes);
+    this.#left.set(request, left);
+    if (left <= 0) this.#waiting.delete(request);
+  }
+
   *#withoutRight(order: AllocationEventOf<'PreemptionOrdered'>['data']): Iterable<string> {
     const asker = this.#waiting.get(order.for.request);
-    if (asker === undefined) return yield `${order.for.request} asks others to make way, and never waited`;
+    if (asker === undefined) return yield `${order.for.request} asks others to make way, and does not wait`;
     for (const { grants } of order.victims)
       for (const grant of idsIn<GrantId>(grants)) {
         const victim = this.#placed.get(grant);

@@ -1,10 +1,16 @@
 import type { SeededRandom } from '@orrery/testing';
+import { ResizeJudge } from './resize-judge.js';
 import type { Order, Scene } from './scene.js';
 
 const names = ['hello', 'store'];
 
 /** Two services, one with data, on machines with room for all that they can want. */
-export const roomyScene: Scene = { cpusMilli: 4_000, hasRoomForAll: true, order: orderOf };
+export const roomyScene: Scene = {
+  cpusMilli: 4_000,
+  hasRoomForAll: true,
+  order: orderOf,
+  judge: () => new ResizeJudge(),
+};
 
 function orderOf(random: SeededRandom): Order {
   const domain = 'services';

@@ -22,5 +22,6 @@ export interface Scene {
 }
 
 export interface SceneJudge {
-  onAccepted(domain: DomainName, record: JournalRecord): string[];
+  /** `state`: of the domain, after it. */
+  onAccepted(domain: DomainName, record: JournalRecord, state: unknown): string[];
 }
