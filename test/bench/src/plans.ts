@@ -122,7 +122,11 @@ export function applyStored(name: string, edition: number): OutgoingCommand {
   const volumes = { data: { path: 'data', size: 64 } };
   // Otherwise most of the time would be that of pods that prove themselves.
   const update = { 'minimum-up': 0 };
-  return { type: 'ApplyService', subject: name, body: { name, pods: { node: { count: PODS, update, volumes, tasks } } } };
+  return {
+    type: 'ApplyService',
+    subject: name,
+    body: { name, pods: { node: { count: PODS, update, volumes, tasks } } },
+  };
 }
 
 /** Snapshots and histories that are still being written hold memory for a moment. */
