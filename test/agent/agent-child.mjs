@@ -82,7 +82,7 @@ runtime.stop = (launch, graceMs) => between('stop', () => stop.call(runtime, lau
 
 const agent = await Agent.begin({
   sizes: settings,
-  facts: agentFacts(settings, runtime.isolation),
+  facts: agentFacts(settings, { isolation: runtime.isolation }),
   checkpoint: await CheckpointFile.open(settings.folder, () => makeAgentId(settings, 'host', 'beef')),
   random: systemRandom,
   log: new SocketLogClient(process.env.TEST_LOG),

@@ -23,7 +23,7 @@ export async function beginAgent({ folder, runtime, ...parts }: AgentInFolder): 
   });
   return Agent.begin({
     sizes: settings,
-    facts: agentFacts(settings, runtime.isolation),
+    facts: agentFacts(settings, { isolation: runtime.isolation, engine: undefined }),
     checkpoint: await CheckpointFile.open(folder, () => makeAgentId(settings, 'host', 'beef')),
     random: systemRandom,
     clock: systemClock,

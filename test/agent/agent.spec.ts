@@ -74,7 +74,7 @@ describe('an agent with real processes', () => {
       message: 'no such table',
     });
     expect(master.endOf('3.0')).toMatchObject({ state: 'FAILED', reason: 'signal', exit: { signal: 'SIGKILL' } });
-    expect(master.endOf('4.0')).toMatchObject({ state: 'ERROR', reason: 'start-failed' });
+    expect(master.endOf('4.0')).toMatchObject({ state: 'ERROR', reason: 'fetch-failed' });
   });
 
   it('drops repeated and late orders, and waits for a Sync where one was lost', async () => {

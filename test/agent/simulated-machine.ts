@@ -95,6 +95,7 @@ export class SimulatedMachine {
     return {
       name: 'simulated',
       isolation: 'simulated',
+      fetchImage: () => Promise.resolve(),
       start: async ({ launch }) => {
         // The shim is on its way, whether or not anybody waits for it.
         const begun = new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import {
+  ENGINE_ATTRIBUTE,
   reservedOf,
   staticProblem,
   type AgentFacts,
@@ -15,8 +16,15 @@ const MIB = 1024 * 1024;
 const OFFERED_SHARE = 0.9;
 const PORTS_DEFAULT: readonly (readonly [number, number])[] = [[31_000, 32_000]];
 
+/** What of its runtime is told as attributes. */
+export interface RuntimeFacts {
+  readonly isolation: string;
+  /** Pods with images are placed where one is. */
+  readonly engine: string | undefined;
+}
+
 /** What this machine offers: as given, else as found. */
-export function agentFacts({ resources, address, folder }: Settings, isolation: string): AgentFacts {
+export function agentFacts({ resources, address, folder }: Settings, { isolation, engine }: RuntimeFacts): AgentFacts {
   const { cpus, memory, disk, ports = PORTS_DEFAULT, gpus, disks, attributes, region, zone } = resources;
   const capacity: Capacity = {
     cpusMilli: Math.round((cpus ?? availableParallelism()) * 1000),
@@ -31,7 +39,11 @@ export function agentFacts({ resources, address, folder }: Settings, isolation: 
     hostname: resources.hostname ?? hostname(),
     address,
     capacity,
-    attributes: { isolation: isolation.split(/[: ]/)[0]!, ...attributes },
+    attributes: {
+      isolation: isolation.split(/[: ]/)[0]!,
+      ...(engine === undefined ? {} : { [ENGINE_ATTRIBUTE]: engine }),
+      ...attributes,
+    },
     faultDomain: { region: region ?? 'default', zone: zone ?? 'default' },
     ...(reservations.length === 0 ? {} : { reservations }),
   };

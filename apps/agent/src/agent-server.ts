@@ -5,7 +5,16 @@ import { hostname } from 'node:os';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import { systemClock, systemRandom } from '@orrery/control-loop';
 import { KafkajsLog } from '@orrery/kafka';
-import { ArtifactCache, detectCgroups, ExecRuntime, SecretFolder } from '@orrery/runtimes';
+import {
+  ArtifactCache,
+  detectCgroups,
+  DockerEngine,
+  DockerRuntime,
+  ExecRuntime,
+  SecretFolder,
+  type ExecRuntimeOptions,
+  type Runtime,
+} from '@orrery/runtimes';
 import type { Telemetry } from '@orrery/telemetry';
 import { Agent } from './agent.js';
 import { agentFacts } from './agent-facts.js';
@@ -22,7 +31,7 @@ export class AgentServer extends Server implements CustomTransportStrategy {
   readonly #telemetry: Telemetry;
   #lock: LockServer | undefined;
   #log: KafkajsLog | undefined;
-  #runtime: ExecRuntime | undefined;
+  #runtime: Runtime | undefined;
   #agent: Agent | undefined;
   #reachable = true;
 
@@ -62,12 +71,13 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       logger: this.#telemetry.lines('kafka'),
       onReachable: (reachable, reason) => this.#brokersAre(reachable, reason),
     });
-    this.#runtime = this.#openRuntime();
+    const engine = await DockerEngine.find(process.env);
+    this.#runtime = this.#openRuntime(engine);
     const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
     const host = new HostMeter(settings.folder);
     this.#agent = await Agent.begin({
       sizes: settings,
-      facts: agentFacts(settings, this.#runtime.isolation),
+      facts: agentFacts(settings, { isolation: this.#runtime.isolation, engine: engine?.name }),
       checkpoint: await CheckpointFile.open(settings.folder, newId),
       random: systemRandom,
       log: this.#log,
@@ -109,18 +119,29 @@ export class AgentServer extends Server implements CustomTransportStrategy {
     return { ready: this.#reachable && epoch > 0 && standDown === undefined, details };
   }
 
-  #openRuntime(): ExecRuntime {
-    const { folder, cgroupParent, limits, resources } = this.#settings;
+  #openRuntime(engine: DockerEngine | undefined): Runtime {
+    const { folder, limits, resources } = this.#settings;
     const onTrouble = (error: unknown) => this.#telemetry.log.warn({ err: error }, 'a task could not be looked after');
     const disks = Object.fromEntries((resources.disks ?? []).map(({ name, path }) => [name, path]));
-    if (limits === 'none') return new ExecRuntime({ folder, disks, cgroups: undefined, onTrouble });
+    const exec = new ExecRuntime({ folder, disks, onTrouble, ...this.#limits() });
+    if (engine === undefined) return exec;
+    return new DockerRuntime(exec, engine, {
+      folder,
+      disks,
+      onTrouble,
+      ...(limits === 'weight' && { cpuLimit: limits }),
+    });
+  }
+
+  #limits(): Pick<ExecRuntimeOptions, 'cgroups' | 'cpuLimit' | 'whyNoCgroups'> {
+    const { cgroupParent, limits } = this.#settings;
+    if (limits === 'none') return { cgroups: undefined };
     const found = detectCgroups(cgroupName(this.#settings), cgroupParent);
-    if (found.cgroups !== undefined)
-      return new ExecRuntime({ folder, disks, cgroups: found.cgroups, cpuLimit: limits, onTrouble });
+    if (found.cgroups !== undefined) return { cgroups: found.cgroups, cpuLimit: limits };
     this.#telemetry.log.warn(
       `cpu and memory of tasks are NOT limited, and descendants that begin sessions of their own are not ended with them: ${found.why}`,
     );
-    return new ExecRuntime({ folder, disks, cgroups: undefined, whyNoCgroups: found.why, onTrouble });
+    return { cgroups: undefined, whyNoCgroups: found.why };
   }
 
   /** Only what is on disk can be trusted after a failure, and it is enough: whoever supervises this process starts it again. */

@@ -267,7 +267,6 @@ export class Agent {
       const observation = { state: 'ended', how, at: this.#parts.clock.nowMs(), message } as const;
       return this.#observed(launch, observation);
     };
-    if (template.image !== undefined) return fail('start-failed', `no runtime for images here: ${template.image}`);
     const links = await this.#fetch(launch, template).catch((error: Error) => error);
     if (links instanceof Error) return fail('fetch-failed', links.message);
     const secrets = this.#secrets.give(launch, template);
@@ -297,9 +296,10 @@ export class Agent {
     return row && this.state.templates.get(row.kind.templateDigest);
   }
 
-  async #fetch(launch: LaunchId, { artifacts = [] }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
+  async #fetch(launch: LaunchId, { artifacts = [], image }: TaskTemplate): Promise<NonNullable<TaskLaunch['links']>> {
     const cache = this.#parts.artifacts;
     if (artifacts.length > 0 && cache === undefined) throw new Error('this agent fetches nothing');
+    if (image !== undefined) await this.#parts.runtime.fetchImage(image);
     return Promise.all(
       artifacts.map(async (artifact) => ({ place: await cache!.fetch(artifact, launch), path: artifact.dest })),
     );

@@ -22,10 +22,12 @@ export function taskLaunchOf(
 ): TaskLaunch {
   return {
     launch: row.launch.launch,
+    ...(template.image === undefined ? {} : { image: template.image }),
     command: template.cmd,
     environment: taskEnvironment(row, template, agent),
     cpusMilli: template.cpusMilli,
     memoryMib: template.memoryMib,
+    gpuIds: row.launch.gpuIds,
     volumes: row.launch.volumes,
     links,
     configs: template.configs,

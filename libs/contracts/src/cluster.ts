@@ -80,6 +80,9 @@ export type ClusterCommand = {
 
 // --- What a launch is -----------------------------------------------------------------------------------------------
 
+/** Attribute of agents that have a container engine: which one. */
+export const ENGINE_ATTRIBUTE = 'engine';
+
 /** How one kind of task runs: equal for all pods of a service version, so it travels once a set. */
 export interface TaskTemplate {
   readonly cmd: string;

@@ -234,7 +234,13 @@ export const PodSpec = Type.Object(
           'whether a lower count takes pods down, with their volumes; default: true, false for pods with volumes',
       }),
     ),
-    image: Type.Optional(Type.String({ description: 'absent: the exec runtime' })),
+    image: Type.Optional(
+      Type.String({
+        pattern: '^[^\\s]{1,255}$',
+        description:
+          'its tasks run as containers of this image, on agents with a container engine; absent: as processes of the machine',
+      }),
+    ),
     placement: Type.Optional(PlacementSpec),
     policy: Type.Optional(
       Type.Union([Type.Literal('pack'), Type.Literal('spread')], {

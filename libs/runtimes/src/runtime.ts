@@ -10,6 +10,9 @@ export interface Runtime {
   /** How far limits are enforced on this machine, in words: `cgroup-v1`, `cgroup-v2`, or `none: <why>`. */
   readonly isolation: string;
 
+  /** Resolves when tasks with the image can start here; rejects with why they can't. */
+  fetchImage(image: string): Promise<void>;
+
   /** Resolves once the task's process exists, has already ended, or can't be made. Never rejects for what the task did. */
   start(task: TaskLaunch): Promise<Observation>;
 
@@ -55,6 +58,8 @@ export interface Runtime {
 
 export interface TaskLaunch {
   readonly launch: string;
+  /** The root of its file system, for a runtime that has images; else that of this machine. */
+  readonly image?: string;
   /** Run by `/bin/sh -c`. */
   readonly command: string;
   /** `ORRERY_SANDBOX` and the machine's PATH, HOME, locale are added. */
@@ -64,6 +69,8 @@ export interface TaskLaunch {
   readonly memoryMib: number;
   /** Of each of its processes; -1: no limit. */
   readonly rlimits?: readonly (readonly [name: string, soft: number, hard: number])[];
+  /** Devices of this machine that are its own. */
+  readonly gpuIds?: readonly string[];
   /** Folders that outlive the launch, linked into the sandbox at `path`; `disk`: on that disk of its own. */
   readonly volumes: readonly { readonly volume: string; readonly path: string; readonly disk?: string }[];
   /** What was fetched for it: files and folders of this machine, linked into the sandbox at `path`. */

@@ -11,6 +11,7 @@ export interface LoneAgentOptions {
   readonly address: string;
   readonly memoryMib: number;
   readonly diskMib: number;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** An agent of a real cluster that the launcher does not start again, so that it may be lost and come back. */
@@ -27,7 +28,7 @@ export class LoneAgent {
   }
 
   start(): void {
-    const { hostname, address, memoryMib, diskMib } = this.#options;
+    const { hostname, address, memoryMib, diskMib, environment } = this.#options;
     this.#process = spawn(process.execPath, [join(checkout, 'apps/agent/dist/main.js')], {
       env: {
         ...process.env,
@@ -39,6 +40,7 @@ export class LoneAgent {
         ORRERY_AGENT_RESOURCES: JSON.stringify({ cpus: 1, memory: memoryMib, disk: diskMib, ports: PORTS, hostname }),
         ORRERY_AGENT_STOP_TASKS: '1',
         NO_COLOR: '1',
+        ...environment,
       },
       stdio: 'ignore',
     });

@@ -1,5 +1,6 @@
 import { encodePlain, sha256, type Plain } from '@orrery/kernel';
 import {
+  ENGINE_ATTRIBUTE,
   milli,
   PRIORITY_DEFAULT,
   rankedAs,
@@ -64,6 +65,9 @@ export interface TaskRecipe {
   /** Characters of the template as JSON: what a set of launches weighs besides its launches. */
   readonly templateLength: number;
 }
+
+/** Where an image can run: as any other rule it counts in what `task why` tells. */
+const WITH_ENGINE: Constraint = { field: ENGINE_ATTRIBUTE, operator: 'LIKE', value: '.+' };
 
 const made = new WeakMap<PodSpec, Recipe>();
 /** By the pod spec as JSON, the oldest first: many services have pods alike, and each fold reads the same spec anew. */
@@ -166,7 +170,7 @@ function makeRecipe(
   const peers = pod.peers ?? {};
   const isPlain = visiting.length === 0 && Object.keys(peers).length === 0 && !tasks.some(({ wave }) => wave > 0);
   const needs = needsOf(pod);
-  const constraints = constraintsOf(pod.placement);
+  const constraints = [...(pod.image === undefined ? [] : [WITH_ENGINE]), ...constraintsOf(pod.placement)];
   const policy = pod.policy ?? 'spread';
   const ranked = rankedAs(pod.priority ?? priority ?? PRIORITY_DEFAULT, pod.revocable === true);
   // What may be taken back any time is another kind of place.

@@ -379,7 +379,13 @@ describe('a recipe', () => {
       ports: [{ name: 'server.http', port: 80 }],
       volumes: [{ name: 'data', path: 'data', type: 'ROOT', sizeMib: 10 }],
     });
-    expect(recipe).toMatchObject({ constraints: [{ field: 'hostname', operator: 'UNIQUE' }], policy: 'spread' });
+    expect(recipe).toMatchObject({
+      constraints: [
+        { field: 'engine', operator: 'LIKE', value: '.+' },
+        { field: 'hostname', operator: 'UNIQUE' },
+      ],
+      policy: 'spread',
+    });
     expect(recipe.tasks[0]).toMatchObject({
       name: 'server',
       template: { cmd: 'serve', image: 'web:1', cpusMilli: 250, portEnv: { http: 'PORT_HTTP' }, killGraceMs: 5000 },

@@ -102,6 +102,10 @@ export class ExecRuntime implements Runtime {
     ];
   }
 
+  fetchImage(image: string): Promise<void> {
+    return Promise.reject(new Error(`image ${image}: no container engine answered when this agent began`));
+  }
+
   async start(task: TaskLaunch): Promise<Observation> {
     const folder = launchFolder(this.#launches, task.launch);
     if (readClaim(folder).by !== 'nobody') return this.observe(task.launch);

@@ -92,6 +92,7 @@ export class SimulatedMachine implements GuestActor {
     return {
       name: 'simulated',
       isolation: 'simulated',
+      fetchImage: () => Promise.resolve(),
       start: ({ launch }) =>
         process.through(
           this.#later(START_MS_MAX, () => {

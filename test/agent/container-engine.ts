@@ -1,0 +1,142 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { DockerEngine } from '@orrery/runtimes';
+import { findOnPath } from '../../deploy/local/preflight.mjs';
+import { until } from './until.js';
+
+export const IMAGE = 'localhost/orrery-test-busybox:latest';
+const TOOLS = ['sh', 'sleep', 'echo', 'cat', 'touch', 'test', 'ls', 'tty', 'stty', 'grep', 'kill'];
+
+/** As podman runs where nothing is configured and systemd is not there; crun refuses machines with both versions of cgroups. */
+const CONTAINERS_CONF = `[containers]
+default_ulimits=["nofile=4096:4096","nproc=4096:4096"]
+[engine]
+cgroup_manager="cgroupfs"
+events_logger="file"
+${findOnPath('runc') === undefined ? '' : 'runtime="runc"'}
+`;
+
+const busybox = findOnPath('busybox');
+const podman = findOnPath('podman');
+
+/** Why containers can't be tried on this machine; absent: they can. */
+export const noEngine =
+  busybox === undefined
+    ? 'there is no busybox to make an image of'
+    : (await DockerEngine.find(process.env)) === undefined && podman === undefined
+      ? 'no container engine answers and there is no podman to start'
+      : undefined;
+
+/** The engine of this machine, or podman with a storage of its own, and an image of busybox in it. */
+export class TestEngine {
+  readonly engine: DockerEngine;
+  /** For processes that are to find it. */
+  readonly host: string | undefined;
+  readonly #folder: string;
+  readonly #service: ChildProcess | undefined;
+
+  private constructor(
+    folder: string,
+    engine: DockerEngine,
+    host: string | undefined,
+    service: ChildProcess | undefined,
+  ) {
+    this.#folder = folder;
+    this.engine = engine;
+    this.host = host;
+    this.#service = service;
+  }
+
+  static async start(): Promise<TestEngine> {
+    const folder = mkdtempSync(join(tmpdir(), 'orrery-engine-'));
+    const found = await DockerEngine.find(process.env);
+    if (found !== undefined) {
+      await importImage(new Docker(), folder);
+      return new TestEngine(folder, found, process.env['DOCKER_HOST'], undefined);
+    }
+    const host = `unix://${join(folder, 'podman.sock')}`;
+    const service = startPodman(folder, host);
+    let engine: DockerEngine | undefined;
+    await until(async () => {
+      engine = await DockerEngine.find({ DOCKER_HOST: host });
+      return engine !== undefined;
+    }, 30_000);
+    await importImage(new Docker({ socketPath: join(folder, 'podman.sock') }), folder);
+    return new TestEngine(folder, engine!, host, service);
+  }
+
+  async stop(): Promise<void> {
+    const service = this.#service;
+    if (service !== undefined) {
+      const ended = new Promise((resolve) => service.once('exit', resolve));
+      service.kill('SIGTERM');
+      await ended;
+      podmanIn(this.#folder, 'system', 'reset', '--force');
+      // Podman lets what looked after a command stay for five minutes.
+      endAllOf(this.#folder);
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function wordsOf(folder: string): string[] {
+  return ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run')];
+}
+
+function environmentOf(folder: string): NodeJS.ProcessEnv {
+  return { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
+}
+
+function startPodman(folder: string, host: string): ChildProcess {
+  writeFileSync(join(folder, 'containers.conf'), CONTAINERS_CONF);
+  return spawn(podman!, [...wordsOf(folder), 'system', 'service', '--time=0', host], {
+    env: environmentOf(folder),
+    stdio: 'ignore',
+  });
+}
+
+function podmanIn(folder: string, ...words: string[]): void {
+  execFileSync(podman!, [...wordsOf(folder), ...words], { env: environmentOf(folder), stdio: 'ignore' });
+}
+
+function endAllOf(folder: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    const words = readIfThere(`/proc/${pid}/cmdline`);
+    if (words.includes(`${folder}/`)) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return ''; // the process ended meanwhile
+  }
+}
+
+async function importImage(docker: Docker, folder: string): Promise<void> {
+  const root = join(folder, 'root');
+  mkdirSync(join(root, 'bin'), { recursive: true });
+  mkdirSync(join(root, 'tmp'));
+  cpSync(busybox!, join(root, 'bin', 'busybox'), { dereference: true });
+  for (const tool of TOOLS) if (!existsSync(join(root, 'bin', tool))) symlinkSync('busybox', join(root, 'bin', tool));
+  execFileSync('tar', ['-cf', join(folder, 'root.tar'), '-C', root, '.']);
+  const [repo, tag] = IMAGE.split(/:(?=[^:]+$)/);
+  const stream = await docker.importImage(join(folder, 'root.tar'), { repo, tag });
+  await new Promise<void>((resolve, reject) =>
+    docker.modem.followProgress(stream, (error) => (error == null ? resolve() : reject(error))),
+  );
+}
