@@ -90,6 +90,22 @@ describe('a service that changes', () => {
     expect(await running('shop')).toBe(4);
   });
 
+  it('goes no further than may be away with a version that ends as soon as it has begun', async () => {
+    const spec = (cmd: string) => ({
+      pods: { web: { count: 3, update: { 'minimum-up': 3 }, tasks: { server: { cmd, memory: 32 } } } },
+      plans: { update: { phases: { web: { pod: 'web', 'max-attempts': 2 } } } },
+    });
+    expect(await apply('fragile', spec('exec sleep 100000'))).toMatchObject({ code: 0 });
+    const broken = await apply('fragile', spec('sleep 1; exit 3'));
+    expect(broken.code).toBe(1);
+    expect(await plan('fragile')).toMatchObject({
+      status: 'ERROR',
+      message: expect.stringMatching(/^server of web-\d exited with code 3, 2 times/),
+    });
+    const { json } = await cluster.request('GET', '/v1/services/fragile');
+    expect(json).toMatchObject({ pods: { web: { ready: 2, versions: { 1: 2 } } } });
+  });
+
   it('gives a pod with data another size where its data is, or runs on as it was and says what it waits for', async () => {
     const spec = (memory: number) => ({
       pods: {

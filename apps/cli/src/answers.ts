@@ -14,6 +14,8 @@ export interface Service {
         readonly ready?: number;
         readonly priority?: number;
         readonly revocable?: boolean;
+        /** Of one service alone: version → pods that run it. */
+        readonly versions?: Readonly<Record<string, number>>;
       }
     >
   >;
@@ -43,6 +45,10 @@ export interface Plan {
   readonly name: string;
   readonly status: string;
   readonly strategy?: string;
+  /** Of the service, that it leads to. */
+  readonly version?: number;
+  /** Of one plan alone: pod type → version → pods that run it. */
+  readonly running?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** ERROR: why. */
   readonly message?: string;
   /** Id of the task whose failures are the reason. */

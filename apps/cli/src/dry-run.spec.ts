@@ -81,7 +81,6 @@ describe('a dry run', () => {
       '  x      parallel: front-0..1',
       'places, as it is now',
       '  front-2 on eve',
-      '  what later phases place is found when it is their turn',
     ]);
   });
 

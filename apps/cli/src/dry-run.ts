@@ -51,6 +51,11 @@ export function dryRunText(run: DryRun): string {
   return [...lines, ...planLines(plan), ...placeLines(run)].map((line) => `${line}\n`).join('');
 }
 
+/** Whether all pods have a place that ask for one. */
+export function isPlaced({ places }: DryRun): boolean {
+  return places.every(({ hostname }) => hostname !== null);
+}
+
 /** Of a new service: its role and its pods; the rest of the spec is what its author wrote, or a default. */
 function newLines(changes: readonly Difference[]): string[] {
   const field = (path: string) => changes.find((change) => change.path === path)?.after;
@@ -82,7 +87,7 @@ function planLines(plan: PlannedPlan | null): string[] {
   return [`plan ${plan.name}, phases ${plan.strategy}`, ...phases];
 }
 
-function placeLines({ places, plan, version }: DryRun): string[] {
+function placeLines({ places, pods: effects }: DryRun): string[] {
   const pods = [...new Set(places.map(({ pod }) => pod))];
   const lines = pods.flatMap((pod) => {
     const own = places.filter((place) => place.pod === pod);
@@ -96,8 +101,8 @@ function placeLines({ places, plan, version }: DryRun): string[] {
       ...own.filter(({ hostname }) => hostname === null).map((place) => `  ${nowhere(place)}`),
     ];
   });
-  const isForeseen = version === null || plan === null || plan.phases.length < 2;
-  const later = isForeseen ? [] : ['  what later phases place is found when it is their turn'];
+  const moved = effects.filter(({ effect }) => effect === 'move').map(({ pod }) => pod);
+  const later = moved.length === 0 ? [] : [`  ${moved.join(', ')}: found pod by pod, when each has given up its place`];
   return lines.length + later.length === 0 ? [] : ['places, as it is now', ...lines, ...later];
 }
 

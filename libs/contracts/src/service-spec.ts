@@ -212,6 +212,15 @@ export const UpdateSpec = Type.Object(
     'max-surge': Type.Optional(
       amountOrPart(1_000_000, 'pods, or part of the count rounded up, that stand in while others change; default 0'),
     ),
+    'minimum-up': Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 86_400,
+        description:
+          'seconds that a pod stays ready without a failure before its step is complete and it counts as up; ' +
+          'default: 2 for pods that change, where no task has a readiness check, otherwise 0',
+      }),
+    ),
   },
   { ...strict, description: 'how its pods are changed, restarted and drained; absent: changed one after the other' },
 );

@@ -75,6 +75,8 @@ export interface PhaseDefinition {
   readonly deadlineMs?: number;
   /** deploy, restart: how many pods of the type there may be too few, and how many stand in for them. */
   readonly rolling?: Rolling;
+  /** deploy, restart: how long a pod has to stay ready without a failure before it counts as up. */
+  readonly minimumUpMs?: number;
   /** deploy: its steps start together with those of the other phases of this gang. */
   readonly gang?: string;
 }
@@ -157,6 +159,8 @@ export type ServicesEvent =
       readonly type: 'PhaseHeldBack';
       readonly data: ServiceRef & At & { readonly plan: string; readonly phase: string; readonly reason: string };
     }
+  /** They have stayed ready for the minimum time of the plan that changes their service: from here on they count as up. */
+  | { readonly type: 'ProbationPassed'; readonly data: ServiceRef & { readonly pod: string; readonly indexes: Ranges } }
   /** decommission: what the tasks of the steps had to do is done, or passed over by force. From here on these pods only end. */
   | { readonly type: 'PodsDrained'; readonly data: StepRef & At & { readonly forced?: boolean } }
   | {

@@ -277,7 +277,7 @@ class SourceReader<Source extends FollowedSource> {
     if (next === undefined || !isDeliverable(next.folded, handedSeq)) return false;
     const { record, position, bytes } = next;
     this.#checkInputs(record);
-    this.fold?.fold(record);
+    this.fold?.fold(record, position);
     if (record.seq > this.#silentUpTo) {
       await this.#options.onCommit({ source: this.source, record, position, fold: this.fold });
     }

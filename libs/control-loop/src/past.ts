@@ -67,7 +67,7 @@ export async function foldUpTo<State extends object, Event extends DomainEvent>(
     if (verdict.kind === 'stop') throw new JournalStopped(verdict.reason, `${domain}/${cell}: ${verdict.message}`);
     if (verdict.kind === 'accepted' && isBeyond(verdict.record, cut))
       return { fold, position, complete: true, next: verdict.record };
-    if (verdict.kind === 'accepted') fold.fold(verdict.record);
+    if (verdict.kind === 'accepted') fold.fold(verdict.record, verdict.cursor);
     position = verdict.cursor;
   }
   return { fold, position, complete: 'seqMax' in cut && position.seq >= cut.seqMax };

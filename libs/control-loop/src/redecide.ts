@@ -83,7 +83,7 @@ export async function redecideJournal<
       events += record.events.length;
       await breathe?.();
     }
-    fold.fold(record);
+    fold.fold(record, position);
     accepted = position;
     if (differences.length >= differencesMax) break;
   }

@@ -111,6 +111,7 @@ export {
   isPausedTask,
   serviceView,
   serviceViews,
+  versionsRunning,
   versionDifference,
   versionViews,
   type PodView,

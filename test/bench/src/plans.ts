@@ -120,7 +120,13 @@ async function listed(cluster: SimulatedCluster): Promise<readonly Listed[]> {
 export function applyStored(name: string, edition: number): OutgoingCommand {
   const tasks = { server: { cmd: 'exec sleep 1000000', cpus: 0.05, memory: 64, env: { EDITION: String(edition) } } };
   const volumes = { data: { path: 'data', size: 64 } };
-  return { type: 'ApplyService', subject: name, body: { name, pods: { node: { count: PODS, volumes, tasks } } } };
+  // Otherwise most of the time would be that of pods that prove themselves.
+  const update = { 'minimum-up': 0 };
+  return {
+    type: 'ApplyService',
+    subject: name,
+    body: { name, pods: { node: { count: PODS, update, volumes, tasks } } },
+  };
 }
 
 /** Snapshots and histories that are still being written hold memory for a moment. */

@@ -70,7 +70,7 @@ function truthOf(world: World, domain: DomainName, cell: number): Truth {
     }
     cursor = verdict.cursor;
     if (verdict.kind === 'void') continue;
-    fold.fold(verdict.record);
+    fold.fold(verdict.record, verdict.cursor);
     for (const id of commandsOf(verdict.record)) outcomes.add(id);
   }
   return { seq: cursor.seq, digest: fold.digest(cursor), state: fold.domain, outcomes };

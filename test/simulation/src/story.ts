@@ -63,8 +63,14 @@ const story: readonly Chapter[] = [
   { happens: (stage) => stage.resumes(0), tells: ['AgentReturned'] },
   { happens: (stage) => stage.kills(0), tells: ['AgentUnreachable', 'RecoveryWaiting'] },
   { happens: (stage) => stage.starts(0) },
-  { happens: (stage) => stage.sends('services', 'ApplyService', 'hello', hello({ count: 4 }, 'serve 2')) },
-  { happens: (stage) => stage.sends('services', 'RollBackService', 'hello', { name: 'hello', version: 1 }) },
+  {
+    happens: (stage) => stage.sends('services', 'ApplyService', 'hello', hello({ count: 4 }, 'serve 2')),
+    tells: ['ProbationPassed', 'PlanCompleted'],
+  },
+  {
+    happens: (stage) => stage.sends('services', 'RollBackService', 'hello', { name: 'hello', version: 1 }),
+    tells: ['ProbationPassed', 'PlanCompleted'],
+  },
   { happens: (stage) => stage.sends('allocation', 'SetRole', 'eng', { role: 'eng', weight: 2 }), tells: ['RoleSet'] },
   {
     happens: (stage) => stage.sends('allocation', 'SetQuota', 'eng', { role: 'eng', limit: { cpus: 0.5 } }),

@@ -1,7 +1,7 @@
 import type { Package, PackageLine, Service } from '../answers.js';
 import { argument, path, type Call } from '../call.js';
 import { CliError } from '../cli-error.js';
-import { dryRunText, type DryRun } from '../dry-run.js';
+import { dryRunText, isPlaced, type DryRun } from '../dry-run.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import { optionTable } from '../option-table.js';
 import type { Listing } from '../output/output.js';
@@ -110,6 +110,7 @@ async function render(call: Call, name: string, body: object): Promise<ExitCode>
 async function dryRun(call: Call, place: string, body: object): Promise<ExitCode> {
   const run = await call.gateway.ask<DryRun>('POST', place, { 'dry-run': true }, body);
   await call.output.object(run, { name: () => run.name, people: dryRunText });
+  if (!isPlaced(run)) return exitCodes.notPlaced;
   return run.changes.length > 0 && call.options['exitCode'] === true ? exitCodes.changesPending : exitCodes.done;
 }
 

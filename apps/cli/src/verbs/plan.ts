@@ -2,6 +2,7 @@ import type { Plan, Service } from '../answers.js';
 import { argument, path, type Call, type Verb } from '../call.js';
 import { pairsText } from '../output/lines.js';
 import { table } from '../output/table.js';
+import { versionCounts } from '../output/versions.js';
 import { planProgress, planTrouble, waitForPlans } from '../plan-progress.js';
 import { atOf, showList, showObject } from '../reading.js';
 
@@ -44,7 +45,17 @@ async function currentPlan(call: Call, service: string): Promise<string> {
 function headOf(plan: Plan): string {
   const given = pairsText(plan.parameters ?? {});
   const parameters = given === '' ? [] : [`parameters: ${given}`];
-  return [planProgress(plan), ...parameters, ...planTrouble(plan)].join('\n');
+  return [planProgress(plan), ...runningLine(plan), ...parameters, ...planTrouble(plan)].join('\n');
+}
+
+/** Where some pods run something older than what the plan leads to, whatever its status says. */
+function runningLine({ version = 0, running = {} }: Plan): string[] {
+  const others = Object.entries(running).filter(([, versions]) =>
+    Object.keys(versions).some((each) => Number(each) < version),
+  );
+  if (others.length === 0) return [];
+  const counts = others.map(([pod, versions]) => `${pod} ${versionCounts(versions)}`).join('; ');
+  return [`leads to version ${version}; pods run: ${counts}`];
 }
 
 const waitedFor: ReadonlySet<string> = new Set(['start', 'resume', 'force-restart', 'force-complete']);

@@ -2,12 +2,13 @@ import type { Difference, Endpoint, Owned, Service, ServiceVersion } from '../an
 import { argument, confirm, path, type Call } from '../call.js';
 import { changeLines } from '../change-lines.js';
 import { CliError } from '../cli-error.js';
-import { dryRunText, type DryRun } from '../dry-run.js';
+import { dryRunText, isPlaced, type DryRun } from '../dry-run.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Change, Outcome } from '../gateway-client.js';
 import { pairsText } from '../output/lines.js';
 import type { Listing } from '../output/output.js';
 import { fields, table } from '../output/table.js';
+import { versionCounts } from '../output/versions.js';
 import { planTrouble, waitForPlans } from '../plan-progress.js';
 import { whyNotReady } from '../not-ready.js';
 import { atOf, showList, showObject } from '../reading.js';
@@ -51,6 +52,11 @@ function serviceText({ name, version, role, state, plan, pods }: Service): strin
       { title: 'COUNT', cell: ([, { count }]) => count, right: true },
       { title: 'RUNNING', cell: ([, { running }]) => running, right: true },
       { title: 'READY', cell: ([, { ready }]) => ready, right: true },
+      {
+        title: 'VERSIONS',
+        cell: ([, { versions = {} }]) => versionCounts(versions),
+        unlessNone: ([, { versions = {} }]) => Object.keys(versions).some((running) => Number(running) !== version),
+      },
       { title: 'PRIORITY', cell: ([, { priority }]) => priority, right: true, unlessNone: isRanked },
       { title: 'REVOCABLE', cell: ([, { revocable }]) => revocable === true, unlessNone: isRevocable },
     ],
@@ -86,11 +92,14 @@ export async function apply(call: Call): Promise<ExitCode> {
 
 async function dryRun(call: Call, specs: readonly { readonly name: string }[]): Promise<ExitCode> {
   let changes = 0;
+  let placed = true;
   for (const spec of specs) {
     const run = await call.gateway.ask<DryRun>('PUT', path`/v1/services/${spec.name}`, { 'dry-run': true }, spec);
     changes += run.changes.length;
+    placed &&= isPlaced(run);
     await call.output.object(run, { name: () => spec.name, people: dryRunText });
   }
+  if (!placed) return exitCodes.notPlaced;
   return changes > 0 && call.options['exitCode'] === true ? exitCodes.changesPending : exitCodes.done;
 }
 

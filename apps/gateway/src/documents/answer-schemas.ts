@@ -200,7 +200,14 @@ export const service = Type.Object({
   version: count,
   role: text,
   state: text,
-  pods: Type.Record(text, Type.Object({ count, running: count, priority: count, revocable: optional(Type.Boolean()) })),
+  pods: Type.Record(
+    text,
+    Type.Object({
+      ...{ count, running: count, priority: count, revocable: optional(Type.Boolean()) },
+      /** Of one service alone: version → pods that run it. */
+      versions: optional(Type.Record(text, count)),
+    }),
+  ),
   plan: anything,
   package: optional(Type.Object({ name: text, version: text })),
 });
@@ -229,6 +236,8 @@ export const plan = Type.Object({
   status: oneOf(...planStates),
   strategy: text,
   phases: Type.Array(phase),
+  /** Of one plan alone: pod type → version → pods that run it. */
+  running: optional(Type.Record(text, Type.Record(text, count))),
 });
 export const pod = Type.Object({
   name: text,

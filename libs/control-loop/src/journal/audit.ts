@@ -164,7 +164,7 @@ class AuditWalk<State extends object, Event extends DomainEvent> {
   #onAccepted(record: JournalRecord): void {
     const { hash, term, writer } = this.#cursor;
     this.#positions[record.seq] = { hash, term, writer };
-    this.#fold.fold(record);
+    this.#fold.fold(record, this.#cursor);
     this.#accepted += 1;
     if (record.kind === 'TermStarted') this.#terms += 1;
     if (record.kind === 'Commit') this.#events += record.events.length;

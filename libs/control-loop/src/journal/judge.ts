@@ -33,6 +33,8 @@ export type StopReason =
   | 'fork'
   | 'damaged'
   | 'fold-version'
+  /** An older format wrote it. */
+  | 'unreadable-event'
   | 'genesis-missing'
   | 'anchor-lost'
   | 'log-lost'

@@ -76,8 +76,8 @@ describe('a journal', () => {
     const records = world.records();
     const whole = new ShardFold<never, never>(toyHosting.decider as never);
     const cursors = cursorsOf(world);
-    const states = records.map((record) => {
-      whole.fold(record);
+    const states = records.map((record, at) => {
+      whole.fold(record, cursors[at]!);
       const parts = Object.fromEntries(whole.parts.map((part) => [part.name, part]));
       return [...slicesOf(parts)].map(({ part, slice }) => ({ part, slice: slice.slice() }));
     });
@@ -85,7 +85,7 @@ describe('a journal', () => {
     for (const [split, slices] of states.entries()) {
       const loaded = new ShardFold<never, never>(toyHosting.decider as never);
       for (const { part, slice } of slices) loaded.parts.find(({ name }) => name === part)!.load(slice);
-      for (const record of records.slice(split + 1)) loaded.fold(record);
+      for (const [at, record] of records.entries()) if (at > split) loaded.fold(record, cursors[at]!);
       expect(loaded.digest(last)).toBe(whole.digest(last));
     }
   });

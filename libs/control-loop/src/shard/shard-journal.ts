@@ -135,7 +135,7 @@ export class ShardJournal<State extends object, Event extends DomainEvent> {
       fold.finish(record);
     } else {
       rollBack();
-      fold.fold(record);
+      fold.fold(record, cursor);
     }
     fold.undo.forget();
     this.#writer.onAccepted(cursor.hash);

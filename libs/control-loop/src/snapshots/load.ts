@@ -74,7 +74,11 @@ async function loadSnapshot(
     if (sha256(bytes) !== digest) return `slice ${digest} has other bytes`;
     const into = parts.get(part);
     if (into === undefined) return `there is no part ${part}`;
-    into.load(bytes);
+    try {
+      into.load(bytes);
+    } catch (error) {
+      return `part ${part} can't be read by fold version ${target.foldVersion}, another format wrote it: ${(error as Error).message}`;
+    }
   }
   return undefined;
 }

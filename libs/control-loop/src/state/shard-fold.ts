@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CommitRecord, JournalPosition, JournalRecord, RecordedEvent } from '@orrery/contracts';
+import {
+  journalTopic,
+  type CommitRecord,
+  type DomainName,
+  type JournalPosition,
+  type JournalRecord,
+  type RecordedEvent,
+} from '@orrery/contracts';
 import {
   assert,
   partsOf,
@@ -11,6 +18,7 @@ import {
   type EpochMs,
   type StatePart,
 } from '@orrery/kernel';
+import { JournalStopped } from '../journal/judge.js';
 import { encodePosition } from '../journal/position.js';
 import { LoopState } from './loop-state.js';
 
@@ -31,6 +39,8 @@ export class ShardFold<State extends object, Event extends DomainEvent> {
   readonly parts: readonly StatePart[];
   readonly undo = new UndoLog();
   readonly #folding: Folding<State, Event>;
+  /** Fold version of the owner whose term it is. */
+  #writtenBy: number | undefined;
 
   constructor(folding: Folding<State, Event>, commandsMax?: number) {
     this.#folding = folding;
@@ -46,11 +56,32 @@ export class ShardFold<State extends object, Event extends DomainEvent> {
     return this.#folding.foldVersion;
   }
 
-  /** Folds a whole accepted record. */
-  fold(record: JournalRecord): void {
+  /** Folds a whole accepted record. One that an older format wrote, and that means nothing to this one, stops the reader. */
+  fold(record: JournalRecord, { lastOffset: offset }: Pick<JournalPosition, 'lastOffset'>): void {
+    if (record.kind === 'TermStarted') this.#writtenBy = record.foldVersion;
     if (record.kind !== 'Commit') return;
-    for (const event of record.events) this.evolve(event, record);
+    for (const event of record.events) {
+      try {
+        this.evolve(event, record);
+      } catch (error) {
+        // What this very version wrote and can't read is a bug.
+        if (this.#writtenBy === this.foldVersion) throw error;
+        throw this.#unreadable(event, record.seq, offset, error as Error);
+      }
+    }
     this.loop.finish(record);
+  }
+
+  #unreadable({ type, version }: RecordedEvent, seq: number, offset: number, cause: Error): JournalStopped {
+    const { name, foldVersion } = this.#folding;
+    const writer = this.#writtenBy === undefined ? 'another fold version' : `fold version ${this.#writtenBy}`;
+    const what = `event ${type} version ${version} at offset ${offset} (seq ${seq}) was written by ${writer}`;
+    const wayOut =
+      'go on with the release that wrote this journal, or begin with an empty ORRERY_HOME and other topics';
+    return new JournalStopped(
+      'unreadable-event',
+      `${journalTopic(name as DomainName)}: ${what}, and fold version ${foldVersion} can't read it (${cause.message}): ${wayOut}`,
+    );
   }
 
   /** Folds one event of a commit that is being made or read. */

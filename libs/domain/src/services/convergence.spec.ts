@@ -556,8 +556,12 @@ function anySpec(world: World): ServiceSpec {
 
 function anyUpdate(world: World, surges: boolean): NonNullable<PodSpec['update']> {
   const away = world.pick([1, 2, '25%', '50%'])!;
-  if (!surges || world.random() < 0.4) return { 'max-unavailable': away };
-  return world.random() < 0.5 ? { 'max-surge': away } : { 'max-unavailable': away, 'max-surge': away };
+  const seconds = world.pick([undefined, 0, 0.5, 8, 30]);
+  const proven = seconds === undefined ? {} : { 'minimum-up': seconds };
+  if (!surges || world.random() < 0.4) return { 'max-unavailable': away, ...proven };
+  return world.random() < 0.5
+    ? { 'max-surge': away, ...proven }
+    : { 'max-unavailable': away, 'max-surge': away, ...proven };
 }
 
 function onFailure(world: World): Pick<PlanSpec, 'on-failure' | 'deadline-secs'> {

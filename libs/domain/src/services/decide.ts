@@ -25,6 +25,7 @@ import { placed } from './placed.js';
 import { preemptionOrdered } from './preempted.js';
 import { keysByService } from './pods.js';
 import { pursue } from './progress.js';
+import { tellProven } from './probation.js';
 import { Proposal } from './proposal.js';
 import { isOver } from './steps.js';
 import { tasksReady, tasksRunning } from './readiness.js';
@@ -42,7 +43,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 8,
+  foldVersion: 9,
   initialState,
   decide,
   evolve,
@@ -199,6 +200,10 @@ function wakeDue(state: ServicesState, proposal: Proposal): void {
   }
   for (const [name, keys] of keysByService(due)) {
     const waiting = due.filter((row) => row.service === name && isWaiting(row));
+    tellProven(
+      proposal,
+      due.filter((row) => row.service === name),
+    );
     machines.waitedLongEnough(proposal, proposal.state.services.get(name)!, waiting);
     pursue(proposal, name, keys);
   }

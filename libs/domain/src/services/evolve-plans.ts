@@ -99,7 +99,9 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
     putPod(rows, { ...row, recipe, step: plan.run });
   }
   const absent = absentIn(rows, data.service, phase.pod, data.indexes);
-  for (const index of numbersIn(createRuns(rows, service, phase.pod, absent, plan.run))) {
+  // Each proves itself by itself; those that are alike become a run afterwards.
+  const alone = phase.minimumUpMs === undefined ? createRuns(rows, service, phase.pod, absent, plan.run) : absent;
+  for (const index of numbersIn(alone)) {
     putPod(rows, { ...newPod(data.service, phase.pod, index), recipe, step: plan.run });
   }
 }
@@ -163,6 +165,7 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
   if (phase.action === 'run') return visits.visitsOver(rows, plan, phase, data.indexes);
   if (phase.steps !== undefined) visits.visitsOver(rows, plan, phase, data.indexes);
   const apart = completeStepsOfRuns(rows, phase, data.service, data.indexes);
+  const kept: PodRow[] = [];
   for (const row of [...rowsIn(rows, data.service, phase.pod, data.indexes), ...apart]) {
     const over = phase.action === 'decommission' && row.seat === undefined && row.request === undefined;
     if (over) {
@@ -171,9 +174,10 @@ export function stepCompleted(rows: ServicesRows, data: DataOf<'StepCompleted'>)
     } else {
       const done = data.forced === true ? withoutStep(row) : asWanted(withoutStep(row));
       putPod(rows, done);
-      rejoin(rows, done);
+      kept.push(done);
     }
   }
+  for (const row of kept) rejoin(rows, row);
   if (phase.action === 'decommission') releaseSlots(rows, data.service, phase);
 }
 

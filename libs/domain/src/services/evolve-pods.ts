@@ -27,7 +27,8 @@ import {
   type TaskRow,
   type TaskStatus,
 } from './state.js';
-import { isUp, tallyOf } from './tallies.js';
+import { isServing, tallyOf } from './tallies.js';
+import { withoutProbation, withProbation } from './probation.js';
 import { holdsData } from './wanted.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
@@ -120,7 +121,13 @@ function launchPod(
   const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
   const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
   const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-  const { stopReason: _, until: __, waits: ___, sized: ____, ...rest } = withoutPreemptor(withoutRequest(row));
+  const {
+    stopReason: _,
+    until: __,
+    waits: ___,
+    sized: ____,
+    ...rest
+  } = withoutPreemptor(withoutRequest(withoutProbation(row)));
   const all = withLater(rows, { ...row, launched: version }, { ...tasks, [name]: task });
   putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder(all) });
 }
@@ -197,6 +204,14 @@ export function tasksObserved(rows: ServicesRows, data: DataOf<'TasksObserved'>)
     const row = podOfLaunch(rows, launch);
     if (row !== undefined) observePod(rows, row, launch, state, at);
     else if (state === 'ENDED' || state === 'FINISHED') endLeaving(rows, launch);
+  }
+}
+
+export function probationPassed(rows: ServicesRows, { service, pod, indexes }: DataOf<'ProbationPassed'>): void {
+  for (const row of rowsIn(rows, service, pod, indexes)) {
+    const proven = withoutProbation(row);
+    putPod(rows, proven);
+    rejoin(rows, proven);
   }
 }
 
@@ -300,7 +315,8 @@ function observePod(
   // Who reaches its goal while it is being ended has reached it.
   const ending = row.status === 'live' || row.status === 'stopping';
   const done = finished && ending && after.visit !== true;
-  const seen = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
+  const now = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
+  const seen = withProbation(rows, row, now, at);
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);
 }
@@ -321,7 +337,7 @@ function versionOfVisit(rows: ServicesRows, { service, visits }: PodRow): number
 
 /** Once it is up its former place means nothing any more. */
 function upAgain(row: PodRow): PodRow {
-  if (row.replaces === undefined || !isUp(row)) return row;
+  if (row.replaces === undefined || !isServing(row)) return row;
   const { replaces: _, ...rest } = row;
   return rest;
 }
@@ -372,7 +388,7 @@ function unseated(row: PodRow): PodRow {
     sized: _____,
     visits,
     ...rest
-  } = withoutSize(withoutFormerLife(row));
+  } = withoutSize(withoutFormerLife(withoutProbation(row)));
   const tasks = mapTasks(row.tasks, ({ incarnation, failures, status, visit, done }) => {
     const kept = status === 'finished' || status === 'dropped';
     const ended: TaskStatus = visit === true ? 'dropped' : kept ? status : 'idle';
@@ -400,7 +416,7 @@ function afterReturn(row: PodRow, returned: GrantId): PodRow {
   if (seat?.grant !== returned) return withoutSize(row);
   if (resizing?.grant === undefined) return unseated(row);
   const { asked, grant, ports = {}, gpuIds = [] } = resizing;
-  const { resizing: _, stopReason: __, until: ___, ...rest } = row;
+  const { resizing: _, stopReason: __, until: ___, ...rest } = withoutProbation(row);
   return { ...rest, status: 'live', sized: asked, seat: { ...seat, grant, ports, gpuIds } };
 }
 

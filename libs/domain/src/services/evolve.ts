@@ -55,6 +55,7 @@ type OfPods = ServicesEventOf<
   | 'GrantReturned'
   | 'ReleaseNoted'
   | 'TasksObserved'
+  | 'ProbationPassed'
   | 'RetryScheduled'
   | 'ReplaceStarted'
   | 'LeftBehind'
@@ -86,6 +87,8 @@ function evolvePods(rows: ServicesRows, event: OfPods): void {
       return pods.releaseNoted(rows, event.data);
     case 'TasksObserved':
       return pods.tasksObserved(rows, event.data);
+    case 'ProbationPassed':
+      return pods.probationPassed(rows, event.data);
     case 'RetryScheduled':
       return pods.retryScheduled(rows, event.data);
     case 'ReplaceStarted':

@@ -1,4 +1,4 @@
-import { specificationOf } from '@orrery/testing';
+import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import type { ServiceSpec } from '@orrery/contracts';
 import { services } from './decide.js';
 import {
@@ -127,7 +127,7 @@ describe('a pod that is paused', () => {
     expect(dataOf(again.events, 'LaunchOrdered')).toMatchObject([
       { version: 2, template: { cmd: 'exec sleep 1000000000', env: { ORRERY_PAUSED_CMD: 'sleep 2000' } } },
     ]);
-    const done = again.when(running(launchesIn(again.events)));
+    const done = again.when(running(launchesIn(again.events))).when(tick, { at: START + 2000 });
     expect(typesOf(done.events)).toContain('PlanCompleted');
     done.thenState((state) => expect(podView(state, HELLO, 'web-0')!.state).toBe('PAUSED'));
   });

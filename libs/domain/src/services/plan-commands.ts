@@ -11,6 +11,7 @@ import { runningPlan, stepRef } from './completion.js';
 import { pursue } from './progress.js';
 import type { Proposal } from './proposal.js';
 import { launchesOf, planKey, podKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
+import { resizedPods } from './resizing.js';
 import { isAside, isBeingDrained, isCanary, isOpen, isPending, positionOf } from './steps.js';
 import { leaveBehind } from './uninstall.js';
 import { visitedBy } from './visits.js';
@@ -121,7 +122,7 @@ export function stopPlanByName(proposal: Proposal, body: Body<'StopPlan'>): Answ
     if (plan.plan === 'uninstall') {
       startOver(proposal, proposal.state.services.get(service.name)!, targetSpec(proposal.state, service), false);
     }
-    pursue(proposal, service.name, visited);
+    pursue(proposal, service.name, [...visited, ...resizedPods(proposal.state, service.name)]);
     return accept(...proposal.events);
   });
 }
@@ -137,6 +138,7 @@ export function forceCompletePlan(proposal: Proposal, body: Body<'ForceCompleteP
     if (phase === undefined) {
       const ref = refOf(service);
       proposal.emit({ type: 'PlanCompleted', data: { ...ref, plan: plan.plan, run: plan.run, forced: true } });
+      pursue(proposal, service.name, resizedPods(proposal.state, service.name));
       return accept(...proposal.events);
     }
     if (phase.done >= phase.total) return accept();
@@ -175,7 +177,7 @@ export function forceRestartPlan(proposal: Proposal, body: Body<'ForceRestartPla
 }
 
 function definitionOf(
-  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs, rolling, gang }: PhaseRow,
+  { name, pod, strategy, action, indexes, steps, attemptsMax, deadlineMs, rolling, minimumUpMs, gang }: PhaseRow,
   restart: boolean,
   index?: number,
 ): PhaseDefinition {
@@ -187,6 +189,7 @@ function definitionOf(
     ...(attemptsMax === undefined ? {} : { attemptsMax }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(rolling === undefined ? {} : { rolling }),
+    ...(minimumUpMs === undefined ? {} : { minimumUpMs }),
     ...(gang === undefined ? {} : { gang }),
   };
 }

@@ -106,7 +106,10 @@ function stepView(rows: ServicesRows, plan: PlanRow, phase: PhaseRow, index: num
   if (row?.step !== plan.run) return { name, status: 'COMPLETE' };
   if (!isOpen(plan)) return { name, status: 'PENDING' };
   const work = workOf(row);
-  return { name, ...work, ...(plan.stuck === phase.name ? { status: 'ERROR' as const } : {}) };
+  if (plan.stuck !== phase.name) return { name, ...work };
+  // The reason names the step that failed; others of the phase say what they wait for.
+  const failed = plan.reason?.includes(`${name} `) === true ? { message: plan.reason } : {};
+  return { name, ...work, ...failed, status: 'ERROR' };
 }
 
 /** How far the tasks are that a step runs beside those of a pod. */
@@ -147,6 +150,11 @@ export function workOf(row: PodRow): { readonly status: PlanStatus; readonly mes
       if (row.waits === true) return { status: 'PREPARED', message: 'waits until its peers have places' };
       if (launchesOf(row).length === 0) return { status: 'DELAYED', message: 'waits for its next try' };
       if (Object.values(row.tasks).some(({ status }) => status === 'ordered')) return { status: 'STARTING' };
+      if (row.probationUntil !== undefined)
+        return {
+          status: 'STARTED',
+          message: 'is ready, and has to stay so for the minimum time before it counts as up',
+        };
       return { status: 'STARTED' };
   }
 }

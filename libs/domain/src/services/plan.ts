@@ -8,6 +8,7 @@ import {
 } from '@orrery/contracts';
 import { gangNameOf } from './gangs.js';
 import { isVisiting, recipeOf, wavesOf } from './recipe.js';
+import { minimumUpOf, minimumUpOfChange } from './probation.js';
 import { rollingOf } from './rolling.js';
 import { inTurn } from './steps.js';
 import { drainingOf } from './wanted.js';
@@ -98,7 +99,11 @@ export function planByName(spec: ServiceSpec, plan: string): PlanDefinition | un
 function restartPhase(spec: ServiceSpec, phase: PhaseDefinition): PhaseDefinition {
   const rolling = rollingOf(spec, phase.pod);
   if (rolling === undefined) return phase;
-  return { ...phase, rolling: { unavailableMax: Math.max(1, rolling.unavailableMax), surge: 0 } };
+  return {
+    ...phase,
+    ...minimumUpOf(spec, phase.pod),
+    rolling: { unavailableMax: Math.max(1, rolling.unavailableMax), surge: 0 },
+  };
 }
 
 /** Takes all pods down: types in the opposite order of their start. */
@@ -127,7 +132,8 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   const count = countOf(after, pod);
   const gang = gangNameOf(after.pods[pod]?.gang, pod);
   // They get their places together.
-  const added = { ...phase, action: 'deploy' as const, ...(gang === undefined ? {} : { gang }) };
+  const together = gang === undefined ? {} : { gang };
+  const added = { ...phase, action: 'deploy' as const, ...together, ...minimumUpOf(after, pod) };
   if (!deployed) return [{ ...added, indexes: range(0, count) }];
   const existing = Math.min(input.podsOf(pod), input.slotsOf(pod), count);
   const old = before === undefined ? undefined : recipeOf(before, pod);
@@ -146,13 +152,14 @@ function relaunchPhases({ after, slotsOf }: PlanInput, phase: PhaseDefinition, n
   const { pod, action } = phase;
   const ownStrategy = Object.hasOwn(after.plans ?? {}, 'update');
   const rolling = rollingOf(after, pod);
-  if (rolling === undefined) return [ownStrategy ? phase : { ...phase, strategy: 'serial' }];
+  const proven = { ...phase, ...minimumUpOfChange(after, pod) };
+  if (rolling === undefined) return [ownStrategy ? proven : { ...proven, strategy: 'serial' }];
   const strategy = ownStrategy ? phase.strategy : ('parallel' as const);
-  const changing = { ...phase, strategy, rolling };
+  const changing = { ...proven, strategy, rolling };
   const count = countOf(after, pod);
   const indexes = range(Math.max(count, slotsOf(pod)), count + rolling.surge);
   if (indexes.length === 0) return [changing];
-  return [{ ...phase, strategy: 'parallel', name: freeName(`${phase.name}-surge`, names), action, indexes }, changing];
+  return [{ ...proven, strategy: 'parallel', name: freeName(`${phase.name}-surge`, names), action, indexes }, changing];
 }
 
 function runPhase(spec: ServiceSpec, phase: Layout['phases'][number], steps: readonly PhaseSteps[]): PhaseDefinition {

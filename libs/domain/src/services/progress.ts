@@ -121,9 +121,15 @@ function gangBatch(proposal: Proposal, service: ServiceRow, phases: readonly Pha
 }
 
 /** Pods that can't be dealt with a run at a time take longer: those with data, and those that diverge, or will by this step. */
-function weightOf({ state }: Proposal, service: ServiceRow, { pod, action }: PhaseRow): number {
+function weightOf({ state }: Proposal, service: ServiceRow, { pod, action, minimumUpMs }: PhaseRow): number {
   const recipe = service.recipes[pod] ?? service.version;
-  if (action === 'restart' || action === 'run' || !mayBeRun(state, service.name, recipe, pod)) return STEPS_A_ROW;
+  if (
+    minimumUpMs !== undefined ||
+    action === 'restart' ||
+    action === 'run' ||
+    !mayBeRun(state, service.name, recipe, pod)
+  )
+    return STEPS_A_ROW;
   if (tallyOf(state, service.name, pod).pods * STEPS_A_ROW >= STEPS_PER_DECISION_MAX) return STEPS_A_ROW;
   for (const _ of state.agents.by('state', 'UNREACHABLE')) return STEPS_A_ROW;
   if (action === 'decommission') return 1;

@@ -178,7 +178,7 @@ function taskRecipeOf(proposal: Proposal, row: PodRow, task: string): TaskRecipe
 function scheduleRetry(
   proposal: Proposal,
   service: ServiceRow,
-  { pod, index, tasks }: PodRow,
+  { pod, index, tasks, probationUntil }: PodRow,
   task: string,
   wholePod: boolean,
 ): number {
@@ -187,7 +187,7 @@ function scheduleRetry(
   const { at } = proposal.context;
   const row = tasks[task]!;
   const spec = targetSpec(proposal.state, service);
-  const failures = wasSteady(spec, row, at) ? 1 : row.failures + 1;
+  const failures = probationUntil === undefined && wasSteady(spec, row, at) ? 1 : row.failures + 1;
   const { name, generation } = service;
   const until = at + backoffMs(spec, failures);
   const whole = wholePod ? { wholePod } : {};

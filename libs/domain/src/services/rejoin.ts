@@ -87,6 +87,7 @@ function isPlain(row: PodRow): boolean {
   if (row.status !== 'live' || seat === undefined || row.step !== undefined || row.until !== undefined) return false;
   if (
     row.paused !== undefined ||
+    row.probationUntil !== undefined ||
     row.launched !== row.recipe ||
     row.attempt > 0 ||
     row.request !== undefined ||

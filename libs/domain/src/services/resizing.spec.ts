@@ -7,7 +7,7 @@ import {
   type ServicesEvent,
   type ServiceSpec,
 } from '@orrery/contracts';
-import { specificationOf } from '@orrery/testing';
+import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import { services } from './decide.js';
 import { differenceOf } from './difference.js';
 import {
@@ -23,6 +23,7 @@ import {
   running,
   seen,
   stores,
+  tick,
   typesOf,
 } from './examples.js';
 import { servicesViolations } from './invariants.js';
@@ -91,10 +92,33 @@ describe('a pod with data whose size changes', () => {
     expect(dataOf(over.events, 'GrantReturned')).toMatchObject([{ grants: idRunsOf([before.grant]) }]);
     const [order] = dataOf(over.events, 'LaunchOrdered');
     expect(order).toMatchObject({ version: 2, grants: [[900, 0, 0]], volumes: [before.volumes], incarnation: 2 });
-    const next = over.when(running(launchesIn(over.events)));
-    expect(typesOf(next.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'PlacementRequested']);
+    const next = over.when(running(launchesIn(over.events))).when(tick, { at: START + 2000 });
+    expect(typesOf(next.events)).toEqual(['ProbationPassed', 'StepCompleted', 'StepStarted', 'PlacementRequested']);
     stateOf(next);
   });
+
+  it.each(['StopPlan', 'ForceCompletePlan'] as const)(
+    'gives back by %s what it has asked for or was granted',
+    (type) => {
+      const { story } = up(withMemory(64));
+      const waits = story.when(apply(withMemory(128)));
+      const ends = command(type, { name: HELLO, plan: 'update' });
+      const withdrawn = waits.when(ends);
+      expect(typesOf(withdrawn.events)).toContain('PlacementWithdrawn');
+      expect(podAt(stateOf(withdrawn), HELLO, 'node', 0)!.resizing).toBeUndefined();
+
+      // Others are down, so the size comes and its turn does not.
+      const held = { ...withMemory(128).pods['node']!, update: { 'max-unavailable': 1 } };
+      const { story: again, launches } = up(withMemory(64));
+      const asks = again.when(apply({ ...withMemory(128), pods: { node: held } }));
+      const down = asks.when(ended(launches[1]!, 'FAILED'));
+      const sized = down.when(granted(asked(asks.events), '900.0'));
+      expect(typesOf(sized.events)).toEqual(['SizeGranted']);
+      const released = sized.when(ends);
+      expect(dataOf(released.events, 'GrantReturned')).toMatchObject([{ grants: [[900, 0, 0]] }]);
+      expect(podAt(stateOf(released), HELLO, 'node', 0)).toMatchObject({ status: 'live', launched: 1 });
+    },
+  );
 
   it('is launched again as it was when it fails while it waits', () => {
     const { story, launches } = up(withMemory(64, 1));

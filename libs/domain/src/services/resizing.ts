@@ -1,11 +1,12 @@
 import { idOf, idRunsOf, membersIn, type AllocationEventOf, type GrantId } from '@orrery/contracts';
 import { withdrawWishes } from './placement.js';
-import { keyOfPod, podAt } from './pods.js';
+import { keyOfPod, podAt, rowsOf } from './pods.js';
 import type { Proposal } from './proposal.js';
 import { recipeAt, recipeFor } from './recipe.js';
 import { roomFor } from './rolling.js';
 import { planKey, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 import { isOpen, phaseOfStep } from './steps.js';
+import { podTypes } from './tallies.js';
 import { fitsSeat, isWanted, versionHeld } from './wanted.js';
 
 /**
@@ -30,6 +31,10 @@ export function resizeMove(rows: ServicesRows, service: ServiceRow, row: PodRow,
 /** A step is to give it what its seat does not hold, and it can't leave that for another. */
 export function isToBeResized(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
   if (row.seat === undefined || row.seat.volumes.length === 0 || row.step === undefined) return false;
+  // Who was ended for the size that it has goes on to it, even if nobody waits for that any more.
+  const goesOn = row.status === 'stopping' && row.resizing?.grant !== undefined;
+  const plan = service.plan === undefined ? undefined : rows.plans.get(planKey(service.name, service.plan));
+  if (!goesOn && (plan === undefined || !isOpen(plan))) return false;
   return !fitsSeat(rows, service, row) && isWanted(rows, service, row);
 }
 
@@ -49,6 +54,13 @@ function mayEnd(rows: ServicesRows, service: ServiceRow, row: PodRow): boolean {
 /** Pods that have a new size and wait for their turn to take it. */
 export function waitingToResize(rows: ServicesRows, service: string): string[] {
   return Array.from(rows.pods.by('sized', service), ([key]) => key);
+}
+
+/** Pods that have asked for another size, or have it. */
+export function resizedPods(rows: ServicesRows, service: string): string[] {
+  return podTypes(rows, service).flatMap((pod) =>
+    [...rowsOf(rows, service, pod)].filter(({ resizing }) => resizing !== undefined).map(keyOfPod),
+  );
 }
 
 /** Room was found for a pod to be what is wanted of it, or for one that does not want it any more. */

@@ -38,7 +38,7 @@ import { countsOf } from './tallies.js';
 type Update = NonNullable<PodSpec['update']>;
 
 const web = (count: number, cmd: string, update: Update, more: Partial<ServiceSpec> = {}): ServiceSpec =>
-  hello({ pods: { web: { count, update, tasks: { server: { cmd } } } }, ...more });
+  hello({ pods: { web: { count, update: { 'minimum-up': 0, ...update }, tasks: { server: { cmd } } } }, ...more });
 
 /** Brought up whole; its launches are by index. */
 function up(spec: ServiceSpec) {
@@ -196,7 +196,7 @@ describe('while a service changes', () => {
   it('enough pods are up at any moment, and never more than count and surge', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 24 }), amount, amount, fc.nat(), (count, away, surge, seed) => {
-        const update = { 'max-unavailable': away, 'max-surge': surge };
+        const update = { 'max-unavailable': away, 'max-surge': surge, 'minimum-up': [0, 0.3, 2][seed % 3]! };
         fc.pre(![away, surge].every((part) => part === 0 || part === '0%'));
         const fleet = new Fleet(seed, web(count, 'a', update));
         fleet.settle(() => undefined);
@@ -222,6 +222,7 @@ class Fleet {
   readonly requests: PlacementRequest[] = [];
   readonly random: SeededRandom;
   seq = 0;
+  now = 0;
 
   constructor(seed: number, spec: ServiceSpec) {
     this.random = new SeededRandom(seed);
@@ -233,7 +234,7 @@ class Fleet {
     this.seq += 1;
     let ordinal = 0;
     const ids = { nextId: () => `${this.seq}.${ordinal++}`, nextIds: (count: number) => (ordinal += count) - count };
-    const context: DecisionContext = { at: this.seq, seq: this.seq, seed: 1, ...ids };
+    const context: DecisionContext = { at: this.now, seq: this.seq, seed: 1, ...ids };
     const decision = services.decide(input, this.state, context);
     if (!decision.accepted) throw new Error(JSON.stringify(decision.refusal));
     for (const event of decision.events) {
@@ -255,16 +256,26 @@ class Fleet {
       look();
       if (services.continues!(this.state)) this.decide(goOn);
       else if (services.nextDeadline!(this.state) === 0) this.decide(tick);
+      if (this.random.below(4) === 0) this.passTime();
       const request = this.requests.shift();
       if (request !== undefined) {
         this.decide(placed(request, (index) => `a${1 + (index % 9)}`));
         continue;
       }
       const busy = [...this.living].filter(([, { isUp, ends }]) => ends || !isUp);
-      if (busy.length === 0 && !services.continues!(this.state)) return;
+      if (busy.length === 0 && !services.continues!(this.state) && !this.passTime()) return;
       if (busy.length > 0) this.act(this.random.pick(busy)[0]);
     }
     throw new Error('did not come to rest');
+  }
+
+  /** Up to when pods have been up long enough; who crashes before has not. */
+  passTime(): boolean {
+    const due = services.nextDeadline!(this.state);
+    if (due === undefined || due > this.now + 10_000) return false;
+    this.now = Math.max(this.now, due);
+    this.decide(tick);
+    return true;
   }
 
   act(launch: LaunchId): void {

@@ -3,6 +3,7 @@ import { dropMembers, rowsIn } from './pods.js';
 import { recipeAt } from './recipe.js';
 import { breakOutAll, isolate, membersOf, putRun, runAt, spansIn } from './run-rows.js';
 import { isPod, memberAt, newRun, PLACING, RUN_LENGTH_MAX, RUN_LENGTH_MIN, type RunRow } from './runs.js';
+import { isUp } from './tallies.js';
 import { podKey, type PhaseRow, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
 
 /** Parts of ranges. */
@@ -24,17 +25,25 @@ export function startStepsOfRuns(
     const isMixed = phase.action === 'decommission' && run.stopReason !== null;
     if (phase.action === 'restart' || isMixed) breakOutAll(rows, key, run, membersOf(rows, run));
     else if (phase.action === 'decommission') putRun(rows, key, { ...run, step });
-    else bringOn(rows, service, key, run, step);
+    else bringOn(rows, service, key, run, { step, proves: phase.minimumUpMs !== undefined });
   }
 }
 
 /** Members that run what is wanted, under whatever version, stay together. */
-function bringOn(rows: ServicesRows, service: ServiceRow, key: string, run: RunRow, step: string): void {
+function bringOn(
+  rows: ServicesRows,
+  service: ServiceRow,
+  key: string,
+  run: RunRow,
+  { step, proves }: { readonly step: string; readonly proves: boolean },
+): void {
   const recipe = service.recipes[run.pod] ?? service.version;
   const same = recipe === run.recipe || runsAlike(rows, run, recipe);
-  const apart = membersOf(rows, run).filter(
-    ({ status, request }) => !same || status === 'stopping' || (recipe !== run.recipe && request !== undefined),
-  );
+  const apart = membersOf(rows, run).filter((row) => {
+    const { status, request } = row;
+    if (!same || status === 'stopping' || (recipe !== run.recipe && request !== undefined)) return true;
+    return proves && !isUp(row);
+  });
   breakOutAll(rows, key, run, apart);
   const left = rows.runs.get(key);
   if (left !== undefined && left.pods > 0) putRun(rows, key, { ...left, step, recipe });

@@ -55,8 +55,12 @@ function podWithDefaults(pod: PodSpec): PodSpec {
 }
 
 /** Who lets others stand in for pods that change can have all of them up, and gets that if he says nothing else. */
-function updateWithDefaults({ 'max-unavailable': away, 'max-surge': surge = 0 }: NonNullable<PodSpec['update']>) {
-  return { 'max-unavailable': away ?? (surge === 0 || surge === '0%' ? 1 : 0), 'max-surge': surge };
+function updateWithDefaults({
+  'max-unavailable': away,
+  'max-surge': surge = 0,
+  ...rest
+}: NonNullable<PodSpec['update']>) {
+  return { 'max-unavailable': away ?? (surge === 0 || surge === '0%' ? 1 : 0), 'max-surge': surge, ...rest };
 }
 
 function taskWithDefaults(task: TaskSpec): TaskSpec {

@@ -193,6 +193,8 @@ export interface PodRow {
   readonly stopReason?: StopReason;
   /** Its tasks that sleep instead of running their commands. */
   readonly paused?: readonly string[];
+  /** Every task is ready, and it counts as up if they still are then. */
+  readonly probationUntil?: EpochMs;
   /** It makes way for these, or did and has no other place yet. */
   readonly preemptedBy?: Preemptor;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
@@ -410,7 +412,7 @@ export function dueAt(row: PodRow): EpochMs | undefined {
   if (row.seat === undefined || (row.status !== 'live' && row.status !== 'stopping')) return undefined;
   if (row.waits === true) return undefined;
   if (launchesOf(row).length === 0) return row.until ?? earliestRetry(row) ?? 0;
-  return row.status === 'live' ? earliestRetry(row) : undefined;
+  return row.status === 'live' ? (row.probationUntil ?? earliestRetry(row)) : undefined;
 }
 
 function earliestRetry(row: PodRow): EpochMs | undefined {

@@ -81,8 +81,12 @@ const STEP_DEADLINE_MS = 600_000;
 const TASK_DEADLINE_MS = 86_400_000;
 
 /** How long a step of this phase may take. */
-export function deadlineOf({ deadlineMs, steps }: Pick<PhaseRow, 'deadlineMs' | 'steps'>): number {
-  return deadlineMs ?? (steps === undefined ? STEP_DEADLINE_MS : TASK_DEADLINE_MS);
+export function deadlineOf({
+  deadlineMs,
+  steps,
+  minimumUpMs = 0,
+}: Pick<PhaseRow, 'deadlineMs' | 'steps' | 'minimumUpMs'>): number {
+  return (deadlineMs ?? (steps === undefined ? STEP_DEADLINE_MS : TASK_DEADLINE_MS)) + minimumUpMs;
 }
 
 /** When it has to be told that something of a plan is overdue. An uninstall leaves behind what it can't reach, and needs none. */

@@ -68,9 +68,13 @@ export function isRunning(row: PodRow): boolean {
   return row.status === 'live' && everyTask(row, ({ status }) => status === 'running' || isReady(status));
 }
 
-/** Every task is ready or has reached its goal. */
+/** Every task is ready or has reached its goal, for as long as its plan asks. */
 export function isUp(row: PodRow): boolean {
-  if (row.status === 'finished') return true;
+  return row.status === 'finished' || (row.probationUntil === undefined && isServing(row));
+}
+
+/** Every task is ready or has reached its goal now. */
+export function isServing(row: PodRow): boolean {
   return row.status === 'live' && everyTask(row, ({ status }) => isReady(status));
 }
 

@@ -1,4 +1,4 @@
-import { specificationOf } from '@orrery/testing';
+import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import { idRunsOf, type LaunchId, type PodSpec, type ServiceSpec } from '@orrery/contracts';
 import { services } from './decide.js';
 import { differenceOf } from './difference.js';
@@ -15,6 +15,7 @@ import {
   running,
   scale,
   stores,
+  tick,
   typesOf,
   webs,
 } from './examples.js';
@@ -58,8 +59,8 @@ describe('a service that changes', () => {
     expect(typesOf(over.events)).toEqual(['TasksObserved', 'LaunchOrdered']);
     const [order] = dataOf(over.events, 'LaunchOrdered');
     expect(order).toMatchObject({ version: 2, indexes: [[0, 0]], incarnation: 2, grants: [[101, 0, 0]] });
-    const next = over.when(running(launchesIn(over.events)));
-    expect(typesOf(next.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'KillOrdered']);
+    const next = over.when(running(launchesIn(over.events))).when(tick, { at: START + 2000 });
+    expect(typesOf(next.events)).toEqual(['ProbationPassed', 'StepCompleted', 'StepStarted', 'KillOrdered']);
   });
 
   it('moves a pod to another grant when it needs something else', () => {
@@ -76,7 +77,7 @@ describe('a service that changes', () => {
     const [plan] = dataOf(changed.events, 'PlanStarted');
     expect(plan!.phases).toEqual([
       { name: 'web-add', pod: 'web', strategy: 'parallel', action: 'deploy', indexes: [[2, 2]] },
-      { name: 'web', pod: 'web', strategy: 'serial', action: 'deploy', indexes: [[0, 1]] },
+      { name: 'web', pod: 'web', strategy: 'serial', action: 'deploy', indexes: [[0, 1]], minimumUpMs: 2000 },
       { name: 'extra', pod: 'extra', strategy: 'parallel', action: 'deploy', indexes: [[0, 0]] },
       { name: 'old-decommission', pod: 'old', strategy: 'parallel', action: 'decommission', indexes: [[0, 0]] },
     ]);

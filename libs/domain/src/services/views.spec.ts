@@ -13,7 +13,16 @@ import {
   typesOf,
   webs,
 } from './examples.js';
-import { podView, podViews, serviceView, serviceViews, versionDifference, versionViews } from './views.js';
+import { planView } from './plan-view.js';
+import {
+  podView,
+  podViews,
+  serviceView,
+  serviceViews,
+  versionDifference,
+  versionsRunning,
+  versionViews,
+} from './views.js';
 
 const applied = () =>
   specificationOf(services)
@@ -21,6 +30,20 @@ const applied = () =>
     .when(apply(webs(2)));
 
 describe('what readers see of a service', () => {
+  it('counts what its pods really run, also when a plan was completed by force', () => {
+    const launched = placeAll(applied());
+    const up = launched.when(running(launchesIn(launched.events)));
+    up.thenState((state) => expect(versionsRunning(state, 'hello')).toEqual({ web: { 1: 2 } }));
+    const [first] = launchesIn(launched.events);
+    const over = up.when(apply(webs(2, 'sleep 2000'))).when(ended([first!], 'KILLED'));
+    const half = over.when(running(launchesIn(over.events)));
+    const forced = half.when(command('ForceCompletePlan', { name: HELLO, plan: 'update' }));
+    forced.thenState((state) => {
+      expect(planView(state, 'hello', 'update')!.status).toBe('COMPLETE');
+      expect(versionsRunning(state, 'hello')).toEqual({ web: { 1: 1, 2: 1 } });
+    });
+  });
+
   it('counts its pods and names its state and its plan', () => {
     const launched = placeAll(applied());
     launched.thenState((state) => {

@@ -5,7 +5,8 @@ import { applyService } from './commands.js';
 import { differenceOf, type Difference } from './difference.js';
 import { planView, workOf, type PlanView } from './plan-view.js';
 import { isPaused } from './asleep.js';
-import { podAt, podsOf } from './pods.js';
+import { podAt, podsOf, rowsOf } from './pods.js';
+import { runsOf } from './run-rows.js';
 import { countsOf, isRunning, isUp, podTypes, type Counts } from './tallies.js';
 import { Proposal } from './proposal.js';
 import { recipeOf, specAt } from './recipe.js';
@@ -119,6 +120,31 @@ export function serviceView(rows: ServicesRows, name: string): ServiceView | und
     plan: plan === undefined ? null : briefly(plan),
     ...(spec.package !== undefined && { package: { name: spec.package.name, version: spec.package.version } }),
   };
+}
+
+/** Version → how many pods run it. */
+export type VersionCounts = Readonly<Record<string, number>>;
+
+/**
+ * By pod type, what its pods really run, whatever plans say: a plan that was completed by force, or stopped, leaves older versions.
+ * A version that changed nothing for a pod type counts as what its pods run.
+ */
+export function versionsRunning(rows: ServicesRows, name: string): Readonly<Record<string, VersionCounts>> {
+  const service = rows.services.get(name);
+  if (service === undefined) return {};
+  const versions = podTypes(rows, name).map((pod) => {
+    const counts: Record<string, number> = {};
+    const count = (launched: number, pods: number) => {
+      const version = launched === service.recipes[pod] ? service.version : launched;
+      if (pods > 0) counts[version] = (counts[version] ?? 0) + pods;
+    };
+    for (const row of rowsOf(rows, name, pod)) {
+      if (row.launched !== undefined && launchesOf(row).length > 0) count(row.launched, 1);
+    }
+    for (const [, run] of runsOf(rows, name, pod)) count(run.recipe, run.running);
+    return [pod, counts] as const;
+  });
+  return Object.fromEntries(versions);
 }
 
 /** Services in the order of their names, those after `after` first. */

@@ -88,6 +88,7 @@ class OrreryRun implements GuestRun {
     const placed = this.#scene.hasRoomForAll ? pods : pods.filter((pod) => !pod.endsWith(' PLACING'));
     return [
       ...this.#begunTwice(),
+      ...pods.filter((pod) => / (STARTING|RUNNING)$/.test(pod)).map((pod) => `${pod} is on its way up`),
       ...agents.filter(({ reachable }) => !reachable).map(({ agent }) => `agent ${agent} is away`),
       ...(running.length === placed.length ? [] : [`${running.length} tasks run, wanted are ${placed.join(', ')}`]),
     ];

@@ -6,8 +6,8 @@ import type { World } from '../world.js';
 import { placesOf } from './places.js';
 
 /**
- * What an apply would do: the differences, the plan that would run, and where its pods would go: all those of a new service,
- * those of the first step of a change.
+ * What an apply would do: the differences, the plan that would run, and where the pods of all its steps would go that ask for
+ * a place before another one is given up.
  */
 export function dryRun(world: World, name: string, body: unknown): Answer {
   const decoded = decodeCommand('services', 'ApplyService', 1, body);
@@ -26,7 +26,8 @@ export function dryRun(world: World, name: string, body: unknown): Answer {
       changes: difference.changes,
       pods: difference.pods.map((pod) => ({ ...pod, effect: effectOf(pod) })),
       plan: plan ?? null,
-      places: plan === undefined ? [] : placesOf(cell, living === undefined ? atOnce(spec) : spec, world.atMs),
+      places:
+        plan === undefined ? [] : placesOf(cell, living === undefined ? atOnce(spec) : changedAtOnce(spec), world.atMs),
     },
   };
 }
@@ -35,6 +36,17 @@ export function dryRun(world: World, name: string, body: unknown): Answer {
 function effectOf({ countBefore, countAfter, effect }: PodDifference): PodDifference['effect'] | 'new' | 'end' {
   if (countBefore === 0 && countAfter > 0) return 'new';
   return countAfter === 0 && countBefore > 0 ? 'end' : effect;
+}
+
+/** The same for a change, whatever may be away at a time: `deploy` stays, since it says how tasks of a pod follow each other. */
+function changedAtOnce(spec: ServiceSpec): ServiceSpec {
+  const { phases } = atOnce(spec).plans!['deploy']!;
+  const pods = Object.entries(spec.pods).map(([name, pod]) => {
+    const { update } = pod;
+    return [name, update === undefined ? pod : { ...pod, update: { ...update, 'max-unavailable': '100%' } }] as const;
+  });
+  const plans = { ...spec.plans, update: { strategy: 'parallel' as const, phases } };
+  return { ...spec, pods: Object.fromEntries(pods), plans };
 }
 
 /** With a plan that asks for all places in its first step. */

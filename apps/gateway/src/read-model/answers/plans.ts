@@ -1,4 +1,4 @@
-import { planView, planViews, podView, type PlanView, type StepView } from '@orrery/domain';
+import { planView, planViews, podView, versionsRunning, type PlanView, type StepView } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -20,7 +20,9 @@ export function listPlans(world: World, name: string, page: Page): ListAnswer {
 export function showPlan(world: World, name: string, plan: string, steps: number): Answer {
   const cell = cellOf(world, name);
   const value = planView(cell.services, name, plan, steps);
-  if (value !== undefined) return { value: planJson(cell, name, value) };
+  if (value !== undefined) {
+    return { value: { ...planJson(cell, name, value), running: versionsRunning(cell.services, name) } };
+  }
   const known = planViews(cell.services, name, 0).map((view) => view.name);
   throw Problem.of('unknown-plan', `${name} has no plan ${plan} that has run`, {
     remedy: `plans: ${known.join(', ')}`,

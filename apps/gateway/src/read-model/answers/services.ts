@@ -1,4 +1,4 @@
-import { serviceView, versionDifference, versionViews, type ServicesState } from '@orrery/domain';
+import { serviceView, versionDifference, versionsRunning, versionViews, type ServicesState } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page, Whereabouts } from '../query.js';
@@ -11,9 +11,14 @@ export function listServices({ cells }: World, page: Page): ListAnswer {
 
 export function showService(world: World, name: string): Answer {
   const cell = cellOf(world, name);
-  const shown = serviceJson(cell, name) as { readonly version: number };
+  const { pods, ...shown } = serviceJson(cell, name) as { readonly version: number; readonly pods: object };
+  const running = versionsRunning(cell.services, name);
+  const counted = Object.entries(pods).map(([pod, counts]) => [pod, { ...counts, versions: running[pod] ?? {} }]);
   const spec = versionViews(cell.services, name).find(({ version }) => version === shown.version)?.spec;
-  return { value: { ...shown, ...(spec === undefined ? {} : { spec }) }, etag: String(shown.version) };
+  return {
+    value: { ...shown, pods: Object.fromEntries(counted), ...(spec === undefined ? {} : { spec }) },
+    etag: String(shown.version),
+  };
 }
 
 export function whereabouts(world: World, name: string): Whereabouts {
