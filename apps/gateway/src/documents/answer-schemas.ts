@@ -37,14 +37,15 @@ export const task = Type.Object({
   service: text,
   pod: text,
   task: text,
-  agent: text,
+  agent: Type.Union([text, Type.Null()], { description: 'null: it waits for a place' }),
   state: oneOf('PENDING', ...taskStates),
   incarnation: count,
   pid: optional(count),
-  address: text,
-  ports: Type.Record(text, count),
+  // Of a task that an agent knows.
+  address: optional(text),
+  ports: optional(Type.Record(text, count)),
   ready: Type.Boolean(),
-  since: time,
+  since: optional(time),
 });
 
 const figures = {
