@@ -5,6 +5,7 @@ import {
   detectCgroups,
   DockerRuntime,
   ExecRuntime,
+  needsEngine,
   type Ended,
   type Observation,
   type TaskLaunch,
@@ -122,10 +123,13 @@ if (noEngine !== undefined) process.stderr.write(`orrery: tasks in containers ar
     runtime = open();
     expect(await runtime.observe(launched.launch)).toEqual(before);
     expect(await runtime.start(launched)).toEqual(before);
+    expect(needsEngine(folder)).toBe(true);
     expect(await stopNow(launched.launch)).toMatchObject({ state: 'ended', how: 'exited' });
     runtime.close();
     runtime = open();
     expect(await runtime.start(launched)).toMatchObject({ state: 'ended', how: 'exited' });
+    await runtime.release(launched.launch);
+    expect(needsEngine(folder)).toBe(false);
   });
 
   it('begin once, and never when they were stopped before', async () => {

@@ -11,6 +11,7 @@ import {
   DockerEngine,
   DockerRuntime,
   ExecRuntime,
+  needsEngine,
   SecretFolder,
   type ExecRuntimeOptions,
   type Runtime,
@@ -72,6 +73,11 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       onReachable: (reachable, reason) => this.#brokersAre(reachable, reason),
     });
     const engine = await DockerEngine.find(process.env);
+    // They live on; whoever supervises this process starts it again.
+    if (engine === undefined && needsEngine(settings.folder))
+      throw new Error(
+        'tasks of this agent are containers, and no engine answers that could tell of them: start it (DOCKER_HOST says where it is)',
+      );
     this.#runtime = this.#openRuntime(engine);
     const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
     const host = new HostMeter(settings.folder);

@@ -4,7 +4,7 @@ export type { Artifact } from './artifacts/fetch-artifact.js';
 export { detectCgroups } from './cgroups/detect-cgroups.js';
 export type { CgroupOfLaunch, Cgroups, CgroupsFound, CpuLimit, Limits } from './cgroups/cgroups.js';
 export { DockerEngine } from './docker/docker-engine.js';
-export { DockerRuntime, type DockerRuntimeOptions } from './docker/docker-runtime.js';
+export { DockerRuntime, needsEngine, type DockerRuntimeOptions } from './docker/docker-runtime.js';
 export { ExecRuntime, type ExecRuntimeOptions } from './exec/exec-runtime.js';
 export { isSafeName } from './exec/launch-folder.js';
 export { OutsideSandbox } from './exec/sandbox.js';

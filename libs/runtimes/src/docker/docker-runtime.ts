@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { CpuLimit } from '../cgroups/cgroups.js';
 import { removeEyesOnlyFiles } from '../exec/eyes-only.js';
 import type { ExecRuntime } from '../exec/exec-runtime.js';
 import { lastLineOf } from '../exec/last-line.js';
-import { launchFolder, readClaim, readIfThere } from '../exec/launch-folder.js';
+import { createOnce, launchFolder, readClaim, readIfThere } from '../exec/launch-folder.js';
 import { rotateOutput, type RotationLimits } from '../exec/output-rotation.js';
 import { makeSandbox, volumeFolder, type DiskFolders } from '../exec/sandbox.js';
 import { probeOnce } from '../probes.js';
@@ -49,6 +49,14 @@ const LOOK_AGAIN_MS = 1_000;
 const ROTATION_INTERVAL_MS = 5_000;
 const SIGNALS: Readonly<Record<number, string>> = { 137: 'SIGKILL', 143: 'SIGTERM' };
 const OUTPUTS: RotationLimits = { fileBytesMax: 16 * 1024 * 1024, filesKept: 2 };
+
+/** Whether an agent of this folder has launches that only an engine can tell of. */
+export function needsEngine(folder: string): boolean {
+  const launches = join(folder, 'launches');
+  if (!existsSync(launches)) return false;
+  const has = (launch: string, file: string) => existsSync(join(launches, launch, file));
+  return readdirSync(launches).some((launch) => has(launch, 'container') && !has(launch, 'released'));
+}
 
 /**
  * Runs tasks that name an image as containers of an engine on this machine, and hands all others to the exec runtime. Beside what
@@ -168,7 +176,7 @@ export class DockerRuntime implements Runtime {
   async release(launch: string): Promise<void> {
     this.#watched.delete(launch);
     const name = this.#containerOf(launch);
-    if (name !== undefined) await this.#engine.remove(name);
+    if (name !== undefined) await this.#engine.remove(name).catch(this.#options.onTrouble);
     await this.#exec.release(launch);
   }
 
@@ -217,15 +225,7 @@ export class DockerRuntime implements Runtime {
     const folder = launchFolder(this.#launches, launch);
     if (readClaim(folder).by !== 'nobody') return false;
     mkdirSync(folder.path, { recursive: true });
-    try {
-      const file = openSync(join(folder.path, 'container'), 'wx');
-      writeFileSync(file, name);
-      closeSync(file);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw error;
-    }
+    return createOnce(join(folder.path, 'container'), name);
   }
 
   #labelsOf({ launch, environment }: TaskLaunch): Record<string, string> {

@@ -50,9 +50,14 @@ export function readClaim({ path }: LaunchFolder): Claim {
 /** Makes sure that the launch never begins; false when a shim was there first. */
 export function claimForNobody({ path }: LaunchFolder): boolean {
   mkdirSync(path, { recursive: true });
+  return createOnce(join(path, 'pid'), TOMBSTONE);
+}
+
+/** False when the file was there before. */
+export function createOnce(path: string, text: string): boolean {
   try {
-    const file = openSync(join(path, 'pid'), 'wx');
-    writeSync(file, TOMBSTONE);
+    const file = openSync(path, 'wx');
+    writeSync(file, text);
     closeSync(file);
     return true;
   } catch (error) {
