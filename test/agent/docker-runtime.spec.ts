@@ -134,8 +134,12 @@ if (noEngine !== undefined) process.stderr.write(`orrery: tasks in containers ar
 
   it('begin once, and never when they were stopped before', async () => {
     const launched = task('echo run >> runs; exec sleep 1000');
-    const seen = await Promise.all([runtime.start(launched), runtime.start(launched)]);
-    expect(seen[0]).toEqual(seen[1]);
+    const seen = await Promise.all([
+      runtime.start(launched),
+      runtime.start(launched),
+      runtime.observe(launched.launch),
+    ]);
+    expect(seen).toEqual([seen[0], seen[0], expect.objectContaining({ state: 'running' })]);
     await until(() => hasFile(launched.launch, 'runs'));
     expect(textOf(launched.launch, 'runs')).toBe('run\n');
     const never = task('exit 0');
@@ -205,6 +209,9 @@ if (noEngine !== undefined) process.stderr.write(`orrery: tasks in containers ar
     await until(async () => ((await runtime.usage([launched.launch])).get(launched.launch)?.cpuMs ?? 0) > 10);
     const usage = (await runtime.usage([launched.launch])).get(launched.launch)!;
     expect(usage.memoryBytes).toBeGreaterThan(0);
+    expect(usage.diskBytes).toBeGreaterThanOrEqual(0);
+    const greedy = `a=x; while :; do a="$a$a$a$a"; done`;
+    expect((await run(greedy, { memoryMib: 16, rlimits })).end).toMatchObject({ how: 'exited', signal: 'SIGKILL' });
     expect((await run('ulimit -Sn; ulimit -Hn', { rlimits })).end.code).toBe(0);
     expect(textOf(`9.${number}`, 'stdout')).toBe('256\n512\n');
   });

@@ -41,8 +41,8 @@ export function agentFacts({ resources, address, folder }: Settings, { isolation
     capacity,
     attributes: {
       isolation: isolation.split(/[: ]/)[0]!,
-      ...(engine === undefined ? {} : { [ENGINE_ATTRIBUTE]: engine }),
       ...attributes,
+      ...(engine === undefined ? {} : { [ENGINE_ATTRIBUTE]: engine }),
     },
     faultDomain: { region: region ?? 'default', zone: zone ?? 'default' },
     ...(reservations.length === 0 ? {} : { reservations }),

@@ -16,6 +16,8 @@ export interface ContainerSeen {
 }
 
 const ANSWER_WITHIN_MS = 2_000;
+const SIGNAL_TRIES = 10;
+const BETWEEN_TRIES_MS = 200;
 const NS_PER_MS = 1_000_000;
 
 /** Docker's API as Docker and podman serve it, by its own client; what is not there is `undefined` and no error. */
@@ -28,10 +30,10 @@ export class DockerEngine {
     this.name = name;
   }
 
-  /** The engine that `DOCKER_HOST` names, else the one at a usual socket; nothing when none answers soon. */
+  /** At the socket that `DOCKER_HOST` names, else at a usual one; nothing when none answers soon. An engine elsewhere runs nothing here. */
   static async find(env: NodeJS.ProcessEnv): Promise<DockerEngine | undefined> {
     for (const socket of socketsOf(env)) {
-      const docker = new Docker(socket === undefined ? undefined : { socketPath: socket });
+      const docker = new Docker({ socketPath: socket });
       const version = await answerOf(docker);
       if (version === undefined) continue;
       const isPodman = (version.Components ?? []).some(({ Name }) => Name.startsWith('Podman'));
@@ -46,20 +48,31 @@ export class DockerEngine {
 
   /** Resolves when the image is there; rejects with what the engine says, or when it took too long. */
   async pull(image: string, withinMs: number): Promise<void> {
-    const stream = await this.#docker.pull(image);
-    const timer = setTimeout(() => (stream as Duplex).destroy(new Error(`it took more than ${withinMs} ms`)), withinMs);
+    let stream: NodeJS.ReadableStream | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`it took more than ${withinMs} ms`)), withinMs);
+    });
+    const pulled = async () => {
+      stream = await this.#docker.pull(image);
+      await this.#progressOf(stream);
+    };
     try {
-      await new Promise<void>((resolve, reject) => {
-        stream.once('error', reject);
-        this.#docker.modem.followProgress(stream, (error, lines: { error?: string }[] | null) => {
-          const problem = error ?? lines?.find((line) => line.error !== undefined)?.error;
-          if (problem == null) resolve();
-          else reject(problem instanceof Error ? problem : new Error(problem));
-        });
-      });
+      await Promise.race([pulled(), late]);
     } finally {
       clearTimeout(timer);
+      (stream as Duplex | undefined)?.destroy();
     }
+  }
+
+  #progressOf(stream: NodeJS.ReadableStream): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#docker.modem.followProgress(stream, (error, lines: { error?: string }[] | null) => {
+        const problem = error ?? lines?.find((line) => line.error !== undefined)?.error;
+        if (problem == null) resolve();
+        else reject(problem instanceof Error ? problem : new Error(problem));
+      });
+    });
   }
 
   async run(options: ContainerCreateOptions): Promise<void> {
@@ -82,13 +95,17 @@ export class DockerEngine {
     };
   }
 
-  /** A container that has ended or is gone needs no signal. */
+  /** A container that has ended or is gone needs no signal; one that is about to end may be told as either for a moment. */
   async signal(name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    try {
-      await this.#container(name).kill({ signal });
-    } catch (error) {
-      // How an engine says that it does not run is its own matter.
-      if ((await this.see(name))?.status === 'running') throw error;
+    for (let left = SIGNAL_TRIES; ; left -= 1) {
+      try {
+        return void (await this.#container(name).kill({ signal }));
+      } catch (error) {
+        // How an engine says that it does not run is its own matter.
+        if ((await this.see(name))?.status !== 'running') return;
+        if (left === 1) throw error;
+        await new Promise((next) => void setTimeout(next, BETWEEN_TRIES_MS));
+      }
     }
   }
 
@@ -130,10 +147,9 @@ export class DockerEngine {
   }
 }
 
-function socketsOf(env: NodeJS.ProcessEnv): (string | undefined)[] {
+function socketsOf(env: NodeJS.ProcessEnv): string[] {
   const named = env['DOCKER_HOST'] ?? '';
-  // What is no socket the client reads for itself, with all that belongs to it.
-  if (named !== '') return [named.startsWith('unix://') ? named.slice('unix://'.length) : undefined];
+  if (named !== '') return named.startsWith('unix://') ? [named.slice('unix://'.length)] : [];
   const own = env['XDG_RUNTIME_DIR'];
   const usual = ['/var/run/docker.sock', '/run/podman/podman.sock'];
   return [...usual, ...(own === undefined ? [] : [join(own, 'podman/podman.sock')])].filter((socket) =>

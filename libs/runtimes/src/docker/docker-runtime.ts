@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { CpuLimit } from '../cgroups/cgroups.js';
@@ -19,6 +19,7 @@ import type {
   TaskCommand,
   TaskLaunch,
 } from '../runtime.js';
+import { FolderSizes } from '../usage/folder-sizes.js';
 import type { Usage } from '../usage/usage.js';
 import { checkInContainer, runInContainer } from './command-in-container.js';
 import { containerOf, type Mount } from './container-of.js';
@@ -76,6 +77,7 @@ export class DockerRuntime implements Runtime {
   readonly #watched = new Map<string, (end: Ended) => void>();
   readonly #starting = new Map<string, Promise<Observation>>();
   readonly #pulls = new Map<string, Promise<void>>();
+  readonly #sizes = new FolderSizes();
   readonly #rotation: NodeJS.Timeout;
   #isClosed = false;
 
@@ -110,13 +112,9 @@ export class DockerRuntime implements Runtime {
   }
 
   async observe(launch: string): Promise<Observation> {
-    const name = this.#containerOf(launch);
-    if (name === undefined) return this.#exec.observe(launch);
-    const known = this.#endOf(launch);
-    if (known !== undefined) return known;
-    const seen = await this.#engine.see(name);
-    if (seen?.status === 'running') return { state: 'running', pid: seen.pid, since: seen.since };
-    return this.#concluded(launch, name, seen);
+    // What is on its way is neither absent nor over.
+    await this.#starting.get(launch);
+    return this.#look(launch);
   }
 
   async stop(launch: string, graceMs: number): Promise<void> {
@@ -139,12 +137,14 @@ export class DockerRuntime implements Runtime {
 
   async usage(launches: readonly string[]): Promise<ReadonlyMap<string, Usage>> {
     const used = new Map(await this.#exec.usage(launches));
+    const contained = launches.filter((launch) => this.#containerOf(launch) !== undefined && !this.#endOf(launch));
+    const sandboxes = contained.map((launch) => this.#sandboxOf(launch));
+    const sizes = await this.#sizes.of(sandboxes, Date.now());
     await Promise.all(
-      launches.map(async (launch) => {
-        const name = this.#containerOf(launch);
-        if (name === undefined || this.#endOf(launch) !== undefined) return;
-        const usage = await this.#engine.usage(name);
-        if (usage !== undefined) used.set(launch, usage);
+      contained.map(async (launch) => {
+        const usage = await this.#engine.usage(this.#containerOf(launch)!);
+        const diskBytes = sizes.get(this.#sandboxOf(launch));
+        if (usage !== undefined) used.set(launch, { ...usage, ...(diskBytes !== undefined && { diskBytes }) });
       }),
     );
     return used;
@@ -201,8 +201,9 @@ export class DockerRuntime implements Runtime {
   }
 
   async #start(task: OfImage): Promise<Observation> {
-    const name = `orrery-${this.#installation}-${task.launch}`;
-    if (!this.#claim(task.launch, name)) return this.observe(task.launch);
+    // Another installation may have had this folder and this launch, and left a container behind.
+    const name = `orrery-${this.#installation}-${task.launch}-${randomBytes(4).toString('hex')}`;
+    if (!this.#claim(task.launch, name)) return this.#look(task.launch);
     try {
       const sandbox = this.#sandboxOf(task.launch);
       makeSandbox(task, sandbox, this.#volumes, this.#options.disks);
@@ -217,7 +218,7 @@ export class DockerRuntime implements Runtime {
     } catch (error) {
       return this.#failed(task.launch, name, error as Error);
     }
-    return this.observe(task.launch);
+    return this.#look(task.launch);
   }
 
   /** False when it was begun before, or was stopped before it began. */
@@ -256,6 +257,16 @@ export class DockerRuntime implements Runtime {
     const seen = await this.#engine.see(name).catch(() => undefined);
     if (seen?.status === 'running') return { state: 'running', pid: seen.pid, since: seen.since };
     return this.#recordEnd(launch, name, { state: 'ended', how: 'start-failed', at: Date.now(), message });
+  }
+
+  async #look(launch: string): Promise<Observation> {
+    const name = this.#containerOf(launch);
+    if (name === undefined) return this.#exec.observe(launch);
+    const known = this.#endOf(launch);
+    if (known !== undefined) return known;
+    const seen = await this.#engine.see(name);
+    if (seen?.status === 'running') return { state: 'running', pid: seen.pid, since: seen.since };
+    return this.#concluded(launch, name, seen);
   }
 
   // --- End ------------------------------------------------------------------------------------------------------------
