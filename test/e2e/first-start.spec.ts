@@ -14,6 +14,13 @@ interface Task {
   readonly ready: boolean;
 }
 
+interface AuditRow {
+  readonly type: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly object?: { readonly kind: string; readonly name: string };
+}
+
 interface HistoryRow {
   readonly state: string;
   readonly incarnation: number;
@@ -126,17 +133,14 @@ describe('the first start', () => {
   it('answers who did what, when and why', async () => {
     const rows = await eventually(
       async () => {
-        const found = await cluster.json<{ type: string; reason?: string; actor?: string; at: string }[]>(
-          'audit',
-          'log',
-          '--service',
-          'hello',
-        );
+        const found = await cluster.json<AuditRow[]>('audit', 'log', '--service', 'hello');
         return found.some((row) => row.reason === 'more guests') ? found : undefined;
       },
       { withinMs: 20_000, everyMs: 200, what: 'the audit log has the scaling' },
     );
-    expect(rows.find((row) => row.reason === 'more guests')?.actor).toBeTruthy();
+    const scaling = rows.find((row) => row.reason === 'more guests');
+    expect(scaling).toMatchObject({ type: 'ScaleService', object: { kind: 'service', name: 'hello' } });
+    expect(scaling?.actor).toBeTruthy();
   });
 
   it('finds nothing wrong in its journals', async () => {

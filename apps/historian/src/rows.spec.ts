@@ -36,6 +36,7 @@ describe('the rows of a commit', () => {
 
   it('tell who asked for what, why, and what followed', () => {
     const head = { commandType: 'orrery.services.ScaleService.v1', bodyDigest: '0', notAfter: 9, subject: 'hello' };
+    const object = { kind: 'service', name: 'hello' };
     const by = (id: string) => ({ cause: { command: id as CommandId }, actor: 'ann', reason: 'load' });
     const spec = { name: 'hello', pods: {} };
     const applied = { service: 'hello', generation: 3, version: 2, specDigest: 'd', role: '*', spec, recipes: {} };
@@ -43,7 +44,7 @@ describe('the rows of a commit', () => {
       { domain: 'services', cell: 1 },
       commit(
         5,
-        event('CommandAccepted', { command: 'one', ...head }, by('one')),
+        event('CommandAccepted', { command: 'one', ...head, object }, by('one')),
         event('ServiceApplied', applied, by('one')),
         event('CommandRefused', { command: 'two', ...head, code: 'unknown-pod', message: 'no' }, by('two')),
         event('CommandForwarded', { command: 'three', ...head, partition: 0 }, by('three')),
@@ -60,7 +61,38 @@ describe('the rows of a commit', () => {
       ['ScaleService', 'ann', 'hello', 'load', 1],
       ['InputQuarantined', 'unknown', 't-0', undefined, 3],
     ]);
-    expect(JSON.parse(audit[0]!.detail!)).toMatchObject({ status: 'accepted', followed: ['ServiceApplied'] });
+    expect(JSON.parse(audit[0]!.detail!)).toMatchObject({ status: 'accepted', object, followed: ['ServiceApplied'] });
     expect(versions).toMatchObject([{ service: 'hello', version: 2, cell: 1, actor: 'ann', commandId: 'one' }]);
+  });
+
+  it('tell what the plane did by itself, and why', () => {
+    const spec = { name: 'hello', pods: {} };
+    const ref = { service: 'hello', generation: 3 };
+    const applied = { ...ref, version: 4, specDigest: 'd', role: '*', spec, recipes: {} };
+    const replaced = { ...ref, pod: 'web', cause: 'agent-unreachable' };
+    const services = rowsOf(
+      { domain: 'services', cell: 0 },
+      commit(
+        5,
+        event('ServiceApplied', applied),
+        event('PlanStarted', { ...ref, plan: 'update', reason: 'version 3 failed' }),
+        event('ReplaceStarted', { ...replaced, indexes: [[2, 2]] }),
+        event('ReplaceStarted', { ...replaced, indexes: [[0, 4], [7, 7]] }), // prettier-ignore
+        event('ReplaceStarted', { ...replaced, indexes: [[1, 1]] }, { cause: { command: 'one' as CommandId } }),
+      ),
+    );
+    const lost = event('AgentUnreachable', { agent, epoch: 1, at: 1 }, { cause: { internal: 'lease-lapsed' } });
+    const cluster = rowsOf({ domain: 'cluster', cell: 0 }, commit(6, lost));
+    const told = [...services.audit, ...cluster.audit].map(({ type, actor, subject, reason, detail }) => [
+      ...[type, actor, subject, reason],
+      (JSON.parse(detail!) as { object: { kind: string; name: string } }).object,
+    ]);
+    expect(told).toEqual([
+      ['ServiceApplied', 'orrery', 'hello', 'version 3 failed', { kind: 'service', name: 'hello' }],
+      ['ReplaceStarted', 'orrery', 'hello', 'agent-unreachable', { kind: 'pod', name: 'hello.web-2' }],
+      ['ReplaceStarted', 'orrery', 'hello', 'agent-unreachable', { kind: 'pods', name: 'hello.web-[0..4,7]' }],
+      ['AgentUnreachable', 'orrery', 'ada', 'heartbeats stopped', { kind: 'agent', name: 'ada' }],
+    ]);
+    expect(services.versions).toMatchObject([{ version: 4, actor: 'orrery', reason: 'version 3 failed' }]);
   });
 });

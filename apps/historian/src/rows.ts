@@ -11,9 +11,11 @@ import {
   parseCommandType,
   type Cause,
   type ClusterEvent,
+  type CommandObject,
   type CommitRecord,
   type DomainName,
   type LoopEvent,
+  type Ranges,
   type RecordedEvent,
   type ServicesEvent,
 } from '@orrery/contracts';
@@ -32,6 +34,9 @@ export interface CommitSource {
   readonly domain: DomainName;
   readonly cell: number;
 }
+
+/** Who did what nobody asked for. */
+const PLANE = 'orrery';
 
 export function noRows(): HistoryRows {
   return { taskSets: [], numbers: [], outcomes: [], versions: [], agents: [], audit: [] };
@@ -105,11 +110,10 @@ function addVersions({ cell }: CommitSource, { seq, at, events }: CommitRecord, 
     const applied = event as unknown as ServicesEvent;
     if (applied.type !== 'ServiceApplied') continue;
     const { service, generation, version, specDigest, spec } = applied.data;
-    const { actor, reason, cause } = event;
+    const { actor = PLANE, reason = planReason(service, events).reason, cause } = event;
     versions.push({
-      ...{ service, generation, version, cell, seq, at, specDigest },
+      ...{ service, generation, version, cell, seq, at, specDigest, actor },
       spec: JSON.stringify(spec),
-      ...(actor === undefined ? {} : { actor }),
       ...(reason === undefined ? {} : { reason }),
       ...('command' in cause ? { commandId: cause.command } : {}),
     });
@@ -121,13 +125,14 @@ function addCommands({ domain, cell }: CommitSource, commit: CommitRecord, { out
   const { seq, at } = commit;
   let n = 0;
   for (const outcome of outcomesOf(commit)) {
-    const { command, commandType, subject, status, refusal, actor = 'unknown', reason, followed, plans } = outcome;
+    const { command, commandType, subject, object, status, refusal, actor = 'unknown', reason } = outcome;
+    const { followed, plans } = outcome;
     const why = reason === undefined ? {} : { reason };
     const refused = refusal === undefined ? {} : { refusal };
     const place = { seq, n: n++ };
     const head = { commandId: command, at, domain, cell, ...place, outcome: status, commandType, subject, actor };
     outcomes.push({ ...head, ...why, ...refused });
-    const detail = JSON.stringify({ status, code: refusal?.code, message: refusal?.message, followed, plans });
+    const detail = JSON.stringify({ status, code: refusal?.code, message: refusal?.message, object, followed, plans });
     const type = parseCommandType(commandType)?.name ?? commandType;
     audit.push({ at, journal, ...place, type, actor, subject, ...why, commandId: command, detail });
   }
@@ -144,7 +149,58 @@ function addCommands({ domain, cell }: CommitSource, commit: CommitRecord, { out
       const subject = `${topic}-${partition}`;
       audit.push({ at, journal, seq, n: n++, type: 'InputQuarantined', actor: 'unknown', subject, detail });
     }
+    const deed = deedOf(event, commit.events);
+    if (deed === undefined) continue;
+    const { subject, object, reason } = deed;
+    const detail = JSON.stringify({ status: 'done', object });
+    const why = reason === undefined ? {} : { reason };
+    audit.push({ at, journal, seq, n: n++, type: event.type, actor: PLANE, subject, ...why, detail });
   }
+}
+
+interface Deed {
+  readonly subject: string;
+  readonly object: CommandObject;
+  readonly reason?: string;
+}
+
+/** What the plane did without being told to: after a failure, a loss, or when a time had come. */
+function deedOf(event: RecordedEvent, events: readonly RecordedEvent[]): Deed | undefined {
+  if ('command' in event.cause) return undefined;
+  const done = event as unknown as ServicesEvent | ClusterEvent;
+  switch (done.type) {
+    case 'ServiceApplied': {
+      const { service } = done.data;
+      return { subject: service, object: { kind: 'service', name: service }, ...planReason(service, events) };
+    }
+    case 'ReplaceStarted': {
+      const { service, pod, indexes, cause } = done.data;
+      return { subject: service, object: podsObject(service, pod, indexes), reason: cause };
+    }
+    case 'AgentUnreachable': {
+      const { agent } = done.data;
+      return { subject: agent, object: { kind: 'agent', name: agent }, reason: 'heartbeats stopped' };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function podsObject(service: string, pod: string, indexes: Ranges): CommandObject {
+  const [first] = indexes;
+  if (indexes.length === 1 && first![0] === first![1]) return { kind: 'pod', name: `${service}.${pod}-${first![0]}` };
+  const ranges = indexes.map(([from, to]) => (from === to ? `${from}` : `${from}..${to}`));
+  return { kind: 'pods', name: `${service}.${pod}-[${ranges.join(',')}]` };
+}
+
+/** Why the plan takes back what failed. */
+function planReason(service: string, events: readonly RecordedEvent[]): { readonly reason?: string } {
+  for (const event of events) {
+    const started = event as unknown as ServicesEvent;
+    if (started.type !== 'PlanStarted' || started.data.service !== service) continue;
+    return started.data.reason === undefined ? {} : { reason: started.data.reason };
+  }
+  return {};
 }
 
 /** A command id, or a place: in a journal, in a topic, or in the owner itself. */

@@ -21,6 +21,7 @@ export async function applyFirstService(home: Home, gateway: string, signal: Abo
     'content-type': 'application/json',
     authorization: `Bearer ${home.token()}`,
     'idempotency-key': randomUUID(),
+    'orrery-actor': 'orrery up',
     'orrery-reason': 'first start of this cluster',
   };
   await until(

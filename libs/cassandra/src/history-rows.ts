@@ -158,10 +158,10 @@ export interface AuditRow {
   readonly journal: string;
   readonly seq: number;
   readonly n: number;
-  /** Of the event. */
+  /** Of the command, or of the event that no command caused. */
   readonly type: string;
   readonly actor: string;
-  /** The service, agent or role that it is about. */
+  /** The service, agent or role that it belongs to. */
   readonly subject: string;
   readonly reason?: string;
   readonly commandId?: string;

@@ -11,6 +11,7 @@ describe('decodeCommand', () => {
     expect(decodeCommand('services', 'ApplyService', 1, hello)).toEqual({
       ok: true,
       command: { type: 'ApplyService', body: hello },
+      object: { kind: 'service', name: 'hello' },
     });
   });
 

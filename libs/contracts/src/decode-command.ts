@@ -1,6 +1,7 @@
 import type { Refusal } from '@orrery/kernel';
 import type { TSchema } from 'typebox';
 import { allocationCommandSchemas, type AllocationCommand } from './allocation.js';
+import { objectOfCommand, type CommandObject } from './command-object.js';
 import { clusterCommandSchemas, type ClusterCommand } from './cluster.js';
 import type { DomainName } from './ids.js';
 import { checkShape } from './schema.js';
@@ -18,13 +19,17 @@ export interface CommandsOf {
   services: ServicesCommand;
 }
 
-/** A typed command from a parsed body, or why not: `unknown-type`, `unsupported-version`, `unknown-field`, `invalid-field`. */
+export type DecodedCommand<Command> =
+  | { readonly ok: true; readonly command: Command; readonly object: CommandObject }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** A typed command from a parsed body and what it is about, or why not: `unknown-type`, `unsupported-version`, `unknown-field`, `invalid-field`. */
 export function decodeCommand<Domain extends DomainName>(
   domain: Domain,
   name: string,
   version: number,
   body: unknown,
-): { readonly ok: true; readonly command: CommandsOf[Domain] } | { readonly ok: false; readonly refusal: Refusal } {
+): DecodedCommand<CommandsOf[Domain]> {
   const schemas: Readonly<Record<string, TSchema>> = commandSchemas[domain];
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
   if (schema === undefined) {
@@ -42,7 +47,7 @@ export function decodeCommand<Domain extends DomainName>(
     };
   }
   const checked = checkShape(schema, body);
-  return checked.ok
-    ? { ok: true, command: { type: name, body: checked.value } as unknown as CommandsOf[Domain] }
-    : checked;
+  if (!checked.ok) return checked;
+  const command = { type: name, body: checked.value } as unknown as CommandsOf[Domain];
+  return { ok: true, command, object: objectOfCommand(command) };
 }

@@ -4,6 +4,7 @@ export * from './allocation.js';
 export * from './checkpoint.js';
 export * from './cluster.js';
 export * from './command.js';
+export * from './command-object.js';
 export * from './decode-command.js';
 export * from './decode-report.js';
 export * from './figure-teller.js';

@@ -1,4 +1,5 @@
 import type { EpochMs } from '@orrery/kernel';
+import type { CommandObject } from './command-object.js';
 import type { CommandId, DomainName } from './ids.js';
 
 /**
@@ -133,6 +134,8 @@ export interface CommandOutcome {
   readonly notAfter: EpochMs;
   /** What the command is about: the key of its message. */
   readonly subject: string;
+  /** The narrowest thing that its body names. Absent: the body was not read, or is none. */
+  readonly object?: CommandObject;
 }
 
 export interface RefusalData {

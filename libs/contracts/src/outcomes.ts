@@ -1,4 +1,5 @@
 import type { EpochMs } from '@orrery/kernel';
+import type { CommandObject } from './command-object.js';
 import type { CommandId } from './ids.js';
 import type { CommandOutcome, CommitRecord, LoopEvent, RecordedEvent, RefusalData } from './journal.js';
 import type { ServicesEvent } from './services.js';
@@ -8,6 +9,7 @@ export interface RecordedOutcome {
   readonly command: CommandId;
   readonly commandType: string;
   readonly subject: string;
+  readonly object?: CommandObject;
   readonly bodyDigest: string;
   readonly status: 'accepted' | 'refused';
   readonly refusal?: RefusalData;
@@ -44,7 +46,7 @@ function outcomeOf(
   data: OutcomeData,
   caused: readonly RecordedEvent[],
 ): RecordedOutcome {
-  const { command, commandType, subject, bodyDigest, code, message, field, remedy } = data;
+  const { command, commandType, subject, object, bodyDigest, code, message, field, remedy } = data;
   const refusal = {
     code: code ?? '',
     message: message ?? '',
@@ -55,6 +57,7 @@ function outcomeOf(
     command,
     commandType,
     subject,
+    ...(object === undefined ? {} : { object }),
     bodyDigest,
     status: code === undefined ? 'accepted' : 'refused',
     ...(code === undefined ? {} : { refusal }),

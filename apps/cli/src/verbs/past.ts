@@ -77,12 +77,16 @@ function fieldsText(changed: StateChange['fields']): string {
 }
 
 interface AuditEntry {
-  readonly commandId: string;
+  /** Absent: no command asked for it. */
+  readonly commandId?: string;
+  readonly journal: string;
+  readonly seq: number;
   readonly at: string;
   readonly actor: string;
   readonly reason?: string;
   readonly type: string;
   readonly subject: string;
+  readonly object?: { readonly kind: string; readonly name: string };
   readonly status: string;
   readonly code?: string;
   readonly followed?: readonly string[];
@@ -95,12 +99,12 @@ export async function auditLog(call: Call): Promise<void> {
     '/v1/audit',
     { service, actor, since: since && momentOf(since), until: until && momentOf(until) },
     {
-      name: (entry) => entry.commandId,
+      name: (entry) => entry.commandId ?? `${entry.journal}:${entry.seq}`,
       columns: [
         { title: 'AT', cell: (entry) => entry.at },
         { title: 'ACTOR', cell: (entry) => entry.actor },
         { title: 'COMMAND', cell: (entry) => entry.type },
-        { title: 'SUBJECT', cell: (entry) => entry.subject },
+        { title: 'OBJECT', cell: ({ object, subject }) => (object ? `${object.kind} ${object.name}` : subject) },
         { title: 'OUTCOME', cell: (entry) => entry.code ?? entry.status },
         { title: 'REASON', cell: (entry) => entry.reason, shrinks: true },
         { title: 'FOLLOWED', cell: (entry) => entry.followed?.join(' '), wide: true },

@@ -302,11 +302,14 @@ export const stateDifference = Type.Object({
 });
 
 export const auditEntry = Type.Object({
-  commandId: text,
+  commandId: optional(text),
   at: time,
-  actor: text,
+  actor: Type.String({ description: '`orrery`: nobody asked, the plane did it by itself' }),
   type: text,
   subject: text,
+  object: optional(
+    Type.Object({ kind: text, name: text }, { description: 'what it is about, such as pod hello.web-0' }),
+  ),
   status: text,
 });
 export const auditLine = Type.Object({ kind: oneOf('progress', 'journal', 'void', 'snapshot', 'finding', 'result') });

@@ -12,14 +12,14 @@ import {
 import type { CommandInput, EpochMs, Refusal } from '@orrery/kernel';
 import { sha256 } from '../journal/hash.js';
 import type { LogMessage } from '../ports/log.js';
-import type { Decoded } from '../shard/hosting.js';
+import type { Decoded, TypedCommand } from '../shard/hosting.js';
 import type { CommandWindow } from '../state/command-window.js';
 
 /** What the loop knows of commands before a decider sees one. */
 export interface CommandRules<Command> {
   readonly domain: DomainName;
   readonly cell: number;
-  decodeCommand(name: string, version: number, body: unknown): Decoded<{ readonly command: Command }>;
+  decodeCommand(name: string, version: number, body: unknown): Decoded<TypedCommand<Command>>;
   cellOf?(command: Command, subject: string): number | undefined;
 }
 
@@ -64,8 +64,8 @@ export function takeIn<Command>(
     const refusal = malformed(commandHeaders.id, `is not an id of 1 to ${COMMAND_ID_LENGTH_MAX} characters`);
     return { kind: 'refuse', sender, refusal, quarantine: true };
   }
-  const outcome = outcomeOf(id, message, at);
-  const refuse = (refusal: Refusal, quarantine = false): Intake<Command> => ({
+  const unread = outcomeOf(id, message, at);
+  const refuse = (refusal: Refusal, quarantine = false, outcome = unread): Intake<Command> => ({
     kind: 'refuse',
     sender,
     outcome,
@@ -74,7 +74,7 @@ export function takeIn<Command>(
   });
 
   const decided = window.get(id);
-  if (decided !== undefined && decided.bodyDigest === outcome.bodyDigest) return { kind: 'repeat', sender };
+  if (decided !== undefined && decided.bodyDigest === unread.bodyDigest) return { kind: 'repeat', sender };
   if (decided !== undefined) {
     return refuse({
       code: 'id-reused',
@@ -87,7 +87,7 @@ export function takeIn<Command>(
   const fault = headerFault(headers);
   if (fault !== undefined) return refuse(fault, true);
   if (value === null) return refuse(malformed('/', 'has no body'), true);
-  const untimely = whyUntimely(headers, outcome.notAfter, at);
+  const untimely = whyUntimely(headers, unread.notAfter, at);
   if (untimely !== undefined) return refuse(untimely);
   if (value.length > COMMAND_BYTES_MAX) {
     return refuse({
@@ -99,13 +99,15 @@ export function takeIn<Command>(
   const decoded = decode(headers[commandHeaders.type]!, value, rules);
   if (!decoded.ok) return refuse(decoded.refusal, decoded.refusal.code === 'malformed');
 
-  const { command } = decoded;
+  const { command, object } = decoded;
+  const outcome = object === undefined ? unread : { ...unread, object };
   const cell = rules.cellOf?.(command, outcome.subject) ?? rules.cell;
   if (cell !== rules.cell && headers[commandHeaders.forwarded] === undefined) {
     return { kind: 'forward', sender, outcome, partition: cell };
   }
   if (cell !== rules.cell) {
-    return refuse({ code: 'misrouted', message: `this is cell ${rules.cell}, the command belongs to cell ${cell}` });
+    const message = `this is cell ${rules.cell}, the command belongs to cell ${cell}`;
+    return refuse({ code: 'misrouted', message }, false, outcome);
   }
   const ifVersion = headers[commandHeaders.ifVersion];
   const input: CommandInput<Command> = {
@@ -123,7 +125,7 @@ function decode<Command>(
   type: string,
   value: Uint8Array,
   { domain, decodeCommand }: CommandRules<Command>,
-): Decoded<{ readonly command: Command }> {
+): Decoded<TypedCommand<Command>> {
   const parts = parseCommandType(type);
   if (parts === undefined || parts.domain !== domain) {
     const message = `${type} is not a command of ${domain}`;

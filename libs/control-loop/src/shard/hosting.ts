@@ -1,4 +1,4 @@
-import type { CommitRecord, DomainName, JournalPosition } from '@orrery/contracts';
+import type { CommandObject, CommitRecord, DomainName, JournalPosition } from '@orrery/contracts';
 import type { Decider, DomainEvent, Input, Refusal } from '@orrery/kernel';
 import type { OutgoingMessage, TopicPartition } from '../ports/log.js';
 import type { Gathering } from './gathered-reports.js';
@@ -7,8 +7,11 @@ import type { Gathering } from './gathered-reports.js';
 export interface Hosting<Command, Foreign, Report, Internal, State extends object, Event extends DomainEvent> {
   readonly domain: DomainName;
   readonly decider: Decider<Input<Command, Foreign, Report, Internal>, State, Event>;
-  /** A typed command, or a refusal: `unknown-type`, `unsupported-version`, `invalid-field` … The body is parsed JSON. */
-  decodeCommand(name: string, version: number, body: unknown): Decoded<{ readonly command: Command }>;
+  /**
+   * A typed command and what it is about, or a refusal: `unknown-type`, `unsupported-version`, `invalid-field` … The body is
+   * parsed JSON.
+   */
+  decodeCommand(name: string, version: number, body: unknown): Decoded<TypedCommand<Command>>;
   /**
    * The cell that a command belongs to; `undefined` leaves it where it is. `subject` is the key of its message, the state that
    * of the shard which it came to.
@@ -33,6 +36,12 @@ export interface Hosting<Command, Foreign, Report, Internal, State extends objec
 }
 
 export type Decoded<Value> = ({ readonly ok: true } & Value) | { readonly ok: false; readonly refusal: Refusal };
+
+export interface TypedCommand<Command> {
+  readonly command: Command;
+  /** Recorded with its outcome. */
+  readonly object?: CommandObject;
+}
 
 export interface JournalAddress {
   readonly domain: DomainName;
