@@ -159,21 +159,27 @@ describe('a port', () => {
 describe('what agents declare', () => {
   const remember = (home: string, env: NodeJS.ProcessEnv) => {
     const said: string[] = [];
-    const { disks, reserved, secrets } = rememberDeclarations(home, settingsFrom(env).declared, (line) =>
+    const { agentsPerCell, disks, reserved, secrets } = rememberDeclarations(home, settingsFrom(env).declared, (line) =>
       said.push(line),
     );
-    return { disks: disks.map(({ name }) => name), roles: reserved.map(({ role }) => role), secrets, said };
+    return {
+      agents: agentsPerCell,
+      disks: disks.map(({ name }) => name),
+      roles: reserved.map(({ role }) => role),
+      secrets,
+      said,
+    };
   };
 
   it('is as it was last time, but for what is said anew', () => {
     const home = temporaryFolder();
-    expect(remember(home, {})).toEqual({ disks: [], roles: [], secrets: undefined, said: [] });
+    expect(remember(home, {})).toMatchObject({ disks: [], roles: [], secrets: undefined, said: [] });
     const first = {
       ORRERY_DISKS: 'fast:MOUNT:512 data:PATH:300',
       ORRERY_RESERVE: 'cpus(eng):0.2',
       ORRERY_SECRETS: '/s',
     };
-    expect(remember(home, first)).toEqual({ disks: ['fast', 'data'], roles: ['eng'], secrets: '/s', said: [] });
+    expect(remember(home, first)).toMatchObject({ disks: ['fast', 'data'], roles: ['eng'], secrets: '/s', said: [] });
     const again = remember(home, {});
     expect(again).toMatchObject({ disks: ['fast', 'data'], roles: ['eng'], secrets: '/s' });
     expect(again.said).toEqual([
@@ -188,6 +194,17 @@ describe('what agents declare', () => {
     expect(other.said).toHaveLength(2);
     expect(remember(home, { ORRERY_DISKS: 'none' })).toMatchObject({ disks: [], roles: ['eng'] });
     expect(remember(home, {})).toMatchObject({ disks: [], roles: ['eng'] });
+  });
+
+  it('is said by as many of them as last time, three at first', () => {
+    const home = temporaryFolder();
+    expect(remember(home, {})).toMatchObject({ agents: 3, said: [] });
+    expect(remember(home, { ORRERY_AGENTS: '5' })).toMatchObject({ agents: 5, said: [] });
+    expect(remember(home, { ORRERY_AGENTS: '' })).toMatchObject({
+      agents: 5,
+      said: ['5 agents a cell, as last time: --agents N says otherwise'],
+    });
+    expect(remember(home, { ORRERY_AGENTS: '2' })).toMatchObject({ agents: 2, said: [] });
   });
 });
 

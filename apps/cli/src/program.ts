@@ -63,7 +63,7 @@ function addCluster(program: Command, add: Add): void {
     load: local('up'),
     options: [
       new Option('--detach', 'return once it is ready'),
-      new Option('--agents <n>', 'number of local agents').argParser(wholeNumber),
+      new Option('--agents <n>', 'number of local agents; as many as last time').argParser(wholeNumber),
       new Option('--simulate', 'agents without machines, thousands in one process'),
       new Option('--instances <n>', 'instances of each of the three owners').argParser(countFromOne),
       new Option('--infra <kind>', 'how Kafka and Cassandra are run').choices(['auto', 'jvm', 'docker']),

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { WrongSetting } from './wrong-setting.js';
 
-/** What local agents declare in the words of `up`; where nothing is said, what was said last holds. */
+/** Which local agents there are and what they declare, in the words of `up`; where nothing is said, what was said last holds. */
 export interface GivenDeclarations {
+  /** A cell. */
+  readonly agents?: number;
   readonly disks?: readonly string[];
   readonly reserve?: readonly string[];
   readonly secrets?: string;
@@ -10,8 +12,10 @@ export interface GivenDeclarations {
 
 /** Instead of a disk or a reservation: there are to be none any more. */
 const NONE = 'none';
+const AGENTS = 3;
 
 export interface Declarations {
+  readonly agentsPerCell: number;
   readonly disks: readonly DeclaredDisk[];
   readonly reserved: readonly DeclaredReservation[];
   /** Folder that they find secrets in; absent: that of the home. */
@@ -35,8 +39,14 @@ export interface DeclaredReservation {
 }
 
 /** Throws a `WrongSetting` where the words can't be meant. */
-export function declarationsIn({ disks = [], reserve = [], secrets }: GivenDeclarations): Declarations {
+export function declarationsIn({
+  agents = AGENTS,
+  disks = [],
+  reserve = [],
+  secrets,
+}: GivenDeclarations): Declarations {
   return {
+    agentsPerCell: agents,
     disks: unlessNone('--disk', disks).map(declaredDisk),
     reserved: unlessNone('--reserve', reserve).flatMap(declaredReservations),
     ...(secrets === undefined ? {} : { secrets }),

@@ -33,7 +33,7 @@ export interface PortsOfHome {
 
 /** The offers of all agents of this home. */
 export function agentOffers(settings: Settings, ports: PortsOfHome, declared: Declarations): readonly AgentOffer[] {
-  const agents = settings.cells * settings.agentsPerCell;
+  const agents = settings.cells * declared.agentsPerCell;
   // Every core, since cpu is shared by weight and the agents play machines of their own; memory is not elastic.
   const cpus = availableParallelism();
   const memory = Math.max(AGENT_MEMORY_MIB_MIN, Math.floor((totalMib() - PLANE_MEMORY_MIB) / agents));

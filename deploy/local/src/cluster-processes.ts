@@ -16,6 +16,7 @@ export interface ClusterAddresses {
   readonly kafka: readonly string[];
   readonly cassandra: readonly string[];
   readonly gatewayPort: number;
+  readonly agentsPerCell: number;
   /** One an agent, in their order. */
   readonly offers: readonly AgentOffer[];
   /** One for all of them: they are one machine. */
@@ -46,9 +47,9 @@ export function clusterProcesses(settings: Settings, addresses: ClusterAddresses
     }),
   ];
   const agents = settings.simulate
-    ? [fleet(settings, common)]
+    ? [fleet(settings, common, addresses.agentsPerCell)]
     : addresses.offers.map((offer, index) =>
-        agent(settings, { ...common, ORRERY_AGENT_SECRETS: addresses.secretsFolder }, offer, index),
+        agent(settings, { ...common, ...agentsOf(addresses, index) }, offer, index),
       );
   return [...owners, ...readers, ...agents];
 }
@@ -72,6 +73,10 @@ function environment(settings: Settings, { kafka, cassandra }: ClusterAddresses)
   };
 }
 
+function agentsOf({ secretsFolder, agentsPerCell }: ClusterAddresses, index: number): NodeJS.ProcessEnv {
+  return { ORRERY_AGENT_SECRETS: secretsFolder, ORRERY_AGENT_CELL: String(Math.floor(index / agentsPerCell)) };
+}
+
 function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer, index: number): ProcessSpec {
   const name = `agent-${index}`;
   const folder = join(settings.home, 'agents', name);
@@ -79,7 +84,6 @@ function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer,
   const spec = node(settings, { app: 'agent', name, stage: AGENT_STAGE }, common, {
     ORRERY_AGENT_NAME: name,
     ORRERY_AGENT_ADDRESS: offer.address,
-    ORRERY_AGENT_CELL: String(Math.floor(index / settings.agentsPerCell)),
     ORRERY_AGENT_DIR: folder,
     ORRERY_AGENT_RESOURCES: JSON.stringify(offer.resources),
     // Told to stop, a local agent ends its tasks: `down` leaves nothing running. Killed, it leaves them to its successor.
@@ -89,9 +93,9 @@ function agent(settings: Settings, common: NodeJS.ProcessEnv, offer: AgentOffer,
 }
 
 /** Every agent of every cell in one process; ORRERY_SIMULATE says what they are like. */
-function fleet(settings: Settings, common: NodeJS.ProcessEnv): ProcessSpec {
+function fleet(settings: Settings, common: NodeJS.ProcessEnv, agentsPerCell: number): ProcessSpec {
   const name = 'fleet-0';
-  const args = ['--simulate', String(settings.cells * settings.agentsPerCell)];
+  const args = ['--simulate', String(settings.cells * agentsPerCell)];
   return node(settings, { app: 'agent', name, stage: AGENT_STAGE, args }, common, { ORRERY_AGENT_NAME: name });
 }
 

@@ -126,10 +126,12 @@ function withFlags(settings: Settings, flags: Flags): Settings {
   return {
     ...settings,
     simulate,
-    declared: declaredWith(settings.declared, { disks: disk, reserve, secrets }),
+    declared: declaredWith(settings.declared, {
+      agents: agents === undefined ? undefined : wholeNumber('--agents', agents, 0, agentsMax),
+      ...{ disks: disk, reserve, secrets },
+    }),
     ...(home === undefined ? {} : { home: resolve(home) }),
     ...(infra === undefined ? {} : { infra: infraChoice(infra) }),
-    ...(agents === undefined ? {} : { agentsPerCell: wholeNumber('--agents', agents, 0, agentsMax) }),
     ...(instances === undefined ? {} : { instances: wholeNumber('--instances', instances, 1, 16) }),
   };
 }

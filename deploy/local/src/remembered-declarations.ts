@@ -3,8 +3,8 @@ import { declarationsIn, type Declarations, type GivenDeclarations } from './age
 import { readJsonIfThere, writeWhole } from './files.js';
 
 /**
- * What the agents of this home declare: what is given now, and for the rest what was given last, so that a cluster that is
- * started again without a word has the disks that its volumes are on and keeps what it kept for roles.
+ * How many agents this home has and what they declare: what is given now, and for the rest what was given last, so that a cluster
+ * that is started again without a word has the agents and the disks that its volumes are on and keeps what it kept for roles.
  */
 export function rememberDeclarations(
   home: string,
@@ -15,7 +15,8 @@ export function rememberDeclarations(
   const before = readJsonIfThere<GivenDeclarations>(file) ?? {};
   const now = { ...before, ...given };
   const declarations = declarationsIn(now);
-  const kept = { ...before, ...Object.fromEntries(Object.keys(given).map((name) => [name, undefined])) };
+  const kept: Kept = { ...before, ...Object.fromEntries(Object.keys(given).map((name) => [name, undefined])) };
+  if (kept.agents !== undefined) say(`${kept.agents} agents a cell, as last time: --agents N says otherwise`);
   for (const { flag, words } of wordsOf(kept))
     say(
       `agents declare ${words}, as they did last time: ${flag} declares others${flag === '--secrets' ? '' : ', or none'}`,
@@ -24,16 +25,14 @@ export function rememberDeclarations(
   return declarations;
 }
 
+type Kept = { [Name in keyof GivenDeclarations]: GivenDeclarations[Name] | undefined };
+
 interface Words {
   readonly flag: string;
   readonly words: string;
 }
 
-function wordsOf({
-  disks = [],
-  reserve = [],
-  secrets,
-}: { [Name in keyof GivenDeclarations]: GivenDeclarations[Name] | undefined }): Words[] {
+function wordsOf({ disks = [], reserve = [], secrets }: Kept): Words[] {
   const all = [
     { flag: '--disk', given: disks },
     { flag: '--reserve', given: reserve },

@@ -24,8 +24,7 @@ export interface Settings {
   readonly cells: number;
   readonly lanes: number;
   readonly instances: number;
-  readonly agentsPerCell: number;
-  /** What local agents declare beside what they have anyway; words that can be meant. */
+  /** How many agents, and what they declare beside what they have anyway; words that can be meant. */
   readonly declared: GivenDeclarations;
   /** All agents are one process that has no machines and runs no tasks, for tests and benchmarks. */
   readonly simulate: boolean;
@@ -52,10 +51,10 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
     cells: count('ORRERY_CELLS', env, 1, 1, 1024),
     lanes: count('ORRERY_AGENT_LANES', env, 4, 1, 1024),
     instances: count('ORRERY_INSTANCES', env, 1, 1, 16),
-    agentsPerCell: count('ORRERY_AGENTS', env, 3, 0, AGENTS_MAX),
     declared: declaredWith(
       {},
       {
+        agents: (env['ORRERY_AGENTS'] ?? '') === '' ? undefined : count('ORRERY_AGENTS', env, 0, 0, AGENTS_MAX),
         disks: wordsIn(env['ORRERY_DISKS']),
         reserve: wordsIn(env['ORRERY_RESERVE']),
         secrets: env['ORRERY_SECRETS'] === '' ? undefined : env['ORRERY_SECRETS'],
@@ -70,6 +69,7 @@ export function settingsFrom(env: NodeJS.ProcessEnv): Settings {
 export function declaredWith(
   before: GivenDeclarations,
   more: {
+    readonly agents: number | undefined;
     readonly disks: readonly string[];
     readonly reserve: readonly string[];
     readonly secrets: string | undefined;
@@ -80,7 +80,9 @@ export function declaredWith(
     [...(before.reserve ?? []), ...more.reserve],
   ];
   const secrets = more.secrets === undefined ? before.secrets : resolve(more.secrets);
+  const agents = more.agents ?? before.agents;
   const declared = {
+    ...(agents === undefined ? {} : { agents }),
     ...(disks.length === 0 ? {} : { disks }),
     ...(reserve.length === 0 ? {} : { reserve }),
     ...(secrets === undefined ? {} : { secrets }),

@@ -72,8 +72,9 @@ function newLaunch(home: Home, settings: Settings, progress: Progress, signal: A
     say: progress.say,
   });
   const remembered = new RememberedPorts(home.folder);
+  const { agents } = settings.declared;
   const declared = settings.simulate
-    ? declarationsIn({})
+    ? declarationsIn({ ...(agents === undefined ? {} : { agents }) })
     : rememberDeclarations(home.folder, settings.declared, progress.say);
   const launch: Launch = { home, declared, settings, supervisor, ports: new Ports(), remembered, progress, signal };
   return launch;
@@ -98,7 +99,8 @@ async function startCluster(launch: Launch): Promise<void> {
   launch.endpoints = { gateway, kafka, cassandra, datacenter: settings.datacenter, keyspace: settings.keyspace };
   writeEndpoints(home.endpointsFile, launch.endpoints, supervisor.running);
   const offers = settings.simulate ? [] : agentOffers(settings, portsOfAgents(launch, gatewayPort), declared);
-  const processes = clusterProcesses(settings, { kafka, cassandra, gatewayPort, offers, secretsFolder });
+  const addresses = { kafka, cassandra, gatewayPort, agentsPerCell: declared.agentsPerCell, offers, secretsFolder };
+  const processes = clusterProcesses(settings, addresses);
   for (const spec of processes) await supervisor.start(spec);
   const stillWorthIt = () => supervisor.assertStarting();
   await progress.during(`gateway at ${gateway}`, () =>
