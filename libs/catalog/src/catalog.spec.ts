@@ -224,6 +224,27 @@ describe('each package that comes along', () => {
     expect(rendered).toMatchObject({ value: { pods: { controller: { count: 3 }, broker: { count: 2 } } } });
   });
 
+  it.each([
+    ['kafka', '4.1.1', 'apache/kafka:4.1.1', '/opt/kafka/libs/*'],
+    ['cassandra', '5.0.6', 'cassandra:5.0.6', '/opt/cassandra/lib'],
+  ])('%s %s runs in containers where that is chosen, and fetches no jars then', (name, version, image, jars) => {
+    const definition = definitionOf(filesOf(name, version));
+    const podsWith = (container: object) => {
+      const { value } = renderService(definition, { given: { container, metrics: { enabled: false } } }) as {
+        value: ServiceSpec;
+      };
+      return Object.values(value.pods);
+    };
+    const images = (container: object) => podsWith(container).map((pod) => pod.image);
+    expect(images({})).toEqual([undefined]);
+    expect(images({ enabled: true })).toEqual([image]);
+    expect(images({ enabled: true, image: 'registry.corp/it:1' })).toEqual(['registry.corp/it:1']);
+    const [pod] = podsWith({ enabled: true });
+    expect(pod!.uris).toEqual([]);
+    expect(JSON.stringify(pod!.tasks)).toContain(jars);
+    expect(JSON.stringify(podsWith({})[0]!.tasks)).not.toContain(jars);
+  });
+
   const folders = readdirSync(packagesFolder).flatMap((name): string[][] => {
     const inside = readdirSync(join(packagesFolder, name)).filter((each) =>
       statSync(join(packagesFolder, name, each)).isDirectory(),

@@ -14,6 +14,14 @@ fi
 chmod 600 data/jmx.password
 printf 'orrery readwrite\n' >conf/jmx.access
 
+lib=lib
+manager=
+<%#container.enabled%>
+lib=/opt/cassandra/lib
+# As jvm.options has it outside; Java 11, which images of 4.1 have, takes the word for a class.
+grep -q '^JAVA_VERSION="11\.' "$JAVA_HOME/release" || manager=-Djava.security.manager=allow
+<%/container.enabled%>
+
 figures=
 <%#metrics.enabled%>
 figures=-javaagent:$(echo metrics/*.jar)=$ORRERY_ADDRESS:$PORT_METRICS:conf/jmx.yaml
@@ -21,7 +29,7 @@ figures=-javaagent:$(echo metrics/*.jar)=$ORRERY_ADDRESS:$PORT_METRICS:conf/jmx.
 
 # SIGTERM is a drain: Cassandra's own hook ends the clients, tells the others and flushes.
 exec java -Xms<%nodes.heap%>m -Xmx<%nodes.heap%>m -XX:MaxDirectMemorySize=<%nodes.heap%>m <%nodes.jvm_options%> \
-  -javaagent:lib/<%resource.exec.jamm%> $figures @conf/modules.options @conf/jvm.options -Dcassandra.ring_delay_ms=<%nodes.ring_delay%> @conf/join.options \
+  -javaagent:"$(echo "$lib"/jamm-*.jar)" $figures $manager @conf/modules.options @conf/jvm.options -Dcassandra.ring_delay_ms=<%nodes.ring_delay%> @conf/join.options \
   -Dcassandra.storagedir="$PWD/data" -Dcassandra.logdir="$PWD/data" \
   -Dcassandra.config="file:$PWD/conf/cassandra.yaml" \
   -Dcassandra-rackdc.properties="file:$PWD/conf/rackdc.properties" \
@@ -32,4 +40,4 @@ exec java -Xms<%nodes.heap%>m -Xmx<%nodes.heap%>m -XX:MaxDirectMemorySize=<%node
   -Dcom.sun.management.jmxremote.password.toHashes=false \
   -Dcom.sun.management.jmxremote.password.file="$PWD/data/jmx.password" \
   -Dcom.sun.management.jmxremote.access.file="$PWD/conf/jmx.access" \
-  -cp 'lib/*' org.apache.cassandra.service.CassandraDaemon
+  -cp "$lib/*" org.apache.cassandra.service.CassandraDaemon

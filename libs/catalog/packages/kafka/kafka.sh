@@ -33,6 +33,9 @@ run() {
   <%/metrics.enabled%>
   # Java itself takes the asterisk for all jars of the folder.
   export CLASSPATH='lib/*'
+  <%#container.enabled%>
+  CLASSPATH='/opt/kafka/libs/*'
+  <%/container.enabled%>
   exec java -Xms"$1"m -Xmx"$1"m -XX:+ExitOnOutOfMemoryError <%brokers.jvm_options%> \
     -Dlog4j2.configurationFile=log4j2.properties $figures kafka.Kafka "$2"
 }

@@ -1,7 +1,7 @@
-// As much of Kafka's own protocol as the readiness of its nodes asks: each of Kafka's tools starts a JVM of more than a second.
+// As much of Kafka's own protocol as checks and drains of its nodes ask: each of Kafka's tools starts a JVM of more than a second.
 const { connect } = require('node:net');
 
-const CLIENT = Buffer.from('orrery-ready');
+const CLIENT = Buffer.from('orrery-package');
 
 /** Reads what the protocol writes: numbers, texts and lists, whose lengths are variable and one more than they are where it says compact. */
 class Reader {
@@ -11,6 +11,9 @@ class Reader {
   }
   flag() {
     return this.bytes[this.at++] !== 0;
+  }
+  int8() {
+    return this.bytes.readInt8(this.at++);
   }
   int16() {
     return this.bytes.readInt16BE((this.at += 2) - 2);
@@ -50,6 +53,36 @@ class Reader {
   #take(length) {
     return length < 0 ? null : this.bytes.toString('utf8', this.at, (this.at += length));
   }
+}
+
+function int32(value) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function flag(value) {
+  return [value ? 1 : 0];
+}
+
+/** Seven bits a byte, the lowest first. */
+function varint(value) {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
+}
+
+function compactText(text) {
+  const bytes = Buffer.from(text);
+  return [...varint(bytes.length + 1), ...bytes];
+}
+
+/** Of no list where there is `null`; `write` gives bytes, or lists of them. */
+function compactList(items, write) {
+  return items === null ? [0] : [...varint(items.length + 1), ...items.flatMap((item) => [write(item)].flat(9))];
+}
+
+/** A request of the later kind: its head and its body end with tags, and there are none. */
+function flexible(key, version, ...body) {
+  return request(key, version, [0, ...body.flatMap((part) => [...part]), 0]);
 }
 
 /** A request with the bytes of its body, behind its length. */
@@ -93,4 +126,4 @@ function end(problem) {
   process.exit(problem === undefined ? 0 : 1);
 }
 
-module.exports = { ask, end, request };
+module.exports = { ask, compactList, compactText, end, flag, flexible, int32, request };
