@@ -32,7 +32,8 @@ export function writeLogSettings(file: string): void {
 
 /** For Java's `@file`: what the package opens of the JDK, and how it runs the server. */
 export function writeJvmOptions(file: string): void {
-  writeWhole(file, `${own.file('modules.options')}\n${own.file('jvm.options')}`);
+  const jvmOptions = filledFile(own.file('jvm.options'), { options: {}, agent: {} });
+  writeWhole(file, `${own.file('modules.options')}\n${jvmOptions}`);
 }
 
 /** cassandra.yaml of the package, for one node that owns the whole ring. */

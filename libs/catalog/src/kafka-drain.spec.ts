@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { packagesFolder } from './packages-folder.js';
@@ -27,15 +28,25 @@ interface Situation {
   readonly dropsReplicas: boolean;
 }
 
-/** As Node loads it beside a broker: a text of the package, and no module of ours. */
-function loaded(): { readonly movesOf: (situation: Situation) => Move[] } {
-  const module = { exports: {} };
-  const text = readFileSync(join(packagesFolder, 'kafka', 'drain-moves.cjs'), 'utf8');
-  new Function('module', text)(module);
-  return module.exports as ReturnType<typeof loaded>;
+type Bytes = readonly (number | Bytes)[];
+
+interface Protocol {
+  readonly int32: (value: number) => Bytes;
+  readonly compactText: (text: string) => Bytes;
+  readonly compactList: <Item>(items: readonly Item[] | null, write?: (item: Item) => Bytes) => Bytes;
+  readonly flexible: (key: number, version: number, ...body: readonly Bytes[]) => Buffer;
 }
 
-const { movesOf } = loaded();
+/** As Node loads it beside a broker: a text of the package, and no module of ours. */
+function loaded<Exports>(name: string): Exports {
+  const module = { exports: {} };
+  const text = readFileSync(join(packagesFolder, 'kafka', name), 'utf8');
+  new Function('module', 'require', text)(module, createRequire(import.meta.url));
+  return module.exports as Exports;
+}
+
+const { movesOf } = loaded<{ readonly movesOf: (situation: Situation) => Move[] }>('drain-moves.cjs');
+const { int32, compactText, compactList, flexible } = loaded<Protocol>('protocol.cjs');
 const none: ReadonlySet<string> = new Set();
 const brokersIn = (...racks: readonly string[]) => racks.map((rack, id) => ({ id, rack }));
 const topicOf = (...replicas: readonly (readonly number[])[]): Topic => ({
@@ -92,5 +103,25 @@ describe('partitions of a broker that goes', () => {
         }
       }),
     );
+  });
+});
+
+describe("a request of Kafka's later kind", () => {
+  it('is laid out as the protocol has it: length, head, compact lists one longer than they are, tags', () => {
+    const topics = compactList(['orders'], (topic) => [
+      compactText(topic),
+      compactList([7], (index) => [int32(index), compactList([1, 258], int32), [0]]),
+      [0],
+    ]);
+    const bytes = flexible(45, 0, int32(30_000), topics);
+    const head = [0, 45, 0, 0, 0, 0, 0, 1, 0, 14, ...Buffer.from('orrery-package'), 0];
+    const list = [2, 7, ...Buffer.from('orders'), 2, 0, 0, 0, 7, 3, 0, 0, 0, 1, 0, 0, 1, 2, 0, 0];
+    const body = [...head, 0, 0, 0x75, 0x30, ...list, 0];
+    expect([...bytes]).toEqual([0, 0, 0, body.length, ...body]);
+  });
+
+  it('has long lists and none', () => {
+    expect(compactList(null)).toEqual([0]);
+    expect(compactText('x'.repeat(200)).slice(0, 3)).toEqual([0xc9, 1, 120]);
   });
 });

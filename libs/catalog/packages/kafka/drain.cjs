@@ -137,19 +137,18 @@ async function forgetThoseGone() {
   }
 }
 
-/** Orders what is not under way yet, and counts what this broker still has. */
+/** Orders what is not under way yet, and counts what this broker still has; nothing where that has to wait. */
 async function move() {
   const underWay = await movesUnderWay();
   const up = (await brokers()).filter(({ id, isFenced }) => id < staying && !isFenced);
-  const all = await topics();
-  const left = all.flatMap(({ partitions }) => partitions).filter(({ replicas }) => replicas.includes(self)).length;
   if (up.length < staying) {
     console.log(`only ${up.length} of the ${staying} brokers that stay are up: waiting`);
-    return Math.max(1, left);
+    return undefined;
   }
+  const all = await topics();
   const moves = movesOf({ topics: all, staying: up, underWay, dropsReplicas });
   if (moves.length > 0) await order(moves);
-  return left;
+  return all.flatMap(({ partitions }) => partitions).filter(({ replicas }) => replicas.includes(self)).length;
 }
 
 async function drain() {
@@ -164,7 +163,7 @@ async function drain() {
       hasForgotten = true;
       const left = await move();
       if (left === 0) return console.log(`broker ${self} has no partition`);
-      console.log(`${left} partitions have a replica on broker ${self}`);
+      if (left !== undefined) console.log(`${left} partitions have a replica on broker ${self}`);
       wellAtMs = Date.now();
     } catch (error) {
       if (error instanceof Refusal || Date.now() - wellAtMs > TROUBLE_MAX_MS) throw error;

@@ -55,10 +55,12 @@ class Reader {
   }
 }
 
+// --- What requests are made of: bytes, as numbers ------------------------------------------------------------------------------
+
 function int32(value) {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value);
-  return bytes;
+  return [...bytes];
 }
 
 function flag(value) {
@@ -75,14 +77,14 @@ function compactText(text) {
   return [...varint(bytes.length + 1), ...bytes];
 }
 
-/** Of no list where there is `null`; `write` gives bytes, or lists of them. */
+/** Of no list where there is `null`; `write` gives bytes, or lists of lists of them. */
 function compactList(items, write) {
-  return items === null ? [0] : [...varint(items.length + 1), ...items.flatMap((item) => [write(item)].flat(9))];
+  return items === null ? [0] : [...varint(items.length + 1), ...items.map(write).flat(Infinity)];
 }
 
 /** A request of the later kind: its head and its body end with tags, and there are none. */
 function flexible(key, version, ...body) {
-  return request(key, version, [0, ...body.flatMap((part) => [...part]), 0]);
+  return request(key, version, [0, ...body.flat(Infinity), 0]);
 }
 
 /** A request with the bytes of its body, behind its length. */
