@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { compileFunction } from 'node:vm';
 import fc from 'fast-check';
 import { packagesFolder } from './packages-folder.js';
 
@@ -41,7 +42,7 @@ interface Protocol {
 function loaded<Exports>(name: string): Exports {
   const module = { exports: {} };
   const text = readFileSync(join(packagesFolder, 'kafka', name), 'utf8');
-  new Function('module', 'require', text)(module, createRequire(import.meta.url));
+  compileFunction(text, ['module', 'require'])(module, createRequire(import.meta.url));
   return module.exports as Exports;
 }
 
