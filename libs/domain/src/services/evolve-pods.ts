@@ -27,8 +27,8 @@ import {
   type TaskRow,
   type TaskStatus,
 } from './state.js';
-import { isServing, tallyOf } from './tallies.js';
-import { withoutProbation, withProbation } from './probation.js';
+import { isServing, tallyOf, withoutProbation } from './tallies.js';
+import { withProbation } from './probation.js';
 import { holdsData } from './wanted.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];

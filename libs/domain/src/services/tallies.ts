@@ -41,8 +41,10 @@ export function podTypes(rows: ServicesRows, service: string): string[] {
 /** A row as it is now, and what it counts for. */
 export function fileRow(rows: ServicesRows, row: PodRow): void {
   const key = podKey(row.service, row.pod, row.index);
-  recount(rows, rows.pods.get(key), row);
-  rows.pods.put(key, row);
+  // A life that is over, whatever ended it, proves nothing for the next one.
+  const filed = row.probationUntil === undefined || mayProve(row) ? row : withoutProbation(row);
+  recount(rows, rows.pods.get(key), filed);
+  rows.pods.put(key, filed);
 }
 
 /** The pod is no row any more. */
@@ -76,6 +78,17 @@ export function isUp(row: PodRow): boolean {
 /** Every task is ready or has reached its goal now. */
 export function isServing(row: PodRow): boolean {
   return row.status === 'live' && everyTask(row, ({ status }) => isReady(status));
+}
+
+/** Every task is ready, or was when its machine was last heard of: time on probation goes on. */
+export function mayProve(row: PodRow): boolean {
+  return (row.status === 'live' || row.status === 'waiting') && everyTask(row, ({ status }) => isReady(status));
+}
+
+export function withoutProbation(row: PodRow): PodRow {
+  if (row.probationUntil === undefined) return row;
+  const { probationUntil: _, ...rest } = row;
+  return rest;
 }
 
 function incarnationOf({ incarnation }: TaskRow): number {
