@@ -312,8 +312,7 @@ function observePod(
   const tasks = { ...row.tasks, [name]: after };
   const left = Object.values(tasks).filter(({ status, visit }) => status !== 'dropped' && visit !== true);
   const finished = left.length > 0 && left.every(({ status }) => status === 'finished');
-  const ran = state !== 'ENDED';
-  const uses = ran && row.seat !== undefined;
+  const uses = state !== 'ENDED' && row.seat !== undefined;
   const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
   // Who reaches its goal while it is being ended has reached it.
   const ending = row.status === 'live' || row.status === 'stopping';
@@ -435,10 +434,6 @@ function withoutSize(row: PodRow): PodRow {
 
 function withoutRequest(row: PodRow): PodRow {
   return { ...row, request: undefined, asked: undefined, avoid: undefined };
-}
-
-function withoutPreemptor(row: PodRow): PodRow {
-  return row.preemptedBy === undefined ? row : { ...row, preemptedBy: undefined };
 }
 
 function dropped({ incarnation }: TaskRow): TaskRow {

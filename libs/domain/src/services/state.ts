@@ -368,14 +368,20 @@ export function initialState(): ServicesState {
 }
 
 const INDEX_DIGITS = 7;
+/** Most indexes and versions are small, and are asked for again and again. */
+const SMALL = Array.from({ length: 1000 }, (_, index) => String(index).padStart(INDEX_DIGITS, '0'));
 const DEADLINE_DIGITS = 16;
 
 export function podKey(service: string, pod: string, index: number): string {
-  return `${service}/${pod}/${String(index).padStart(INDEX_DIGITS, '0')}`;
+  return `${service}/${pod}/${digitsOf(index)}`;
 }
 
 export function versionKey(service: string, version: number): string {
-  return `${service}/${String(version).padStart(INDEX_DIGITS, '0')}`;
+  return `${service}/${digitsOf(version)}`;
+}
+
+function digitsOf(index: number): string {
+  return SMALL[index] ?? String(index).padStart(INDEX_DIGITS, '0');
 }
 
 export function planKey(service: string, plan: string): string {

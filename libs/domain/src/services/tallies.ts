@@ -41,7 +41,12 @@ export function podTypes(rows: ServicesRows, service: string): string[] {
 /** A row as it is now, and what it counts for. */
 export function fileRow(rows: ServicesRows, row: PodRow): void {
   const key = podKey(row.service, row.pod, row.index);
-  recount(rows, rows.pods.get(key), row);
+  replaceRow(rows, key, rows.pods.get(key), row);
+}
+
+/** The same of one that is known to be `before` now. */
+export function replaceRow(rows: ServicesRows, key: string, before: PodRow | undefined, row: PodRow): void {
+  recount(rows, before, row);
   rows.pods.put(key, whole(row));
 }
 
