@@ -189,7 +189,7 @@ describe('the minimum time up', () => {
     const replaced = story.when(command('ReplacePod', { name: HELLO, pod: 'web-0' }));
     replaced.thenState((state) => {
       expect(servicesViolations(state)).toEqual([]);
-      expect(state.pods.get('hello/web/0000000')).not.toHaveProperty('probationUntil');
+      expect(state.pods.get('hello/web/0000000')).toMatchObject({ probationUntil: undefined });
     });
     const placed = placeAll(replaced, () => 'a3');
     placed.thenState((state) => expect(services.nextDeadline!(state)).toBeGreaterThan(START + 30_000));

@@ -45,6 +45,10 @@ export function withProbation(rows: ServicesRows, before: PodRow, after: PodRow,
   return { ...after, probationUntil: Math.ceil((at + minimumUpMs) / GRAIN_MS) * GRAIN_MS };
 }
 
+export function withoutProbation(row: PodRow): PodRow {
+  return row.probationUntil === undefined ? row : { ...row, probationUntil: undefined };
+}
+
 /** What the phase of this very pod says, until the last pod of its type has changed: those that stand in for others prove themselves, too. */
 function minimumUpNow(rows: ServicesRows, { service: name, pod, index }: PodRow): number | undefined {
   const plan = rows.services.get(name)?.plan;
