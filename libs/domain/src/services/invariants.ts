@@ -10,7 +10,7 @@ import { keyOfPod, podAt, podOfGrant, podOfLaunch, rowsIn } from './pods.js';
 import { membersOf } from './run-rows.js';
 
 import { counted, isPod, memberAt, RUN_LENGTH_MAX } from './runs.js';
-import { isRunning, isUp, tallyOf } from './tallies.js';
+import { isRunning, isServing, isUp, mayProve, tallyOf } from './tallies.js';
 import {
   launchesOf,
   planKey,
@@ -45,6 +45,7 @@ export function servicesEventViolations(rows: ServicesRows, event: ServicesEvent
   if (event.type === 'KillOrdered' && event.data.reason === 'scaled-down')
     return [...idsIn<LaunchId>(event.data.launches)].flatMap((launch) => killViolation(rows, launch));
   if (event.type === 'KillOrdered' && event.data.reason === 'updated') return floorViolations(rows, event.data);
+  if (event.type === 'ProbationPassed' || event.type === 'StepCompleted') return probationViolations(rows, event);
   return event.type === 'LaunchOrdered' ? launchViolations(rows, event.data) : [];
 }
 
@@ -76,6 +77,27 @@ function floorViolations(
     if (rolling === undefined || going <= roomFor(rows, service, pod, rolling)) return [];
     return [`${going} pods of ${name}/${pod} are ended for a change, and there is no room for so many`];
   });
+}
+
+/** Who is told to be proven was on probation and is ready, and no step is complete before, unless an operator says so. */
+function probationViolations(
+  rows: ServicesRows,
+  event: ServicesEventOf<'ProbationPassed'> | ServicesEventOf<'StepCompleted'>,
+): string[] {
+  if (event.type === 'ProbationPassed') {
+    const { service, pod, indexes } = event.data;
+    return [...numbersIn(indexes)].flatMap((index) => {
+      const row = podAt(rows, service, pod, index);
+      const proves = row?.probationUntil !== undefined && isServing(row);
+      return proves ? [] : [`${pod}-${index} is told to be proven, and had nothing to prove`];
+    });
+  }
+  const { service, plan, phase: name, indexes, forced } = event.data;
+  const phase = rows.plans.get(planKey(service, plan))?.phases.find((known) => known.name === name);
+  if (phase === undefined || phase.action !== 'deploy' || forced === true) return [];
+  return rowsIn(rows, service, phase.pod, indexes).flatMap((row) =>
+    row.probationUntil === undefined ? [] : [`the step of ${keyOfPod(row)} is complete while it is on probation`],
+  );
 }
 
 function launchViolations(rows: ServicesRows, set: ServicesEventOf<'LaunchOrdered'>['data']): string[] {
@@ -124,6 +146,7 @@ function podViolations(state: ServicesState): string[] {
     if (row.status !== 'placing' && row.request !== undefined)
       found.push(`pod ${key} is ${row.status} and wants a place`);
     if (row.resizing !== undefined && !seated) found.push(`pod ${key} is to be resized and sits nowhere`);
+    if (row.probationUntil !== undefined && !mayProve(row)) found.push(`pod ${key} is on probation and not ready`);
     if (row.paused?.length === 0) found.push(`pod ${key} is paused, but none of its tasks`);
     if (service === undefined) continue;
     const plan = service.plan === undefined ? undefined : state.plans.get(planKey(service.name, service.plan));

@@ -153,4 +153,45 @@ describe('the minimum time up', () => {
       expect(countsOf(state, 'hello', 'web').up).toBe(3);
     });
   });
+
+  it('is not asked of pods that are added beside those that change, where the spec says nothing', () => {
+    const { story } = up(web('a', undefined));
+    const placed = placeAll(story.when(apply(web('b', undefined, { count: 4 }))));
+    const told = placed.when(running(launchesIn(placed.events)));
+    expect(typesOf(told.events)).toEqual(['TasksObserved', 'StepCompleted', 'StepStarted', 'KillOrdered']);
+  });
+
+  it('is asked of nobody once the last pod of its type has changed', () => {
+    const pods = (cmd: string) => ({
+      web: { count: 1, tasks: { server: { cmd } } },
+      late: { count: 1, tasks: { server: { cmd } } },
+    });
+    let story = placeAll(
+      specificationOf(services)
+        .given(...AGENTS)
+        .when(apply(hello({ pods: pods('a') }))),
+    );
+    const first = launchesIn(story.events);
+    story = placeAll(story.when(running(first)));
+    story = story.when(running(launchesIn(story.events))).when(apply(hello({ pods: pods('b') })));
+    story = story.when(ended(first, 'KILLED'));
+    const changed = launchesIn(story.events);
+    story = story.when(running(changed)).when(tick, { at: START + 2000 });
+    expect(typesOf(story.events)).toContain('StepStarted');
+    const failed = story.when(ended(changed, 'FAILED'), { at: START + 300_000 });
+    const again = launchesIn(failed.events);
+    const back = failed.when(running(again), { at: START + 300_000 });
+    back.thenState((state) => expect(countsOf(state, 'hello', 'web').up).toBe(1));
+  });
+
+  it('ends with the life of the pod: its next one is launched without ticks in between', () => {
+    const { story } = changing({ 'minimum-up': 30 });
+    const replaced = story.when(command('ReplacePod', { name: HELLO, pod: 'web-0' }));
+    replaced.thenState((state) => {
+      expect(servicesViolations(state)).toEqual([]);
+      expect(state.pods.get('hello/web/0000000')).toMatchObject({ probationUntil: undefined });
+    });
+    const placed = placeAll(replaced, () => 'a3');
+    placed.thenState((state) => expect(services.nextDeadline!(state)).toBeGreaterThan(START + 30_000));
+  });
 });

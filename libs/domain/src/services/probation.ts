@@ -1,5 +1,5 @@
 import type { EpochMs } from '@orrery/kernel';
-import { rangesOf, type PodSpec, type ServiceSpec } from '@orrery/contracts';
+import { isIn, rangesOf, type PodSpec, type ServiceSpec } from '@orrery/contracts';
 import { isVisiting, wavesOf } from './recipe.js';
 import type { Proposal } from './proposal.js';
 import { planKey, type PodRow, type ServicesRows } from './state.js';
@@ -39,24 +39,24 @@ function isChecked(spec: ServiceSpec, pod: string, { tasks }: PodSpec): boolean 
 
 /** A pod that was not ready and is, while a plan that asks for a minimum time changes pods of its type. */
 export function withProbation(rows: ServicesRows, before: PodRow, after: PodRow, at: EpochMs): PodRow {
-  if (!isServing(after)) return withoutProbation(after);
-  if (isServing(before)) return after;
+  if (!isServing(after) || isServing(before)) return after;
   const minimumUpMs = minimumUpNow(rows, after);
   if (minimumUpMs === undefined) return after;
   return { ...after, probationUntil: Math.ceil((at + minimumUpMs) / GRAIN_MS) * GRAIN_MS };
 }
 
 export function withoutProbation(row: PodRow): PodRow {
-  if (row.probationUntil === undefined) return row;
-  const { probationUntil: _, ...rest } = row;
-  return rest;
+  return row.probationUntil === undefined ? row : { ...row, probationUntil: undefined };
 }
 
-function minimumUpNow(rows: ServicesRows, { service: name, pod }: PodRow): number | undefined {
+/** What the phase of this very pod says, until the last pod of its type has changed: those that stand in for others prove themselves, too. */
+function minimumUpNow(rows: ServicesRows, { service: name, pod, index }: PodRow): number | undefined {
   const plan = rows.services.get(name)?.plan;
   const row = plan === undefined ? undefined : rows.plans.get(planKey(name, plan));
   if (row === undefined || !isOpen(row)) return undefined;
-  return row.phases.find((phase) => phase.pod === pod && phase.minimumUpMs !== undefined)?.minimumUpMs;
+  const proving = row.phases.filter((phase) => phase.pod === pod && phase.minimumUpMs !== undefined);
+  if (proving.every((phase) => phase.done >= phase.total)) return undefined;
+  return proving.find((phase) => isIn(phase.indexes, index))?.minimumUpMs;
 }
 
 /** Pods of one service whose time has come are up. */
