@@ -137,7 +137,7 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   if (!deployed) return [{ ...added, indexes: range(0, count) }];
   const existing = Math.min(input.podsOf(pod), input.slotsOf(pod), count);
   const old = before === undefined ? undefined : recipeOf(before, pod);
-  const relaunch = old?.runDigest !== recipeOf(after, pod)!.runDigest;
+  const relaunch = !settled || old?.runDigest !== recipeOf(after, pod)!.runDigest;
   const touched = !settled || old?.digest !== recipeOf(after, pod)!.digest;
   const indexes = range(existing, count);
   const changed = touched ? range(0, existing) : [];

@@ -194,4 +194,13 @@ describe('the minimum time up', () => {
     const placed = placeAll(replaced, () => 'a3');
     placed.thenState((state) => expect(services.nextDeadline!(state)).toBeGreaterThan(START + 30_000));
   });
+
+  it('is asked, and one pod changes after the other, too, where a later version finds an update unfinished', () => {
+    const { story } = changing(undefined);
+    const scaled = placeAll(story.when(apply(web('b', undefined, { count: 4 }))));
+    const told = scaled.when(running(launchesIn(scaled.events)));
+    told.thenState((state) => expect(countsOf(state, 'hello', 'web')).toMatchObject({ running: 4, up: 3 }));
+    const proven = told.when(tick, { at: START + 2000 });
+    expect(dataOf(proven.events, 'KillOrdered')).toHaveLength(1);
+  });
 });
