@@ -20,7 +20,7 @@ import {
   holdsData,
   isAsWanted,
   isWanted,
-  replacementPolicy,
+  mayLeaveData,
   runsRecipe,
   targetSpec,
   wantedCount,
@@ -211,11 +211,6 @@ function relaunch(proposal: Proposal, service: ServiceRow, row: PodRow): Move {
     row.launched !== undefined && !runsRecipe(proposal.state, service, row, recipeOfSeat(proposal.state, service, row));
   if (!changed && (row.until ?? 0) > proposal.context.at) return { kind: 'rest' };
   return launchMove(proposal, service, row, changed);
-}
-
-/** The spec says after which time data on a lost machine may be given up: then a drain may move it, too. */
-function mayLeaveData(rows: ServicesRows, service: ServiceRow): boolean {
-  return replacementPolicy(targetSpec(rows, service))['permanent-failure-timeout-secs'] !== undefined;
 }
 
 function launchMove(proposal: Proposal, service: ServiceRow, found: PodRow, anew: boolean): Move {
