@@ -103,6 +103,8 @@ function environmentOf(folder: string): NodeJS.ProcessEnv {
 function startPodman(folder: string, host: string): ChildProcess {
   writeFileSync(join(folder, 'containers.conf'), CONTAINERS_CONF);
   return spawn(podman!, [...wordsOf(folder), 'system', 'service', '--time=0', host], {
+    // What looks after a container leaves a file there when it ran out of memory.
+    cwd: folder,
     env: environmentOf(folder),
     stdio: 'ignore',
   });

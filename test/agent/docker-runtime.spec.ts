@@ -98,6 +98,18 @@ if (noEngine !== undefined) process.stderr.write(`orrery: tasks in containers ar
     expect(existsSync(join(folder, 'volumes', '7.1'))).toBe(false);
   });
 
+  it('have the Node of the agent, as their checks do, where their image has none', async () => {
+    const script = `node -e 'console.log(process.version, 6 * 7)' && exec sleep 1000`;
+    const launched = task(script, { memoryMib: 256 });
+    await runtime.start(launched);
+    await until(() => hasFile(launched.launch, 'stdout') && textOf(launched.launch, 'stdout').includes('\n'), 60_000);
+    expect(textOf(launched.launch, 'stdout')).toBe(`${process.version} 42\n`);
+    const check = (command: string) =>
+      runtime.probe(launched.launch, { kind: 'cmd', command, environment: { PORT: '7' }, timeoutMs: 60_000 });
+    expect(await check(`node -e 'process.exit(process.env.PORT === "7" ? 0 : 1)'`)).toMatchObject({ passed: true });
+    expect(await check(`node -e 'process.exit(3)'`)).toEqual({ passed: false, message: 'exit code 3' });
+  });
+
   it('end by themselves in their grace period, and are killed after it, with all that they began', async () => {
     const polite = task(`trap 'exit 7' TERM; touch up; while :; do sleep 0.05; done`);
     await runtime.start(polite);

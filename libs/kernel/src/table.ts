@@ -68,15 +68,15 @@ export class Table<Key extends string, Row extends object> implements StatePart 
   put(key: Key, row: Row): void {
     const before = this.#rows.get(key);
     if (before === row) return;
-    this.#undo?.push(() => this.#write(key, before));
-    this.#write(key, row);
+    this.#undo?.push(() => this.#write(key, this.#rows.get(key), before));
+    this.#write(key, before, row);
   }
 
   delete(key: Key): void {
     const before = this.#rows.get(key);
     if (before === undefined) return;
-    this.#undo?.push(() => this.#write(key, before));
-    this.#write(key, undefined);
+    this.#undo?.push(() => this.#write(key, this.#rows.get(key), before));
+    this.#write(key, before, undefined);
   }
 
   /** Keys in order, from `from` (inclusive) on. */
@@ -142,7 +142,7 @@ export class Table<Key extends string, Row extends object> implements StatePart 
     const reader = new ByteReader(slice);
     while (!reader.done) {
       const key = reader.text() as Key;
-      this.#write(key, reader.value() as unknown as Row);
+      this.#write(key, this.#rows.get(key), reader.value() as unknown as Row);
     }
   }
 
@@ -160,8 +160,7 @@ export class Table<Key extends string, Row extends object> implements StatePart 
     return index;
   }
 
-  #write(key: Key, row: Row | undefined): void {
-    const before = this.#rows.get(key);
+  #write(key: Key, before: Row | undefined, row: Row | undefined): void {
     this.#walk?.keep(key, before);
     for (const index of this.#indexes.values()) index.move(key, before, row);
     if (row === undefined) {

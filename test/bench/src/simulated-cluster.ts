@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KafkajsLog } from '@orrery/kafka';
@@ -15,9 +16,12 @@ export interface SimulatedClusterOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Where profiles go; absent: none are taken. */
   readonly profiles?: string;
+  /** Whether `liveHeap` will be asked for. */
+  readonly heaps?: boolean;
 }
 
 const REGISTERED_WITHIN_MS = 120_000;
+const COLLECTED_WITHIN_MS = 60_000;
 
 const JVMS = /^(kafka|cassandra)/;
 const OWNERS = /^(master|allocator|service-manager)-/;
@@ -34,26 +38,29 @@ export class SimulatedCluster {
   readonly log: KafkajsLog;
   readonly #cluster: RealCluster;
   readonly #profiled: boolean;
+  readonly #heaps: string | undefined;
 
-  private constructor(cluster: RealCluster, profiled: boolean) {
+  private constructor(cluster: RealCluster, profiled: boolean, heaps: string | undefined) {
     this.#cluster = cluster;
     this.#profiled = profiled;
+    this.#heaps = heaps;
     this.log = new KafkajsLog({ brokers: [...cluster.endpoints.kafka], clientId: 'bench' });
   }
 
   /** Up, and every agent open for placements. */
   static async start(options: SimulatedClusterOptions): Promise<SimulatedCluster> {
     const { agents, launches, knobs, environment, profiles } = options;
+    const heaps = options.heaps === true ? mkdtempSync(join(tmpdir(), 'orrery-heaps-')) : undefined;
     const cluster = await RealCluster.start({
       agents,
       simulate: true,
       environment: {
         ...environment,
-        ...(profiles === undefined ? {} : profilerEnvironment(profiles)),
+        ...preloads(profiles, heaps),
         ORRERY_SIMULATE: JSON.stringify({ launches, ...knobs }),
       },
     });
-    const simulated = new SimulatedCluster(cluster, profiles !== undefined);
+    const simulated = new SimulatedCluster(cluster, profiles !== undefined, heaps);
     try {
       await eventually(async () => (await simulated.fleet())['registered'] === agents, {
         withinMs: REGISTERED_WITHIN_MS,
@@ -115,6 +122,22 @@ export class SimulatedCluster {
     return proportionalMib(this.processes);
   }
 
+  /** MiB of objects and buffers that a process still needs: it collects all garbage first. */
+  async liveHeap(instance: string): Promise<number> {
+    const { pid } = this.processes.find(({ name }) => name === instance)!;
+    const file = join(this.#heaps!, `${pid}.json`);
+    rmSync(file, { force: true });
+    process.kill(pid, 'SIGWINCH');
+    const told = () => Promise.resolve(existsSync(file));
+    await eventually(told, {
+      withinMs: COLLECTED_WITHIN_MS,
+      everyMs: 50,
+      what: `${instance} has collected its garbage`,
+    });
+    const { heapUsed, external } = JSON.parse(readFileSync(file, 'utf8')) as NodeJS.MemoryUsage;
+    return round((heapUsed + external) / 2 ** 20);
+  }
+
   /** Names of services that are there, the first of them. */
   async services(): Promise<readonly string[]> {
     const { status, text, json } = await this.#cluster.request('GET', '/v1/services?limit=1000');
@@ -145,13 +168,19 @@ export class SimulatedCluster {
   async stop(): Promise<void> {
     await this.log.close();
     await this.#cluster.stop();
+    if (this.#heaps !== undefined) rmSync(this.#heaps, { recursive: true });
   }
 }
 
-/** Every Node process of the cluster loads the profiler first, and waits for its signal. */
-function profilerEnvironment(folder: string): Readonly<Record<string, string>> {
-  const profiler = join(dirname(fileURLToPath(import.meta.url)), 'profiler.js');
-  return { NODE_OPTIONS: `--import ${profiler}`, ORRERY_BENCH_PROFILES: resolve(folder) };
+/** What every Node process of the cluster loads first, and waits for its signal. */
+function preloads(profiles: string | undefined, heaps: string | undefined): Readonly<Record<string, string>> {
+  const files = [...(profiles === undefined ? [] : ['profiler.js']), ...(heaps === undefined ? [] : ['heap-probe.js'])];
+  const folder = dirname(fileURLToPath(import.meta.url));
+  return {
+    ...(files.length === 0 ? {} : { NODE_OPTIONS: files.map((file) => `--import ${join(folder, file)}`).join(' ') }),
+    ...(profiles === undefined ? {} : { ORRERY_BENCH_PROFILES: resolve(profiles) }),
+    ...(heaps === undefined ? {} : { ORRERY_BENCH_HEAPS: heaps }),
+  };
 }
 
 /** For a report; nothing where none were counted. */

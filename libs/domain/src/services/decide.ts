@@ -43,7 +43,7 @@ const ROOM_MIN = 64 * 1024;
 /** What services are to be, and the plans that make them so. The owner is the service-manager; its README draws the states. */
 export const services: Decider<ServicesInput, ServicesState, ServicesEvent> = {
   name: 'services',
-  foldVersion: 9,
+  foldVersion: 10,
   initialState,
   decide,
   evolve,

@@ -19,8 +19,8 @@ const AWAY_PARTS = 10;
 export function continueDrains(proposal: Proposal, name: string): void {
   const service = proposal.state.services.get(name);
   if (service === undefined || service.uninstalling) return;
+  if (proposal.state.agents.firstBy('state', 'DRAINING') === undefined) return;
   const draining = Array.from(proposal.state.agents.by('state', 'DRAINING'), ([agent]) => agent as AgentId);
-  if (draining.length === 0) return;
   const rooms = roomsFor(proposal, service);
   const leaving: PodRow[] = [];
   for (const agent of draining) {

@@ -78,9 +78,9 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   if (plan === undefined || service === undefined) return;
   changePhase(rows, plan, data.phase, (phase) => {
     const { next, ahead } = started(phase, data.indexes);
-    const { heldBack: _, ...rest } = phase;
     return {
-      ...withDeadline(rest, data.at),
+      ...withoutHold(phase),
+      until: data.at + deadlineOf(phase),
       next,
       ahead,
       late: phase.late.filter((index) => !isIn(data.indexes, index)),
@@ -104,6 +104,12 @@ export function stepStarted(rows: ServicesRows, data: DataOf<'StepStarted'>): vo
   for (const index of numbersIn(alone)) {
     putPod(rows, { ...newPod(data.service, phase.pod, index), recipe, step: plan.run });
   }
+}
+
+function withoutHold(phase: PhaseRow): PhaseRow {
+  if (phase.heldBack === undefined) return phase;
+  const { heldBack: _, ...rest } = phase;
+  return rest;
 }
 
 /** Positions follow the indexes or go against them, so the furthest one is at an end of a range. */
@@ -313,8 +319,7 @@ function newPod(service: PodRow['service'], pod: string, index: number): Omit<Po
 }
 
 function withoutStep(row: PodRow): PodRow {
-  const { step: _, ...rest } = row;
-  return rest;
+  return { ...row, step: undefined };
 }
 
 function completeSteps(phase: PhaseRow, indexes: Ranges): PhaseRow {
@@ -327,7 +332,7 @@ function completeSteps(phase: PhaseRow, indexes: Ranges): PhaseRow {
     done: phase.done + countIn(indexes),
     held: phase.held.filter((index) => !isIn(indexes, index)),
     late: phase.late.filter((index) => !isIn(indexes, index)),
-    passed: [...phase.passed, ...passed],
+    passed: passed.length === 0 ? phase.passed : [...phase.passed, ...passed],
   };
 }
 

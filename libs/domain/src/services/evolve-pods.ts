@@ -37,10 +37,9 @@ export function placementRequested(rows: ServicesRows, data: DataOf<'PlacementRe
   if (data.resizes !== undefined) return resizeRequested(rows, data);
   askForRuns(rows, data);
   const { request, attempt } = data;
-  const avoid = data.avoid.length === 0 ? {} : { avoid: data.avoid };
+  const avoid = data.avoid.length === 0 ? undefined : data.avoid;
   for (const row of rowsIn(rows, data.service, data.pod, data.indexes)) {
-    const { until: _, ...rest } = withoutRequest(row);
-    putPod(rows, { ...rest, status: 'placing', request, asked: row.recipe, attempt, ...avoid });
+    putPod(rows, { ...row, until: undefined, status: 'placing', request, asked: row.recipe, attempt, avoid });
   }
 }
 
@@ -76,10 +75,10 @@ export function grantsTaken(rows: ServicesRows, data: DataOf<'GrantsTaken'>): vo
     if (row === undefined) continue;
     const agent = agentOfNumber(rows, number);
     const seat: Seat = { grant, agent, number, epoch, ports: held, gpuIds, volumes, used: false };
-    const waits = data.waits === true ? { waits: true as const } : {};
+    const waits = data.waits === true ? true : row.waits;
     // Another version may be wanted before anything is launched on it.
-    const sized = row.asked === undefined ? {} : { sized: row.asked };
-    putPod(rows, { ...withoutPreemptor(withoutRequest(row)), status: 'live', seat, ...waits, ...sized });
+    const sized = row.asked ?? row.sized;
+    putPod(rows, { ...withoutRequest(row), preemptedBy: undefined, status: 'live', seat, waits, sized });
   }
 }
 
@@ -121,15 +120,20 @@ function launchPod(
   const tasks = known ? row.tasks : mapTasks(row.tasks, (task) => (task.status === 'idle' ? dropped(task) : task));
   const failures = (known ? row.tasks[name]?.failures : undefined) ?? 0;
   const task: TaskRow = { launch, incarnation, status: 'ordered', failures };
-  const {
-    stopReason: _,
-    until: __,
-    waits: ___,
-    sized: ____,
-    ...rest
-  } = withoutPreemptor(withoutRequest(withoutProbation(row)));
   const all = withLater(rows, { ...row, launched: version }, { ...tasks, [name]: task });
-  putPod(rows, { ...rest, status: 'live', seat, launched: version, tasks: inOrder(all) });
+  putPod(rows, {
+    ...withoutRequest(row),
+    stopReason: undefined,
+    until: undefined,
+    waits: undefined,
+    sized: undefined,
+    preemptedBy: undefined,
+    probationUntil: undefined,
+    status: 'live',
+    seat,
+    launched: version,
+    tasks: inOrder(all),
+  });
 }
 
 /** With those of its tasks that start only after others. */
@@ -159,9 +163,8 @@ export function killOrdered(rows: ServicesRows, data: DataOf<'KillOrdered'>): vo
     const row = podOfLaunch(rows, launch);
     // What a step runs there ends alone.
     if (row === undefined || data.reason === 'overdue') continue;
-    const made = data.by === undefined ? {} : { preemptedBy: data.by };
     const status = row.status === 'waiting' ? 'waiting' : 'stopping';
-    putPod(rows, { ...row, status, stopReason: data.reason, ...made });
+    putPod(rows, { ...row, status, stopReason: data.reason, preemptedBy: data.by ?? row.preemptedBy });
   }
 }
 
@@ -309,13 +312,18 @@ function observePod(
   const tasks = { ...row.tasks, [name]: after };
   const left = Object.values(tasks).filter(({ status, visit }) => status !== 'dropped' && visit !== true);
   const finished = left.length > 0 && left.every(({ status }) => status === 'finished');
-  const ran = state !== 'ENDED';
-  const used = ran && row.seat !== undefined ? { seat: { ...row.seat, used: true }, attempt: 0 } : {};
+  const uses = state !== 'ENDED' && row.seat !== undefined;
   const told = after.status === 'dropped' ? visitEnded(row, state === 'FINISHED') : row;
   // Who reaches its goal while it is being ended has reached it.
   const ending = row.status === 'live' || row.status === 'stopping';
   const done = finished && ending && after.visit !== true;
-  const now = upAgain({ ...told, ...used, tasks, ...(done ? { status: 'finished' as const } : {}) });
+  const now = upAgain({
+    ...told,
+    seat: uses ? { ...row.seat, used: true } : told.seat,
+    attempt: uses ? 0 : told.attempt,
+    tasks,
+    status: done ? 'finished' : told.status,
+  });
   const seen = withProbation(rows, row, now, at);
   putPod(rows, seen);
   if (state === 'READY') rejoin(rows, seen);
@@ -338,8 +346,7 @@ function versionOfVisit(rows: ServicesRows, { service, visits }: PodRow): number
 /** Once it is up its former place means nothing any more. */
 function upAgain(row: PodRow): PodRow {
   if (row.replaces === undefined || !isServing(row)) return row;
-  const { replaces: _, ...rest } = row;
-  return rest;
+  return { ...row, replaces: undefined };
 }
 
 function observed(task: TaskRow, state: DataOf<'TasksObserved'>['state'], at: number): TaskRow {
@@ -380,29 +387,30 @@ function leavingOf(rows: ServicesRows, row: PodRow, seat: Seat): LeavingRow {
 
 /** Holds nothing any more; what has finished stays finished, and incarnations count on. */
 function unseated(row: PodRow): PodRow {
-  const {
-    seat: _,
-    stopReason: __,
-    until: ___,
-    waits: ____,
-    sized: _____,
-    visits,
-    ...rest
-  } = withoutSize(withoutFormerLife(withoutProbation(row)));
   const tasks = mapTasks(row.tasks, ({ incarnation, failures, status, visit, done }) => {
     const kept = status === 'finished' || status === 'dropped';
     const ended: TaskStatus = visit === true ? 'dropped' : kept ? status : 'idle';
     return { incarnation, failures, status: ended, ...(done === undefined ? {} : { done }) };
   });
-  const left = { ...rest, ...(visits === undefined ? {} : { visits: visitsCutOff(visits) }) };
-  return { ...left, status: row.status === 'finished' ? 'finished' : 'placing', tasks };
+  return {
+    ...withoutFormerLife(row),
+    seat: undefined,
+    resizing: undefined,
+    stopReason: undefined,
+    until: undefined,
+    waits: undefined,
+    sized: undefined,
+    probationUntil: undefined,
+    visits: row.visits === undefined ? undefined : visitsCutOff(row.visits),
+    status: row.status === 'finished' ? 'finished' : 'placing',
+    tasks,
+  };
 }
 
 /** What was drained left nothing behind: who has its index later is new. */
 function withoutFormerLife(row: PodRow): PodRow {
   if (row.drained === undefined) return row;
-  const { drained: _, launched: __, replaces: ___, paused: ____, ...rest } = row;
-  return rest;
+  return { ...row, drained: undefined, launched: undefined, replaces: undefined, paused: undefined };
 }
 
 /** By name, so that a state from a snapshot walks them as the one that lived. */
@@ -416,23 +424,16 @@ function afterReturn(row: PodRow, returned: GrantId): PodRow {
   if (seat?.grant !== returned) return withoutSize(row);
   if (resizing?.grant === undefined) return unseated(row);
   const { asked, grant, ports = {}, gpuIds = [] } = resizing;
-  const { resizing: _, stopReason: __, until: ___, ...rest } = withoutProbation(row);
+  const rest = { ...row, resizing: undefined, stopReason: undefined, until: undefined, probationUntil: undefined };
   return { ...rest, status: 'live', sized: asked, seat: { ...seat, grant, ports, gpuIds } };
 }
 
 function withoutSize(row: PodRow): PodRow {
-  const { resizing: _, ...rest } = row;
-  return rest;
+  return row.resizing === undefined ? row : { ...row, resizing: undefined };
 }
 
 function withoutRequest(row: PodRow): PodRow {
-  const { request: _, asked: __, avoid: ___, ...rest } = row;
-  return rest;
-}
-
-function withoutPreemptor(row: PodRow): PodRow {
-  const { preemptedBy: _, ...rest } = row;
-  return rest;
+  return { ...row, request: undefined, asked: undefined, avoid: undefined };
 }
 
 function dropped({ incarnation }: TaskRow): TaskRow {

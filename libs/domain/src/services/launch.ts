@@ -49,6 +49,7 @@ export function fitsDecision(proposal: Proposal, starts: readonly Start[]): bool
 
 /** Orders as many as fit, one set a task; the rest follows with the next tick, which is due at once. */
 export function orderLaunches(proposal: Proposal, service: ServiceRow, starts: readonly Start[]): void {
+  if (starts.length === 0) return;
   const alike = new Map<string, { task: TaskRecipe; incarnation: number; starts: Start[] }>();
   for (const start of portionOf(proposal, starts)) {
     for (const task of start.tasks) {
@@ -175,6 +176,7 @@ export function orderKills(
   reason: StopReason,
   by?: Preemptor,
 ): void {
+  if (pods.length === 0) return;
   orderKillsOf(proposal, service, idRunsOf(inOrder(pods.flatMap(launchesOf))), reason, by);
 }
 

@@ -38,6 +38,7 @@ export function requestPlaces(
   wishes: readonly Wish[],
   fresh: readonly FreshPods[] = [],
 ): void {
+  if (wishes.length === 0 && fresh.length === 0) return;
   const alike = new Map<string, Alike>();
   const groupOf = (wish: Alike['wish'], avoid: readonly AgentId[], stays = false) => {
     const key = `${wish.pod}/${wish.recipe}/${wish.attempt}/${avoid.join(',')}/${wish.preemptedBy?.request}/${stays}`;
@@ -135,6 +136,7 @@ export function withdrawWishes(
   rows: readonly PodRow[],
   requestOf = (row: PodRow) => row.request!,
 ): void {
+  if (rows.length === 0) return;
   const byRequest = new Map<RequestId, PodRow[]>();
   for (const row of rows) {
     const request = requestOf(row);

@@ -16,7 +16,7 @@ import { CodesDraft } from './codes.js';
 import { counted, GONE, isPod, memberAt, RUN_LENGTH_MAX, type RunRow } from './runs.js';
 
 import { podKey, tallyKey, type LeavingRow, type PhaseRow, type PodRow, type ServicesRows } from './state.js';
-import { dropRow, fileRow, tallyOf } from './tallies.js';
+import { dropRow, fileRow, replaceRow, tallyOf } from './tallies.js';
 
 /**
  * The only way to the rows of pods. One that is a member of a run is shown as the row that it would be; whoever changes it by
@@ -147,7 +147,10 @@ export function keysByService(pods: Iterable<PodRow>): Map<string, string[]> {
 }
 
 export function putPod(rows: ServicesRows, row: PodRow): void {
-  if (!rows.pods.has(keyOfPod(row))) breakOut(rows, row.service, row.pod, row.index);
+  const key = keyOfPod(row);
+  const before = rows.pods.get(key);
+  if (before !== undefined) return replaceRow(rows, key, before, row);
+  breakOut(rows, row.service, row.pod, row.index);
   fileRow(rows, row);
 }
 

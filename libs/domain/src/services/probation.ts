@@ -47,9 +47,7 @@ export function withProbation(rows: ServicesRows, before: PodRow, after: PodRow,
 }
 
 export function withoutProbation(row: PodRow): PodRow {
-  if (row.probationUntil === undefined) return row;
-  const { probationUntil: _, ...rest } = row;
-  return rest;
+  return row.probationUntil === undefined ? row : { ...row, probationUntil: undefined };
 }
 
 function minimumUpNow(rows: ServicesRows, { service: name, pod }: PodRow): number | undefined {

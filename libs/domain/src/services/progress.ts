@@ -131,7 +131,7 @@ function weightOf({ state }: Proposal, service: ServiceRow, { pod, action, minim
   )
     return STEPS_A_ROW;
   if (tallyOf(state, service.name, pod).pods * STEPS_A_ROW >= STEPS_PER_DECISION_MAX) return STEPS_A_ROW;
-  for (const _ of state.agents.by('state', 'UNREACHABLE')) return STEPS_A_ROW;
+  if (state.agents.firstBy('state', 'UNREACHABLE') !== undefined) return STEPS_A_ROW;
   if (action === 'decommission') return 1;
   for (const [, run] of runsOf(state, service.name, pod)) {
     if (run.stopReason !== null || run.recipe !== recipe) return STEPS_A_ROW;

@@ -72,9 +72,8 @@ function observe(proposal: Proposal, launches: IdRuns, seenAs: SeenAs): void {
   walkIds<LaunchId>(proposal.state, 'launch', launches, { known: together, unknown: alone });
   const touched = keysByService(diverged);
   // A pod that is up gives another one room to leave a machine that is drained.
-  for (const _ of proposal.state.agents.by('state', 'DRAINING')) {
+  if (proposal.state.agents.firstBy('state', 'DRAINING') !== undefined) {
     for (const name of inRuns) if (!touched.has(name)) touched.set(name, []);
-    break;
   }
   // And lets the next one be changed.
   for (const name of inRuns) {

@@ -55,19 +55,25 @@ type Move =
   /** Its data is on a machine that is being drained, and nobody allowed to leave it. */
   | { readonly kind: 'hold' };
 
+const NONE: ReadonlySet<string> = new Set();
+const REST: Move = { kind: 'rest' };
+
 /** Lets each of these pods of one service do what comes next. Pods in `refused` were turned away by their agent. */
 export function settle(
   proposal: Proposal,
   service: ServiceRow,
   keys: readonly string[],
-  refused: ReadonlySet<string> = new Set(),
+  refused: ReadonlySet<string> = NONE,
   fresh: readonly FreshPods[] = [],
 ): void {
   const { state } = proposal;
-  const found = keys.flatMap((key) => {
+  const found: Moved[] = [];
+  for (const key of keys) {
     const row = podByKey(state, key);
-    return row === undefined ? [] : [{ row, move: nextMove(proposal, service, row, refused.has(key)) }];
-  });
+    const move = row === undefined ? REST : nextMove(proposal, service, row, refused.has(key));
+    if (move.kind !== 'rest') found.push({ row: row!, move });
+  }
+  if (found.length === 0 && fresh.length === 0) return;
   const resized = resizeSeats(proposal, service, found);
   const moves = found.map(({ row, move }) => ({ row, move: move.kind === 'resize' ? move.then : move }));
   const withdrawnBy = (again: boolean) =>
@@ -139,7 +145,7 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
     case 'placing':
       return wishOf(proposal, service, row, wanted);
     case 'waiting':
-      return { kind: 'rest' };
+      return REST;
     case 'finished':
       return afterFinish(proposal, service, row, wanted);
     case 'live':
@@ -147,7 +153,7 @@ function nextMove(proposal: Proposal, service: ServiceRow, row: PodRow, refused:
       if (launchesOf(row).length === 0) return afterEnd(proposal, service, row, wanted, refused);
       return row.status === 'live'
         ? withResize(proposal, service, row, false, () => launchMove(proposal, service, row, false))
-        : { kind: 'rest' };
+        : REST;
   }
 }
 
@@ -155,13 +161,13 @@ function wishOf(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: bo
   const rows = proposal.state;
   if (row.request === undefined) {
     const due = (row.until ?? 0) <= proposal.context.at;
-    return wanted && due && mayBePlaced(rows, service, row) ? { kind: 'place' } : { kind: 'rest' };
+    return wanted && due && mayBePlaced(rows, service, row) ? { kind: 'place' } : REST;
   }
   if (!wanted) return { kind: 'withdraw', again: false };
-  if (row.asked === undefined || row.asked === row.recipe) return { kind: 'rest' };
+  if (row.asked === undefined || row.asked === row.recipe) return REST;
   const asked = recipeFor(rows, service, { ...row, recipe: row.asked });
   const same = asked?.placeDigest === recipeFor(rows, service, row)?.placeDigest;
-  return same ? { kind: 'rest' } : { kind: 'withdraw', again: true };
+  return same ? REST : { kind: 'withdraw', again: true };
 }
 
 /** Two lives of a pod with a volume never overlap, so the next one waits until the last is known to be over. */
@@ -171,16 +177,16 @@ export function mayBePlaced(rows: ServicesRows, service: ServiceRow, row: PodRow
 }
 
 function afterFinish(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: boolean): Move {
-  if (!wanted) return row.seat === undefined ? { kind: 'rest' } : { kind: 'leave', again: false, destroyVolumes: true };
+  if (!wanted) return row.seat === undefined ? REST : { kind: 'leave', again: false, destroyVolumes: true };
   if (row.step !== undefined && !isAsWanted(proposal.state, service, row)) {
     if (row.seat === undefined) return { kind: 'place' };
     if (fitsSeat(proposal.state, service, row)) return launchMove(proposal, service, row, true);
-    if (row.seat.volumes.length > 0) return withResize(proposal, service, row, true, () => ({ kind: 'rest' }));
+    if (row.seat.volumes.length > 0) return withResize(proposal, service, row, true, () => REST);
     return { kind: 'leave', again: true, destroyVolumes: false };
   }
   // What needs nothing any more gives its place back; data stays.
   const done = row.seat !== undefined && row.seat.volumes.length === 0;
-  return done ? { kind: 'leave', again: false, destroyVolumes: false } : { kind: 'rest' };
+  return done ? { kind: 'leave', again: false, destroyVolumes: false } : REST;
 }
 
 /** Every launch is known to be over, so the grant may go or be used again. */
@@ -209,7 +215,7 @@ function afterEnd(proposal: Proposal, service: ServiceRow, row: PodRow, wanted: 
 function relaunch(proposal: Proposal, service: ServiceRow, row: PodRow): Move {
   const changed =
     row.launched !== undefined && !runsRecipe(proposal.state, service, row, recipeOfSeat(proposal.state, service, row));
-  if (!changed && (row.until ?? 0) > proposal.context.at) return { kind: 'rest' };
+  if (!changed && (row.until ?? 0) > proposal.context.at) return REST;
   return launchMove(proposal, service, row, changed);
 }
 
@@ -217,10 +223,10 @@ function launchMove(proposal: Proposal, service: ServiceRow, found: PodRow, anew
   const row = { ...found, recipe: recipeOfSeat(proposal.state, service, found) };
   const recipe = recipeFor(proposal.state, service, row);
   const seat = row.seat;
-  if (recipe === undefined || seat === undefined) return { kind: 'rest' };
-  if (!recipe.plain && !knowsPeers(proposal.state, service, row, recipe)) return { kind: 'rest' };
+  if (recipe === undefined || seat === undefined) return REST;
+  if (!recipe.plain && !knowsPeers(proposal.state, service, row, recipe)) return REST;
   const tasks = tasksToStart(row, recipe, seat, proposal.context.at, anew);
-  return tasks.length === 0 ? { kind: 'rest' } : { kind: 'launch', start: { row, seat, recipe, tasks } };
+  return tasks.length === 0 ? REST : { kind: 'launch', start: { row, seat, recipe, tasks } };
 }
 
 interface Moved {

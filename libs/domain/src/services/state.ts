@@ -159,6 +159,7 @@ export interface PhaseRow extends PhaseDefinition {
 export type PodStatus = 'placing' | 'live' | 'stopping' | 'waiting' | 'finished';
 export type StopReason = ServicesEventOf<'KillOrdered'>['data']['reason'];
 
+/** Each field is there; one that means nothing now is undefined. */
 export interface PodRow {
   readonly service: ServiceName;
   readonly pod: string;
@@ -167,38 +168,38 @@ export interface PodRow {
   readonly recipe: number;
   readonly status: PodStatus;
   /** Run of the plan whose step on this pod is not complete. */
-  readonly step?: string;
-  readonly request?: RequestId;
+  readonly step?: string | undefined;
+  readonly request?: RequestId | undefined;
   /** The recipe that the open request was made for. */
-  readonly asked?: number;
+  readonly asked?: number | undefined;
   /** Agents that the open request leaves out. */
-  readonly avoid?: readonly AgentId[];
+  readonly avoid?: readonly AgentId[] | undefined;
   readonly attempt: number;
-  readonly seat?: Seat;
+  readonly seat?: Seat | undefined;
   /** The version whose needs the seat holds, while nothing of it was launched there. */
-  readonly sized?: number;
+  readonly sized?: number | undefined;
   /** Beside its seat it wants, or has, what it lacks of another size. */
-  readonly resizing?: Resizing;
+  readonly resizing?: Resizing | undefined;
   /** The version of the last launches. */
-  readonly launched?: number;
+  readonly launched?: number | undefined;
   readonly tasks: Readonly<Record<string, TaskRow>>;
   /** What steps of plans run here beside its own tasks, one after the other. */
-  readonly visits?: readonly VisitRow[];
+  readonly visits?: readonly VisitRow[] | undefined;
   /** Address of the machine where it left its data, until it is up elsewhere. */
-  readonly replaces?: string;
+  readonly replaces?: string | undefined;
   /** It has a place and was never launched there: its peers have to be placed first. */
-  readonly waits?: true;
+  readonly waits?: true | undefined;
   /** What it had to do before its end is done: it goes, with its data, even if it is wanted again. */
-  readonly drained?: true;
-  readonly stopReason?: StopReason;
+  readonly drained?: true | undefined;
+  readonly stopReason?: StopReason | undefined;
   /** Its tasks that sleep instead of running their commands. */
-  readonly paused?: readonly string[];
+  readonly paused?: readonly string[] | undefined;
   /** Every task is ready, and it counts as up if they still are then. */
-  readonly probationUntil?: EpochMs;
+  readonly probationUntil?: EpochMs | undefined;
   /** It makes way for these, or did and has no other place yet. */
-  readonly preemptedBy?: Preemptor;
+  readonly preemptedBy?: Preemptor | undefined;
   /** waiting: its deadline. placing: no place is asked for before. Otherwise: when the whole pod is launched again. */
-  readonly until?: EpochMs;
+  readonly until?: EpochMs | undefined;
 }
 
 /** request ──SizeGranted──▶ grant ──GrantReturned of the seat's──▶ the seat. */
@@ -367,14 +368,20 @@ export function initialState(): ServicesState {
 }
 
 const INDEX_DIGITS = 7;
+/** Most indexes and versions are small, and are asked for again and again. */
+const SMALL = Array.from({ length: 1000 }, (_, index) => String(index).padStart(INDEX_DIGITS, '0'));
 const DEADLINE_DIGITS = 16;
 
 export function podKey(service: string, pod: string, index: number): string {
-  return `${service}/${pod}/${String(index).padStart(INDEX_DIGITS, '0')}`;
+  return `${service}/${pod}/${digitsOf(index)}`;
 }
 
 export function versionKey(service: string, version: number): string {
-  return `${service}/${String(version).padStart(INDEX_DIGITS, '0')}`;
+  return `${service}/${digitsOf(version)}`;
+}
+
+function digitsOf(index: number): string {
+  return SMALL[index] ?? String(index).padStart(INDEX_DIGITS, '0');
 }
 
 export function planKey(service: string, plan: string): string {

@@ -41,8 +41,47 @@ export function podTypes(rows: ServicesRows, service: string): string[] {
 /** A row as it is now, and what it counts for. */
 export function fileRow(rows: ServicesRows, row: PodRow): void {
   const key = podKey(row.service, row.pod, row.index);
-  recount(rows, rows.pods.get(key), row);
-  rows.pods.put(key, row);
+  replaceRow(rows, key, rows.pods.get(key), row);
+}
+
+/** The same of one that is known to be `before` now. */
+export function replaceRow(rows: ServicesRows, key: string, before: PodRow | undefined, row: PodRow): void {
+  recount(rows, before, row);
+  rows.pods.put(key, whole(row));
+}
+
+/**
+ * With every field, in one order, whatever was changed: the engine then sees one kind of object, and reads and copies it
+ * without looking anything up. It also makes rows encode alike, whether they lived or come from a snapshot.
+ */
+function whole(row: PodRow): PodRow {
+  const fields: { readonly [Field in keyof Required<PodRow>]: PodRow[Field] } = {
+    service: row.service,
+    pod: row.pod,
+    index: row.index,
+    recipe: row.recipe,
+    status: row.status,
+    step: row.step,
+    request: row.request,
+    asked: row.asked,
+    avoid: row.avoid,
+    attempt: row.attempt,
+    seat: row.seat,
+    sized: row.sized,
+    resizing: row.resizing,
+    launched: row.launched,
+    tasks: row.tasks,
+    visits: row.visits,
+    replaces: row.replaces,
+    waits: row.waits,
+    drained: row.drained,
+    stopReason: row.stopReason,
+    paused: row.paused,
+    probationUntil: row.probationUntil,
+    preemptedBy: row.preemptedBy,
+    until: row.until,
+  };
+  return fields;
 }
 
 /** The pod is no row any more. */
@@ -104,7 +143,8 @@ function recount(rows: ServicesRows, before: PodRow | undefined, after: PodRow |
   const { service, pod } = (after ?? before)!;
   const tally = tallyOf(rows, service, pod);
   rows.tallies.put(tallyKey(service, pod), {
-    ...tally,
+    slots: tally.slots,
+    incarnation: tally.incarnation,
     pods: tally.pods + is.pods - was.pods,
     running: tally.running + is.running - was.running,
     up: tally.up + is.up - was.up,

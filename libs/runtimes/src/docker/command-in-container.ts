@@ -3,6 +3,7 @@ import type { Exec } from 'dockerode';
 import { signal } from '../process-identity.js';
 import type { Probe, ProbeResult, RunningCommand, TaskCommand, TerminalSize } from '../runtime.js';
 import type { DockerEngine } from './docker-engine.js';
+import { TOOLS_PATH } from './node-in-container.js';
 
 const HEAD_BYTES = 8;
 const STDERR = 2;
@@ -60,7 +61,7 @@ export async function checkInContainer(
   { command, environment, timeoutMs }: Extract<Probe, { kind: 'cmd' }>,
 ): Promise<ProbeResult> {
   const begun = await engine.exec(name, {
-    Cmd: ['/bin/sh', '-c', command],
+    Cmd: ['/bin/sh', '-c', `export PATH="$PATH:${TOOLS_PATH}"; exec /bin/sh -c "$1"`, 'check', command],
     Env: pairs(environment),
     WorkingDir: sandbox,
   });

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import type { CpuLimit } from '../cgroups/cgroups.js';
 import type { TaskLaunch } from '../runtime.js';
+import { TOOLS_PATH } from './node-in-container.js';
 
 /** A folder or file of this machine that the container has at the place where the links of its sandbox lead. */
 export interface Mount {
@@ -29,6 +30,7 @@ const sharesOf = (cpusMilli: number) => Math.max(2, Math.round((cpusMilli * 1024
  */
 const FIRST_PROCESS = `cd "$ORRERY_SANDBOX" || exit 126
 exec </dev/null >>stdout 2>>stderr
+export PATH="$PATH:${TOOLS_PATH}"
 /bin/sh -c "$1" &
 task=$!
 trap 'kill -s TERM -- -1 2>/dev/null' TERM

@@ -24,6 +24,7 @@ import type { Usage } from '../usage/usage.js';
 import { checkInContainer, runInContainer } from './command-in-container.js';
 import { containerOf, type Mount } from './container-of.js';
 import type { ContainerSeen, DockerEngine } from './docker-engine.js';
+import { nodeForContainers } from './node-in-container.js';
 
 export interface DockerRuntimeOptions {
   /** That of the exec runtime: both keep what they know of a launch in its one folder. */
@@ -72,6 +73,7 @@ export class DockerRuntime implements Runtime {
   readonly #options: DockerRuntimeOptions;
   readonly #launches: string;
   readonly #volumes: string;
+  readonly #node: readonly Mount[];
   /** Of this agent's folder on this machine: several installations may share an engine. */
   readonly #installation: string;
   readonly #watched = new Map<string, (end: Ended) => void>();
@@ -89,6 +91,7 @@ export class DockerRuntime implements Runtime {
     const folder = realpathSync(options.folder);
     this.#launches = join(resolve(options.folder), 'launches');
     this.#volumes = join(resolve(options.folder), 'volumes');
+    this.#node = nodeForContainers(folder);
     this.#installation = createHash('sha256').update(folder).digest('hex').slice(0, 12);
     this.#rotation = setInterval(() => void this.#rotateOutputs(), ROTATION_INTERVAL_MS);
   }
@@ -238,6 +241,7 @@ export class DockerRuntime implements Runtime {
   #mountsOf({ volumes, links = [] }: TaskLaunch, sandbox: string): Mount[] {
     const eyesOnly = join(dirname(sandbox), 'eyes-only');
     return [
+      ...this.#node,
       { source: sandbox, target: sandbox, readOnly: false },
       ...volumes.map(({ volume }) => {
         const target = volumeFolder(this.#volumes, volume);
