@@ -15,16 +15,7 @@ import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { dropSizes, recipeOfSeat, resizeMove } from './resizing.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
-import {
-  fitsSeat,
-  holdsData,
-  isAsWanted,
-  isWanted,
-  mayLeaveData,
-  runsRecipe,
-  targetSpec,
-  wantedCount,
-} from './wanted.js';
+import { fitsSeat, holdsData, isAsWanted, isWanted, mayLeaveData, runsRecipe, wantedCount } from './wanted.js';
 
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
 
