@@ -109,6 +109,21 @@ describe('operators', () => {
     expect(filesWith(cluster.home, value)).toEqual([join(kept, 'password')]);
   });
 
+  it('are told by a drain which pods stay with their data, and by which command they would move', async () => {
+    await apply('anchored', 1, 'exec sleep 100000');
+    const { hostname } = await pod('anchored');
+    const drained = await cluster.cli('agent', 'drain', hostname);
+    expect(drained.code).toBe(0);
+    expect(drained.stdout).toMatch(/^anchored\.node-0 +data +orrery pod replace anchored node-0$/m);
+    expect(await cluster.json('agent', 'show', hostname)).toMatchObject({
+      state: 'DRAINED',
+      staying: [{ service: 'anchored', pod: 'node-0', volumes: ['data'] }],
+    });
+    expect(await cluster.cli('agent', 'activate', hostname)).toMatchObject({ code: 0 });
+    expect(await cluster.json('agent', 'show', hostname)).not.toHaveProperty('staying');
+    expect(await cluster.cli('service', 'uninstall', 'anchored', '--yes')).toMatchObject({ code: 0 });
+  });
+
   it('pause a pod in its place, look into its volume, and resume it', async () => {
     await apply('debugged', 1, 'echo kept >> data/lines; exec sleep 100000');
     const before = await pod('debugged');

@@ -133,6 +133,8 @@ export interface Agent {
   /** Ranges, first and last. */
   readonly ports?: readonly (readonly [number, number])[];
   readonly tasks?: number;
+  /** Of one agent that is drained: pods that wait there with their data. */
+  readonly staying?: readonly { readonly service: string; readonly pod: string; readonly volumes: readonly string[] }[];
   readonly disks?: readonly {
     readonly name: string;
     readonly type: string;

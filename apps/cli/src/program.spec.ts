@@ -210,6 +210,10 @@ describe('orrery', () => {
       }
     };
     expect((await orrery('agent drain eve --detach')).out).toBe('eve-1 ACTIVE\n');
+    Object.assign(agents[2]!, { staying: [{ service: 'store', pod: 'node-0', volumes: ['data'] }] });
+    const stays = /\nstore\.node-0 +data +orrery pod replace store node-0\n$/;
+    expect((await orrery('agent show eve')).out).toMatch(stays);
+    expect((await orrery('agent drain eve --detach')).out).toMatch(stays);
     expect(seen.find(({ method }) => method === 'POST')?.url).toBe('/v1/agents/eve-1/drain');
     expect(await orrery('agent gone ada --yes')).toEqual({
       code: 2,
@@ -217,7 +221,7 @@ describe('orrery', () => {
       err: 'error: ada may mean 2 agents (ambiguous)\n  ada-1 (ada-1, ACTIVE)\n  ada-2 (ada-2, ACTIVE)\n',
     });
     expect((await orrery('agent show bob')).code).toBe(3);
-    expect(seen.filter(({ method }) => method === 'POST')).toHaveLength(1);
+    expect(seen.filter(({ method }) => method === 'POST')).toHaveLength(2);
   });
 
   it('sets a role and its quota, in the fields of the interface', async () => {

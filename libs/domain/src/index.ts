@@ -90,6 +90,7 @@ export type { ServicesInput } from './services/input.js';
 export { servicesEventViolations, servicesViolations } from './services/invariants.js';
 export { differenceOf, type Difference, type FieldChange, type PodDifference } from './services/difference.js';
 export { planView, planViews, type PhaseView, type PlanView, type StepView } from './services/plan-view.js';
+export { podsStaying, type StayingPod } from './services/staying.js';
 export { podOfGrant, podOfLaunch } from './services/pods.js';
 export type {
   PlanRow,

@@ -3,7 +3,7 @@ import { argument, confirm, path, type Call } from '../call.js';
 import { agentIdOf } from '../find-agent.js';
 import { pairsText } from '../output/lines.js';
 import type { Listing } from '../output/output.js';
-import { fields } from '../output/table.js';
+import { fields, table } from '../output/table.js';
 import { showList, showObject } from '../reading.js';
 import { isLiving } from '../task-states.js';
 import { waitUntil } from '../waiting.js';
@@ -40,7 +40,7 @@ export async function show(call: Call): Promise<void> {
   await showObject<Agent>(call, path`/v1/agents/${id}`, { name: agents.name, people: agentText });
 }
 
-function agentText({ resources, used, ports, disks, machine, ...agent }: Agent): string {
+function agentText({ resources, used, ports, disks, machine, staying = [], ...agent }: Agent): string {
   const amounts = Object.fromEntries(
     (['cpus', 'memory', 'disk', 'gpus'] as const).map((name) => {
       const unit = name === 'memory' || name === 'disk' ? ' MiB' : '';
@@ -58,13 +58,29 @@ function agentText({ resources, used, ports, disks, machine, ...agent }: Agent):
   const shownDisks = disks?.map(
     ({ name, type, path: place, size, free }) => `${name} ${type} ${place}: ${free} of ${size} MiB free`,
   );
-  return fields({
+  const shown = fields({
     ...agent,
     resources: amounts,
     ports: ranges,
     ...(shownDisks === undefined ? {} : { disks: shownDisks.join('; ') }),
     machine: now,
   });
+  return `${shown}${stayingText(agent.id, staying)}`;
+}
+
+/** No drain moves data behind anyone's back: what stays, and what would move it. */
+function stayingText(id: string, staying: NonNullable<Agent['staying']>): string {
+  if (staying.length === 0) return '';
+  const rows = table(
+    [
+      { title: 'POD', cell: ({ service, pod }) => `${service}.${pod}` },
+      { title: 'VOLUMES', cell: ({ volumes }) => volumes.join(', ') },
+      { title: 'TO MOVE IT, WITHOUT ITS DATA', cell: ({ service, pod }) => `orrery pod replace ${service} ${pod}` },
+    ],
+    staying,
+  );
+  const count = staying.length === 1 ? '1 pod stays' : `${staying.length} pods stay`;
+  return `\n${count} here with data, to run again after \`orrery agent activate ${id}\`:\n${rows}`;
 }
 
 export async function drain(call: Call): Promise<void> {
@@ -97,7 +113,10 @@ async function change(call: Call, verb: string, body: object, aim: string): Prom
     });
   }
   const agent = await call.gateway.get<Agent>(at);
-  await call.output.object(agent, { name: agents.name, people: () => `${id} ${agent.state}\n` });
+  await call.output.object(agent, {
+    name: agents.name,
+    people: () => `${id} ${agent.state}\n${stayingText(id, agent.staying ?? [])}`,
+  });
 }
 
 function share(resource: keyof Amounts): (agent: Agent) => string {

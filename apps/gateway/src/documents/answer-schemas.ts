@@ -194,6 +194,11 @@ export const agent = Type.Object({
   disks: optional(
     Type.Array(Type.Object({ name: text, type: oneOf('PATH', 'MOUNT'), path: text, size: count, free: count })),
   ),
+  staying: optional(
+    Type.Array(Type.Object({ service: text, pod: text, volumes: Type.Array(text) }), {
+      description: 'of one agent that is drained: pods that wait there with their data until they are replaced',
+    }),
+  ),
 });
 
 export const service = Type.Object({

@@ -1,6 +1,8 @@
 import { SPECIFICATION_STARTS_AT_MS as START, specificationOf } from '@orrery/testing';
 import { idRunsOf, type PlacementRequest, agentRunsOf } from '@orrery/contracts';
 import { services } from './decide.js';
+import { podsStaying } from './staying.js';
+import type { ServicesState } from './state.js';
 import {
   launchesOf,
   registered,
@@ -286,6 +288,24 @@ describe('an agent that is drained (race 11)', () => {
     const free = spread(stores(1, policy));
     const moved = free.story.when(draining('a1')).when(ended(free.launches, 'KILLED'));
     expect(typesOf(moved.events)).toContain('PlacementRequested');
+  });
+
+  it('tells which pods stay with their data, until they are replaced or it is active again', () => {
+    const { story, launches } = spread(stores(1));
+    const stay = [{ service: 'hello', pod: 'node-0', volumes: ['data'] }];
+    const on = (state: ServicesState) => podsStaying(state, agent('a1'));
+    story.thenState((state) => expect(on(state)).toEqual([]));
+    const drained = story.when(draining('a1'));
+    drained.thenState((state) => expect(on(state)).toEqual(stay));
+    const over = drained.when(ended(launches, 'KILLED'));
+    over.thenState((state) => expect(on(state)).toEqual(stay));
+    over.when(activated('a1')).thenState((state) => expect(on(state)).toEqual([]));
+    const replaced = over.when(command('ReplacePod', { name: HELLO, pod: 'node-0' }));
+    replaced.thenState((state) => expect(on(state)).toEqual([]));
+
+    const policy = { 'replacement-failure-policy': { 'permanent-failure-timeout-secs': 60 } };
+    const free = spread(stores(1, policy)).story.when(draining('a1'));
+    free.thenState((state) => expect(on(state)).toEqual([]));
   });
 
   it('keeps the rest when it is cancelled', () => {

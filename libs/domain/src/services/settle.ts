@@ -15,16 +15,7 @@ import type { Proposal } from './proposal.js';
 import { recipeFor } from './recipe.js';
 import { dropSizes, recipeOfSeat, resizeMove } from './resizing.js';
 import { launchesOf, type PodRow, type ServiceRow, type ServicesRows } from './state.js';
-import {
-  fitsSeat,
-  holdsData,
-  isAsWanted,
-  isWanted,
-  replacementPolicy,
-  runsRecipe,
-  targetSpec,
-  wantedCount,
-} from './wanted.js';
+import { fitsSeat, holdsData, isAsWanted, isWanted, mayLeaveData, runsRecipe, wantedCount } from './wanted.js';
 
 type ReplaceCause = ServicesEventOf<'ReplaceStarted'>['data']['cause'];
 
@@ -217,11 +208,6 @@ function relaunch(proposal: Proposal, service: ServiceRow, row: PodRow): Move {
     row.launched !== undefined && !runsRecipe(proposal.state, service, row, recipeOfSeat(proposal.state, service, row));
   if (!changed && (row.until ?? 0) > proposal.context.at) return REST;
   return launchMove(proposal, service, row, changed);
-}
-
-/** The spec says after which time data on a lost machine may be given up: then a drain may move it, too. */
-function mayLeaveData(rows: ServicesRows, service: ServiceRow): boolean {
-  return replacementPolicy(targetSpec(rows, service))['permanent-failure-timeout-secs'] !== undefined;
 }
 
 function launchMove(proposal: Proposal, service: ServiceRow, found: PodRow, anew: boolean): Move {

@@ -75,3 +75,8 @@ export function holdsData(row: PodRow): boolean {
   if (row.seat === undefined || row.seat.volumes.length === 0) return false;
   return row.seat.used || launchesOf(row).length > 0;
 }
+
+/** The spec says after which time data on a lost machine may be given up: then a drain may move it, too. */
+export function mayLeaveData(rows: ServicesRows, service: ServiceRow): boolean {
+  return replacementPolicy(targetSpec(rows, service))['permanent-failure-timeout-secs'] !== undefined;
+}

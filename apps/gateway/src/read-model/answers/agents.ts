@@ -1,5 +1,5 @@
 import type { AgentId, Capacity, Disk, Resources } from '@orrery/contracts';
-import { agentStateOf, countOnAgent, disksFreeOn, usedOnAgent } from '@orrery/domain';
+import { agentStateOf, countOnAgent, disksFreeOn, podsStaying, usedOnAgent } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import { merged, pageOfEntries, type Keyed, type ListAnswer } from '../paging.js';
 import type { Answer, Page } from '../query.js';
@@ -14,7 +14,9 @@ export function listAgents({ cells }: World, page: Page): ListAnswer {
 export function showAgent({ cells }: World, id: string): Answer {
   for (const cell of cells) {
     const value = agentJson(cell, id as AgentId);
-    if (value !== undefined) return { value };
+    if (value === undefined) continue;
+    const staying = podsStaying(cell.services, id as AgentId);
+    return { value: staying.length === 0 ? value : { ...value, staying } };
   }
   throw Problem.of('unknown-agent', `there is no agent ${id}`, { remedy: 'see the list of agents' });
 }
