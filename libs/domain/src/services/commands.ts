@@ -116,6 +116,7 @@ export function startOver(
   const plan = planToward({
     before,
     after: targetSpec(proposal.state, service),
+    past: settled && before !== undefined ? [before] : versionsSince(proposal.state, service),
     types: podTypes(proposal.state, name),
     slotsOf: (pod) => tallyOf(proposal.state, name, pod).slots,
     podsOf: (pod) => countsOf(proposal.state, name, pod).pods,
@@ -124,6 +125,16 @@ export function startOver(
   });
   startPlan(proposal, service, reason === undefined ? plan : { ...plan, reason });
   pursue(proposal, name, []);
+}
+
+/** From the last that a plan brought about as a whole; where there was none, all that are kept. */
+function versionsSince(rows: ServicesRows, { name, good = 0 }: ServiceRow): ServiceSpec[] {
+  const specs: ServiceSpec[] = [];
+  for (const [, row] of rows.versions.entries(versionKey(name, good))) {
+    if (row.service !== name) break;
+    specs.push(row.spec);
+  }
+  return specs;
 }
 
 export function unknownService(name: string): Decision<never> {

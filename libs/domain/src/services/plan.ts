@@ -27,6 +27,8 @@ export interface PlanDefinition {
 export interface PlanInput {
   readonly before: ServiceSpec | undefined;
   readonly after: ServiceSpec;
+  /** What pods may run now: the version that a plan brought about last, as a whole, and those that were wanted since. */
+  readonly past: readonly ServiceSpec[];
   /** Pod types of which there may be pods, whatever version they are of. */
   readonly types: readonly string[];
   /** Pods of this type have indexes below this number. */
@@ -136,9 +138,9 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   const added = { ...phase, action: 'deploy' as const, ...together, ...minimumUpOf(after, pod) };
   if (!deployed) return [{ ...added, indexes: range(0, count) }];
   const existing = Math.min(input.podsOf(pod), input.slotsOf(pod), count);
-  const old = before === undefined ? undefined : recipeOf(before, pod);
-  const relaunch = !settled || old?.runDigest !== recipeOf(after, pod)!.runDigest;
-  const touched = !settled || old?.digest !== recipeOf(after, pod)!.digest;
+  const { digest, runDigest } = recipeOf(after, pod)!;
+  const relaunch = input.past.some((spec) => recipeOf(spec, pod)?.runDigest !== runDigest);
+  const touched = !settled || before === undefined || recipeOf(before, pod)?.digest !== digest;
   const indexes = range(existing, count);
   const changed = touched ? range(0, existing) : [];
   if (changed.length === 0) return indexes.length === 0 ? [] : [{ ...added, indexes }];
