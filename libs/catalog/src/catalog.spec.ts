@@ -226,6 +226,7 @@ describe('each package that comes along', () => {
 
   it.each([
     ['kafka', '4.1.1', 'apache/kafka:4.1.1', '/opt/kafka/libs/*'],
+    ['cassandra', '4.1.10', 'cassandra:4.1.10', '/opt/cassandra/lib'],
     ['cassandra', '5.0.6', 'cassandra:5.0.6', '/opt/cassandra/lib'],
   ])('%s %s runs in containers where that is chosen, and fetches no jars then', (name, version, image, jars) => {
     const definition = definitionOf(filesOf(name, version));
@@ -243,6 +244,11 @@ describe('each package that comes along', () => {
     expect(pod!.uris).toEqual([]);
     expect(JSON.stringify(pod!.tasks)).toContain(jars);
     expect(JSON.stringify(podsWith({})[0]!.tasks)).not.toContain(jars);
+  });
+
+  it('Cassandra: what brings backups to a bucket is compiled from its source (compile-store.mjs)', () => {
+    const { 'Store.java': source, 'Store.java.sha256': compiled } = filesOf('cassandra', '5.0.6');
+    expect(compiled).toBe(`${createHash('sha256').update(source!).digest('hex')}  Store.java\n`);
   });
 
   const folders = readdirSync(packagesFolder).flatMap((name): string[][] => {

@@ -12,13 +12,13 @@ import software.amazon.awssdk.transfer.s3.model.FailedFileDownload;
 /**
  * Backups in a bucket: put FOLDER NAME, get NAME FOLDER, list. Objects come one by one, so a folder counts once its mark is there,
  * which is written last. Where the words for the store are is what the SDK asks everybody: its environment, profile, or machine.
+ * Nodes run what compile-store.mjs made of this: images of Cassandra have a Java that compiles nothing.
  */
 public class Store {
-  static final String BUCKET = "<%backup.s3.bucket%>";
-  static final String ENDPOINT = "<%backup.s3.endpoint%>";
-  static final String REGION = "<%backup.s3.region%>";
-  static final String PLACE =
-      "<%backup.s3.prefix%>" + System.getenv("ORRERY_SERVICE") + "/" + System.getenv("NAME") + "/";
+  static final String BUCKET = System.getProperty("bucket");
+  static final String ENDPOINT = System.getProperty("endpoint");
+  static final String REGION = System.getProperty("region");
+  static final String PLACE = System.getProperty("place");
   static final String MARKS = PLACE + "whole/";
   static final String DATA = PLACE + "data/";
 
@@ -34,10 +34,17 @@ public class Store {
       var client = builder.build();
       var transfers = S3TransferManager.builder().s3Client(client).build();
       switch (arguments[0]) {
-        case "put" -> put(client, transfers, Path.of(arguments[1]), arguments[2]);
-        case "get" -> get(transfers, arguments[1], Path.of(arguments[2]));
-        case "list" -> keys(client, MARKS).forEach(key -> System.out.println(key.substring(MARKS.length())));
-        default -> throw new IllegalArgumentException(arguments[0]);
+        case "put":
+          put(client, transfers, Path.of(arguments[1]), arguments[2]);
+          break;
+        case "get":
+          get(transfers, arguments[1], Path.of(arguments[2]));
+          break;
+        case "list":
+          keys(client, MARKS).forEach(key -> System.out.println(key.substring(MARKS.length())));
+          break;
+        default:
+          throw new IllegalArgumentException(arguments[0]);
       }
       // A close of the client would wait some seconds for requests that nobody makes any more.
       System.exit(0);

@@ -19,7 +19,7 @@ manager=
 <%#container.enabled%>
 lib=/opt/cassandra/lib
 # As jvm.options has it outside; Java 11, which images of 4.1 have, takes the word for a class.
-grep -q '^JAVA_VERSION="11\.' "$JAVA_HOME/release" || manager=-Djava.security.manager=allow
+case $(java -version 2>&1) in *' "11.'*) ;; *) manager=-Djava.security.manager=allow ;; esac
 <%/container.enabled%>
 
 figures=

@@ -3,9 +3,12 @@
 set -eu
 
 <%#backup.s3.bucket%>
-where="s3://<%backup.s3.bucket%>/<%backup.s3.prefix%>$ORRERY_SERVICE/$NAME"
+place="<%backup.s3.prefix%>$ORRERY_SERVICE/$NAME/"
+where="s3://<%backup.s3.bucket%>/$place"
+base64 -d Store.base64 >Store.class
 store() {
-  java -Xmx128m -XX:MaxDirectMemorySize=64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp 's3/*' Store.java "$@"
+  java -Xmx128m -XX:MaxDirectMemorySize=64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '.:s3/*' \
+    -Dbucket='<%backup.s3.bucket%>' -Dendpoint='<%backup.s3.endpoint%>' -Dregion='<%backup.s3.region%>' -Dplace="$place" Store "$@"
 }
 <%/backup.s3.bucket%>
 <%^backup.s3.bucket%>
