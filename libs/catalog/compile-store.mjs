@@ -12,7 +12,9 @@ const folder = join(import.meta.dirname, 'packages', 'cassandra');
 const source = join(folder, 'Store.java');
 const work = mkdtempSync(join(tmpdir(), 'orrery-store-'));
 try {
-  execFileSync('javac', ['--release', '11', '-g:none', '-cp', join(jars, '*'), '-d', work, source], { stdio: 'inherit' });
+  execFileSync('javac', ['--release', '11', '-g:none', '-cp', join(jars, '*'), '-d', work, source], {
+    stdio: 'inherit',
+  });
   const bytes = readFileSync(join(work, 'Store.class'));
   writeFileSync(join(folder, 'Store.base64'), bytes.toString('base64').replace(/(.{76})/g, '$1\n') + '\n');
   const sha256 = createHash('sha256').update(readFileSync(source)).digest('hex');
