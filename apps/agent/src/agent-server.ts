@@ -78,6 +78,9 @@ export class AgentServer extends Server implements CustomTransportStrategy {
       throw new Error(
         'tasks of this agent are containers, and no engine answers that could tell of them: start it (DOCKER_HOST says where it is)',
       );
+    const containers =
+      engine === undefined ? 'no container engine answers: no task with an image' : `containers by ${engine.name}`;
+    this.#telemetry.log.info(containers);
     this.#runtime = this.#openRuntime(engine);
     const newId = () => makeAgentId(settings, hostname(), randomBytes(2).toString('hex'));
     const host = new HostMeter(settings.folder);

@@ -60,7 +60,11 @@ export class GuestTopics {
   async list(names?: readonly string[]): Promise<GuestTopic[]> {
     const wanted = names ?? (await this.admin.listTopics()).filter((name) => !name.startsWith('__'));
     if (wanted.length === 0) return [];
-    const { topics } = await this.#refusable(wanted, () => this.admin.fetchTopicMetadata({ topics: [...wanted] }));
+    return this.#refusable(wanted, () => this.#described(wanted));
+  }
+
+  async #described(names: readonly string[]): Promise<GuestTopic[]> {
+    const { topics } = await this.admin.fetchTopicMetadata({ topics: [...names] });
     return topics
       .map(({ name, partitions }) => ({
         name,
@@ -88,6 +92,7 @@ export class GuestTopics {
       .sort((left, right) => left.partition - right.partition);
   }
 
+  /** Resolves to the topic once all its partitions have leaders. */
   async create(
     name: string,
     wish: {
@@ -95,32 +100,29 @@ export class GuestTopics {
       readonly replicas: number;
       readonly settings: Readonly<Record<string, string>>;
     },
-  ): Promise<void> {
+  ): Promise<GuestTopic> {
     const configEntries = Object.entries(wish.settings).map(([key, value]) => ({ name: key, value }));
     const topic = { topic: name, numPartitions: wish.partitions, replicationFactor: wish.replicas, configEntries };
     const made = await this.#refusable([name], () =>
       this.admin.createTopics({ topics: [topic], waitForLeaders: false, timeout: CREATED_WITHIN_MS }),
     );
     if (!made) throw new TopicRefused(name, 'TOPIC_ALREADY_EXISTS', 'there is one of that name');
-    await this.#knownWithLeaders(name);
-  }
-
-  /** The controllers have made it; the broker that is asked may not have heard of it yet. */
-  async #knownWithLeaders(name: string): Promise<void> {
     const deadline = AbortSignal.timeout(CREATED_WITHIN_MS);
     const backoff = new Backoff(deadline);
-    while (!(await this.#hasLeaders(name))) {
+    for (;;) {
+      const seen = await this.#seen(name);
+      if (seen?.partitions.every(({ leader }) => leader >= 0) === true) return seen;
       if (deadline.aborted) throw new Error(`${name} is made, and has no leaders after ${CREATED_WITHIN_MS / 1000} s`);
       await backoff.wait();
     }
   }
 
-  async #hasLeaders(name: string): Promise<boolean> {
+  /** The controllers have made it; the broker that is asked, another one each time, may not have heard of it yet. */
+  async #seen(name: string): Promise<GuestTopic | undefined> {
     try {
-      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
-      return topics[0]?.partitions.every(({ leader }) => leader >= 0) === true;
+      return (await this.#described([name]))[0];
     } catch (error) {
-      if (brokerErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+      if (brokerErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined;
       throw error;
     }
   }

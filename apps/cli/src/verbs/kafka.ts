@@ -72,10 +72,9 @@ export async function create(call: Call): Promise<void> {
   const name = argument(call, 1);
   const partitions = (call.options['partitions'] as number | undefined) ?? 1;
   const settings = call.options['config'] as Readonly<Record<string, string>>;
-  const made = await withTopics(call, async (guest, brokers) => {
+  const made = await withTopics(call, (guest, brokers) => {
     const replicas = (call.options['replication'] as number | undefined) ?? Math.min(3, brokers);
-    await guest.create(name, { partitions, replicas, settings });
-    return (await guest.list([name]))[0]!;
+    return guest.create(name, { partitions, replicas, settings });
   });
   const replicas = made.partitions[0]?.replicas.length ?? 0;
   await call.output.object(made, {

@@ -15,7 +15,8 @@ export interface ContainerSeen {
   readonly oom: boolean;
 }
 
-const ANSWER_WITHIN_MS = 2_000;
+/** One that has just started on a busy machine takes seconds; where none listens is known at once. */
+const ANSWER_WITHIN_MS = 20_000;
 const SIGNAL_TRIES = 10;
 const BETWEEN_TRIES_MS = 200;
 const NS_PER_MS = 1_000_000;
@@ -30,7 +31,7 @@ export class DockerEngine {
     this.name = name;
   }
 
-  /** At the socket that `DOCKER_HOST` names, else at a usual one; nothing when none answers soon. An engine elsewhere runs nothing here. */
+  /** At the socket that `DOCKER_HOST` names, else at a usual one; nothing when none answers. An engine elsewhere runs nothing here. */
   static async find(env: NodeJS.ProcessEnv): Promise<DockerEngine | undefined> {
     for (const socket of socketsOf(env)) {
       const docker = new Docker({ socketPath: socket });
