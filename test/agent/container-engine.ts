@@ -45,16 +45,20 @@ export class TestEngine {
   readonly engine: DockerEngine;
   /** For processes that are to find it. */
   readonly host: string | undefined;
-  readonly #folder: string;
+  /** Of its own, for what images are made of; gone with it. */
+  readonly folder: string;
+  readonly #docker: Docker;
   readonly #service: ChildProcess | undefined;
 
   private constructor(
     folder: string,
+    docker: Docker,
     engine: DockerEngine,
     host: string | undefined,
-    service: ChildProcess | undefined,
+    service?: ChildProcess,
   ) {
-    this.#folder = folder;
+    this.folder = folder;
+    this.#docker = docker;
     this.engine = engine;
     this.host = host;
     this.#service = service;
@@ -62,20 +66,35 @@ export class TestEngine {
 
   static async start(): Promise<TestEngine> {
     const folder = mkdtempSync(join(tmpdir(), 'orrery-engine-'));
-    const found = await DockerEngine.find(process.env);
-    if (found !== undefined) {
-      await importImage(new Docker(), folder);
-      return new TestEngine(folder, found, process.env['DOCKER_HOST'], undefined);
+    const test = await engineIn(folder);
+    await test.importImage(IMAGE, rootWith(folder, TOOLS));
+    return test;
+
+    async function engineIn(work: string): Promise<TestEngine> {
+      const found = await DockerEngine.find(process.env);
+      if (found !== undefined) return new TestEngine(work, new Docker(), found, process.env['DOCKER_HOST']);
+      const socketPath = join(work, 'podman.sock');
+      const host = `unix://${socketPath}`;
+      const service = startPodman(work, host);
+      let engine: DockerEngine | undefined;
+      await until(async () => {
+        engine = await DockerEngine.find({ DOCKER_HOST: host });
+        return engine !== undefined;
+      }, 30_000);
+      return new TestEngine(work, new Docker({ socketPath }), engine!, host, service);
     }
-    const host = `unix://${join(folder, 'podman.sock')}`;
-    const service = startPodman(folder, host);
-    let engine: DockerEngine | undefined;
-    await until(async () => {
-      engine = await DockerEngine.find({ DOCKER_HOST: host });
-      return engine !== undefined;
-    }, 30_000);
-    await importImage(new Docker({ socketPath: join(folder, 'podman.sock') }), folder);
-    return new TestEngine(folder, engine!, host, service);
+  }
+
+  /** Makes an image of a folder, as its `root`; `changes`: a line of a Dockerfile. */
+  async importImage(name: string, root: string, changes?: string): Promise<void> {
+    const file = `${root}.tar`;
+    execFileSync('tar', ['-cf', file, '-C', root, '.']);
+    // Podman takes a `tag` of its own for none.
+    const stream = await this.#docker.importImage(file, { repo: name, ...(changes !== undefined && { changes }) });
+    await new Promise<void>((resolve, reject) =>
+      this.#docker.modem.followProgress(stream, (error) => (error == null ? resolve() : reject(error))),
+    );
+    rmSync(file);
   }
 
   async stop(): Promise<void> {
@@ -84,11 +103,11 @@ export class TestEngine {
       const ended = new Promise((resolve) => service.once('exit', resolve));
       service.kill('SIGTERM');
       await ended;
-      podmanIn(this.#folder, 'system', 'reset', '--force');
+      podmanIn(this.folder, 'system', 'reset', '--force');
       // Podman lets what looked after a command stay for five minutes.
-      endAllOf(this.#folder);
+      endAllOf(this.folder);
     }
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
@@ -129,16 +148,15 @@ function readIfThere(file: string): string {
   }
 }
 
-async function importImage(docker: Docker, folder: string): Promise<void> {
-  const root = join(folder, 'root');
-  mkdirSync(join(root, 'bin'), { recursive: true });
-  mkdirSync(join(root, 'tmp'));
+/** A new root in `folder` with these words of busybox, all of them by default. */
+export function rootWith(folder: string, tools: readonly string[] = toolsOfBusybox()): string {
+  const root = mkdtempSync(join(folder, 'root-'));
+  for (const name of ['bin', 'tmp']) mkdirSync(join(root, name));
   cpSync(busybox!, join(root, 'bin', 'busybox'), { dereference: true });
-  for (const tool of TOOLS) if (!existsSync(join(root, 'bin', tool))) symlinkSync('busybox', join(root, 'bin', tool));
-  execFileSync('tar', ['-cf', join(folder, 'root.tar'), '-C', root, '.']);
-  const [repo, tag] = IMAGE.split(/:(?=[^:]+$)/);
-  const stream = await docker.importImage(join(folder, 'root.tar'), { repo, tag });
-  await new Promise<void>((resolve, reject) =>
-    docker.modem.followProgress(stream, (error) => (error == null ? resolve() : reject(error))),
-  );
+  for (const tool of tools) if (!existsSync(join(root, 'bin', tool))) symlinkSync('busybox', join(root, 'bin', tool));
+  return root;
+}
+
+function toolsOfBusybox(): string[] {
+  return execFileSync(busybox!, ['--list'], { encoding: 'utf8' }).trim().split('\n');
 }

@@ -30,8 +30,8 @@ export class PackageCluster {
     this.cluster = cluster;
   }
 
-  static async start(agents: number): Promise<PackageCluster> {
-    return new PackageCluster(await RealCluster.start({ agents }));
+  static async start(agents: number, environment: Readonly<Record<string, string>> = {}): Promise<PackageCluster> {
+    return new PackageCluster(await RealCluster.start({ agents, environment }));
   }
 
   async stop(): Promise<void> {
@@ -87,16 +87,18 @@ export class PackageCluster {
     await this.completed(spec.name, 'deploy');
   }
 
-  /** Of the newest version of the service. */
+  /** Of the newest version of the service; where it is not, the error tells how far it came. */
   async completed(service: string, plan: string): Promise<void> {
-    await eventually(
-      async () => {
-        const { status } = await this.cluster.json<{ status: string }>('plan', 'show', service, plan);
-        if (status === 'ERROR') throw new Error(JSON.stringify(await this.cluster.json('plan', 'show', service, plan)));
-        return status === 'COMPLETE';
-      },
-      { withinMs: WITHIN_MS, everyMs: 500, what: `plan ${plan} of ${service} is complete` },
-    );
+    let shown: { readonly status: string } | undefined;
+    const isComplete = async () => {
+      shown = await this.cluster.json<{ status: string }>('plan', 'show', service, plan);
+      return shown.status === 'COMPLETE' || shown.status === 'ERROR';
+    };
+    const limits = { withinMs: WITHIN_MS, everyMs: 500, what: `plan ${plan} of ${service} is complete` };
+    const error = await eventually(isComplete, limits).catch((late: unknown) => late as Error);
+    if (shown?.status === 'COMPLETE') return;
+    const tasks = await this.cluster.json('task', 'list', '--service', service);
+    throw new Error(JSON.stringify({ plan: shown, tasks }, undefined, 1), { cause: error });
   }
 
   /** Produces with acks=all while something is done, and tells what of it is found afterwards. */
