@@ -5,7 +5,7 @@ export class CliError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    readonly more: { readonly remedy?: string; readonly field?: string; readonly exitCode?: ExitCode } = {},
+    readonly more: Details & { readonly exitCode?: ExitCode } = {},
   ) {
     super(message);
     this.name = 'CliError';
@@ -16,14 +16,19 @@ export class CliError extends Error {
   }
 }
 
+interface Details {
+  readonly remedy?: string;
+  readonly field?: string;
+  /** What else is wrong with what was sent. */
+  readonly also?: readonly { readonly message: string; readonly remedy?: string }[];
+}
+
 /** The body of an error answer of the gateway (RFC 9457). */
-export interface Problem {
+export interface Problem extends Details {
   readonly title?: string;
   readonly status: number;
   readonly code?: string;
   readonly detail?: string;
-  readonly field?: string;
-  readonly remedy?: string;
 }
 
 export function errorOfProblem(problem: Problem): CliError {
@@ -35,14 +40,20 @@ export function errorOfProblem(problem: Problem): CliError {
       exitCode: problem.code === 'invalid-parameter' ? exitCodes.usage : exitCodeOfStatus(problem.status),
       ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }),
       ...(problem.field === undefined ? {} : { field: problem.field }),
+      ...(problem.also === undefined ? {} : { also: problem.also }),
     },
   );
 }
 
-/** What goes to stderr: sentence with its code, then the remedy. */
+/** What goes to stderr: sentence with its code, then the remedy; then the same of what else is wrong. */
 export function describeError(error: unknown): string {
   if (!(error instanceof CliError))
     return `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-  const remedy = error.more.remedy === undefined ? '' : `\n  ${error.more.remedy}`;
-  return `error: ${error.message} (${error.code})${remedy}`;
+  const { remedy, also = [] } = error.more;
+  const first = `error: ${error.message} (${error.code})${indented(remedy)}`;
+  return [first, ...also.map((mistake) => `and: ${mistake.message}${indented(mistake.remedy)}`)].join('\n');
+}
+
+function indented(remedy: string | undefined): string {
+  return remedy === undefined ? '' : `\n  ${remedy}`;
 }

@@ -1,5 +1,5 @@
 import { refusalStatus } from '@orrery/contracts';
-import type { Refusal } from '@orrery/kernel';
+import type { Mistake, Refusal } from '@orrery/kernel';
 
 /** Codes of the gateway itself, beside the refusals of the domains. */
 const gatewayStatus = {
@@ -47,6 +47,7 @@ export type ProblemCode = keyof typeof gatewayStatus | keyof typeof refusalStatu
 export interface ProblemDetails {
   readonly field?: string;
   readonly remedy?: string;
+  readonly also?: readonly Mistake[];
 }
 
 /** An answer that is an error: thrown where it is found, written as problem+json (RFC 9457) by the one filter. */
@@ -68,10 +69,11 @@ export class Problem extends Error {
     return new Problem(code, message, details);
   }
 
-  static refused({ code, message, field, remedy }: Refusal): Problem {
+  static refused({ code, message, field, remedy, also }: Refusal): Problem {
     return new Problem(code, message, {
       ...(field === undefined ? {} : { field }),
       ...(remedy === undefined ? {} : { remedy }),
+      ...(also === undefined ? {} : { also }),
     });
   }
 }
@@ -90,6 +92,7 @@ export interface ProblemBody {
   readonly detail: string;
   readonly field?: string;
   readonly remedy?: string;
+  readonly also?: readonly Mistake[];
   readonly instance: string;
 }
 

@@ -1,4 +1,5 @@
-import { checkShape } from '@orrery/contracts';
+import { checkWholeShape } from '@orrery/contracts';
+import type { Mistake } from '@orrery/kernel';
 import type { TSchema } from 'typebox';
 import type { PackageDefinition, PackageResult } from './package-definition.js';
 
@@ -19,20 +20,28 @@ export function mergeOptions(stored: Options, given: Options): Options {
 /** All options with their defaults; refused with the path of the option, such as `brokers.count`. Unknown ones are refused. */
 export function optionsOf({ config, manifest }: PackageDefinition, options: Options): PackageResult<Options> {
   const all = mergeOptions(defaultsOf(config as Schema), options);
-  const checked = checkShape(closed(config as Schema) as TSchema, all);
+  const checked = checkWholeShape(closed(config as Schema) as TSchema, all);
   if (checked.ok) return { ok: true, value: all };
-  const { code, message, remedy, field = '/' } = checked.refusal;
-  const path = field.slice(1).replaceAll('/', '.');
-  const said = (text: string) => text.replaceAll(field, path === '' ? 'the options' : path);
+  const { code, also, ...first } = checked.refusal;
   const known = `orrery package describe ${manifest.name} shows all options`;
   return {
     ok: false,
     refusal: {
       code: code === 'unknown-field' ? 'unknown-option' : 'invalid-option',
-      message: `option ${said(message).replace(' is not a field', ' is not an option')}`,
-      field,
-      remedy: remedy === undefined ? known : said(remedy).replace('known fields here', 'known options here'),
+      ...inOptions(first, known),
+      ...(also !== undefined && { also: also.map((mistake) => inOptions(mistake, known)) }),
     },
+  };
+}
+
+/** The same mistake in the words of who gives options: `brokers.count` in the place of `/brokers/count`. */
+function inOptions({ message, remedy, field = '/' }: Mistake, known: string): Mistake {
+  const path = field.slice(1).replaceAll('/', '.');
+  const said = (text: string) => text.replaceAll(field, path === '' ? 'the options' : path);
+  return {
+    message: `option ${said(message).replace(' is not a field', ' is not an option')}`,
+    field,
+    remedy: remedy === undefined ? known : said(remedy).replace('known fields here', 'known options here'),
   };
 }
 

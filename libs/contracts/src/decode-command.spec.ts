@@ -1,4 +1,4 @@
-import { decodeCommand, parseCommandType, parseTaskId, taskId, topicLayout } from './index.js';
+import { checkWholeShape, decodeCommand, parseCommandType, parseTaskId, taskId, topicLayout } from './index.js';
 
 const hello = { name: 'hello', pods: { web: { count: 3, tasks: { server: { cmd: 'true', cpus: 0.1, memory: 64 } } } } };
 const refusalOf = (body: unknown) => {
@@ -28,6 +28,23 @@ describe('decodeCommand', () => {
     const refusal = refusalOf({ ...hello, pods });
     expect(refusal?.remedy).toContain(remedy);
     expect(refusal?.message).not.toContain(refusal?.remedy);
+  });
+
+  it('tells all that is wrong at once where that is asked for, each field once, the first of 20 at most', () => {
+    const wrong = { name: 7, pods: { web: { cuont: 3, count: 'x', tasks: { server: { cmd: 'true', cpus: -1 } } } } };
+    const mistakesIn = (body: unknown) => {
+      const decoded = decodeCommand('services', 'ApplyService', 1, body, checkWholeShape);
+      return decoded.ok ? [] : [decoded.refusal, ...(decoded.refusal.also ?? [])];
+    };
+    const fields = mistakesIn(wrong).map(({ field }) => field);
+    expect([...fields].sort()).toEqual(
+      ['/name', '/pods/web/count', '/pods/web/cuont', '/pods/web/tasks/server/cpus'].sort(),
+    );
+    expect(mistakesIn(wrong)[0]).toMatchObject(refusalOf(wrong)!);
+    expect(refusalOf(wrong)).not.toHaveProperty('also');
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`unknown${index}`, 1]));
+    expect(mistakesIn({ ...hello, ...many })).toHaveLength(20);
+    expect(mistakesIn(hello)).toEqual([]);
   });
 
   it.each([

@@ -29,6 +29,7 @@ export function decodeCommand<Domain extends DomainName>(
   name: string,
   version: number,
   body: unknown,
+  check: typeof checkShape = checkShape,
 ): DecodedCommand<CommandsOf[Domain]> {
   const schemas: Readonly<Record<string, TSchema>> = commandSchemas[domain];
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
@@ -46,7 +47,7 @@ export function decodeCommand<Domain extends DomainName>(
       refusal: { code: 'unsupported-version', message, field: 'ce_type', remedy: `send orrery.${domain}.${name}.v1` },
     };
   }
-  const checked = checkShape(schema, body);
+  const checked = check(schema, body);
   if (!checked.ok) return checked;
   const command = { type: name, body: checked.value } as unknown as CommandsOf[Domain];
   return { ok: true, command, object: objectOfCommand(command) };

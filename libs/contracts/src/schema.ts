@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox';
-import type { Refusal } from '@orrery/kernel';
+import type { Mistake, Refusal } from '@orrery/kernel';
 
 /** The schema of a branded string. */
 export function branded<Branded extends string>(description?: string): TUnsafe<Branded> {
@@ -10,25 +10,53 @@ export function branded<Branded extends string>(description?: string): TUnsafe<B
   );
 }
 
-const ajv = new Ajv2020({ allErrors: false, strict: false, multipleOfPrecision: 6, verbose: true });
-const compiled = new WeakMap<TSchema, ValidateFunction>();
+const settings = { strict: false, multipleOfPrecision: 6, verbose: true };
+const toTheFirst = { ajv: new Ajv2020({ ...settings, allErrors: false }), compiled: new WeakMap<TSchema, Validate>() };
+const toTheEnd = { ajv: new Ajv2020({ ...settings, allErrors: true }), compiled: new WeakMap<TSchema, Validate>() };
+/** More of them help nobody. */
+const MISTAKES_MAX = 20;
+
+type Validate = ValidateFunction;
+type Checked<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: Refusal };
 
 /** Checks a value; a refusal names the field, what is wrong with it, and what would make it pass. */
-export function checkShape<Schema extends TSchema>(
-  schema: Schema,
-  value: unknown,
-): { readonly ok: true; readonly value: Static<Schema> } | { readonly ok: false; readonly refusal: Refusal } {
-  const validate = validatorOf(schema);
+export function checkShape<Schema extends TSchema>(schema: Schema, value: unknown): Checked<Static<Schema>> {
+  const validate = validatorOf(schema, toTheFirst);
   if (validate(value)) return { ok: true, value: value as Static<Schema> };
   return { ok: false, refusal: refusalOf(validate.errors![0]!) };
 }
 
-/** Makes the check ready, which takes up to some 100 ms: for those who may not wait so long later. */
-export function prepareShapes(schemas: Readonly<Record<string, TSchema>>): void {
-  for (const schema of Object.values(schemas)) validatorOf(schema);
+/**
+ * As `checkShape`, and tells up to 20 mistakes at once: for what people write. Shards stop at the first one, since whoever sends
+ * them a large body with nothing right in it would else have them busy.
+ */
+export function checkWholeShape<Schema extends TSchema>(schema: Schema, value: unknown): Checked<Static<Schema>> {
+  const checked = checkShape(schema, value);
+  if (checked.ok) return checked;
+  const validate = validatorOf(schema, toTheEnd);
+  validate(value);
+  const refusals = validate.errors!.filter(isTold).map(refusalOf);
+  const told = new Set([checked.refusal.field]);
+  const also: Mistake[] = [];
+  for (const { field, message, remedy } of refusals) {
+    if (told.has(field)) continue;
+    told.add(field);
+    if (also.length < MISTAKES_MAX - 1) also.push({ message, field: field!, remedy: remedy! });
+  }
+  return also.length === 0 ? checked : { ok: false, refusal: { ...checked.refusal, also } };
 }
 
-function validatorOf(schema: TSchema): ValidateFunction {
+/** Of alternatives the first one speaks, and not that none of them fits. */
+function isTold({ keyword, schemaPath }: ErrorObject): boolean {
+  return !['anyOf', 'oneOf', 'if'].includes(keyword) && !/\/(anyOf|oneOf)\/[1-9]/.test(schemaPath);
+}
+
+/** Makes the check ready, which takes up to some 100 ms: for those who may not wait so long later. */
+export function prepareShapes(schemas: Readonly<Record<string, TSchema>>): void {
+  for (const schema of Object.values(schemas)) validatorOf(schema, toTheFirst);
+}
+
+function validatorOf(schema: TSchema, { ajv, compiled }: typeof toTheFirst): Validate {
   let validate = compiled.get(schema);
   if (validate === undefined) {
     validate = ajv.compile(schema);

@@ -92,7 +92,11 @@ export interface Refusal {
   readonly field?: string;
   /** What would make it pass. */
   readonly remedy?: string;
+  /** What else is wrong with the same body, where all of it was looked at. */
+  readonly also?: readonly Mistake[];
 }
+
+export type Mistake = Pick<Refusal, 'message' | 'field' | 'remedy'>;
 
 export type Decision<Event> =
   | { readonly accepted: true; readonly events: readonly Event[]; readonly prepared?: Prepared }

@@ -13,6 +13,7 @@ export {
   type Input,
   type InternalInput,
   type Prepared,
+  type Mistake,
   type Refusal,
   type ReportInput,
   type Tick,

@@ -4,6 +4,7 @@ import {
   commandHeaders,
   commandTopic,
   commandTypeName,
+  checkWholeShape,
   decodeCommand,
   type DomainName,
 } from '@orrery/contracts';
@@ -70,7 +71,7 @@ export function checkCommand({
     const remedy = `send 1 to ${COMMAND_ID_LENGTH_MAX} visible ASCII characters`;
     throw Problem.of('invalid-parameter', 'Idempotency-Key is no id', { field: 'Idempotency-Key', remedy });
   }
-  const decoded = decodeCommand(domain, name, 1, body);
+  const decoded = decodeCommand(domain, name, 1, body, checkWholeShape);
   if (!decoded.ok) throw Problem.refused(decoded.refusal);
 }
 

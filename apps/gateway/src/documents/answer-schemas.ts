@@ -333,5 +333,10 @@ export const problem = Type.Object({
   detail: text,
   field: optional(Type.String({ description: 'JSON pointer, or the name of a parameter' })),
   remedy: optional(Type.String({ description: 'what would make it pass' })),
+  also: optional(
+    Type.Array(Type.Object({ message: text, field: optional(text), remedy: optional(text) }), {
+      description: 'what else is wrong with the same body',
+    }),
+  ),
   instance: text,
 });

@@ -1,4 +1,4 @@
-import { cellOfName, decodeCommand, type ServiceSpec } from '@orrery/contracts';
+import { cellOfName, checkWholeShape, decodeCommand, type ServiceSpec } from '@orrery/contracts';
 import { previewApply, serviceView, type PodDifference } from '@orrery/domain';
 import { Problem } from '../../problem.js';
 import type { Answer } from '../query.js';
@@ -10,7 +10,7 @@ import { placesOf } from './places.js';
  * a place before another one is given up.
  */
 export function dryRun(world: World, name: string, body: unknown): Answer {
-  const decoded = decodeCommand('services', 'ApplyService', 1, body);
+  const decoded = decodeCommand('services', 'ApplyService', 1, body, checkWholeShape);
   if (!decoded.ok) throw Problem.refused(decoded.refusal);
   const spec = decoded.command.body as ServiceSpec;
   const living = world.cells.find(({ services }) => services.services.has(name));
