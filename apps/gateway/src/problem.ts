@@ -1,5 +1,5 @@
 import { refusalStatus } from '@orrery/contracts';
-import type { Mistake, Refusal } from '@orrery/kernel';
+import type { Refusal } from '@orrery/kernel';
 
 /** Codes of the gateway itself, beside the refusals of the domains. */
 const gatewayStatus = {
@@ -44,11 +44,7 @@ const gatewayStatus = {
 
 export type ProblemCode = keyof typeof gatewayStatus | keyof typeof refusalStatus;
 
-export interface ProblemDetails {
-  readonly field?: string;
-  readonly remedy?: string;
-  readonly also?: readonly Mistake[];
-}
+export type ProblemDetails = Pick<Refusal, 'field' | 'remedy' | 'also'>;
 
 /** An answer that is an error: thrown where it is found, written as problem+json (RFC 9457) by the one filter. */
 export class Problem extends Error {
@@ -69,12 +65,8 @@ export class Problem extends Error {
     return new Problem(code, message, details);
   }
 
-  static refused({ code, message, field, remedy, also }: Refusal): Problem {
-    return new Problem(code, message, {
-      ...(field === undefined ? {} : { field }),
-      ...(remedy === undefined ? {} : { remedy }),
-      ...(also === undefined ? {} : { also }),
-    });
+  static refused({ code, message, ...details }: Refusal): Problem {
+    return new Problem(code, message, details);
   }
 }
 
@@ -84,15 +76,12 @@ export function statusOfCode(code: string): number {
   return Object.hasOwn(known, code) ? known[code]! : 422;
 }
 
-export interface ProblemBody {
+export interface ProblemBody extends ProblemDetails {
   readonly type: string;
   readonly title: string;
   readonly status: number;
   readonly code: string;
   readonly detail: string;
-  readonly field?: string;
-  readonly remedy?: string;
-  readonly also?: readonly Mistake[];
   readonly instance: string;
 }
 

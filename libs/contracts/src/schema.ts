@@ -10,18 +10,38 @@ export function branded<Branded extends string>(description?: string): TUnsafe<B
   );
 }
 
-const settings = { strict: false, multipleOfPrecision: 6, verbose: true };
-const toTheFirst = { ajv: new Ajv2020({ ...settings, allErrors: false }), compiled: new WeakMap<TSchema, Validate>() };
-const toTheEnd = { ajv: new Ajv2020({ ...settings, allErrors: true }), compiled: new WeakMap<TSchema, Validate>() };
 /** More of them help nobody. */
 const MISTAKES_MAX = 20;
 
-type Validate = ValidateFunction;
+/** Of schemas, made when they are first asked for: most processes look for all errors of nothing. */
+class Validators {
+  readonly #allErrors: boolean;
+  readonly #compiled = new WeakMap<TSchema, ValidateFunction>();
+  #ajv: Ajv2020 | undefined;
+
+  constructor(allErrors: boolean) {
+    this.#allErrors = allErrors;
+  }
+
+  of(schema: TSchema): ValidateFunction {
+    let validate = this.#compiled.get(schema);
+    if (validate === undefined) {
+      this.#ajv ??= new Ajv2020({ allErrors: this.#allErrors, strict: false, multipleOfPrecision: 6, verbose: true });
+      validate = this.#ajv.compile(schema);
+      this.#compiled.set(schema, validate);
+    }
+    return validate;
+  }
+}
+
+const toTheFirst = new Validators(false);
+const toTheEnd = new Validators(true);
+
 type Checked<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: Refusal };
 
 /** Checks a value; a refusal names the field, what is wrong with it, and what would make it pass. */
 export function checkShape<Schema extends TSchema>(schema: Schema, value: unknown): Checked<Static<Schema>> {
-  const validate = validatorOf(schema, toTheFirst);
+  const validate = toTheFirst.of(schema);
   if (validate(value)) return { ok: true, value: value as Static<Schema> };
   return { ok: false, refusal: refusalOf(validate.errors![0]!) };
 }
@@ -33,15 +53,16 @@ export function checkShape<Schema extends TSchema>(schema: Schema, value: unknow
 export function checkWholeShape<Schema extends TSchema>(schema: Schema, value: unknown): Checked<Static<Schema>> {
   const checked = checkShape(schema, value);
   if (checked.ok) return checked;
-  const validate = validatorOf(schema, toTheEnd);
+  const validate = toTheEnd.of(schema);
   validate(value);
-  const refusals = validate.errors!.filter(isTold).map(refusalOf);
   const told = new Set([checked.refusal.field]);
   const also: Mistake[] = [];
-  for (const { field, message, remedy } of refusals) {
-    if (told.has(field)) continue;
-    told.add(field);
-    if (also.length < MISTAKES_MAX - 1) also.push({ message, field: field!, remedy: remedy! });
+  for (const error of validate.errors!.filter(isTold)) {
+    const { code: _, ...mistake } = refusalOf(error);
+    if (told.has(mistake.field)) continue;
+    told.add(mistake.field);
+    also.push(mistake);
+    if (told.size === MISTAKES_MAX) break;
   }
   return also.length === 0 ? checked : { ok: false, refusal: { ...checked.refusal, also } };
 }
@@ -53,16 +74,7 @@ function isTold({ keyword, schemaPath }: ErrorObject): boolean {
 
 /** Makes the check ready, which takes up to some 100 ms: for those who may not wait so long later. */
 export function prepareShapes(schemas: Readonly<Record<string, TSchema>>): void {
-  for (const schema of Object.values(schemas)) validatorOf(schema, toTheFirst);
-}
-
-function validatorOf(schema: TSchema, { ajv, compiled }: typeof toTheFirst): Validate {
-  let validate = compiled.get(schema);
-  if (validate === undefined) {
-    validate = ajv.compile(schema);
-    compiled.set(schema, validate);
-  }
-  return validate;
+  for (const schema of Object.values(schemas)) toTheFirst.of(schema);
 }
 
 function refusalOf(error: ErrorObject): Refusal {
