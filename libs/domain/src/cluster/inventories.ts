@@ -173,7 +173,7 @@ function goneVolumes(report: Inventory, state: ClusterState) {
   return [...state.volumes.keysBy('agent', report.agent)].filter((volume) => !there.has(volume));
 }
 
-/** A machine that was declared gone comes back: it kills all and joins under a new id. Told once a process. */
+/** A machine that was declared gone comes back: it kills all and joins under a new id. Told once a session. */
 function standDown(report: Inventory, agent: AgentRow): Decision<ClusterEvent> {
   if (agent.session === report.session) return accept();
   return accept({

@@ -116,7 +116,7 @@ export function startOver(
   const plan = planToward({
     before,
     after: targetSpec(proposal.state, service),
-    past: settled && before !== undefined ? [before] : versionsSince(proposal.state, service),
+    past: versionsSince(proposal.state, service),
     types: podTypes(proposal.state, name),
     slotsOf: (pod) => tallyOf(proposal.state, name, pod).slots,
     podsOf: (pod) => countsOf(proposal.state, name, pod).pods,
@@ -127,7 +127,7 @@ export function startOver(
   pursue(proposal, name, []);
 }
 
-/** From the last that a plan brought about as a whole; where there was none, all that are kept. */
+/** From the last that a plan brought about as a whole to the wanted one; where there was none, all that are kept. */
 function versionsSince(rows: ServicesRows, { name, good = 0 }: ServiceRow): ServiceSpec[] {
   const specs: ServiceSpec[] = [];
   for (const [, row] of rows.versions.entries(versionKey(name, good))) {
