@@ -1,16 +1,13 @@
 // Moves every partition off the brokers that go, and ends when this one has none: those whose id is not below ORRERY_PODS_STAYING.
 // Run again, it goes on from what it finds. Any broker takes these requests, and hands to the controllers what is theirs.
 const { setTimeout: pause } = require('node:timers/promises');
-const { ask, compactList, compactText, flag, flexible, int32, request } = require('./protocol.cjs');
+const { ask, askMetadata, compactList, compactText, flag, flexible, int32, NO_TAGS } = require('./protocol.cjs');
 const { movesOf, Refusal } = require('./drain-moves.cjs');
 
-const METADATA = { key: 3, version: 5 };
 const ALTER_PARTITION_REASSIGNMENTS = { key: 45, version: 0 };
 const LIST_PARTITION_REASSIGNMENTS = { key: 46, version: 0 };
 const DESCRIBE_CLUSTER = { key: 60, version: 2 };
 const UNREGISTER_BROKER = { key: 64, version: 0 };
-/** All topics, and none is made by asking. */
-const ALL_TOPICS = [255, 255, 255, 255, 0];
 const BROKERS_TYPE = 1;
 
 const TIMEOUT_MS = 30_000;
@@ -26,13 +23,12 @@ const env = process.env;
 const self = Number(env.ORRERY_POD_INDEX);
 const staying = Number(env.ORRERY_PODS_STAYING);
 
-/** The answer of the first broker that gives one. */
-async function asked(bytes) {
+/** What the first broker says that says something. */
+async function firstAnswer(askOne) {
   const troubles = [];
   for (const place of env.ORRERY_PEERS_BROKER_BROKER.split(',')) {
-    const at = place.lastIndexOf(':');
     try {
-      return await ask(place.slice(0, at), Number(place.slice(at + 1)), bytes, TIMEOUT_MS);
+      return await askOne(place);
     } catch ({ message }) {
       troubles.push(message);
     }
@@ -40,8 +36,9 @@ async function asked(bytes) {
   throw new Error(troubles.join('; '));
 }
 
-async function askedFlexible({ key, version }, ...body) {
-  const reader = await asked(flexible(key, version, ...body));
+async function asked({ key, version }, ...body) {
+  const bytes = flexible(key, version, ...body);
+  const reader = await firstAnswer((place) => ask(place, bytes, TIMEOUT_MS));
   reader.tags();
   reader.int32();
   return reader;
@@ -53,32 +50,15 @@ function check(reader, what) {
 }
 
 async function topics() {
-  const reader = await asked(request(METADATA.key, METADATA.version, ALL_TOPICS));
-  reader.int32();
-  reader.list(() => [reader.int32(), reader.text(), reader.int32(), reader.text()]);
-  reader.text();
-  reader.int32();
-  return reader.list(() => {
-    const error = reader.int16();
-    const name = reader.text();
-    if (error !== 0) throw new Error(`topic ${name}: error ${error}`);
-    const isInternal = reader.flag();
-    const partitions = reader.list(() => {
-      reader.int16();
-      const index = reader.int32();
-      reader.int32();
-      const replicas = reader.list(() => reader.int32());
-      reader.list(() => reader.int32());
-      reader.list(() => reader.int32());
-      return { index, replicas };
-    });
-    return { name, isInternal, partitions };
-  });
+  const { topics: found } = await firstAnswer((place) => askMetadata(place, TIMEOUT_MS));
+  const wrong = found.find(({ error }) => error !== 0);
+  if (wrong !== undefined) throw new Error(`topic ${wrong.name}: error ${wrong.error}`);
+  return found;
 }
 
 /** Those that are registered: `isFenced` ones do not serve. */
 async function brokers() {
-  const reader = await askedFlexible(DESCRIBE_CLUSTER, flag(false), [BROKERS_TYPE], flag(true));
+  const reader = await asked(DESCRIBE_CLUSTER, flag(false), [BROKERS_TYPE], flag(true));
   check(reader, 'the cluster');
   reader.int8();
   reader.compactText();
@@ -94,7 +74,7 @@ async function brokers() {
 }
 
 async function movesUnderWay() {
-  const reader = await askedFlexible(LIST_PARTITION_REASSIGNMENTS, int32(TIMEOUT_MS), compactList(null));
+  const reader = await asked(LIST_PARTITION_REASSIGNMENTS, int32(TIMEOUT_MS), compactList(null));
   check(reader, 'partitions that move');
   const found = reader.compactList(() => {
     const name = reader.compactText();
@@ -113,10 +93,10 @@ async function movesUnderWay() {
 async function order(moves) {
   const body = compactList(moves, ({ topic, index, replicas }) => [
     compactText(topic),
-    compactList([index], () => [int32(index), compactList(replicas, int32), flag(false)]),
-    flag(false),
+    compactList([index], () => [int32(index), compactList(replicas, int32), NO_TAGS]),
+    NO_TAGS,
   ]);
-  const reader = await askedFlexible(ALTER_PARTITION_REASSIGNMENTS, int32(TIMEOUT_MS), body);
+  const reader = await asked(ALTER_PARTITION_REASSIGNMENTS, int32(TIMEOUT_MS), body);
   check(reader, 'moving partitions');
   reader.compactList(() => {
     const name = reader.compactText();
@@ -132,7 +112,7 @@ async function order(moves) {
 async function forgetThoseGone() {
   for (const { id, isFenced } of await brokers()) {
     if (!isFenced || id < staying || id === self) continue;
-    check(await askedFlexible(UNREGISTER_BROKER, int32(id)), `broker ${id}`);
+    check(await asked(UNREGISTER_BROKER, int32(id)), `broker ${id}`);
     console.log(`broker ${id} is gone, and forgotten`);
   }
 }

@@ -2,6 +2,10 @@
 const { connect } = require('node:net');
 
 const CLIENT = Buffer.from('orrery-package');
+const METADATA = { key: 3, version: 5 };
+const ALL_TOPICS = [255, 255, 255, 255, 0];
+/** Of fields that later versions may have. */
+const NO_TAGS = [0];
 
 /** Reads what the protocol writes: numbers, texts and lists, whose lengths are variable and one more than they are where it says compact. */
 class Reader {
@@ -84,7 +88,7 @@ function compactList(items, write) {
 
 /** A request of the later kind: its head and its body end with tags, and there are none. */
 function flexible(key, version, ...body) {
-  return request(key, version, [0, ...body.flat(Infinity), 0]);
+  return request(key, version, [NO_TAGS, ...body, NO_TAGS].flat(Infinity));
 }
 
 /** A request with the bytes of its body, behind its length. */
@@ -98,13 +102,14 @@ function request(key, version, body) {
   return Buffer.concat([head, CLIENT, Buffer.from(body)]);
 }
 
-/** The answer, behind its length and the number of the request; rejects where there is none in time. */
-function ask(host, port, bytes, timeoutMs) {
+/** The answer of a place, HOST:PORT, behind its length and the number of the request; rejects where there is none in time. */
+function ask(place, bytes, timeoutMs) {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, host);
+    const at = place.lastIndexOf(':');
+    const socket = connect(Number(place.slice(at + 1)), place.slice(0, at));
     const fail = (why) => {
       socket.destroy();
-      reject(new Error(`${host}:${port} ${why}`));
+      reject(new Error(`${place} ${why}`));
     };
     let answer = Buffer.alloc(0);
     socket.setTimeout(timeoutMs, () => fail(`did not answer within ${timeoutMs} ms`));
@@ -122,10 +127,37 @@ function ask(host, port, bytes, timeoutMs) {
   });
 }
 
+/** What a broker knows of all others and of all topics, none of which is made by asking: one Metadata request. */
+async function askMetadata(place, timeoutMs) {
+  const reader = await ask(place, request(METADATA.key, METADATA.version, ALL_TOPICS), timeoutMs);
+  reader.int32();
+  const brokers = reader.list(() => {
+    const id = reader.int32();
+    reader.text();
+    reader.int32();
+    reader.text();
+    return id;
+  });
+  reader.text();
+  const controller = reader.int32();
+  const topics = reader.list(() => {
+    const [error, name, isInternal] = [reader.int16(), reader.text(), reader.flag()];
+    const partitions = reader.list(() => {
+      reader.int16();
+      const [index, leader] = [reader.int32(), reader.int32()];
+      const [replicas, inSync] = [reader.list(() => reader.int32()), reader.list(() => reader.int32())];
+      reader.list(() => reader.int32());
+      return { index, leader, replicas, inSync };
+    });
+    return { error, name, isInternal, partitions };
+  });
+  return { brokers, controller, topics };
+}
+
 /** Exit 0: ready; else 1, and why not. */
 function end(problem) {
   if (problem !== undefined) console.error(problem);
   process.exit(problem === undefined ? 0 : 1);
 }
 
-module.exports = { ask, compactList, compactText, end, flag, flexible, int32, request };
+module.exports = { ask, askMetadata, compactList, compactText, end, flag, flexible, int32, NO_TAGS };

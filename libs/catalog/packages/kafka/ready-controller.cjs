@@ -1,15 +1,14 @@
 // Ready: the controllers have a leader, and this one has kept up with it, so the next one may restart. One DescribeQuorum request to
 // each of them: only the leader answers it.
-const { ask, end, request } = require('./protocol.cjs');
+const { ask, compactList, compactText, end, flexible, int32, NO_TAGS } = require('./protocol.cjs');
 
 const DESCRIBE_QUORUM = 55;
 const VERSION = 1;
 const TIMEOUT_MS = 3000;
 const BEHIND_MAX_MS = 2000n;
-const TOPIC = Buffer.from('__cluster_metadata');
 const self = 1000 + Number(process.env.ORRERY_POD_INDEX);
-/** No tags in the head; one topic with one partition, 0; lists are one longer than they are, and each part ends with its tags: none. */
-const QUORUM = [0, 2, TOPIC.length + 1, ...TOPIC, 2, 0, 0, 0, 0, 0, 0, 0];
+const PARTITION = compactList([0], (index) => [int32(index), NO_TAGS]);
+const QUORUM = compactList(['__cluster_metadata'], (topic) => [compactText(topic), PARTITION, NO_TAGS]);
 
 /** The leader and the voters as it sees them; nothing from whoever is not the leader. */
 function quorumIn(reader) {
@@ -45,9 +44,7 @@ function replicasIn(reader) {
 }
 
 async function quorumOf(place) {
-  const at = place.lastIndexOf(':');
-  const port = Number(place.slice(at + 1));
-  return quorumIn(await ask(place.slice(0, at), port, request(DESCRIBE_QUORUM, VERSION, QUORUM), TIMEOUT_MS));
+  return quorumIn(await ask(place, flexible(DESCRIBE_QUORUM, VERSION, QUORUM), TIMEOUT_MS));
 }
 
 function judge(answers) {
