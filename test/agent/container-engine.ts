@@ -33,18 +33,24 @@ const busybox = findOnPath('busybox');
 const podman = findOnPath('podman');
 
 /** Why containers can't be tried on this machine; absent: they can. */
-export const noEngine =
+const noEngine =
   busybox === undefined
     ? 'there is no busybox to make an image of'
     : (await DockerEngine.find(process.env)) === undefined && podman === undefined
       ? 'no container engine answers and there is no podman to start'
       : undefined;
 
+/** As `describe`, for what needs an engine; where there is none it is said that `what` is not tested. */
+export function describeWithEngine(what: string, name: string, body: () => void): void {
+  if (noEngine !== undefined) process.stderr.write(`orrery: ${what}: not tested, ${noEngine}\n`);
+  (noEngine === undefined ? describe : describe.skip)(name, body);
+}
+
 /** The engine of this machine, or podman with a storage of its own, and an image of busybox in it. */
 export class TestEngine {
   readonly engine: DockerEngine;
   /** For processes that are to find it. */
-  readonly host: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
   /** Of its own, for what images are made of; gone with it. */
   readonly folder: string;
   readonly #docker: Docker;
@@ -60,29 +66,29 @@ export class TestEngine {
     this.folder = folder;
     this.#docker = docker;
     this.engine = engine;
-    this.host = host;
+    this.environment = host === undefined ? {} : { DOCKER_HOST: host };
     this.#service = service;
   }
 
   static async start(): Promise<TestEngine> {
     const folder = mkdtempSync(join(tmpdir(), 'orrery-engine-'));
-    const test = await engineIn(folder);
+    const test = await TestEngine.#begin(folder);
     await test.importImage(IMAGE, rootWith(folder, TOOLS));
     return test;
+  }
 
-    async function engineIn(work: string): Promise<TestEngine> {
-      const found = await DockerEngine.find(process.env);
-      if (found !== undefined) return new TestEngine(work, new Docker(), found, process.env['DOCKER_HOST']);
-      const socketPath = join(work, 'podman.sock');
-      const host = `unix://${socketPath}`;
-      const service = startPodman(work, host);
-      let engine: DockerEngine | undefined;
-      await until(async () => {
-        engine = await DockerEngine.find({ DOCKER_HOST: host });
-        return engine !== undefined;
-      }, 30_000);
-      return new TestEngine(work, new Docker({ socketPath }), engine!, host, service);
-    }
+  static async #begin(folder: string): Promise<TestEngine> {
+    const found = await DockerEngine.find(process.env);
+    if (found !== undefined) return new TestEngine(folder, new Docker(), found, process.env['DOCKER_HOST']);
+    const socketPath = join(folder, 'podman.sock');
+    const host = `unix://${socketPath}`;
+    const service = startPodman(folder, host);
+    let engine: DockerEngine | undefined;
+    await until(async () => {
+      engine = await DockerEngine.find({ DOCKER_HOST: host });
+      return engine !== undefined;
+    }, 30_000);
+    return new TestEngine(folder, new Docker({ socketPath }), engine!, host, service);
   }
 
   /** Makes an image of a folder, as its `root`; `changes`: a line of a Dockerfile. */

@@ -10,12 +10,10 @@ import {
   type Observation,
   type TaskLaunch,
 } from '@orrery/runtimes';
-import { IMAGE, noEngine, TestEngine } from './container-engine.js';
+import { describeWithEngine, IMAGE, TestEngine } from './container-engine.js';
 import { until } from './until.js';
 
-if (noEngine !== undefined) process.stderr.write(`orrery: tasks in containers are not tested: ${noEngine}\n`);
-
-(noEngine === undefined ? describe : describe.skip)('tasks of an image run as containers', () => {
+describeWithEngine('tasks in containers', 'tasks of an image run as containers', () => {
   const { cgroups } = detectCgroups(`test-${process.pid}`);
   let test: TestEngine;
   let folder: string;

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, LoneAgent, RealCluster } from '@orrery/testing';
-import { IMAGE, noEngine, TestEngine } from '../agent/container-engine.js';
+import { describeWithEngine, IMAGE, TestEngine } from '../agent/container-engine.js';
 
 interface Task {
   readonly state: string;
@@ -13,10 +13,8 @@ interface Task {
 
 const TASK = 'boxed.web-0.server';
 
-if (noEngine !== undefined) process.stderr.write(`orrery: services of images are not tested: ${noEngine}\n`);
-
 /** One story: an agent without a container engine, and one that has one and that nobody starts again. */
-(noEngine === undefined ? describe : describe.skip)('a service of an image', () => {
+describeWithEngine('services of images', 'a service of an image', () => {
   let engine: TestEngine;
   let cluster: RealCluster;
   let agent: LoneAgent;
@@ -24,7 +22,7 @@ if (noEngine !== undefined) process.stderr.write(`orrery: services of images are
     engine = await TestEngine.start();
     cluster = await RealCluster.start({ agents: 1, environment: { DOCKER_HOST: 'unix:///nowhere' } });
     const size = { memoryMib: 512, diskMib: 512 };
-    const environment = engine.host === undefined ? {} : { DOCKER_HOST: engine.host };
+    const { environment } = engine;
     agent = new LoneAgent(cluster, { hostname: 'boxes', address: '127.0.0.9', ...size, environment });
   });
   afterAll(async () => {

@@ -1,4 +1,4 @@
-import { noEngine, TestEngine } from '../agent/container-engine.js';
+import { describeWithEngine, TestEngine } from '../agent/container-engine.js';
 import { importLookAlike } from './look-alike-image.js';
 import { PackageCluster, WITHIN_MS } from './package-cluster.js';
 
@@ -6,16 +6,14 @@ const OLD = { version: '4.0.0', image: 'localhost/orrery-test-kafka:4.0.0' };
 const NEW = { version: '4.1.1', image: 'localhost/orrery-test-kafka:4.1.1' };
 const PLACE = '/opt/kafka/libs';
 
-if (noEngine !== undefined) process.stderr.write(`orrery: Kafka in containers is not tested: ${noEngine}\n`);
-
-(noEngine === undefined ? describe : describe.skip)('the package kafka in containers', () => {
+describeWithEngine('Kafka in containers', 'the package kafka in containers', () => {
   let engine: TestEngine;
   let user: PackageCluster;
   beforeAll(async () => {
     engine = await TestEngine.start();
     for (const { version, image } of [OLD, NEW])
       await importLookAlike(engine, image, { name: 'kafka', version, place: PLACE });
-    user = await PackageCluster.start(4, engine.host === undefined ? {} : { DOCKER_HOST: engine.host });
+    user = await PackageCluster.start(4, engine.environment);
   }, WITHIN_MS);
   afterAll(async () => {
     await user?.stop();
