@@ -1,5 +1,11 @@
+import { join } from 'node:path';
+
+// Of the checkout: package.json says where this file is, whose folder would be the root otherwise.
+const rootDir = join(import.meta.dirname, '..');
+
 // Jest keeps its own resolver: `./x.js` in a source file names `./x.ts` beside it, and a library is its index.
 const everywhere = {
+  rootDir,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
@@ -21,6 +27,7 @@ const kind = (name, settings = {}) => ({
 });
 
 export default {
+  rootDir,
   // Of each test and hook that says nothing else. Processes on a busy machine start slowly; a hang is still found.
   testTimeout: 120_000,
   projects: [

@@ -16,7 +16,7 @@ const KIND_WITHIN_MS = 12 * 60 * 1000;
 const LONG_KIND_WITHIN_MS = 45 * 60 * 1000;
 
 await setUp();
-const { default: config } = await import('../../jest.config.js');
+const { default: config } = await import('../../test/jest.config.js');
 /**
  * Each project of jest, the crash tests once more on several cells with a standby for each owner, and among the long ones ten
  * kills amid each kind of plan.
