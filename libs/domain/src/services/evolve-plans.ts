@@ -14,7 +14,17 @@ import {
   type ServiceRow,
   type ServicesRows,
 } from './state.js';
-import { deadlineOf, indexAt, isAside, isCanary, isPending, isWaitedFor, positionOf, tasksOfStep } from './steps.js';
+import {
+  deadlineOf,
+  indexAt,
+  inTurn,
+  isAside,
+  isCanary,
+  isPending,
+  isWaitedFor,
+  positionOf,
+  tasksOfStep,
+} from './steps.js';
 import { putPlan, underWay } from './plan-rows.js';
 
 type DataOf<Type extends ServicesEventType> = ServicesEventOf<Type>['data'];
@@ -114,7 +124,7 @@ function withoutHold(phase: PhaseRow): PhaseRow {
 
 /** Positions follow the indexes or go against them, so the furthest one is at an end of a range. */
 function started(phase: PhaseRow, indexes: Ranges): Pick<PhaseRow, 'next' | 'ahead'> {
-  if (phase.rolling === undefined)
+  if (phase.rolling === undefined && !inTurn(phase.strategy))
     return { next: Math.max(phase.next, ...indexes.flat().map((index) => positionOf(phase, index)! + 1)), ahead: [] };
   const beyond = new Set(
     [...phase.ahead, ...numbersIn(indexes)].filter((index) => positionOf(phase, index)! >= phase.next),

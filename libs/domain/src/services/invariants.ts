@@ -6,7 +6,7 @@ import {
   type ServicesEvent,
   type ServicesEventOf,
 } from '@orrery/contracts';
-import { keyOfPod, podAt, podOfGrant, podOfLaunch, rowsIn } from './pods.js';
+import { keyOfPod, podAt, podOfGrant, podOfLaunch, rowsIn, rowsOf } from './pods.js';
 import { membersOf } from './run-rows.js';
 
 import { counted, isPod, memberAt, RUN_LENGTH_MAX } from './runs.js';
@@ -17,14 +17,15 @@ import {
   podKey,
   tallyKey,
   type PodRow,
+  type ServiceRow,
   type ServicesRows,
   type ServicesState,
   type TallyRow,
 } from './state.js';
-import { roomFor } from './rolling.js';
+import { rollingOf, roomFor } from './rolling.js';
 import { mayBePlaced } from './settle.js';
 import { isAside } from './steps.js';
-import { isToBeDrained, wantedCount } from './wanted.js';
+import { isToBeDrained, targetSpec, wantedCount } from './wanted.js';
 
 /** What is wrong with a state, in sentences; none for a sound one. Walks everything: for tests, audits, simulation. */
 export function servicesViolations(state: ServicesState): string[] {
@@ -60,23 +61,41 @@ function killViolation(rows: ServicesRows, launch: LaunchId): string[] {
   return [`launch ${launch} is ended before ${row.pod}-${row.index} is drained`];
 }
 
-/** Where a phase says how many pods may be away, none that is up is ended for a change when as many are. */
+/**
+ * None that is up is ended for a change when as many pods are away as the spec lets go, whatever the phases of a plan say: where
+ * it says nothing, one goes after the other. A plan `update` of the spec that names a pod type is its own word on that.
+ */
 function floorViolations(
   rows: ServicesRows,
   { service: name, launches }: ServicesEventOf<'KillOrdered'>['data'],
 ): string[] {
   const service = rows.services.get(name);
-  const plan = service?.plan === undefined ? undefined : rows.plans.get(planKey(name, service.plan));
-  if (service === undefined || plan === undefined) return [];
+  if (service?.deployed !== true) return [];
   const killed = [...idsIn<LaunchId>(launches)].flatMap((launch) => podOfLaunch(rows, launch) ?? []);
   const ended = new Map(killed.filter(isUp).map((row) => [keyOfPod(row), row]));
   const types = new Set(Array.from(ended.values(), ({ pod }) => pod));
   return [...types].flatMap((pod) => {
-    const rolling = plan.phases.find((phase) => phase.pod === pod && phase.rolling !== undefined)?.rolling;
     const going = [...ended.values()].filter((row) => row.pod === pod).length;
-    if (rolling === undefined || going <= roomFor(rows, service, pod, rolling)) return [];
+    if (going <= roomForChange(rows, service, pod)) return [];
     return [`${going} pods of ${name}/${pod} are ended for a change, and there is no room for so many`];
   });
+}
+
+function roomForChange(rows: ServicesRows, service: ServiceRow, pod: string): number {
+  const spec = targetSpec(rows, service);
+  const rolling = rollingOf(spec, pod);
+  if (rolling !== undefined) return roomFor(rows, service, pod, rolling);
+  const own = spec.plans?.['update']?.phases ?? {};
+  const plan = service.plan === undefined ? undefined : rows.plans.get(planKey(service.name, service.plan));
+  const named = plan?.phases.some((phase) => {
+    return phase.pod === pod && phase.action === 'deploy' && Object.hasOwn(own, phase.name);
+  });
+  // A step that was given up, by an operator or by `on-failure: continue`, keeps nobody waiting, nor does who failed by himself.
+  if (named === true || plan?.forced === true) return Infinity;
+  const changing = [...rowsOf(rows, service.name, pod)].filter(({ status, stopReason }) => {
+    return status === 'stopping' && stopReason === 'updated';
+  });
+  return 1 - changing.length;
 }
 
 /** Who is told to be proven was on probation and is ready, and no step is complete before, unless an operator says so. */

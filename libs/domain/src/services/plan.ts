@@ -149,10 +149,10 @@ function bringUpPhases(input: PlanInput, phase: Layout['phases'][number], names:
   return [...add, ...(relaunch ? relaunchPhases(input, changing, names) : [changing])];
 }
 
-/** Who stands in for others comes first. Without a word in the spec one pod changes after the other. */
+/** Who stands in for others comes first. Where no plan `update` names them one pod changes after the other. */
 function relaunchPhases({ after, slotsOf }: PlanInput, phase: PhaseDefinition, names: Set<string>): PhaseDefinition[] {
   const { pod, action } = phase;
-  const ownStrategy = Object.hasOwn(after.plans ?? {}, 'update');
+  const ownStrategy = Object.hasOwn(after.plans?.['update']?.phases ?? {}, phase.name);
   const rolling = rollingOf(after, pod);
   const proven = { ...phase, ...minimumUpOfChange(after, pod) };
   if (rolling === undefined) return [ownStrategy ? proven : { ...proven, strategy: 'serial' }];

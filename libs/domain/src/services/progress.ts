@@ -11,7 +11,7 @@ import { runsOf, spansIn } from './run-rows.js';
 import { mayBeRun, stretchesOf } from './run-steps.js';
 import { PLACING } from './runs.js';
 import { isToBeResized, waitingToResize } from './resizing.js';
-import { isAsPlanned, rollingSteps, tellHeldBack } from './rolling.js';
+import { isAsPlanned, nextAway, rollingSteps, tellHeldBack } from './rolling.js';
 import { settle } from './settle.js';
 import { launchesOf, planKey, type PhaseRow, type PlanRow, type ServiceRow } from './state.js';
 import { inTurn, isOfGang, openPhases, openRanges } from './steps.js';
@@ -99,6 +99,8 @@ function nextBatch(proposal: Proposal, service: ServiceRow, plan: PlanRow, max: 
     const open = openRanges(phase, most);
     if (open.length === 0) continue;
     if (!inTurn(phase.strategy)) return [{ phase, indexes: open, weight }];
+    const away = nextAway(proposal.state, service.name, phase);
+    if (away !== undefined) return [{ phase, indexes: [[away, away]], weight: STEPS_A_ROW }];
     const upcoming = phase.held.length > 0 ? open : openRanges({ ...phase, strategy: 'parallel' }, most);
     const numbers = inOrderOfWork(phase, upcoming);
     const first = numbers.findIndex((index) => !isDoneBefore(proposal, service, plan, phase, index));

@@ -76,6 +76,18 @@ function stepsAhead(
   return ahead;
 }
 
+/** The next pod of a phase that is away already: one that an earlier plan has ended, or that failed by itself. */
+export function nextAway(rows: ServicesRows, service: string, phase: PhaseRow): number | undefined {
+  if (phase.action !== 'deploy' || phase.released !== undefined || phase.held.length > 0) return undefined;
+  const { up, pods } = countsOf(rows, service, phase.pod);
+  if (up === pods) return undefined;
+  for (const { index, status, launched } of downPods(rows, service, phase.pod)) {
+    const mayComeBack = launched !== undefined && (status === 'live' || status === 'stopping');
+    if (mayComeBack && isPending(phase, index)) return index;
+  }
+  return undefined;
+}
+
 function* downPods(rows: ServicesRows, service: string, pod: string): IterableIterator<PodRow> {
   for (const row of rowsOf(rows, service, pod)) if (!isUp(row)) yield row;
   for (const [, run] of runsOf(rows, service, pod)) {

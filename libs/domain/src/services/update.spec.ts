@@ -106,6 +106,31 @@ describe('a service that changes', () => {
     expect(dataOf(over.events, 'LaunchOrdered')).toMatchObject([{ version: 3 }]);
   });
 
+  it('ends no second pod while one that an earlier version ended has not come back, which goes first', () => {
+    const { story, launches } = up(webs(2));
+    const over = story.when(apply(webs(2, 'sleep 2000'))).when(ended([launches[0]!], 'KILLED'));
+    const [changed] = launchesIn(over.events);
+    const second = over.when(running([changed!])).when(tick, { at: START + 2000 });
+    expect(dataOf(second.events, 'KillOrdered')).toMatchObject([{ launches: idRunsOf([launches[1]!]) }]);
+    const third = second.when(apply(webs(2, 'sleep 3000')));
+    expect(dataOf(third.events, 'KillOrdered')).toEqual([]);
+    expect(dataOf(third.events, 'StepStarted')).toMatchObject([{ indexes: [[1, 1]] }]);
+    const back = third.when(ended([launches[1]!], 'KILLED'));
+    const up1 = back.when(running(launchesIn(back.events))).when(tick, { at: START + 4000 });
+    expect(dataOf(up1.events, 'KillOrdered')).toMatchObject([{ launches: idRunsOf([changed!]) }]);
+  });
+
+  it('changes pods that a plan update of its spec does not name one after the other', () => {
+    const pods = (cmd: string): ServiceSpec =>
+      hello({
+        pods: { ...webs(3, cmd).pods, db: { count: 1, tasks: { t: { cmd: 't' } } } },
+        plans: { update: { phases: { db: { pod: 'db' } } } },
+      });
+    const { story, launches } = up(pods('a'));
+    const [web0] = launches;
+    expect(dataOf(story.when(apply(pods('b'))).events, 'KillOrdered')).toMatchObject([{ launches: idRunsOf([web0!]) }]);
+  });
+
   it('goes back to an earlier version as a new one, and leaves alone what never left it', () => {
     const { story } = up(webs(2));
     const first = story.when(apply(webs(2, 'sleep 2000')));
