@@ -9,7 +9,7 @@ import { rootWith, type TestEngine } from '../agent/container-engine.js';
 const JAVA_HOME = '/opt/java/openjdk';
 /** A run time as images have it: what makes and looks into programs is not there, the compiler above all. */
 const MODULES =
-  'java.se,jdk.unsupported,jdk.management,jdk.management.agent,jdk.crypto.ec,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.zipfs,jdk.localedata,jdk.jfr,jdk.httpserver,jdk.nio.mapmode';
+  'java.se,jdk.unsupported,jdk.management,jdk.management.agent,jdk.crypto.ec,jdk.naming.dns,jdk.naming.rmi,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.zipfs,jdk.localedata,jdk.jfr,jdk.httpserver,jdk.nio.mapmode';
 
 /**
  * An image laid out as the official one of a package is, whose registry no test can reach: a userland of busybox, a Java that

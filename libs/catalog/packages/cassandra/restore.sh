@@ -11,8 +11,8 @@ store get ring ring
 keyspaces=$(words "$KEYSPACES")
 [ -n "$keyspaces" ] || keyspaces=$(cat ring/keyspaces)
 for keyspace in $keyspaces; do
-  # In the volume, so that import can move and need not copy.
-  work="$PWD/data/restore"
+  # In the volume, so that import can move and need not copy; by the volume's own path, as the server's container has no other.
+  work="$(cd data && pwd -P)/restore"
   rm -rf "$work"
   store get "$self/$keyspace" "$work"
   for table in "$work"/*; do
