@@ -59,7 +59,6 @@ export function rollingSteps(proposal: Proposal, service: ServiceRow, phase: Pha
   return steps;
 }
 
-/** A canary and steps that an operator holds back keep their order. */
 function stepsAhead(
   { state }: Proposal,
   service: ServiceRow,
@@ -68,24 +67,27 @@ function stepsAhead(
   taken: readonly number[],
 ): number[] {
   const ahead: number[] = [];
-  if (phase.released !== undefined || phase.held.length > 0) return ahead;
-  for (const { index } of downPods(state, service.name, phase.pod)) {
+  for (const { index } of pendingDown(state, service.name, phase)) {
     if (ahead.length >= max) break;
-    if (isPending(phase, index) && !taken.includes(index)) ahead.push(index);
+    if (!taken.includes(index)) ahead.push(index);
   }
   return ahead;
 }
 
 /** The next pod of a phase that is away already: one that an earlier plan has ended, or that failed by itself. */
 export function nextAway(rows: ServicesRows, service: string, phase: PhaseRow): number | undefined {
-  if (phase.action !== 'deploy' || phase.released !== undefined || phase.held.length > 0) return undefined;
+  if (phase.action !== 'deploy') return undefined;
   const { up, pods } = countsOf(rows, service, phase.pod);
   if (up === pods) return undefined;
-  for (const { index, status, launched } of downPods(rows, service, phase.pod)) {
-    const mayComeBack = launched !== undefined && (status === 'live' || status === 'stopping');
-    if (mayComeBack && isPending(phase, index)) return index;
-  }
+  for (const { index, status, launched } of pendingDown(rows, service, phase))
+    if (launched !== undefined && (status === 'live' || status === 'stopping')) return index;
   return undefined;
+}
+
+/** Pods that are down and whose steps have not started; a canary and steps that an operator holds back keep their order. */
+function* pendingDown(rows: ServicesRows, service: string, phase: PhaseRow): IterableIterator<PodRow> {
+  if (phase.released !== undefined || phase.held.length > 0) return;
+  for (const row of downPods(rows, service, phase.pod)) if (isPending(phase, row.index)) yield row;
 }
 
 function* downPods(rows: ServicesRows, service: string, pod: string): IterableIterator<PodRow> {
